@@ -1,0 +1,123 @@
+"""One function that builds any of our Sanic apps: lifecycle, middleware, problems, health and metrics routes."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Protocol
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.config import Config
+from sanic.response import raw
+
+import shared
+from shared import metrics, routing
+from shared.logs import log
+from shared.middleware import ObservedSanic, ProblemHandler, add_headers
+from shared.settings import Settings
+
+Resource = AbstractAsyncContextManager[object]
+"""Something an app holds while it serves: entered before the first request, left after the last."""
+
+
+class Readiness(Protocol):
+    """Tells whether an app can take traffic, beyond having been started."""
+
+    def __call__(self) -> bool:
+        """True when it can."""
+        ...
+
+
+class Routes(Protocol):
+    """A group of routes."""
+
+    def __call__(self, app: Sanic[Any, Any]) -> None:
+        """Add them to ``app``."""
+        ...
+
+
+def build_app(
+    service: str,
+    settings: Settings,
+    *,
+    routes: Sequence[Routes],
+    resources: Sequence[Resource] = (),
+    ready: Readiness = lambda: True,
+    body_limit: int = 64 * 1024,
+) -> Sanic[Any, Any]:
+    """A Sanic app named ``service`` with everything that all our apps have in common.
+
+    Resources are entered in order before the server starts and left in reverse order after it has stopped; one that
+    raises on entry ends the process, so whatever may be absent (a database, Redis) must be awaited in its own task.
+    ``body_limit`` bounds request bodies, in bytes.
+    """
+    config = Config(env_prefix=None)
+    config.update(
+        ACCESS_LOG=False,
+        AUTO_EXTEND=False,
+        GRACEFUL_SHUTDOWN_TIMEOUT=settings.shutdown_grace,
+        KEEP_ALIVE_TIMEOUT=75,
+        MOTD=False,
+        REQUEST_MAX_SIZE=body_limit,
+        REQUEST_TIMEOUT=10,
+        RESPONSE_TIMEOUT=60,
+    )
+    app = ObservedSanic(service, config=config, error_handler=ProblemHandler(), configure_logging=False)
+    lifecycle = _Lifecycle(service, resources, ready)
+    app.register_listener(lifecycle.start, "before_server_start")
+    app.register_listener(lifecycle.started, "after_server_start")
+    app.register_listener(lifecycle.stopping, "before_server_stop")
+    app.register_listener(lifecycle.stop, "after_server_stop")
+    app.on_response(add_headers)  # type: ignore[no-untyped-call]
+    for group in (*routes, lifecycle.routes, _metrics_route):
+        group(app)
+    routing.add_options(app)
+    return app
+
+
+class _Lifecycle:
+    """Opens and closes what the app holds, and answers whether it lives and is ready."""
+
+    def __init__(self, service: str, resources: Sequence[Resource], ready: Readiness) -> None:
+        self._service = service
+        self._resources = resources
+        self._ready = ready
+        self._open = AsyncExitStack()
+        self._serving = False
+
+    async def start(self, _app: Sanic[Any, Any]) -> None:
+        metrics.build_info.labels(self._service, shared.__version__).set(1)
+        for resource in self._resources:
+            await self._open.enter_async_context(resource)
+
+    async def started(self, _app: Sanic[Any, Any]) -> None:
+        self._serving = True
+        log("info", "serving", "app", version=shared.__version__)
+
+    async def stopping(self, app: Sanic[Any, Any]) -> None:
+        self._serving = False
+        # Answers from now on say ``Connection: close``, so that clients go elsewhere.
+        app.config.KEEP_ALIVE = False
+        log("info", "stopping", "app")
+
+    async def stop(self, _app: Sanic[Any, Any]) -> None:
+        await self._open.aclose()
+        log("info", "stopped", "app")
+
+    def routes(self, app: Sanic[Any, Any]) -> None:
+        routing.get(app, "/health/live", self._answer_live, "live")
+        routing.get(app, "/health/ready", self._answer_ready, "ready")
+
+    async def _answer_live(self, _request: Request) -> HTTPResponse:
+        return routing.json_response({"status": "alive"}, Cache_Control="no-store")
+
+    async def _answer_ready(self, _request: Request) -> HTTPResponse:
+        ready = self._serving and self._ready()
+        document = {"status": "ready" if ready else "not_ready"}
+        return routing.json_response(document, 200 if ready else 503, Cache_Control="no-store")
+
+
+def _metrics_route(app: Sanic[Any, Any]) -> None:
+    async def exposition(request: Request) -> HTTPResponse:
+        body, content_type = metrics.exposition(request.headers.get("accept", ""))
+        return raw(body, headers={"Cache-Control": "no-store"}, content_type=content_type)
+
+    routing.get(app, "/metrics", exposition, "metrics")

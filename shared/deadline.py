@@ -1,0 +1,24 @@
+"""A deadline is an instant on the monotonic clock; a timeout is a duration cut from what is left of it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The instant (seconds on ``clock``) after which an answer is of no use."""
+
+    at: float
+    clock: Clock = time.monotonic
+
+    @classmethod
+    def after(cls, seconds: float, clock: Clock = time.monotonic) -> "Deadline":
+        """The deadline that lies ``seconds`` from now."""
+        return cls(clock() + seconds, clock)
+
+    def left(self) -> float:
+        """Seconds until the deadline; negative once it has passed."""
+        return self.at - self.clock()

@@ -1,0 +1,107 @@
+"""Every error the kit and the apps raise on purpose.
+
+    KitError
+    ├── SettingsError            the environment does not describe a runnable process
+    ├── RequestError             the client is told; status and wording come from ``shared.problems``
+    │   ├── InvalidInput             400
+    │   ├── NotFound                 404
+    │   ├── Unprocessable            422
+    │   └── ServiceUnavailable       503, with Retry-After
+    └── UpstreamError            a named service could not give its part; carries a ``Reason``
+        ├── AttemptTimeout           timeout
+        ├── Unreachable              unavailable
+        ├── BadResponse              bad_response
+        ├── CircuitOpen              circuit_open
+        ├── Overloaded               overloaded
+        └── NoBudget                 no_budget
+
+Exceptions of libraries are turned into these in one place each: aiohttp's in
+``shared.upstream.transport``, redis-py's in ``shared.cache.redis``.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+Reason = Literal["timeout", "unavailable", "bad_response", "circuit_open", "overloaded", "no_budget"]
+
+
+class KitError(Exception):
+    """Root of the tree."""
+
+
+class SettingsError(KitError):
+    """The environment holds values that cannot be used; ``mistakes`` has one line for each."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
+class RequestError(KitError):
+    """A request that cannot be answered as asked; ``detail`` is written for the client."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
+
+
+class InvalidInput(RequestError):
+    """A path, query or body that is not well formed."""
+
+
+class NotFound(RequestError):
+    """The thing asked for does not exist."""
+
+
+class Unprocessable(RequestError):
+    """A well formed body of the wrong shape."""
+
+
+class ServiceUnavailable(RequestError):
+    """Nothing can be given at the moment; ``retry_after`` is in whole seconds."""
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class UpstreamError(KitError):
+    """A call to a service gave nothing usable."""
+
+    reason: ClassVar[Reason]
+
+
+class AttemptTimeout(UpstreamError):
+    """The service did not answer within the attempt's time."""
+
+    reason = "timeout"
+
+
+class Unreachable(UpstreamError):
+    """No connection, a broken one, or a status by which the service says it cannot (5xx)."""
+
+    reason = "unavailable"
+
+
+class BadResponse(UpstreamError):
+    """An answer that breaks the contract: status, type, size, syntax or shape."""
+
+    reason = "bad_response"
+
+
+class CircuitOpen(UpstreamError):
+    """The breaker keeps the call away from a service that has been failing."""
+
+    reason = "circuit_open"
+
+
+class Overloaded(UpstreamError):
+    """No slot for the call, or the service says 429."""
+
+    reason = "overloaded"
+
+
+class NoBudget(UpstreamError):
+    """Too little time is left in the request's deadline to try."""
+
+    reason = "no_budget"

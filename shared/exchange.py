@@ -1,0 +1,63 @@
+"""One request and its answer, from the first look at it to the last: counted once, timed, logged in one line."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from sanic import Request
+
+from shared import metrics
+from shared.logs import log
+from shared.routing import endpoint_label, method_label
+from shared.trace import Trace, begin_trace, current_trace
+
+CLIENT_LEFT: Final = 499
+"""The status under which a request is counted whose client did not wait for the answer."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """State of one request; ``facts`` go into its access line."""
+
+    trace: Trace
+    started: float
+    facts: dict[str, object] = field(default_factory=dict)
+    handling: bool = False
+    finished: bool = False
+
+    @classmethod
+    def begin(cls, request: Request) -> "Exchange":
+        """Start the clock, take or make the identity, count the request as active."""
+        headers = request.headers
+        trace = begin_trace(headers.get("x-request-id"), headers.get("traceparent"), headers.get("tracestate"))
+        current_trace.set(trace)
+        metrics.active_requests.inc()
+        exchange = cls(trace, time.monotonic())
+        request.ctx.exchange = exchange
+        return exchange
+
+    def finish(self, request: Request, status: int) -> None:
+        """Count and log the request; a second call does nothing."""
+        if self.finished:
+            return
+        self.finished = True
+        duration = time.monotonic() - self.started
+        method, endpoint = method_label(request), endpoint_label(request)
+        metrics.active_requests.dec()
+        metrics.requests.labels(method, endpoint, str(status)).inc()
+        metrics.request_duration.labels(method, endpoint).observe(duration)
+        log(
+            "info",
+            "request",
+            "access",
+            method=method,
+            route=endpoint,
+            status=status,
+            duration_ms=round(duration * 1000, 3),
+            **self.facts,
+        )
+
+
+def exchange_of(request: Request) -> Exchange | None:
+    """The exchange that ``request`` belongs to, once it has begun."""
+    return getattr(request.ctx, "exchange", None)

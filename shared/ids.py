@@ -1,0 +1,27 @@
+"""Identifiers that may stand in a path, a cache key and a log line alike."""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from shared.errors import InvalidInput
+
+PATTERN = r"^[A-Za-z0-9_-]{1,64}\Z"
+DESCRIPTION = "1 to 64 characters of A-Z, a-z, 0-9, _ and -"
+
+Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description=DESCRIPTION)]
+"""An identifier inside a typed struct."""
+
+_matches = re.compile(PATTERN).match
+
+
+def checked(name: str, text: str) -> str:
+    """``text`` when it is an identifier.
+
+    Raises:
+        InvalidInput: naming the parameter ``name`` and the rule.
+    """
+    if _matches(text) is None:
+        raise InvalidInput(f"{name} must be {DESCRIPTION}.")
+    return text

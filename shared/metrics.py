@@ -1,0 +1,125 @@
+"""Every metric and label there is, and the one module that knows prometheus_client.
+
+With one process the default registry is exported as it is. With several, ``PROMETHEUS_MULTIPROC_DIR`` must be in
+the environment before this module is imported; then whichever worker answers adds up the files of all of them.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+_REQUEST_BUCKETS = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+_CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.0, 5.0)
+
+requests: Final = Counter("http_requests_total", "Requests answered.", ["method", "endpoint", "status"])
+request_duration: Final = Histogram(
+    "http_request_duration_seconds",
+    "From the parsed request to the last byte of the answer handed over.",
+    ["method", "endpoint"],
+    buckets=_REQUEST_BUCKETS,
+)
+active_requests: Final = Gauge("http_active_requests", "Requests being answered.", multiprocess_mode="livesum")
+cache_hits: Final = Counter("cache_hits_total", "Lookups that found a fresh entry.", ["cache_type"])
+cache_misses: Final = Counter("cache_misses_total", "Lookups that did not.", ["cache_type"])
+cache_tier_up: Final = Gauge(
+    "cache_tier_up",
+    "1 while the tier takes reads and writes, 0 while it is bypassed.",
+    ["cache_type"],
+    multiprocess_mode="livemin",
+)
+cache_memory_entries: Final = Gauge("cache_memory_entries", "Entries in the memory tier.", multiprocess_mode="livesum")
+cache_memory_bytes: Final = Gauge(
+    "cache_memory_bytes", "Bytes of keys and values in the memory tier.", multiprocess_mode="livesum"
+)
+aggregation_duration: Final = Histogram(
+    "aggregation_duration_seconds", "Putting one aggregate together, cache apart.", buckets=_CALL_BUCKETS
+)
+aggregate_parts: Final = Counter(
+    "aggregate_parts_total", "Parts delivered in aggregates.", ["endpoint", "part", "status"]
+)
+service_errors: Final = Counter(
+    "service_errors_total", "Calls that gave nothing usable: services and Redis.", ["service_name"]
+)
+upstream_attempts: Final = Counter("upstream_attempts_total", "Attempts at a service.", ["service_name", "outcome"])
+upstream_attempt_duration: Final = Histogram(
+    "upstream_attempt_duration_seconds", "One attempt at a service.", ["service_name"], buckets=_CALL_BUCKETS
+)
+log_lines_dropped: Final = Counter("log_lines_dropped_total", "Log lines lost because nobody read them in time.")
+build_info: Final = Gauge(
+    "build_info", "Always 1; the labels tell what runs.", ["service", "version"], multiprocess_mode="livemax"
+)
+
+_ALL = (
+    requests, request_duration, active_requests, cache_hits, cache_misses, cache_tier_up, cache_memory_entries,
+    cache_memory_bytes, aggregation_duration, aggregate_parts, service_errors, upstream_attempts,
+    upstream_attempt_duration, log_lines_dropped, build_info,
+)  # fmt: skip
+
+
+def names() -> frozenset[str]:
+    """The sample names that are exported, ``_total``, ``_bucket``, ``_sum`` and ``_count`` included."""
+    exported: set[str] = set()
+    for metric in _ALL:
+        for family in metric.describe():
+            ends = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
+            exported.update(family.name + end for end in ends)
+    return frozenset(exported)
+
+
+def exposition(accept: str) -> tuple[bytes, str]:
+    """The whole picture of all workers and its content type, in the format that ``accept`` asks for.
+
+    The request that asks is not shown as active: an idle system reads zero.
+    """
+    try:
+        encode, content_type = choose_encoder(accept)
+    except ValueError:  # a version or an escaping that does not exist
+        encode, content_type = choose_encoder("")
+    active_requests.dec()
+    try:
+        return encode(_registry()), content_type
+    finally:
+        active_requests.inc()
+
+
+def totals(metric_names: Iterable[str]) -> Mapping[tuple[str, str], float]:
+    """Values of all workers together, by sample name and ``cache_type`` label ('' where it has none)."""
+    wanted = set(metric_names)
+    return {
+        (sample.name, sample.labels.get("cache_type", "")): sample.value
+        for family in _registry().collect()
+        for sample in family.samples
+        if sample.name in wanted
+    }
+
+
+def worker_ended(pid: int) -> None:
+    """Take the gauges of a worker that has ended out of the picture; its counters stay."""
+    if MULTIPROC_DIR in os.environ:
+        mark_process_dead(pid)
+
+
+def _registry() -> CollectorRegistry:
+    directory = os.environ.get(MULTIPROC_DIR)
+    if directory is None:
+        return REGISTRY
+    _forget_killed_workers(Path(directory))
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return registry
+
+
+def _forget_killed_workers(directory: Path) -> None:
+    for file in directory.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not Path(f"/proc/{pid}").exists():
+            mark_process_dead(pid)

@@ -1,0 +1,93 @@
+"""What happens to every request of every app, whatever its endpoint does.
+
+Counting wraps Sanic's own handling instead of hanging in its middleware lists: those see neither requests that the
+parser refuses nor the true end of one whose client leaves.
+"""
+
+import time
+from asyncio import CancelledError
+from email.utils import formatdate
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import RequestCancelled
+from sanic.handlers import ErrorHandler
+
+from shared import problems
+from shared.exchange import CLIENT_LEFT, Exchange, exchange_of
+from shared.logs import exception_facts, log
+
+
+class ObservedSanic(Sanic[Any, Any]):
+    """A Sanic app that counts, times and logs each request exactly once."""
+
+    async def handle_request(self, request: Request) -> None:
+        """Answer ``request`` and record the outcome, a client that leaves included."""
+        exchange = Exchange.begin(request)
+        exchange.handling = True
+        try:
+            await super().handle_request(request)
+        except CancelledError:
+            exchange.handling = False
+            if _client_left(request):
+                exchange.finish(request, CLIENT_LEFT)
+            raise  # else it is a timeout: the server asks handle_exception for an answer to it
+        exchange.finish(request, _status(request))
+
+    async def handle_exception(self, request: Request, exception: BaseException, run_middleware: bool = True) -> None:
+        """Answer an error; requests that are not inside :meth:`handle_request` are recorded here."""
+        exchange = exchange_of(request) or Exchange.begin(request)
+        if isinstance(exception, RequestCancelled):
+            exchange.finish(request, CLIENT_LEFT)
+            return
+        await super().handle_exception(request, exception, run_middleware)
+        if not exchange.handling:
+            exchange.finish(request, _status(request))
+
+
+class ProblemHandler(ErrorHandler):
+    """Answers every error with a problem document, and logs those that are ours to mend."""
+
+    def default(self, request: Request, exception: Exception) -> HTTPResponse:
+        """The problem document for ``exception``."""
+        if problems.is_ours_to_mend(exception):
+            log("error", "unexpected error", "app", **exception_facts(exception))
+        return problems.response_to(request, exception)
+
+
+class _HttpDate:
+    """The ``Date`` of answers (RFC 9110 §6.6.1), formatted once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = ""
+
+    def now(self) -> str:
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._text = second, formatdate(second, usegmt=True)
+        return self._text
+
+
+_date = _HttpDate()
+
+
+async def add_headers(request: Request, response: HTTPResponse) -> None:
+    """The headers that every answer carries."""
+    headers = response.headers
+    headers["Date"] = _date.now()
+    headers["X-Content-Type-Options"] = "nosniff"
+    exchange = exchange_of(request)
+    if exchange is not None:
+        headers["X-Request-ID"] = exchange.trace.request_id
+        headers["traceparent"] = exchange.trace.traceparent
+
+
+def _client_left(request: Request) -> bool:
+    stream = request.stream
+    return stream is None or request.conn_info is None or request.conn_info.lost or not stream.protocol.transport
+
+
+def _status(request: Request) -> int:
+    response = None if request.stream is None else request.stream.response
+    return CLIENT_LEFT if response is None else response.status

@@ -1,0 +1,101 @@
+"""The one table from errors to what a client sees: problem details for HTTP APIs (RFC 9457).
+
+The ``type`` is a URN under ``urn:problem:``; ``docs/problems.md`` describes each.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import responses
+
+from sanic import HTTPResponse, Request
+from sanic.exceptions import MethodNotAllowed, SanicException
+from sanic.response import raw
+
+from shared import codec
+from shared.errors import InvalidInput, NotFound, RequestError, ServiceUnavailable, Unprocessable
+from shared.routing import allowed_methods
+from shared.trace import current_trace
+
+CONTENT_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of problem: the last word of its URN, its status and its title."""
+
+    slug: str
+    status: int
+    title: str
+
+
+_OURS: dict[type[RequestError], Problem] = {
+    InvalidInput: Problem("invalid-input", 400, "Invalid input"),
+    NotFound: Problem("not-found", 404, "Not found"),
+    Unprocessable: Problem("unprocessable", 422, "Unprocessable content"),
+    ServiceUnavailable: Problem("service-unavailable", 503, "Service unavailable"),
+}
+
+# What the server itself refuses, before or around our own code.
+_SERVER: dict[int, tuple[Problem, str]] = {
+    400: (Problem("bad-request", 400, "Bad request"), "The request is not valid HTTP/1.1."),
+    404: (Problem("unknown-route", 404, "Unknown route"), "There is nothing at this path."),
+    405: (
+        Problem("method-not-allowed", 405, "Method not allowed"),
+        "See the Allow header for what works here.",
+    ),
+    408: (Problem("request-timeout", 408, "Request timeout"), "The request did not arrive in time."),
+    413: (Problem("too-large", 413, "Content too large"), "The header or the body exceeds the limit."),
+    417: (Problem("expectation-failed", 417, "Expectation failed"), "Only 100-continue can be expected."),
+    503: (Problem("response-timeout", 503, "Service unavailable"), "The answer took too long to make."),
+}
+_INTERNAL = Problem("internal-error", 500, "Internal error")
+_INTERNAL_DETAIL = "Something went wrong on our side. The request id finds it in the logs."
+
+
+def response_to(request: Request, error: BaseException) -> HTTPResponse:
+    """The problem document for ``error``, with the headers that go with its status."""
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, RequestError):
+        problem, detail = _OURS[type(error)], error.detail
+        if isinstance(error, ServiceUnavailable):
+            headers["Retry-After"] = str(error.retry_after)
+    elif isinstance(error, SanicException):
+        problem, detail = _of_server(error.status_code)
+        if isinstance(error, MethodNotAllowed):
+            headers["Allow"] = allowed_methods(request)
+    else:
+        problem, detail = _INTERNAL, _INTERNAL_DETAIL
+    return problem_response(request, problem, detail, headers)
+
+
+def is_ours_to_mend(error: BaseException) -> bool:
+    """Whether ``error`` is a fault of this process, to be logged with its frames."""
+    return not isinstance(error, RequestError | SanicException) or (
+        isinstance(error, SanicException) and error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
+def problem_response(request: Request, problem: Problem, detail: str, headers: dict[str, str]) -> HTTPResponse:
+    """``problem`` as an ``application/problem+json`` answer to ``request``."""
+    trace = current_trace.get()
+    body = codec.document(
+        {
+            "type": f"urn:problem:{problem.slug}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": detail,
+            "instance": request.path,
+            "request_id": trace.request_id if trace else None,
+        }
+    )
+    return raw(body, status=problem.status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def _of_server(status: int) -> tuple[Problem, str]:
+    known = _SERVER.get(status)
+    if known is not None:
+        return known
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _INTERNAL, _INTERNAL_DETAIL
+    title = responses.get(status, "Request refused")
+    return Problem(f"http-{status}", status, title), "The request cannot be answered."

@@ -1,0 +1,95 @@
+"""Routes as every app wants them: HEAD wherever GET works, OPTIONS with ``Allow``, bounded endpoint labels."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import SanicException
+from sanic.response import empty
+from sanic.response import raw as raw_response
+
+from shared import codec
+
+Endpoint = Callable[..., Coroutine[Any, Any, HTTPResponse]]
+
+UNMATCHED = "unmatched"
+_TYPED_PARAMETER = re.compile(r"<(\w+):[^>]*>")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def get(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None:
+    """Answer GET and HEAD on ``path``; parameters arrive percent-decoded."""
+    app.add_route(endpoint, path, methods=["GET", "HEAD"], name=name, unquote=True)
+
+
+def post(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None:
+    """Answer POST on ``path``."""
+    app.add_route(endpoint, path, methods=["POST"], name=name, unquote=True)
+
+
+def add_options(app: Sanic[Any, Any]) -> None:
+    """Answer OPTIONS with 204 and ``Allow`` on every path routed so far (RFC 9110 §9.3.7)."""
+    methods: dict[str, set[str]] = defaultdict(set)
+    for route in app.router.routes:
+        methods["/" + route.path].update(route.methods)
+    for number, (path, known) in enumerate(sorted(methods.items())):
+        app.add_route(
+            _options(", ".join(sorted(known | {"OPTIONS"}))),
+            path,
+            methods=["OPTIONS"],
+            name=f"options_{number}",
+        )
+
+
+def _options(allow: str) -> Endpoint:
+    async def options(_request: Request, **_parameters: str) -> HTTPResponse:
+        return empty(headers={"Allow": allow})
+
+    return options
+
+
+def json_response(document: object, status: int = 200, **headers: str) -> HTTPResponse:
+    """A plain document as JSON; ``headers`` are written with underscores for dashes."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return raw_response(codec.document(document), status=status, headers=named, content_type="application/json")
+
+
+def struct_response(struct: object, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
+    """A typed struct, or a list of them, as JSON."""
+    return raw_response(codec.encode(struct), status=status, headers=headers, content_type="application/json")
+
+
+def allowed_methods(request: Request) -> str:
+    """The value of ``Allow`` for the path of ``request``: every method that has a route there."""
+    return ", ".join(sorted(method for method in _METHODS if _has_route(request, method)))
+
+
+def _has_route(request: Request, method: str) -> bool:
+    try:
+        request.app.router.get(request.path, method, None)
+    except SanicException:
+        return False
+    return True
+
+
+def endpoint_label(request: Request) -> str:
+    """The template of the route that matched, such as ``/api/profile/<user_id>``; one value for all others."""
+    route = request.route
+    return UNMATCHED if route is None else _template(route.path)
+
+
+def method_label(request: Request) -> str:
+    """The method, or ``OTHER`` for any that no route could have."""
+    return request.method if request.method in _METHODS else "OTHER"
+
+
+_templates: dict[str, str] = {}
+
+
+def _template(path: str) -> str:
+    known = _templates.get(path)
+    if known is None:
+        known = _templates[path] = "/" + _TYPED_PARAMETER.sub(r"<\1>", path)
+    return known

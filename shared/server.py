@@ -1,0 +1,88 @@
+"""Turns a settings class and an app factory into a program: ``python -m bff``, ``python -m services.users`` and so on.
+
+One worker serves in this very process. Several are spawned and watched (``shared.workers``), and share their
+metrics through files.
+"""
+
+import argparse
+import importlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from sanic import Sanic
+
+import shared
+from shared import logs
+from shared.environment import read_environment
+from shared.errors import SettingsError
+from shared.settings import Settings, describe, load
+
+_MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
+_BACKLOG = 1024
+
+
+def main(service: str, settings_type: type[Settings], factory: str, arguments: Sequence[str] | None = None) -> None:
+    """Run ``service`` until a stop signal.
+
+    ``factory`` names the function ``create_app(settings)`` as ``module:function``; the module is imported only in
+    the process that serves. Exits with status 2 when the settings cannot be used.
+    """
+    parser = argparse.ArgumentParser(description=f"Serve {service}. Settings come from the environment and .env.")
+    parser.add_argument("--check", action="store_true", help="validate and print the effective settings, then exit")
+    parser.add_argument("--version", action="version", version=f"{service} {shared.__version__}")
+    options = parser.parse_args(arguments)
+    try:
+        settings = load(settings_type, read_environment())
+    except SettingsError as error:
+        mistakes = "\n".join(f"  {mistake}" for mistake in error.mistakes)
+        sys.stderr.write(f"{service}: the settings cannot be used:\n{mistakes}\n")
+        raise SystemExit(2) from None
+    if options.check:
+        sys.stdout.write(describe(settings) + "\n")
+        return
+    serve(service, settings, factory)
+
+
+def serve(service: str, settings: Settings, factory: str) -> None:
+    """Serve until SIGTERM or SIGINT; returns after requests in flight have been answered."""
+    listening = _listen(service, settings)
+    work = partial(work_on, service, settings, factory)
+    if settings.workers == 1:
+        work(listening)
+        return
+    with tempfile.TemporaryDirectory(prefix=f"{service}-metrics-") as directory:
+        os.environ[_MULTIPROC_DIR] = directory
+        from shared.workers import Workers  # noqa: PLC0415 - metrics look for that variable when imported
+
+        logs.configure(service, settings.log_level)
+        clean = Workers(work, listening, settings.workers).serve(settings.shutdown_grace)
+        logs.flush()
+    if not clean:
+        raise SystemExit(1)
+
+
+def work_on(service: str, settings: Settings, factory: str, listening: socket.socket) -> None:
+    """Serve on ``listening`` in this process, with the app that ``factory`` builds."""
+    logs.configure(service, settings.log_level)
+    module, _, function = factory.partition(":")
+    app: Sanic[Any, Any] = getattr(importlib.import_module(module), function)(settings)
+    app.prepare(sock=listening, single_process=True, access_log=False, motd=False, backlog=_BACKLOG)
+    try:
+        Sanic.serve_single(primary=app)
+    finally:
+        logs.flush()
+
+
+def _listen(service: str, settings: Settings) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        sys.stderr.write(f"{service}: cannot listen on {where}: {error.strerror or error}\n")
+        raise SystemExit(1) from None

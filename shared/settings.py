@@ -1,0 +1,121 @@
+"""Typed settings from a mapping of environment variables, all mistakes reported at once.
+
+A settings class is a frozen dataclass whose fields are made by :func:`setting`; each field stands beside its
+variable's name, its kind, its default and a sentence for people.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from shared import values
+from shared.errors import SettingsError
+from shared.values import Kind
+
+T = TypeVar("T")
+MASK = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: ``default`` is written as the environment would write it."""
+
+    name: str
+    kind: Kind[Any]
+    default: str
+    help: str
+    secret: bool = False
+
+
+def setting(name: str, kind: Kind[T], default: str, text: str, *, secret: bool = False) -> T:
+    """A dataclass field read from variable ``name``; an unset or empty variable means ``default``."""
+    made: T = field(metadata={"variable": Variable(name, kind, default, text, secret)})
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What every app needs to be served."""
+
+    host: str = setting("HOST", values.HOST, "127.0.0.1", "Address to listen on.")
+    port: int = setting("PORT", values.integer(1, 65535), "8000", "Port to listen on.")
+    workers: int = setting("WORKERS", values.integer(1, 64), "1", "Processes that answer requests.")
+    log_level: str = setting(
+        "LOG_LEVEL",
+        values.one_of("debug", "info", "warning", "error"),
+        "info",
+        "Least severe level that is written.",
+    )
+    shutdown_grace: float = setting(
+        "SHUTDOWN_GRACE_SECONDS",
+        values.seconds(0, 300),
+        "15",
+        "How long requests in flight may take to finish after a stop signal.",
+    )
+
+    def conflicts(self) -> Iterator[str]:
+        """One sentence for each pair of values that cannot be used together."""
+        yield from ()
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def variables(settings_type: type[Settings]) -> Mapping[str, Variable]:
+    """The variables that ``settings_type`` reads, by field name, in order of definition."""
+    return {f.name: f.metadata["variable"] for f in fields(settings_type)}
+
+
+def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
+    """Read ``settings_type`` from ``environ``.
+
+    Raises:
+        SettingsError: one line for each mistake, naming the variable, the value and what was expected.
+    """
+    parsed: dict[str, Any] = {}
+    mistakes: list[str] = []
+    for name, variable in variables(settings_type).items():
+        text = environ.get(variable.name, "").strip() or variable.default
+        try:
+            parsed[name] = variable.kind.parse(text) if text else ""
+        except ValueError:
+            mistakes.append(f"{variable.name}={shown(variable, text)!r}: expected {variable.kind.expected}")
+    if not mistakes:
+        settings = settings_type(**parsed)
+        mistakes.extend(settings.conflicts())
+        if not mistakes:
+            return settings
+    raise SettingsError(mistakes)
+
+
+def shown(variable: Variable, text: str) -> str:
+    """``text`` as it may be printed: secrets and passwords inside addresses masked."""
+    if not text:
+        return ""
+    if variable.secret:
+        return MASK
+    user_info, at, rest = text.partition("://")[2].rpartition("@")
+    if not at:
+        return text
+    scheme = text.partition("://")[0]
+    user, colon, _ = user_info.partition(":")
+    return f"{scheme}://{user}{colon}{MASK if colon else ''}@{rest}"
+
+
+def describe(settings: Settings) -> str:
+    """The effective settings, one ``NAME=value`` a line, secrets masked."""
+    named = variables(type(settings))
+    return "\n".join(
+        f"{variable.name}={shown(variable, _as_text(getattr(settings, name)))}" for name, variable in named.items()
+    )
+
+
+def _as_text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def with_default(settings_type: type[Settings], name: str, default: str) -> Any:
+    """The field ``name`` of ``settings_type`` again, with another default (ports, mostly)."""
+    variable = variables(settings_type)[name]
+    return field(metadata={"variable": dataclasses.replace(variable, default=default)})

@@ -1,0 +1,52 @@
+"""What is asked of a service, what comes back, and the function types that the whole stack is made of."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from shared.deadline import Deadline
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it came: status, headers by lower-case name, and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One idempotent request to a service.
+
+    Attributes:
+        path: path and query below the service's base address, already percent-encoded.
+        read: turns a reply with a status below 500 into the value; raises ``UpstreamError`` on a broken contract.
+        deadline: the instant after which an answer is of no use.
+        body: JSON to send by POST; None sends GET.
+        timeout: seconds that this attempt may take; the timeout policy sets it.
+    """
+
+    path: str
+    read: Callable[[Reply], T]
+    deadline: Deadline
+    body: bytes | None = None
+    timeout: float = float("inf")
+
+
+Send = Callable[[Call[Any]], Awaitable[Any]]
+"""Carries out a call and returns what its ``read`` made of the reply, or raises ``UpstreamError``."""
+
+Policy = Callable[[Send], Send]
+"""Wraps a sender into a more careful one."""
+
+
+def stack(transport: Send, *policies: Policy) -> Send:
+    """``transport`` inside ``policies``, the first one outermost."""
+    send = transport
+    for policy in reversed(policies):
+        send = policy(send)
+    return send
