@@ -17,11 +17,12 @@ CLIENT_LEFT: Final = 499
 
 @dataclass(slots=True)
 class Exchange:
-    """State of one request; ``facts`` go into its access line."""
+    """State of one request; ``facts`` go into its access line, ``headers`` into its answer, errors included."""
 
     trace: Trace
     started: float
     facts: dict[str, object] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     handling: bool = False
     finished: bool = False
 
@@ -36,12 +37,16 @@ class Exchange:
         request.ctx.exchange = exchange
         return exchange
 
+    def elapsed(self) -> float:
+        """Seconds since the request was first looked at."""
+        return time.monotonic() - self.started
+
     def finish(self, request: Request, status: int) -> None:
         """Count and log the request; a second call does nothing."""
         if self.finished:
             return
         self.finished = True
-        duration = time.monotonic() - self.started
+        duration = self.elapsed()
         method, endpoint = method_label(request), endpoint_label(request)
         metrics.active_requests.dec()
         metrics.requests.labels(method, endpoint, str(status)).inc()

@@ -81,6 +81,7 @@ async def add_headers(request: Request, response: HTTPResponse) -> None:
     if exchange is not None:
         headers["X-Request-ID"] = exchange.trace.request_id
         headers["traceparent"] = exchange.trace.traceparent
+        headers.update(exchange.headers)
 
 
 def _client_left(request: Request) -> bool:

@@ -80,7 +80,21 @@ def _host(text: str) -> str:
     return text
 
 
+def _path(text: str) -> str:
+    if not text.startswith("/") or not text.isascii() or any(c.isspace() or c in "?#" for c in text):
+        raise ValueError(text)
+    return text
+
+
+def _token(text: str) -> str:
+    if len(text) < 8 or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(text)
+    return text
+
+
 BASE_URL = Kind("an http:// or https:// address without query or credentials", _base_url)
 REDIS_URL = Kind("redis://[user:password@]host[:port][/database], or rediss:// for TLS", _redis_url)
+PATH = Kind("a path that starts with /", _path)
+TOKEN = Kind("at least 8 visible ASCII characters", _token)
 HOST = Kind("a host name or an address", _host)
 TEXT: Kind[str] = Kind("text", str)

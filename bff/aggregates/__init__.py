@@ -1,0 +1,9 @@
+"""What the gateway can put together: one file an aggregate, one line in :data:`AGGREGATES`."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from bff.aggregates.kind import AggregateKind
+from bff.aggregates.profile import PROFILE
+
+AGGREGATES: Final[Sequence[AggregateKind]] = (PROFILE,)

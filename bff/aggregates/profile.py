@@ -1,0 +1,55 @@
+"""The profile: a user, the user's orders, and the products in those orders."""
+
+import asyncio
+from collections.abc import Mapping
+
+from bff.aggregates.kind import AggregateKind
+from bff.models import Order, Product
+from bff.parts import Aggregate, Part, fetch
+from bff.upstreams import Upstreams
+from shared.deadline import Deadline
+from shared.errors import NotFound, ServiceUnavailable
+
+RETRY_AFTER_SECONDS = 2
+
+_Products = Mapping[str, Product]
+
+
+async def load_profile(user_id: str, upstreams: Upstreams, deadline: Deadline) -> Aggregate:
+    """User and orders are asked at once, products as soon as the orders are known.
+
+    Raises:
+        NotFound: the user service says that there is no such user.
+        ServiceUnavailable: neither the user nor the orders could be had.
+    """
+    shopping = asyncio.create_task(_orders_and_products(user_id, upstreams, deadline))
+    try:
+        user = await fetch(upstreams.users.one(user_id, deadline))
+        if user.status == "fresh" and user.value is None:
+            raise NotFound("There is no such user.")
+        orders, products = await shopping
+    finally:
+        shopping.cancel()
+    if user.value is None and orders.value is None:
+        raise ServiceUnavailable("Neither the user nor the orders can be had at the moment.", RETRY_AFTER_SECONDS)
+    return Aggregate(
+        parts={"user": user, "orders": orders, "products": products},
+        facts={
+            "user_id": user_id,
+            "orders_count": None if orders.value is None else len(orders.value),
+            "products_count": None if products.value is None else len(products.value),
+        },
+    )
+
+
+async def _orders_and_products(
+    user_id: str, upstreams: Upstreams, deadline: Deadline
+) -> tuple[Part[list[Order]], Part[_Products]]:
+    orders = await fetch(upstreams.orders.of_user(user_id, deadline))
+    if orders.value is None:
+        return orders, Part.missing(orders.reason)  # which products they are is as unknown as the orders
+    product_ids = [item.product_id for order in orders.value for item in order.items]
+    return orders, await fetch(upstreams.products.by_id(product_ids, deadline))
+
+
+PROFILE = AggregateKind(name="profile", path="/api/profile", parameter="user_id", load=load_profile)

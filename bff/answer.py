@@ -1,0 +1,82 @@
+"""An aggregate as bytes: both variants, as sent now and as sent from the cache, made once."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from bff.parts import Aggregate
+from shared import codec
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The two bodies, which differ in ``metadata.cached`` alone, and the entity tag of a complete answer."""
+
+    body: bytes
+    cached_body: bytes
+    etag: str | None
+
+
+class StoredAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the cache keeps: status 200 with body and tag, or status 404 with the sentence that explains it."""
+
+    status: int
+    etag: str
+    body: bytes
+
+    def to_bytes(self) -> bytes:
+        """The form under a cache key."""
+        return _encode_stored(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "StoredAnswer | None":
+        """What :meth:`to_bytes` made, or None for anything else."""
+        try:
+            return _decode_stored(data)
+        except msgspec.MsgspecError:
+            return None
+
+
+_encode_stored = msgspec.msgpack.Encoder().encode
+_decode_stored = msgspec.msgpack.Decoder(StoredAnswer).decode
+
+
+def compose(aggregate: Aggregate, *, ttl: int, duration: float, now: float) -> Answer:
+    """The answer to send: ``ttl`` and ``duration`` in seconds, ``now`` in seconds since the epoch."""
+    data = codec.encode({name: part.value for name, part in aggregate.parts.items()})
+    metadata: dict[str, object] = {
+        **aggregate.facts,
+        "aggregated_at": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "aggregation_time_ms": round(duration * 1000, 1),
+        "cache_ttl": ttl,
+        "cached": False,
+        "partial": aggregate.partial,
+        "parts": {name: part.provenance() for name, part in aggregate.parts.items()},
+    }
+    return Answer(
+        body=_join(data, metadata),
+        cached_body=_join(data, metadata | {"cached": True}),
+        etag=None if aggregate.partial else _weak_tag(data),
+    )
+
+
+def _join(data: bytes, metadata: Mapping[str, object]) -> bytes:
+    return b"%b,%b" % (data[:-1], codec.document({"metadata": metadata})[1:])
+
+
+def _weak_tag(data: bytes) -> str:
+    """Weak (RFC 9110 §8.8.1): answers with the same parts are equivalent whenever they were put together."""
+    return f'W/"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether ``If-None-Match`` holds ``etag``, by weak comparison (RFC 9110 §13.1.2)."""
+    if not if_none_match:
+        return False
+    if if_none_match.strip() == "*":
+        return True
+    opaque = etag.removeprefix("W/")
+    return any(tag.strip().removeprefix("W/") == opaque for tag in if_none_match.split(","))

@@ -1,0 +1,72 @@
+"""``GET /health``: every component with its own status, and what that means for the whole."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sanic import HTTPResponse, Request, Sanic
+
+import shared
+from bff.upstreams import Upstreams
+from shared import routing
+from shared.cache.cache import Cache
+from shared.remembered import Remembered
+
+ComponentStatus = Literal["healthy", "unhealthy", "disabled"]
+
+REMEMBERED_SECONDS = 1.0
+_ENOUGH_TO_SERVE = ("user_service", "order_service")
+
+
+class Health:
+    """Checks all components at once, each within a second, and remembers the result for another."""
+
+    def __init__(self, service: str, upstreams: Upstreams, cache: Cache, path: str) -> None:
+        """``path`` is asked of every service."""
+        self._service = service
+        self._upstreams = upstreams
+        self._cache = cache
+        self._path = path
+        self._components = Remembered(self._check, REMEMBERED_SECONDS)
+
+    def routes(self, app: Sanic[Any, Any]) -> None:
+        """GET and HEAD of ``/health``."""
+        routing.get(app, "/health", self._answer, "health")
+
+    async def _answer(self, _request: Request) -> HTTPResponse:
+        components = await self._components()
+        status = overall(components)
+        redis = components["redis"]
+        document = {
+            "status": status,
+            "service": self._service,
+            "version": shared.__version__,
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "services": components,
+            # Without Redis the memory tier answers, so there is always a cache.
+            "cache": {"type": "redis" if redis == "healthy" else "in_memory", "status": "healthy"},
+        }
+        return routing.json_response(document, 503 if status == "unhealthy" else 200, Cache_Control="no-store")
+
+    async def _check(self) -> Mapping[str, ComponentStatus]:
+        named = self._upstreams.named()
+        results = await asyncio.gather(*(upstream.healthy(self._path) for upstream in named.values()))
+        components: dict[str, ComponentStatus] = {
+            name: "healthy" if healthy else "unhealthy" for name, healthy in zip(named, results, strict=True)
+        }
+        components["redis"] = self._redis_status()
+        return components
+
+    def _redis_status(self) -> ComponentStatus:
+        redis = self._cache.redis
+        if redis is None:
+            return "disabled"
+        return "healthy" if redis.up else "unhealthy"
+
+
+def overall(components: Mapping[str, ComponentStatus]) -> Literal["healthy", "degraded", "unhealthy"]:
+    """Unhealthy when no new aggregate could be served, degraded when anything else is missing."""
+    if all(components[name] == "unhealthy" for name in _ENOUGH_TO_SERVE):
+        return "unhealthy"
+    return "degraded" if "unhealthy" in components.values() else "healthy"

@@ -1,0 +1,121 @@
+"""Typed clients of the three services: every route that the gateway calls, and nothing else."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from bff.models import Order, Product, User
+from bff.settings import GatewaySettings
+from shared import codec
+from shared.deadline import Deadline
+from shared.errors import UpstreamError
+from shared.upstream.call import Call, Send
+from shared.upstream.client import Upstream
+from shared.upstream.reading import json_of, json_or_absent
+
+BATCH_LIMIT: Final = 100
+"""Most ids that the product service takes in one call."""
+
+_read_user = json_or_absent(User)
+_read_orders = json_of(list[Order])
+_read_products = json_of(list[Product])
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """The user service."""
+
+    upstream: Upstream
+
+    async def one(self, user_id: str, deadline: Deadline) -> User | None:
+        """The user, or None when the service says that there is no such user."""
+        return await self.upstream.call(Call(f"/users/{quote(user_id, safe='')}", _read_user, deadline))
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The order service."""
+
+    upstream: Upstream
+
+    async def of_user(self, user_id: str, deadline: Deadline) -> list[Order]:
+        """The user's orders, newest first; empty for an unknown user."""
+        return await self.upstream.call(Call(f"/orders/user/{quote(user_id, safe='')}", _read_orders, deadline))
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """The product service."""
+
+    upstream: Upstream
+
+    async def by_id(self, product_ids: Iterable[str], deadline: Deadline) -> Mapping[str, Product]:
+        """The products by id, those the service does not know left out.
+
+        More than :data:`BATCH_LIMIT` ids cost several calls at once; when one of them fails, all of it does.
+        """
+        distinct = tuple(dict.fromkeys(product_ids))
+        batches = [distinct[start : start + BATCH_LIMIT] for start in range(0, len(distinct), BATCH_LIMIT)]
+        return {product.id: product for batch in await _all(batches, deadline, self._batch) for product in batch}
+
+    async def _batch(self, product_ids: Sequence[str], deadline: Deadline) -> list[Product]:
+        body = codec.document({"product_ids": product_ids})
+        return await self.upstream.call(Call("/products/batch", _read_products, deadline, body))
+
+
+async def _all(
+    batches: Sequence[Sequence[str]],
+    deadline: Deadline,
+    ask: Callable[[Sequence[str], Deadline], Coroutine[None, None, list[Product]]],
+) -> list[list[Product]]:
+    if len(batches) == 1:
+        return [await ask(batches[0], deadline)]
+    try:
+        async with asyncio.TaskGroup() as group:
+            calls = [group.create_task(ask(batch, deadline)) for batch in batches]
+    except* UpstreamError as failures:
+        failed = failures
+    else:
+        return [call.result() for call in calls]
+    raise _first(failed)
+
+
+def _first(failures: BaseException) -> BaseException:
+    return _first(failures.exceptions[0]) if isinstance(failures, BaseExceptionGroup) else failures
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """All services that the gateway calls."""
+
+    users: Users
+    orders: Orders
+    products: Products
+
+    def named(self) -> Mapping[str, Upstream]:
+        """Each service under the name that metrics and ``/health`` use."""
+        return {client.upstream.name: client.upstream for client in (self.users, self.orders, self.products)}
+
+
+@dataclass(frozen=True, slots=True)
+class Transports:
+    """The innermost sender of each service; tests put fakes here."""
+
+    users: Send
+    orders: Send
+    products: Send
+
+
+def build_upstreams(settings: GatewaySettings, transports: Transports) -> Upstreams:
+    """The three clients over ``transports``, each with its own stack of policies."""
+
+    def upstream(name: str, transport: Send) -> Upstream:
+        return Upstream(name, transport, timeout=settings.attempt_timeout)
+
+    return Upstreams(
+        users=Users(upstream("user_service", transports.users)),
+        orders=Orders(upstream("order_service", transports.orders)),
+        products=Products(upstream("product_service", transports.products)),
+    )
