@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import msgspec
 
 from bff.parts import Aggregate
 from shared import codec
+from shared.moments import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def compose(aggregate: Aggregate, *, ttl: int, duration: float, now: float) -> A
     data = codec.encode({name: part.value for name, part in aggregate.parts.items()})
     metadata: dict[str, object] = {
         **aggregate.facts,
-        "aggregated_at": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "aggregated_at": rfc3339(now),
         "aggregation_time_ms": round(duration * 1000, 1),
         "cache_ttl": ttl,
         "cached": False,

@@ -9,7 +9,7 @@ from sanic import Request
 from shared import metrics
 from shared.logs import log
 from shared.routing import endpoint_label, method_label
-from shared.trace import Trace, begin_trace, current_trace
+from shared.tracing import Trace, begin_trace, current_trace
 
 CLIENT_LEFT: Final = 499
 """The status under which a request is counted whose client did not wait for the answer."""

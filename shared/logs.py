@@ -12,13 +12,13 @@ import sys
 import threading
 import time
 import traceback
-from datetime import UTC, datetime
 from typing import Final
 
 import orjson
 
 from shared import metrics
-from shared.trace import current_trace
+from shared.moments import rfc3339
+from shared.tracing import current_trace
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _QUEUE_LINES: Final = 10_000
@@ -117,7 +117,7 @@ def log(level: str, event: str, logger: str, **facts: object) -> None:
 def _line(level: str, event: str, logger: str, facts: dict[str, object]) -> bytes:
     trace = current_trace.get()
     document: dict[str, object] = {
-        "timestamp": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+        "timestamp": rfc3339(time.time()),
         "level": level,
         "event": event,
         "logger": logger,

@@ -14,7 +14,7 @@ from sanic.response import raw
 from shared import codec
 from shared.errors import InvalidInput, NotFound, RequestError, ServiceUnavailable, Unprocessable
 from shared.routing import allowed_methods
-from shared.trace import current_trace
+from shared.tracing import current_trace
 
 CONTENT_TYPE = "application/problem+json"
 

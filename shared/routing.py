@@ -40,6 +40,7 @@ def add_options(app: Sanic[Any, Any]) -> None:
             path,
             methods=["OPTIONS"],
             name=f"options_{number}",
+            unquote=True,
         )
 
 

@@ -84,5 +84,6 @@ def _listen(service: str, settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
-        sys.stderr.write(f"{service}: cannot listen on {where}: {error.strerror or error}\n")
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        sys.stderr.write(f"{service}: cannot listen on {where}: {reason}\n")
         raise SystemExit(1) from None

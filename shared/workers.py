@@ -25,6 +25,7 @@ Run = Callable[[socket], None]
 _SETTLED_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 1.0
 _MARGIN_SECONDS: Final = 5.0
+_CLEAN_EXITS: Final = (0, -signal.SIGTERM)  # the latter of one that had not begun to serve
 
 
 class Workers:
@@ -42,7 +43,7 @@ class Workers:
     def serve(self, grace: float) -> bool:
         """Keep the workers running until SIGTERM or SIGINT, then end them within about ``grace`` seconds.
 
-        Returns whether all of them ended by themselves, with exit code 0.
+        Returns whether none of them had to be killed or failed at the end.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
@@ -92,7 +93,7 @@ class Workers:
             if worker.is_alive():
                 worker.kill()
                 worker.join()
-            clean = clean and worker.exitcode == 0
+            clean = clean and worker.exitcode in _CLEAN_EXITS
             _forget(worker)
         return clean
 

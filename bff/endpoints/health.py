@@ -1,8 +1,8 @@
 """``GET /health``: every component with its own status, and what that means for the whole."""
 
 import asyncio
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sanic import HTTPResponse, Request, Sanic
@@ -11,6 +11,7 @@ import shared
 from bff.upstreams import Upstreams
 from shared import routing
 from shared.cache.cache import Cache
+from shared.moments import rfc3339
 from shared.remembered import Remembered
 
 ComponentStatus = Literal["healthy", "unhealthy", "disabled"]
@@ -42,7 +43,7 @@ class Health:
             "status": status,
             "service": self._service,
             "version": shared.__version__,
-            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "timestamp": rfc3339(time.time()),
             "services": components,
             # Without Redis the memory tier answers, so there is always a cache.
             "cache": {"type": "redis" if redis == "healthy" else "in_memory", "status": "healthy"},

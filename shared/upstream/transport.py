@@ -12,7 +12,7 @@ import aiohttp
 from yarl import URL
 
 from shared.errors import BadResponse, Overloaded, Unreachable
-from shared.trace import current_trace
+from shared.tracing import current_trace
 from shared.upstream.call import Call, Reply, Send
 
 BODY_LIMIT: Final = 2 * 1024 * 1024

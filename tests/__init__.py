@@ -1,0 +1,1 @@
+"""Tests: one folder a kind, each test a sentence of behaviour."""

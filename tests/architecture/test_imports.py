@@ -1,0 +1,97 @@
+"""Which module may import what."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("bff", "services", "shared")
+
+
+def _imports(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def _modules() -> list[Path]:
+    return [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
+
+
+def _lint_imports(folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", str(folder / "setup.cfg")],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_dependencies_point_one_way() -> None:
+    """The contracts in setup.cfg hold: directions between packages, and between cache and upstream client."""
+    done = _lint_imports(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("bff/answer.py", "import services.settings"),
+        ("services/settings.py", "import bff.answer"),
+        ("shared/ids.py", "import bff.answer"),
+        ("shared/cache/entry.py", "import shared.upstream.call"),
+        ("shared/upstream/call.py", "import shared.cache.entry"),
+    ],
+)
+def test_an_import_in_the_wrong_direction_is_noticed(tmp_path: Path, module: str, line: str) -> None:
+    """The contracts are real: a copy of the tree with one wrong import breaks them."""
+    (tmp_path / "setup.cfg").write_text((ROOT / "setup.cfg").read_text())
+    for file in _modules():
+        copy = tmp_path / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(file.read_text())
+    wrong = tmp_path / module
+    wrong.write_text(wrong.read_text() + f"\n{line}\n")
+    done = _lint_imports(tmp_path)
+    assert done.returncode != 0
+    assert "BROKEN" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("library", "module"),
+    [
+        ("aiocache", "shared/cache/stores.py"),
+        ("aiohttp", "shared/upstream/transport.py"),
+        ("prometheus_client", "shared/metrics.py"),
+        ("dotenv", "shared/environment.py"),
+    ],
+)
+def test_one_module_alone_knows_a_library(library: str, module: str) -> None:
+    """Where a library is wrapped, nobody goes round the wrapping."""
+    assert [str(file.relative_to(ROOT)) for file in _modules() if library in _imports(file)] == [module]
+
+
+def test_no_module_is_named_like_a_standard_one() -> None:
+    """A module called like one of Python's own is imported in its place sooner or later."""
+    clashes = [
+        str(file.relative_to(ROOT))
+        for file in _modules()
+        if file.parent.name in PACKAGES and file.stem in sys.stdlib_module_names and not file.stem.startswith("__")
+    ]
+    assert clashes == []
+
+
+def test_every_package_has_an_init_and_the_monitoring_folders_have_no_python() -> None:
+    """Packages are real ones; ``prometheus`` and ``grafana`` cannot be imported by accident."""
+    folders = {file.parent for file in _modules()} | {file.parent for file in (ROOT / "tests").rglob("*.py")}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
+    assert [*(ROOT / "prometheus").rglob("*.py"), *(ROOT / "grafana").rglob("*.py")] == []

@@ -1,0 +1,27 @@
+"""What all tests share: Sanic in test mode, servers for pytest-sanic, processes and a Redis of their own."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_sanic.utils import TestServer
+from sanic import Sanic
+
+from tests import sanic_server
+
+pytest_plugins = [
+    "tests.fixtures.gateway",
+    "tests.fixtures.processes",
+    "tests.fixtures.redis_server",
+    "tests.fixtures.system",
+]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _sanic_test_mode() -> Iterator[None]:
+    """Several apps of one name may live in this process, served by pytest-sanic's fixtures."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(Sanic, "test_mode", True)
+    patch.setattr(TestServer, "start_server", sanic_server.start_server)
+    patch.setattr(TestServer, "close", sanic_server.close)
+    yield
+    patch.undo()

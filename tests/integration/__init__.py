@@ -1,0 +1,1 @@
+"""Whole apps and systems over real sockets."""

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs the tests in an environment of their own (.venv-test), made when needed. Further arguments go to pytest:
+#
+#     tests/run.sh                     everything that this machine has the tools for
+#     tests/run.sh tests/unit -k cache a part of it
+#
+# Needs Python 3.11 or newer. Tests that need promtool, Prometheus or PostgreSQL are left out, and named, where
+# those are not installed; REQUIRE_ALL=1 keeps them, so that a missing tool fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+requirements/venv.sh .venv-test requirements/test.lock
+
+left_out=()
+leave_out() { # leave_out MARKER WHAT_IS_MISSING DEBIAN_PACKAGES
+    left_out+=("$1")
+    printf 'Left out: tests marked %s (no %s; Debian: apt install %s).\n' "$1" "$2" "$3"
+}
+
+if [[ -z ${REQUIRE_ALL:-} ]]; then
+    command -v promtool >/dev/null || leave_out promtool promtool prometheus
+    for program in prometheus prometheus-node-exporter prometheus-redis-exporter; do
+        command -v "$program" >/dev/null || {
+            leave_out prometheus "$program" "prometheus prometheus-node-exporter prometheus-redis-exporter"
+            break
+        }
+    done
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || leave_out postgres "PostgreSQL server" postgresql
+fi
+
+selection=()
+for marker in "${left_out[@]+"${left_out[@]}"}"; do
+    selection+=("${selection:+and }not $marker")
+done
+exec .venv-test/bin/python -X dev -m pytest ${selection:+-m "${selection[*]}"} "$@"

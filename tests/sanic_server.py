@@ -1,0 +1,59 @@
+"""Serves an app for pytest-sanic's fixtures through Sanic's public API.
+
+pytest-sanic 1.9 was written for an older Sanic: its server sets attributes that no longer exist and runs no
+listeners. These two coroutines take the place of its ``start_server`` and ``close``.
+"""
+
+import asyncio
+import socket
+from typing import Any
+
+from sanic import Sanic
+from sanic.server import HttpProtocol
+
+
+async def start_server(server: Any) -> None:
+    """Listen on a free port, run the listeners, serve."""
+    app: Sanic[Any, Any] = server.app
+    listening = socket.create_server((server.host, 0))
+    server.socket, server.port = listening, listening.getsockname()[1]
+    made = await app.create_server(
+        sock=listening,
+        protocol=server.protocol or HttpProtocol,
+        return_asyncio_server=True,
+        asyncio_server_kwargs={"start_serving": False},
+    )
+    if made is None:
+        raise RuntimeError("the app made no server")
+    server.server = made
+    await made.startup()
+    await made.before_start()
+    await made.start_serving()
+    await made.after_start()
+    app.set_serving(True)
+    server.is_running = True
+
+
+async def close(server: Any) -> None:
+    """Stop as a worker would: listeners, connections, tasks; nothing of the app is left running."""
+    if not server.is_running:
+        return
+    server.is_running = False
+    app, made = server.app, server.server
+    await made.before_stop()
+    await made.close()
+    connections = set(made.connections)
+    for connection in connections:
+        connection.close_if_idle()
+    for connection in made.connections.copy():
+        connection.abort()
+    tasks = [task for task in app.tasks if not task.done()]
+    for task in tasks:
+        task.cancel()
+    handlers = [connection._task for connection in connections if getattr(connection, "_task", None)]
+    await asyncio.gather(*tasks, *handlers, return_exceptions=True)
+    while made.connections:
+        await asyncio.sleep(0)
+    app.set_serving(False)
+    await made.after_stop()
+    server.closed = True

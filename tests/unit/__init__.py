@@ -1,0 +1,1 @@
+"""Units of the kit and the gateway."""
