@@ -1,0 +1,74 @@
+"""Every query of the dashboards and every rule, asked of a real Prometheus that watches the real system.
+
+Marked ``prometheus``: these tests need Prometheus and its exporters on the PATH and fail without them.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fixtures.processes import wait_until
+from tests.monitoring import definitions
+from tests.monitoring.definitions import DASHBOARD_FILES, dashboard
+from tests.monitoring.live_system import live_system
+from tests.monitoring.prometheus_api import PrometheusApi
+
+pytestmark = pytest.mark.prometheus
+
+_BOARDS = [dashboard(file) for file in DASHBOARD_FILES]
+_QUERIES = [query for board in _BOARDS for query in definitions.queries(board)]
+_VARIABLES = [variable for board in _BOARDS for variable in board["templating"]["list"]]
+_BUILT_IN = {"__rate_interval": "10s"}
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusApi]:
+    """A Prometheus that has seen the system work, lose a service and recover."""
+    with live_system(tmp_path_factory.mktemp("live")) as running:
+        yield running
+
+
+def _substituted(expression: str) -> str:
+    values = {variable["name"]: variable["allValue"] for variable in _VARIABLES} | _BUILT_IN
+    for name, value in values.items():
+        expression = expression.replace(f"${name}", value)
+    return expression
+
+
+def _wait_for_data(prometheus: PrometheusApi, expression: str) -> None:
+    wait_until(lambda: bool(prometheus.samples(expression)), "no data")
+
+
+def test_every_target_is_up(prometheus: PrometheusApi) -> None:
+    """Gateway, services, exporters and Prometheus itself answer their scrapes."""
+    wait_until(prometheus.all_up, "some target is not up")
+
+
+@pytest.mark.parametrize("expression", [pytest.param(expression, id=name) for name, expression in _QUERIES])
+def test_every_panel_has_data(prometheus: PrometheusApi, expression: str) -> None:
+    """No query of a panel comes back empty while the system is in use."""
+    _wait_for_data(prometheus, _substituted(expression))
+
+
+@pytest.mark.parametrize("variable", _VARIABLES, ids=lambda variable: variable["name"])
+def test_every_variable_has_values(prometheus: PrometheusApi, variable: definitions.Json) -> None:
+    """There is something to choose from, and all of it is what *All* stands for."""
+    found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["definition"])
+    assert found
+    values = {sample["metric"][found[2]] for sample in prometheus.samples(found[1])}
+    assert values
+    assert all(re.fullmatch(variable["allValue"], value) for value in values)
+
+
+@pytest.mark.parametrize("name", sorted(definitions.recorded_names()))
+def test_every_recording_rule_has_data(prometheus: PrometheusApi, name: str) -> None:
+    """No recorded series stays empty while the system is in use."""
+    _wait_for_data(prometheus, name)
+
+
+def test_every_rule_can_be_evaluated(prometheus: PrometheusApi) -> None:
+    """Prometheus loads every rule and evaluates each without an error."""
+    rules = prometheus.rules()
+    assert len(rules) == len(definitions.rules())
+    assert [rule for rule in rules if rule["health"] != "ok"] == []
