@@ -51,6 +51,9 @@ _SERVER: dict[int, tuple[Problem, str]] = {
 _INTERNAL = Problem("internal-error", 500, "Internal error")
 _INTERNAL_DETAIL = "Something went wrong on our side. The request id finds it in the logs."
 
+ALL: tuple[Problem, ...] = (*_OURS.values(), *(problem for problem, _ in _SERVER.values()), _INTERNAL)
+"""Every kind of problem that has a name of its own."""
+
 
 def response_to(request: Request, error: BaseException) -> HTTPResponse:
     """The problem document for ``error``, with the headers that go with its status."""

@@ -1,5 +1,6 @@
 """Counts and times every call to a service, and logs those that gave nothing."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ def observe(service_name: str) -> Policy:
     """Record outcome and duration of what is sent to ``service_name``."""
     duration = metrics.upstream_attempt_duration.labels(service_name)
     succeeded = metrics.upstream_attempts.labels(service_name, "success")
+    ignored = metrics.upstream_attempts.labels(service_name, "ignored")
     errors = metrics.service_errors.labels(service_name)
 
     def policy(send: Send) -> Send:
@@ -31,6 +33,9 @@ def observe(service_name: str) -> Policy:
                     reason=error.reason,
                     error=str(error),
                 )
+                raise
+            except asyncio.CancelledError:
+                ignored.inc()  # whoever asked has left; that says nothing about the service
                 raise
             finally:
                 duration.observe(time.monotonic() - started)
