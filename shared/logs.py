@@ -30,21 +30,21 @@ class LineWriter:
 
     def __init__(self, descriptor: int, capacity: int = _QUEUE_LINES) -> None:
         self._descriptor = descriptor
-        self._lines: queue.Queue[bytes | None] = queue.Queue(capacity)
+        self._capacity = capacity
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_lines, name="log-writer", daemon=True)
         self._thread.start()
 
     def put(self, line: bytes) -> None:
         """Queue a line, newline included; never waits."""
-        try:
-            self._lines.put_nowait(line)
-        except queue.Full:
+        if self._lines.qsize() < self._capacity:
+            self._lines.put(line)
+        else:
             metrics.log_lines_dropped.inc()
 
     def close(self, timeout: float = _DRAIN_SECONDS) -> None:
         """Write what is queued, for at most ``timeout`` seconds."""
-        with contextlib.suppress(queue.Full):
-            self._lines.put(None, timeout=timeout)
+        self._lines.put(None)
         self._thread.join(timeout)
 
     def _write_lines(self) -> None:

@@ -3,7 +3,7 @@
 Trace context: https://www.w3.org/TR/trace-context/ (version 00, and the rule for unknown later versions).
 """
 
-import os
+import random
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def begin_trace(request_id: str | None, traceparent: str | None, tracestate: str
     A request id of 1 to 128 visible ASCII characters is kept, any other replaced. An unusable
     ``traceparent`` starts a new trace and drops ``tracestate`` with it.
     """
-    fresh = os.urandom(40).hex()
+    fresh = f"{random.getrandbits(320):080x}"
     if request_id is None or _REQUEST_ID.match(request_id) is None:
         request_id = fresh[:32]
     match = _TRACEPARENT.match(traceparent) if traceparent else None

@@ -6,6 +6,7 @@ down too. Start-up does not wait either; the tier begins as down and the first p
 """
 
 import asyncio
+from contextvars import Context
 from types import TracebackType
 from typing import Final, Self
 
@@ -124,7 +125,10 @@ class RedisTier:
         return TierDown()
 
     def _look_for_redis(self) -> None:
-        self._watch = asyncio.get_running_loop().create_task(self._probe_until_up(), name="redis-tier-watch")
+        # In a context of its own: what it logs belongs to no request.
+        self._watch = asyncio.get_running_loop().create_task(
+            self._probe_until_up(), name="redis-tier-watch", context=Context()
+        )
 
     async def _probe_until_up(self) -> None:
         while True:
