@@ -1,0 +1,130 @@
+"""A service's database as it sees it: there or away, made ready by a task of its own that never gives up.
+
+Nothing waits for the database but that task. While it is away requests are refused at once; it comes back by itself.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final, Self
+
+from sqlalchemy import select
+
+from services.engines import reading_engine
+from services.founding import DataSet, found
+from services.reading import CLOSE_SECONDS, DatabaseFailure, DatabaseSlow, Reader, Record, Statement, reason
+from services.settings import ServiceSettings
+from shared.errors import ServiceUnavailable
+from shared.logs import log
+
+_FOUNDING_SECONDS: Final = 30.0
+_FIRST_PAUSE_SECONDS: Final = 0.1
+_LONGEST_PAUSE_SECONDS: Final = 2.0
+_WATCH_SECONDS: Final = 5.0
+_PING_SECONDS: Final = 1.0
+
+
+class Database:
+    """The database of ``service``; an async context manager that keeps it usable while it is entered."""
+
+    def __init__(self, service: str, settings: ServiceSettings, data_set: DataSet) -> None:
+        self._url = settings.database_url
+        self._service = service
+        self._timeout = settings.database_timeout
+        self._pool_size = settings.database_pool_size
+        self._data_set = data_set
+        self._ping = select(data_set.metadata.tables["data_set"].c.version)
+        self._available = False
+        self._doubted = asyncio.Event()
+        self._broken = False
+
+    async def __aenter__(self) -> Self:
+        self._reader = Reader(
+            partial(reading_engine, self._url, self._service, self._pool_size, self._timeout),
+        )
+        self._keeper = asyncio.create_task(self._keep())
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._keeper.cancel()
+        await asyncio.wait({self._keeper}, timeout=CLOSE_SECONDS)
+        await self._reader.close()
+
+    def ready(self) -> bool:
+        """Whether schema and data set are there and the last look found the database well."""
+        return self._available
+
+    async def rows(self, statement: Statement, **parameters: Any) -> Sequence[Record]:
+        """All rows of ``statement`` with the values of its bound parameters.
+
+        Raises:
+            ServiceUnavailable: the database is away, or too slow.
+        """
+        if not self._available:
+            raise ServiceUnavailable("The database is not available at the moment.", retry_after=1)
+        try:
+            return await self._reader.rows(statement, parameters, self._timeout)
+        except DatabaseFailure as failure:
+            self._doubt(failure)
+            raise ServiceUnavailable("The database did not answer.", retry_after=1) from failure
+
+    async def check(self) -> bool:
+        """Whether the database answers within a second."""
+        if not self._available:
+            return False
+        try:
+            await self._reader.rows(self._ping, {}, _PING_SECONDS)
+        except DatabaseFailure as failure:
+            self._doubt(failure)
+            return False
+        return True
+
+    def _doubt(self, failure: DatabaseFailure) -> None:
+        if not self._doubted.is_set():
+            log("warning", "statement failed", "database", reason=str(failure))
+        self._broken = self._broken or not isinstance(failure, DatabaseSlow)
+        self._doubted.set()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._make_ready()
+            self._available = True
+            await self._watch()
+            self._available = False
+            self._reader.renew()
+
+    async def _make_ready(self) -> None:
+        pause, told = _FIRST_PAUSE_SECONDS, ""
+        while True:
+            try:
+                async with asyncio.timeout(_FOUNDING_SECONDS):
+                    version = await found(self._url, self._service, self._data_set)
+                await self._reader.rows(self._ping, {}, _PING_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end
+                if reason(error) != told:
+                    told = reason(error)
+                    log("error", "database unavailable", "database", reason=told)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            else:
+                break
+        own = self._data_set.version
+        log("info", "database ready", "database", loaded=version is None, data_set=version or own)
+        if version not in {None, own}:
+            log("warning", "data set of another version kept", "database", data_set=version, own_version=own)
+
+    async def _watch(self) -> None:
+        """Returns once the database is away: looked at every few seconds, and after each failure at once."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_WATCH_SECONDS):
+                    await self._doubted.wait()
+            self._doubted.clear()
+            if self._broken:
+                self._broken = False
+                self._reader.renew()
+            try:
+                await self._reader.rows(self._ping, {}, _PING_SECONDS)
+            except DatabaseFailure:
+                return

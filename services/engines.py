@@ -1,0 +1,81 @@
+"""SQLAlchemy engines for the two kinds of database, and what their connections are told."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import Connection, NullPool, event
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_CONNECT_SECONDS: Final = 2.0
+_RECYCLE_SECONDS: Final = 1800
+_FOUNDING_STATEMENT_MS: Final = 30_000
+_WRITE_LOCK_MS: Final = 5_000
+
+
+def is_sqlite(url: URL) -> bool:
+    """Whether ``url`` names a file rather than a server."""
+    return url.get_backend_name() == "sqlite"
+
+
+def reading_engine(url: URL, service: str, pool_size: int, timeout: float) -> AsyncEngine:
+    """An engine for single statements that only read, each its own transaction.
+
+    At most ``pool_size`` connections; the database is told to give up a statement after ``timeout`` seconds.
+    """
+    options: dict[str, Any] = {
+        "isolation_level": "AUTOCOMMIT",
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": timeout,
+        "pool_use_lifo": True,
+        "pool_reset_on_return": None,
+    }
+    if not is_sqlite(url):
+        arguments = _server_arguments(service, int(timeout * 1000))
+        return create_async_engine(url, **options, pool_recycle=_RECYCLE_SECONDS, connect_args=arguments)
+    # A file that has vanished is an error here, not an empty database.
+    path = quote(str(Path(url.database or "").absolute()))
+    existing = url.set(database=f"file:{path}", query={"mode": "rw", "uri": "true"})
+    engine = create_async_engine(existing, **options)
+    _at_connect(engine, [f"PRAGMA busy_timeout = {int(timeout * 500)}", "PRAGMA query_only = ON"])
+    return engine
+
+
+def founding_engine(url: URL, service: str) -> AsyncEngine:
+    """An engine whose transactions may write; on SQLite they take the write lock as they begin."""
+    if not is_sqlite(url):
+        arguments = _server_arguments(service, _FOUNDING_STATEMENT_MS)
+        return create_async_engine(url, poolclass=NullPool, connect_args=arguments)
+    engine = create_async_engine(url, poolclass=NullPool)
+    _at_connect(engine, [f"PRAGMA busy_timeout = {_WRITE_LOCK_MS}", "PRAGMA journal_mode = WAL"])
+    _begin_immediately(engine)
+    return engine
+
+
+def _server_arguments(service: str, statement_timeout_ms: int) -> dict[str, Any]:
+    server_settings = {"application_name": service, "statement_timeout": str(statement_timeout_ms)}
+    return {"timeout": _CONNECT_SECONDS, "server_settings": server_settings}
+
+
+def _at_connect(engine: AsyncEngine, pragmas: Sequence[str]) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def run(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+
+def _begin_immediately(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def leave_transactions_to_us(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

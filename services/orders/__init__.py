@@ -1,0 +1,1 @@
+"""The order service: what was bought, by whom and for how much."""

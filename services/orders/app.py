@@ -1,0 +1,24 @@
+"""The order service, put together."""
+
+from typing import Any
+
+from sanic import Sanic
+
+from services.database import Database
+from services.front import Front
+from services.orders.endpoints import LINKS, OrderEndpoints
+from services.orders.repository import DATA_SET, OrderRepository
+from services.orders.settings import SERVICE, OrderSettings
+from shared.app import build_app
+
+
+def create_app(settings: OrderSettings) -> Sanic[Any, Any]:
+    """The app that serves orders from the database that ``settings`` name."""
+    database = Database(SERVICE, settings, DATA_SET)
+    return build_app(
+        SERVICE,
+        settings,
+        routes=[OrderEndpoints(OrderRepository(database)), Front(SERVICE, LINKS, database.check)],
+        resources=[database],
+        ready=database.ready,
+    )

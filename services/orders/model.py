@@ -1,0 +1,26 @@
+"""What the order service tells."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+
+class OrderItem(msgspec.Struct, frozen=True):
+    """One line of an order; ``price`` is that of one piece when it was bought, with two decimals."""
+
+    product_id: str
+    quantity: int
+    price: Decimal
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What a user bought at once; ``total_amount`` has two decimals, ``created_at`` is in UTC."""
+
+    id: str
+    user_id: str
+    status: str
+    total_amount: Decimal
+    items: Sequence[OrderItem]
+    created_at: datetime

@@ -1,0 +1,1 @@
+"""The product service: what can be bought."""

@@ -1,0 +1,24 @@
+"""The product service, put together."""
+
+from typing import Any
+
+from sanic import Sanic
+
+from services.database import Database
+from services.front import Front
+from services.products.endpoints import LINKS, ProductEndpoints
+from services.products.repository import DATA_SET, ProductRepository
+from services.products.settings import SERVICE, ProductSettings
+from shared.app import build_app
+
+
+def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
+    """The app that serves products from the database that ``settings`` name."""
+    database = Database(SERVICE, settings, DATA_SET)
+    return build_app(
+        SERVICE,
+        settings,
+        routes=[ProductEndpoints(ProductRepository(database)), Front(SERVICE, LINKS, database.check)],
+        resources=[database],
+        ready=database.ready,
+    )

@@ -1,0 +1,51 @@
+"""The routes of the product service."""
+
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+
+from services.paging import page_response, read_page
+from services.products.model import BatchRequest
+from services.products.repository import ProductRepository
+from shared import codec, ids, routing
+from shared.errors import InvalidInput, NotFound, Unprocessable
+
+LINKS = {
+    "products": "/products?limit={limit}&after={product_id}",
+    "product": "/products/{product_id}",
+    "batch": "/products/batch",
+}
+
+_read_batch = codec.decoder(BatchRequest)
+
+
+class ProductEndpoints:
+    """``GET /products``, ``GET /products/{product_id}`` and ``POST /products/batch``."""
+
+    def __init__(self, products: ProductRepository) -> None:
+        self._products = products
+
+    def __call__(self, app: Sanic[Any, Any]) -> None:
+        """Add the routes to ``app``."""
+        routing.get(app, "/products", self._answer_list, "products")
+        routing.get(app, "/products/<product_id>", self._answer_one, "product")
+        routing.post(app, "/products/batch", self._answer_batch, "batch")
+
+    async def _answer_list(self, request: Request) -> HTTPResponse:
+        page = read_page(request)
+        return page_response("/products", page, await self._products.after(page.after, page.limit + 1))
+
+    async def _answer_one(self, _request: Request, product_id: str) -> HTTPResponse:
+        product = await self._products.one(ids.checked("product_id", product_id))
+        if product is None:
+            raise NotFound("There is no such product.")
+        return routing.struct_response(product)
+
+    async def _answer_batch(self, request: Request) -> HTTPResponse:
+        try:
+            batch = _read_batch(request.body)
+        except codec.MalformedJSON:
+            raise InvalidInput("The body must be JSON.") from None
+        except codec.WrongShape as error:
+            raise Unprocessable(f"{error}.") from None
+        return routing.struct_response(await self._products.known(batch.product_ids))

@@ -1,0 +1,19 @@
+"""What the product-service reads from its environment."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.engine import URL
+
+from services.settings import ServiceSettings
+from shared.settings import with_default
+
+SERVICE: Final = "product-service"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductSettings(ServiceSettings):
+    """A port and a database of its own."""
+
+    port: int = with_default(ServiceSettings, "port", "8003")
+    database_url: URL = with_default(ServiceSettings, "database_url", "sqlite:///.data/products.db")  # noqa: RUF009 - a URL is immutable

@@ -1,0 +1,25 @@
+"""What every service reads from its environment, beyond what every app reads."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.engine import URL
+
+from services.database_url import DATABASE_URL
+from shared import values
+from shared.settings import Settings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings(Settings):
+    """Settings of a service; each service has a default port and a default database of its own."""
+
+    database_url: URL = setting("DATABASE_URL", DATABASE_URL, "sqlite:///.data/service.db", "The service's database.")  # noqa: RUF009 - a URL is immutable
+    database_pool_size: int = setting(
+        "DATABASE_POOL_SIZE", values.integer(1, 100), "5", "Connections to the database that each process may hold."
+    )
+    database_timeout: float = setting(
+        "DATABASE_TIMEOUT_SECONDS",
+        values.seconds(0.05, 60),
+        "2",
+        "How long one statement may take, waiting for a connection included.",
+    )

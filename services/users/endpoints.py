@@ -1,0 +1,34 @@
+"""The routes of the user service."""
+
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+
+from services.paging import page_response, read_page
+from services.users.repository import UserRepository
+from shared import ids, routing
+from shared.errors import NotFound
+
+LINKS = {"users": "/users?limit={limit}&after={user_id}", "user": "/users/{user_id}"}
+
+
+class UserEndpoints:
+    """``GET /users`` and ``GET /users/{user_id}``."""
+
+    def __init__(self, users: UserRepository) -> None:
+        self._users = users
+
+    def __call__(self, app: Sanic[Any, Any]) -> None:
+        """Add the routes to ``app``."""
+        routing.get(app, "/users", self._answer_list, "users")
+        routing.get(app, "/users/<user_id>", self._answer_one, "user")
+
+    async def _answer_list(self, request: Request) -> HTTPResponse:
+        page = read_page(request)
+        return page_response("/users", page, await self._users.after(page.after, page.limit + 1))
+
+    async def _answer_one(self, _request: Request, user_id: str) -> HTTPResponse:
+        user = await self._users.one(ids.checked("user_id", user_id))
+        if user is None:
+            raise NotFound("There is no such user.")
+        return routing.struct_response(user)

@@ -1,0 +1,19 @@
+"""What the user-service reads from its environment."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.engine import URL
+
+from services.settings import ServiceSettings
+from shared.settings import with_default
+
+SERVICE: Final = "user-service"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSettings(ServiceSettings):
+    """A port and a database of its own."""
+
+    port: int = with_default(ServiceSettings, "port", "8001")
+    database_url: URL = with_default(ServiceSettings, "database_url", "sqlite:///.data/users.db")  # noqa: RUF009 - a URL is immutable
