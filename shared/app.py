@@ -1,5 +1,6 @@
 """One function that builds any of our Sanic apps: lifecycle, middleware, problems, health and metrics routes."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from sanic.response import raw
 import shared
 from shared import metrics, routing
 from shared.logs import log
+from shared.loop_errors import report_loop_error
 from shared.middleware import ObservedSanic, ProblemHandler, add_headers
 from shared.settings import Settings
 
@@ -84,6 +86,7 @@ class _Lifecycle:
         self._serving = False
 
     async def start(self, _app: Sanic[Any, Any]) -> None:
+        asyncio.get_running_loop().set_exception_handler(report_loop_error)
         metrics.build_info.labels(self._service, shared.__version__).set(1)
         for resource in self._resources:
             await self._open.enter_async_context(resource)

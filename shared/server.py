@@ -50,6 +50,8 @@ def main(service: str, settings_type: type[Settings], factory: str, arguments: S
 
 def serve(service: str, settings: Settings, factory: str) -> None:
     """Serve until SIGTERM or SIGINT; returns after requests in flight have been answered."""
+    # Name look-ups share libuv's threads, of which there are four: one name that hangs would stop all others.
+    os.environ.setdefault("UV_THREADPOOL_SIZE", "16")
     listening = _listen(service, settings)
     work = partial(work_on, service, settings, factory)
     if settings.workers == 1:
