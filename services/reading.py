@@ -67,11 +67,13 @@ class Reader:
         self._retire(old)
 
     async def close(self) -> None:
-        """Close every connection, giving the database two seconds to agree."""
+        """Close every connection, politely for two seconds, then by force."""
         self._retire(self._engine)
         _, hanging = await asyncio.wait(self._fetching | self._closing, timeout=CLOSE_SECONDS)
         for task in hanging:
             task.cancel()
+        if hanging:
+            await asyncio.wait(hanging, timeout=CLOSE_SECONDS)
 
     async def _fetch(self, statement: Statement, parameters: Parameters) -> Sequence[Record]:
         try:

@@ -13,7 +13,7 @@ from shared.settings import Settings, setting
 class ServiceSettings(Settings):
     """Settings of a service; each service has a default port and a default database of its own."""
 
-    database_url: URL = setting("DATABASE_URL", DATABASE_URL, "sqlite:///.data/service.db", "The service's database.")  # noqa: RUF009 - a URL is immutable
+    database_url: URL = setting("DATABASE_URL", DATABASE_URL, "sqlite:///.data/service.db", "The service's database.")
     database_pool_size: int = setting(
         "DATABASE_POOL_SIZE", values.integer(1, 100), "5", "Connections to the database that each process may hold."
     )

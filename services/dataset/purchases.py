@@ -14,7 +14,7 @@ from services.dataset.draw import Draw
 
 COUNT: Final = 5000
 
-_FIRST_DAY = datetime(2024, 1, 2, 6, tzinfo=UTC)
+_FIRST_DAY = datetime(2024, 1, 1, 6, tzinfo=UTC)
 _PAUSE_SECONDS = 2 * 365 * 86_400 // COUNT
 _ITEM_COUNTS = (1, 1, 1, 2, 2, 2, 3, 3, 4, 5)
 _QUANTITIES = (1, 1, 1, 1, 1, 2, 2, 3, 4)

@@ -16,4 +16,4 @@ class UserSettings(ServiceSettings):
     """A port and a database of its own."""
 
     port: int = with_default(ServiceSettings, "port", "8001")
-    database_url: URL = with_default(ServiceSettings, "database_url", "sqlite:///.data/users.db")  # noqa: RUF009 - a URL is immutable
+    database_url: URL = with_default(ServiceSettings, "database_url", "sqlite:///.data/users.db")
