@@ -7,10 +7,12 @@ import msgspec
 
 from shared.errors import InvalidInput
 
-PATTERN = r"^[A-Za-z0-9_-]{1,64}\Z"
+PATTERN = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
+"""Of Python and of JSON Schema alike; the end forbids the newline that ``$`` alone would overlook."""
+
 DESCRIPTION = "1 to 64 characters of A-Z, a-z, 0-9, _ and -"
 
-Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description=DESCRIPTION)]
+Id = Annotated[str, msgspec.Meta(pattern=PATTERN, description=DESCRIPTION)]
 """An identifier inside a typed struct."""
 
 _matches = re.compile(PATTERN).match

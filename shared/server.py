@@ -17,12 +17,12 @@ from typing import Any
 from sanic import Sanic
 
 import shared
-from shared import logs
+from shared import logs, metrics
 from shared.environment import read_environment
 from shared.errors import SettingsError
 from shared.settings import Settings, describe, load
+from shared.workers import Workers
 
-_MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _BACKLOG = 1024
 
 
@@ -58,9 +58,7 @@ def serve(service: str, settings: Settings, factory: str) -> None:
         work(listening)
         return
     with tempfile.TemporaryDirectory(prefix=f"{service}-metrics-") as directory:
-        os.environ[_MULTIPROC_DIR] = directory
-        from shared.workers import Workers  # noqa: PLC0415 - metrics look for that variable when imported
-
+        os.environ[metrics.MULTIPROC_DIR] = directory  # for the workers: it counts from the start of a process
         logs.configure(service, settings.log_level)
         clean = Workers(work, listening, settings.workers).serve(settings.shutdown_grace)
         logs.flush()

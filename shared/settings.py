@@ -5,6 +5,7 @@ variable's name, its kind, its default and a sentence for people.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
@@ -15,6 +16,10 @@ from shared.values import Kind
 
 T = TypeVar("T")
 MASK = "***"
+
+# Also in addresses that are too malformed to be taken apart: those are the ones that end up in a report.
+_PASSWORD = re.compile(r"^((?:[a-z0-9+.-]*://)?[^:/@]*:).*@", re.IGNORECASE | re.DOTALL)
+_SECRET_PARAMETER = re.compile(r"((?:password|passwd|secret|token)=)[^&\s]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +100,8 @@ def shown(variable: Variable, text: str) -> str:
         return ""
     if variable.secret:
         return MASK
-    user_info, at, rest = text.partition("://")[2].rpartition("@")
-    if not at:
-        return text
-    scheme = text.partition("://")[0]
-    user, colon, _ = user_info.partition(":")
-    return f"{scheme}://{user}{colon}{MASK if colon else ''}@{rest}"
+    masked = _PASSWORD.sub(rf"\g<1>{MASK}@", text)
+    return _SECRET_PARAMETER.sub(rf"\g<1>{MASK}", masked)
 
 
 def describe(settings: Settings) -> str:

@@ -79,5 +79,5 @@ async def test_products_takes_as_many_ids_as_the_gateway_sends(upstreams: Upstre
 @pytest.mark.parametrize("name", SERVICES)
 async def test_each_service_tells_its_health(upstreams: Upstreams, name: str) -> None:
     """The gateway's default health path answers 200 on a healthy service."""
-    client = {"users": upstreams.users, "orders": upstreams.orders, "products": upstreams.products}[name]
-    assert await client.upstream.healthy(load(GatewaySettings, {}).upstream_health_path)
+    upstream = upstreams.named()[f"{name[:-1]}_service"]
+    assert await upstream.healthy(load(GatewaySettings, {}).upstream_health_path)

@@ -1,0 +1,1 @@
+"""The runtime kit on real sockets, with a small app of its own."""
