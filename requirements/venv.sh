@@ -39,7 +39,8 @@ identify() { # prints version and prefix, or fails saying why (a pyenv shim, for
 }
 
 find_python() {
-    local candidates=("$venv/bin/python" python3.13 python3.12 python3.11 python3) candidate refused=()
+    # Those first for which every package comes ready made.
+    local candidates=("$venv/bin/python" python3.12 python3.11 python3.13 python3) candidate refused=()
     [[ -z ${PYTHON:-} ]] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
         if ! command -v "$candidate" >/dev/null 2>&1; then
@@ -66,7 +67,7 @@ import hashlib, pathlib, sys
 
 digest = hashlib.sha256(sys.argv[1].encode())
 for name in sys.argv[2:]:
-    digest.update(pathlib.Path(name).read_bytes())
+    digest.update(hashlib.sha256(pathlib.Path(name).read_bytes()).digest())
 print(digest.hexdigest())
 PY
 }
@@ -143,7 +144,7 @@ rm -f "$complete"
 : >"$incomplete"
 if ! install "$lock"; then
     [[ -n $fallback ]] || fail "The packages of $lock could not be installed:" "$(why)" "All of it: $log"
-    printf '%s cannot be installed here:\n%s\n' "${lock##*/}" "$(why)"
+    printf '%s cannot be installed here, so %s is taken:\n%s\n' "${lock##*/}" "${fallback##*/}" "$(why)"
     install "$fallback" || fail "The packages of $fallback could not be installed:" "$(why)" "All of it: $log"
 fi
 printf '%s' "$wish" >"$complete"

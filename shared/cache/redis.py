@@ -37,7 +37,7 @@ class RedisTier:
         self._client = client
         self._store = RedisStore(client)
         self._up = False
-        self._said = False
+        self._said = False  # that Redis is away; one line for each change of state
         self._watch: asyncio.Task[None] | None = None
         self._gauge = metrics.cache_tier_up.labels("redis")
         self._errors = metrics.service_errors.labels("redis")
@@ -118,7 +118,7 @@ class RedisTier:
     def _fault(self, error: Exception) -> TierDown:
         self._errors.inc()
         if self._up:
-            self._up = False
+            self._up, self._said = False, True
             self._gauge.set(0)
             log("warning", "redis tier bypassed", "cache", error=type(error).__name__)
             self._look_for_redis()
