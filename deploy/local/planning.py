@@ -1,0 +1,88 @@
+"""Decides what runs: what was not left out, is installed, and has something to do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local import ports
+from deploy.local.component import Absent, Plan
+from deploy.local.components import BUILDERS, SERVICES, Site
+from deploy.local.programs import PROGRAMS
+
+ESSENTIAL = ("api-gateway", *SERVICES)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is found on this machine.
+
+    Attributes:
+        python: The interpreter that has the packages.
+        programs: The program of each component that is installed, of those in `PROGRAMS`.
+        grafana_home: Where Grafana's own files are.
+        is_free: Tells whether a port can be listened on.
+        describe: Tells who holds a port.
+    """
+
+    python: str
+    programs: Mapping[str, str] = field(default_factory=dict)
+    grafana_home: str | None = None
+    is_free: Callable[[int], bool] = ports.is_free
+    describe: Callable[[int], str] = lambda port: f"another process ({port})"
+
+
+def plan(
+    machine: Machine,
+    environment: Mapping[str, str],
+    *,
+    root: Path,
+    data: Path,
+    derived: Path,
+    without: frozenset[str] = frozenset(),
+) -> tuple[Plan, Site]:
+    """Decide what runs and how.
+
+    Args:
+        machine: What is found on this machine.
+        environment: The person's settings.
+        root: The checkout.
+        data: Where data goes.
+        derived: Where derived configuration goes.
+        without: Components to leave out.
+
+    Returns:
+        The plan, and what its commands were made from.
+
+    Raises:
+        Refused: A port that is needed cannot be had.
+    """
+    absent = [one for name in BUILDERS if (one := _absent(name, machine, without)) is not None]
+    missing = {one.name for one in absent}
+    names = [name for name in BUILDERS if name not in missing]
+    choice = ports.choose(names, environment, machine.is_free, machine.describe)
+    site = Site(
+        root=root,
+        data=data,
+        derived=derived,
+        python=machine.python,
+        ports=choice.ports,
+        programs=machine.programs,
+        environment=environment,
+        grafana_home=machine.grafana_home,
+    )
+    components = tuple(BUILDERS[name](site) for name in names)
+    return Plan(str(root), components, tuple(absent), choice.notes, machine.python), site
+
+
+def _absent(name: str, machine: Machine, without: frozenset[str]) -> Absent | None:
+    if name in without:
+        return Absent(name, "left out (--without)")
+    if name in PROGRAMS and name not in machine.programs:
+        memory_alone = "; the cache is in memory alone" if name == "redis" else ""
+        return Absent(name, f"not installed{memory_alone}", PROGRAMS[name].remedy)
+    if name == "redis-exporter" and _absent("redis", machine, without) is not None:
+        return Absent(name, "there is no Redis to watch")
+    if name == "grafana" and machine.grafana_home is None:
+        remedy = "GF_PATHS_HOME=… names the directory that holds conf/defaults.ini"
+        return Absent(name, f"{machine.programs[name]} is there, its own files are not found", remedy)
+    return None

@@ -1,0 +1,73 @@
+"""What a person is shown about a running system, or about one that did not come up."""
+
+from collections.abc import Sequence
+
+from deploy.local import table
+from deploy.local.component import Plan
+from deploy.local.progress import Failure
+from deploy.local.rundir import RunDirectory
+from deploy.local.say import say
+
+LAST_LINES = 15
+
+
+def show(plan: Plan, run: RunDirectory, script: str) -> int:
+    """Show the table of what runs where, what to try and how to end it.
+
+    Args:
+        plan: What runs.
+        run: Where its state is.
+        script: What the person types.
+
+    Returns:
+        0 when all is healthy, else 1.
+    """
+    rows = table.rows(plan, run)
+    lines = ["", *table.draw(rows, run.path), *(f"  {line}" for line in table.absent(plan)), *_hints(plan, script)]
+    for line in lines:
+        say(line)
+    return 0 if all(row.state == table.HEALTHY for row in rows) else 1
+
+
+def failed(failures: Sequence[Failure], run: RunDirectory) -> int:
+    """Show what did not come up, each with the end of its log.
+
+    Returns:
+        0 when there is nothing to show, else 1.
+    """
+    for failure in failures:
+        say(f"\n{failure.name} is not healthy: {failure.reason}. The end of {run.log(failure.name)}:")
+        for line in _end_of_log(run, failure.name):
+            say(f"  {line}")
+    return 1 if failures else 0
+
+
+def _hints(plan: Plan, script: str) -> list[str]:
+    gateway = plan.component("api-gateway")
+    if gateway is None:
+        return []
+    lines = [
+        "",
+        "Try:",
+        f"  curl -i {gateway.url}/api/profile/user123",
+        f"  curl {gateway.url}/health",
+        f"  curl {gateway.url}/api/cache/stats",
+    ]
+    grafana = plan.component("grafana")
+    if grafana is not None:
+        user = grafana.environment["GF_SECURITY_ADMIN_USER"]
+        lines.append(f"Grafana: {grafana.url}, user {user}, password as set (admin123 where it is not).")
+    return [
+        *lines,
+        "",
+        f"Watch it do without one:  {script} --stop user-service   then --start user-service",
+        f"What runs:                {script} --status",
+        f"End it:                   {script} --stop",
+    ]
+
+
+def _end_of_log(run: RunDirectory, name: str) -> list[str]:
+    log = run.log(name)
+    if not log.exists():
+        return ["(it has written nothing)"]
+    return log.read_text(errors="replace").splitlines()[-LAST_LINES:]

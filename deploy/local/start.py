@@ -1,0 +1,70 @@
+"""Starts the system: everything that could stand in the way is looked at before a process is started."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from deploy.local import data, holder, planning, programs, prometheus, supervisor, table
+from deploy.local.component import Plan
+from deploy.local.components import Site
+from deploy.local.errors import Refused
+from deploy.local.options import Options
+from deploy.local.rundir import RunDirectory
+from deploy.local.say import say
+from shared.environment import read_environment
+from shared.errors import SettingsError
+
+
+def start(options: Options, run: RunDirectory) -> Plan:
+    """Start all processes; whether they are well is seen later.
+
+    Args:
+        options: What was asked for.
+        run: The run directory, locked.
+
+    Raises:
+        Refused: It cannot be started; nothing was.
+    """
+    left = supervisor.clear(run)
+    if left:
+        say(f"An earlier run was killed; {left} processes it had left behind have been ended.")
+    environment = _environment(options)
+    data.prepare(options.data, clean=options.clean)
+    plan, site = planning.plan(
+        _machine(environment),
+        environment,
+        root=options.root,
+        data=options.data,
+        derived=run.derived,
+        without=options.without,
+    )
+    say(f"Starting {len(plan.components)} processes; data in {options.data}, logs in {options.run}.")
+    for line in (*table.absent(plan), *plan.notes):
+        say(f"  {line}")
+    _derive(site)
+    supervisor.launch(run, plan)
+    return plan
+
+
+def _environment(options: Options) -> Mapping[str, str]:
+    try:
+        return read_environment(os.environ, options.root / ".env")
+    except SettingsError as error:
+        raise Refused(*error.mistakes) from error
+
+
+def _machine(environment: Mapping[str, str]) -> planning.Machine:
+    path = programs.search_path(environment)
+    found = {name: program for name in programs.PROGRAMS if (program := programs.find(name, path))}
+    home = programs.grafana_home(found["grafana"], environment) if "grafana" in found else None
+    return planning.Machine(sys.executable, found, home, describe=holder.describe)
+
+
+def _derive(site: Site) -> None:
+    if "prometheus" not in site.ports:
+        return
+    source = site.root / "prometheus" / "prometheus.yml"
+    addresses = {name: site.address(name) for name in site.ports}
+    derived = prometheus.derive(source.read_text(), source.parent, addresses)
+    site.derived.mkdir(parents=True, exist_ok=True)
+    (site.derived / "prometheus.yml").write_text(derived)

@@ -1,0 +1,143 @@
+"""What runs, and how."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local import planning
+from deploy.local.component import Plan
+from deploy.local.components import BUILDERS, Site
+from deploy.local.planning import Machine
+from deploy.local.programs import PROGRAMS
+
+PROGRAM_OF = {name: f"/opt/some programs/{name}" for name in PROGRAMS}
+ROOT = Path("/home/jo/my checkout")
+FULL = Machine("/venv/bin/python", PROGRAM_OF, "/opt/grafana home", lambda _: True, str)
+
+
+def _plan(machine: Machine = FULL, *without: str, **environment: str) -> tuple[Plan, Site]:
+    return planning.plan(
+        machine,
+        environment,
+        root=ROOT,
+        data=ROOT / ".data",
+        derived=ROOT / ".run" / "derived",
+        without=frozenset(without),
+    )
+
+
+def _environment(plan: Plan, name: str) -> dict[str, str]:
+    component = plan.component(name)
+    assert component is not None
+    return component.environment
+
+
+def _command(plan: Plan, name: str) -> tuple[str, ...]:
+    component = plan.component(name)
+    assert component is not None
+    return component.command
+
+
+def test_a_machine_that_has_everything_runs_everything() -> None:
+    """Nothing is absent and nothing needs to be said."""
+    plan, _ = _plan()
+    assert [component.name for component in plan.components] == list(BUILDERS)
+    assert not plan.absent
+    assert not plan.notes
+
+
+def test_a_bare_machine_runs_gateway_and_services() -> None:
+    """What is missing is named, each with the way to get it."""
+    plan, _ = _plan(Machine("/venv/bin/python", is_free=lambda _: True))
+    assert {component.name for component in plan.components} == set(planning.ESSENTIAL)
+    reasons = {one.name: one.reason for one in plan.absent}
+    assert reasons["redis"] == "not installed; the cache is in memory alone"
+    assert reasons["redis-exporter"] == "not installed"
+    assert all(one.remedy for one in plan.absent)
+
+
+def test_without_redis_the_gateway_keeps_the_persons_own_setting() -> None:
+    """Nothing is passed that would hide a REDIS_URL of the environment, and no exporter watches nothing."""
+    plan, _ = _plan(FULL, "redis")
+    assert "REDIS_URL" not in _environment(plan, "api-gateway")
+    assert {one.name: one.reason for one in plan.absent} == {
+        "redis": "left out (--without)",
+        "redis-exporter": "there is no Redis to watch",
+    }
+
+
+def test_a_service_left_out_leaves_its_address_to_the_person() -> None:
+    """So the gateway can be pointed at a service of one's own."""
+    plan, _ = _plan(FULL, "order-service")
+    environment = _environment(plan, "api-gateway")
+    assert "ORDER_SERVICE_URL" not in environment
+    assert environment["USER_SERVICE_URL"] == "http://127.0.0.1:8001"
+
+
+def test_the_gateway_is_told_where_everything_is() -> None:
+    """Ports that were set or moved reach the gateway."""
+    machine = Machine("/venv/bin/python", PROGRAM_OF, "/opt/grafana", lambda port: port != 6379, str)
+    plan, _ = _plan(machine, GATEWAY_PORT="9000", PRODUCT_SERVICE_PORT="9003")
+    assert _environment(plan, "api-gateway") == {
+        "PORT": "9000",
+        "USER_SERVICE_URL": "http://127.0.0.1:8001",
+        "ORDER_SERVICE_URL": "http://127.0.0.1:8002",
+        "PRODUCT_SERVICE_URL": "http://127.0.0.1:9003",
+        "REDIS_URL": "redis://127.0.0.1:6380/0",
+    }
+    assert plan.notes == ("Port 6379 is in use by 6379; redis uses 6380.",)
+
+
+def test_each_service_owns_a_database_in_the_data_directory() -> None:
+    """A path with a space is part of the address as it is."""
+    plan, _ = _plan()
+    assert _environment(plan, "order-service") == {
+        "HOST": "127.0.0.1",
+        "PORT": "8002",
+        "DATABASE_URL": "sqlite:////home/jo/my checkout/.data/orders.db",
+    }
+    assert _command(plan, "order-service") == ("/venv/bin/python", "-m", "services.orders")
+
+
+def test_redis_is_a_bounded_cache_on_the_loopback_address() -> None:
+    """Nothing is written to disk, the least recently used goes first, nobody outside can ask."""
+    plan, _ = _plan(FULL, REDIS_MAX_MEMORY="64mb")
+    command = " ".join(_command(plan, "redis"))
+    for option in ("--bind 127.0.0.1", "--save  ", "--appendonly no", "--maxmemory 64mb", "allkeys-lru"):
+        assert option in command
+
+
+def test_grafana_shows_the_local_prometheus() -> None:
+    """Data source, dashboards and log-in come from the checkout and the environment."""
+    plan, _ = _plan(FULL, PROMETHEUS_PORT="9999", GRAFANA_ADMIN_PASSWORD="secret")
+    environment = _environment(plan, "grafana")
+    assert environment["PROMETHEUS_URL"] == "http://127.0.0.1:9999"
+    assert environment["DASHBOARDS_PATH"] == f"{ROOT}/grafana/dashboards"
+    assert environment["GF_PATHS_PROVISIONING"] == f"{ROOT}/grafana/provisioning"
+    assert (environment["GF_SECURITY_ADMIN_USER"], environment["GF_SECURITY_ADMIN_PASSWORD"]) == ("admin", "secret")
+    assert _command(plan, "grafana") == (PROGRAM_OF["grafana"], "server", "--homepath=/opt/grafana home")
+
+
+def test_grafana_without_its_own_files_is_left_out() -> None:
+    """The remedy tells how to say where they are."""
+    plan, _ = _plan(Machine("/venv/bin/python", PROGRAM_OF, None, lambda _: True))
+    (absent,) = plan.absent
+    assert (absent.name, "GF_PATHS_HOME" in absent.remedy) == ("grafana", True)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("10.0.0.5", "http://10.0.0.5:8000"),
+    ],
+)
+def test_the_gateway_may_listen_elsewhere(host: str, url: str) -> None:
+    """It is asked where it listens; the services stay on the loopback address."""
+    plan, _ = _plan(FULL, HOST=host)
+    gateway, users = plan.component("api-gateway"), plan.component("user-service")
+    assert gateway is not None
+    assert users is not None
+    assert (gateway.url, users.url) == (url, "http://127.0.0.1:8001")

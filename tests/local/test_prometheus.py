@@ -1,0 +1,59 @@
+"""The configuration of a local Prometheus."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.local import prometheus
+from deploy.local.errors import Refused
+from tests.fixtures.processes import ROOT
+
+FOLDER = ROOT / "prometheus"
+ADDRESSES = {
+    "api-gateway": "127.0.0.1:18000",
+    "user-service": "127.0.0.1:18001",
+    "order-service": "127.0.0.1:18002",
+    "product-service": "127.0.0.1:18003",
+    "redis-exporter": "127.0.0.1:19121",
+    "node-exporter": "127.0.0.1:19100",
+    "prometheus": "127.0.0.1:19090",
+}
+
+
+def _derived(**addresses: str) -> Any:
+    return yaml.safe_load(prometheus.derive((FOLDER / "prometheus.yml").read_text(), FOLDER, addresses))
+
+
+def test_every_job_of_the_containers_is_scraped_here_too() -> None:
+    """Each job has one target: the address of the component it is named after."""
+    jobs = _derived(**ADDRESSES)["scrape_configs"]
+    assert {job["job_name"]: job["static_configs"] for job in jobs} == {
+        name: [{"targets": [address]}] for name, address in ADDRESSES.items()
+    }
+
+
+def test_what_does_not_run_is_not_scraped() -> None:
+    """A target that cannot be up would raise alarms about nothing."""
+    derived = _derived(**{"api-gateway": "127.0.0.1:8000"})
+    assert [job["job_name"] for job in derived["scrape_configs"]] == ["api-gateway"]
+
+
+def test_rules_are_found_from_anywhere() -> None:
+    """The rule files' paths are absolute and lead to files."""
+    patterns = [Path(pattern) for pattern in _derived(**ADDRESSES)["rule_files"]]
+    assert all(pattern.is_absolute() and list(pattern.parent.glob(pattern.name)) for pattern in patterns)
+
+
+def test_everything_else_is_kept() -> None:
+    """Intervals are those of the containers."""
+    original = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    assert _derived(**ADDRESSES)["global"] == original["global"]
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", ""])
+def test_a_broken_configuration_is_refused(text: str) -> None:
+    """The message names the file."""
+    with pytest.raises(Refused, match=r"prometheus\.yml"):
+        prometheus.derive(text, FOLDER, {})
