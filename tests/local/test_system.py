@@ -1,0 +1,138 @@
+"""The whole system, started, used, broken and ended through start_with_monitoring.sh."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.ports import PORTS
+from deploy.local.status import Phase
+from tests.fixtures.processes import wait_until
+from tests.local.script import MONITORING, System
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    """A system without monitoring, not started; whatever a test starts is ended."""
+    yield from _ended(System(tmp_path, *MONITORING))
+
+
+@pytest.fixture
+def monitored(tmp_path: Path) -> Iterator[System]:
+    """A system with everything, not started."""
+    yield from _ended(System(tmp_path))
+
+
+def _ended(system: System) -> Iterator[System]:
+    yield system
+    system.command("--stop")
+    assert system.leftovers() == []
+    assert system.files() == set()
+
+
+def test_a_life(system: System) -> None:
+    """Started it answers; without a service it is partial, and whole again by itself; ended it is gone."""
+    started = system.start()
+    assert (started.returncode, started.stderr) == (0, "")
+    assert f"{system.gateway}/api/profile/user123" in started.stdout
+    profile = system.profile("user123")
+    assert (len(profile["orders"]), len(profile["products"])) == (2, 3)
+    assert system.profile("user123")["metadata"]["cached"]
+
+    again = system.start()
+    assert (again.returncode, "It is running already." in again.stdout) == (0, True)
+    assert system.command("--status").returncode == 0
+    assert system.command("--local", "--clean").returncode == 1
+
+    system.kill("redis")
+    assert system.profile("user123")["user"]["id"] == "user123"
+    system.kill("order-service")
+    wait_until(lambda: system.has("order-service", Phase.PAUSING), "its end is not noticed")
+    assert system.command("--status").returncode == 1
+    wait_until(lambda: system.command("--status").returncode == 0, "it does not come back")
+
+    unknown = system.users()[-1]
+    assert system.command("--stop", "user-service").returncode == 0
+    assert system.profile(unknown)["metadata"]["parts"]["user"]["status"] == "missing"
+    assert system.command("--start", "user-service").returncode == 0
+    assert system.command("--stop", "grafana").returncode == 1
+
+    assert system.command("--stop").stdout.startswith("All has ended")
+    assert system.command("--status").returncode == 3
+    assert (system.data / "users.db").exists()
+
+
+def test_interrupted_it_leaves_nothing(system: System) -> None:
+    """Ctrl-C ends a system that shows its logs, and logs have the name of who wrote them before them."""
+    with system.attached() as command:
+        assert command.stdout is not None
+        for line in command.stdout:
+            if "| " in line and "api-gateway" in line:
+                break
+            if "What it writes" in line:
+                system.profile("user123")
+        os.killpg(command.pid, signal.SIGINT)
+        rest, _ = command.communicate(timeout=30)
+    assert command.returncode == 130
+    assert "All has ended" in rest
+    assert system.leftovers() == []
+    assert system.files() == set()
+
+
+def test_interrupted_while_starting_it_leaves_nothing(system: System) -> None:
+    """However early it comes."""
+    with system.attached() as command:
+        assert command.stdout is not None
+        command.stdout.readline()
+        os.killpg(command.pid, signal.SIGTERM)
+        command.communicate(timeout=30)
+    assert command.returncode == 143
+    assert system.leftovers() == []
+    assert system.files() == set()
+
+
+def test_a_port_in_use_is_told_before_anything_starts(system: System) -> None:
+    """Nothing is started, and nothing is made."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = system.start(ORDER_SERVICE_PORT=str(port))
+    assert done.returncode == 1
+    assert f"Port {port} is in use by process " in done.stderr
+    assert "order-service needs it" in done.stderr
+    assert system.files() == set()
+
+
+def test_a_wrong_setting_is_told_with_the_words_of_the_app(system: System) -> None:
+    """The end of its log is shown, and everything else is ended again."""
+    done = system.start(CACHE_TTL_SECONDS="soon")
+    assert done.returncode == 1
+    assert "api-gateway is not healthy: has ended (2)" in done.stdout
+    assert "CACHE_TTL_SECONDS" in done.stdout
+    assert system.leftovers() == []
+
+
+def test_a_broken_data_directory_is_told_before_anything_starts(system: System) -> None:
+    """A file in its place is named."""
+    system.data.touch()
+    done = system.start()
+    assert done.returncode == 1
+    assert done.stderr == f"The data directory {system.data} cannot be used: File exists.\n"
+
+
+def test_clean_begins_anew(system: System) -> None:
+    """Data that an earlier run has left, even broken, is replaced by the sample data."""
+    system.data.mkdir()
+    (system.data / "users.db").write_text("this is no database")
+    assert system.start("--clean").returncode == 0
+    assert system.profile("user123")["user"]["id"] == "user123"
+
+
+@pytest.mark.prometheus
+def test_prometheus_sees_every_target_up(monitored: System) -> None:
+    """Each component that exports metrics is scraped where it runs, and has counted the first requests."""
+    assert monitored.start().returncode == 0
+    wait_until(lambda: set(monitored.targets().values()) == {"up"}, "a target is not up")
+    assert set(monitored.targets()) == set(PORTS) - {"redis", "grafana"}
