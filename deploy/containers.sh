@@ -145,6 +145,8 @@ END
 
 end_containers() {
     trap '' INT TERM HUP
+    # shellcheck disable=SC2046 # ids are words
+    kill $(jobs -p) 2>/dev/null || true
     printf '\nEnding …\n'
     "${compose[@]}" down
     exit "$1"
@@ -175,15 +177,17 @@ start_containers() {
     show_hints
     if [[ -z $detach$was_running ]]; then
         printf '\nIt runs until you press Ctrl-C. What it writes:\n\n'
-        "${compose[@]}" logs --follow --tail=0 || true
+        # Beside this shell, because a signal sent to it alone would be put off until the program it runs ends.
+        "${compose[@]}" logs --follow --tail=0 &
+        wait $! || true
         end_containers 0
     fi
 }
 
-show_logs() { # of what is not healthy; of what is still starting only where that is all
+show_logs() { # of what is not healthy; of what starts for the first time only where that is all
     local service state health all unwell
     all=$(states)
-    unwell=$(grep -v '|running|\(healthy\|starting\|\)|' <<<"$all" | grep -v '|created|' || true)
+    unwell=$(grep -v '|running|\(healthy|\|starting|0|\||\)' <<<"$all" | grep -v '|created|' || true)
     [[ -n $unwell ]] || unwell=$(grep '|starting|' <<<"$all" || true)
     while IFS='|' read -r service state health _; do
         [[ -n $service ]] || continue
