@@ -13,7 +13,7 @@ import shared
 from shared import metrics, routing
 from shared.logs import log
 from shared.loop_errors import report_loop_error
-from shared.middleware import ObservedSanic, ProblemHandler, add_headers
+from shared.middleware import ObservedSanic, ProblemHandler, TimedRequest, add_headers
 from shared.settings import Settings
 
 Resource = AbstractAsyncContextManager[object]
@@ -62,7 +62,13 @@ def build_app(
         REQUEST_TIMEOUT=10,
         RESPONSE_TIMEOUT=60,
     )
-    app = ObservedSanic(service, config=config, error_handler=ProblemHandler(), configure_logging=False)
+    app = ObservedSanic(
+        service,
+        config=config,
+        error_handler=ProblemHandler(),
+        request_class=TimedRequest,
+        configure_logging=False,
+    )
     lifecycle = _Lifecycle(service, resources, ready)
     app.register_listener(lifecycle.start, "before_server_start")
     app.register_listener(lifecycle.started, "after_server_start")

@@ -4,18 +4,35 @@ Counting wraps Sanic's own handling instead of hanging in its middleware lists: 
 parser refuses nor the true end of one whose client leaves.
 """
 
+import asyncio
 import time
 from asyncio import CancelledError
 from email.utils import formatdate
 from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
-from sanic.exceptions import RequestCancelled
+from sanic.exceptions import RequestCancelled, RequestTimeout
 from sanic.handlers import ErrorHandler
+from sanic.http import Http
 
 from shared import problems
 from shared.exchange import CLIENT_LEFT, Exchange, exchange_of
 from shared.logs import exception_facts, log
+
+
+class TimedRequest(Request):
+    """A request whose body has to arrive in ``REQUEST_TIMEOUT``; Sanic asks that of the header alone."""
+
+    async def receive_body(self) -> None:
+        """Read the body; one that stays incomplete is the client's fault (408) and ends the connection."""
+        try:
+            async with asyncio.timeout(self.app.config.REQUEST_TIMEOUT):
+                await super().receive_body()  # type: ignore[no-untyped-call]
+        except TimeoutError:
+            if isinstance(self.stream, Http):
+                self.stream.keep_alive = False
+                self.stream.request_body = None  # else the server would go on waiting for the rest
+            raise RequestTimeout from None
 
 
 class ObservedSanic(Sanic[Any, Any]):

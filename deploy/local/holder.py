@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from deploy.local import ports
 from deploy.local.identity import PROC
 
 LISTENING = "0A"
@@ -15,7 +16,7 @@ def describe(port: int) -> str:
         if sockets and _holds(entry, sockets):
             command = _command(entry)
             return f"process {entry.name}{f' ({command})' if command else ''}"
-    return "another process"
+    return "another process, or reserved for root" if port < ports.UNRESERVED else "another process"
 
 
 def _sockets(port: int) -> set[str]:
@@ -47,7 +48,8 @@ def _target(handle: Path) -> str:
 
 def _command(entry: Path) -> str:
     try:
-        words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""
+    words = " ".join(command.split())
     return words if len(words) <= SHOWN else f"{words[:SHOWN]}…"

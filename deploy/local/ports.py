@@ -14,6 +14,8 @@ from deploy.local.errors import Refused
 
 LOOPBACK = "127.0.0.1"
 SEARCHED = 100
+# Below it, ports may need rights.
+UNRESERVED = 1024
 
 
 class Port(NamedTuple):
@@ -136,5 +138,6 @@ def _holder(port: int, taken: Mapping[int, str], describe: Callable[[int], str])
 
 def _spare(wanted: int, chosen: Mapping[str, int], is_free: Callable[[int], bool]) -> int:
     reserved = {*chosen.values(), *(setting.usual for setting in PORTS.values())}
-    candidates = range(wanted + 10, min(wanted + 10 + SEARCHED, 65536))
+    first = max(wanted + 10, UNRESERVED)
+    candidates = range(first, min(first + SEARCHED, 65536))
     return next((one for one in candidates if one not in reserved and is_free(one)), wanted)

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -85,6 +86,18 @@ class RunDirectory:
             half_written.unlink(missing_ok=True)
         self.plan_file.unlink(missing_ok=True)
 
+    def require_writable(self) -> None:
+        """Look whether files can be made in it, before anything is started that would need them.
+
+        Raises:
+            Refused: They cannot.
+        """
+        try:
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise self._refused(error) from error
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other commands from starting or stopping the same system meanwhile.
@@ -96,12 +109,15 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise Refused(f"The run directory {self.path} cannot be used: {error.strerror}.") from error
+            raise self._refused(error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
             os.close(handle)
+
+    def _refused(self, error: OSError) -> Refused:
+        return Refused(f"The run directory {self.path} cannot be used: {error.strerror}.")
 
     def _names(self) -> list[str]:
         plan = self.plan()

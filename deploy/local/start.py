@@ -25,6 +25,7 @@ def start(options: Options, run: RunDirectory) -> Plan:
     Raises:
         Refused: It cannot be started; nothing was.
     """
+    run.require_writable()
     left = supervisor.clear(run)
     if left:
         say(f"An earlier run was killed; {left} processes it had left behind have been ended.")

@@ -71,6 +71,32 @@ async def test_each_kind_of_request_is_counted_once(port: int, sent: bytes, expe
         assert b"Traceback" not in body
 
 
+@pytest.mark.parametrize(
+    ("sent", "endpoint"),
+    [
+        (request("POST /length HTTP/1.1", "Content-Length: 500", body=b"half"), "/length"),
+        (request("POST /length HTTP/1.1", "Transfer-Encoding: chunked", body=b"4\r\nhalf\r\n"), "/length"),
+        (request("GET /hello/ada HTTP/1.1", "Content-Length: 500"), HELLO),
+    ],
+)
+async def test_a_body_that_does_not_arrive_is_a_408(
+    loop: object, sanic_client: Any, doors: Doors, sent: bytes, endpoint: str
+) -> None:
+    """The client's fault and no 503 of ours; the connection ends, since where a next request begins is unknown."""
+    app = small_app(doors)
+    app.config.REQUEST_TIMEOUT = 0.2
+    client = await sanic_client(app, verify=False)
+    counted = Counted()
+    async with Wire(client.port) as wire:
+        wire.send(sent)
+        status, headers, body = await wire.answer()
+        assert await wire.ended() == b""
+    assert (status, headers["connection"]) == (408, "close")
+    assert orjson.loads(body)["type"] == "urn:problem:request-timeout"
+    assert await counted.reaches(1) == {(sent.split(b" ")[0].decode(), endpoint, "408"): 1}
+    assert active() == 0
+
+
 async def test_405_names_what_works(port: int) -> None:
     """The Allow header lists the methods of that path."""
     async with Wire(port) as wire:

@@ -1,6 +1,8 @@
 """Which port each component gets."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -30,6 +32,12 @@ def test_an_essential_port_in_use_is_refused(name: str) -> None:
     (line,) = refusal.value.lines
     assert line.startswith(f"Port {port.usual} is in use by process 7 ({port.usual}), and {name} needs it.")
     assert line.endswith(f"or choose another port: {port.variable}={port.usual + 10}")
+
+
+def test_one_that_needs_rights_is_not_proposed() -> None:
+    """Whoever may not listen on port 80 may not on 90 either."""
+    with pytest.raises(Refused, match=r"GATEWAY_PORT=1024$"):
+        _choose(80, GATEWAY_PORT="80")
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -92,6 +100,18 @@ def test_the_holder_of_a_port_is_found() -> None:
     """This very process is named when it is the one that listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert holder.describe(server.getsockname()[1]).startswith("process ")
+
+
+def test_the_holder_is_named_in_one_line() -> None:
+    """Even where its command has lines."""
+    script = "import socket, sys\nserver = socket.create_server(('127.0.0.1', 0))\n"
+    script += "print(server.getsockname()[1], flush=True)\nsys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        words = holder.describe(int(process.stdout.readline()))
+        process.communicate()
+    assert words.startswith(f"process {process.pid} (")
+    assert "\n" not in words
 
 
 def test_an_unknown_holder_is_another_process() -> None:

@@ -50,6 +50,12 @@ def test_logs_alone_survive(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["redis.log"]
 
 
+def test_a_run_directory_that_cannot_be_written_to_is_refused() -> None:
+    """Not even root makes files in /proc."""
+    with pytest.raises(Refused, match="The run directory /proc/self cannot be used"):
+        RunDirectory(Path("/proc/self")).require_writable()
+
+
 def test_a_run_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     """A file in its place is named."""
     place = tmp_path / "taken"
