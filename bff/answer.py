@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bff.parts import Aggregate
+from bff.parts.part import Aggregate
 from shared import codec
+from shared.cache.entry import Entry
 from shared.moments import rfc3339
 
 
@@ -32,12 +33,14 @@ class StoredAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return _encode_stored(self)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "StoredAnswer | None":
-        """What :meth:`to_bytes` made, or None for anything else."""
-        try:
-            return _decode_stored(data)
-        except msgspec.MsgspecError:
-            return None
+    def of(cls, entry: Entry) -> "StoredAnswer | None":
+        """What ``entry`` holds, read once; None for anything else."""
+        if entry.form is None:
+            try:
+                entry.form = _decode_stored(entry.value)
+            except msgspec.MsgspecError:
+                return None
+        return entry.form if isinstance(entry.form, cls) else None
 
 
 _encode_stored = msgspec.msgpack.Encoder().encode
@@ -46,7 +49,7 @@ _decode_stored = msgspec.msgpack.Decoder(StoredAnswer).decode
 
 def compose(aggregate: Aggregate, *, ttl: int, duration: float, now: float) -> Answer:
     """The answer to send: ``ttl`` and ``duration`` in seconds, ``now`` in seconds since the epoch."""
-    data = codec.encode({name: part.value for name, part in aggregate.parts.items()})
+    data = b",".join(b'"%b":%b' % (name.encode(), part.json) for name, part in aggregate.parts.items())
     metadata: dict[str, object] = {
         **aggregate.facts,
         "aggregated_at": rfc3339(now),
@@ -64,7 +67,7 @@ def compose(aggregate: Aggregate, *, ttl: int, duration: float, now: float) -> A
 
 
 def _join(data: bytes, metadata: Mapping[str, object]) -> bytes:
-    return b"%b,%b" % (data[:-1], codec.document({"metadata": metadata})[1:])
+    return b'{%b,"metadata":%b}' % (data, codec.document(metadata))
 
 
 def _weak_tag(data: bytes) -> str:

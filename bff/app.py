@@ -1,21 +1,29 @@
 """The gateway's composition root: the only place that knows all its parts."""
 
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from sanic import Sanic
 
 from bff.aggregates import AGGREGATES
 from bff.aggregates.kind import AggregateKind
-from bff.endpoints.aggregates import AggregateEndpoint
+from bff.endpoints.aggregates import AggregateEndpoint, Made
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
+from bff.endpoints.purge import Purge
+from bff.parts.shelf import Shelf
 from bff.settings import GatewaySettings
+from bff.sources import OWNED, PartSources
 from bff.upstreams import Transports, build_upstreams
 from shared.app import Resource, build_app
 from shared.cache.build import build_cache
 from shared.cache.cache import Cache
+from shared.cache.loader import ReadThrough
+from shared.cache.throttle import Throttle
+from shared.deadline import Clock
 from shared.upstream.transport import Session
 
 SERVICE: Final = "api-gateway"
@@ -39,17 +47,39 @@ def create_app(
             products=session.transport(settings.product_service_url),
         )
     if cache is None:
-        cache = build_cache(settings.redis_url, settings.cache_memory_entries)
-    resources.append(cache)
+        cache = gateway_cache(settings, kinds)
+    through: ReadThrough[Made] = ReadThrough(cache, settings.request_budget)
+    resources += [cache, through]
     upstreams = build_upstreams(settings, transports)
+    shelf = Shelf(
+        cache,
+        Throttle(settings.cache_throttle, settings.cache_memory_entries, cache.clock),
+        ttl=settings.cache_ttl,
+        stale=settings.cache_stale,
+    )
+    sources = PartSources(upstreams, shelf, patience=settings.attempt_timeout)
+    endpoint = partial(AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources)
     return build_app(
         SERVICE,
         settings,
         resources=resources,
         routes=[
             index(SERVICE, tuple(kinds)),
-            *(AggregateEndpoint(kind, settings, cache, upstreams).routes for kind in kinds),
+            *(endpoint(kind).routes for kind in kinds),
             Health(SERVICE, upstreams, cache, settings.upstream_health_path).routes,
             CacheStats(cache).routes,
+            Purge(kinds, cache, settings.admin_token).routes,
         ],
+    )
+
+
+def gateway_cache(settings: GatewaySettings, kinds: Sequence[AggregateKind], *, clock: Clock = time.monotonic) -> Cache:
+    """The cache for ``settings``: aggregates, and the parts that belong to one user, go when that user is purged."""
+    return build_cache(
+        settings.redis_url,
+        settings.cache_memory_entries,
+        longest_life=max(settings.cache_ttl, settings.cache_stale),
+        namespace=settings.cache_namespace,
+        owned=[*(kind.name for kind in kinds), *OWNED],
+        clock=clock,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared import values
+from shared.cache.address import REDIS_URL
 from shared.settings import Settings, setting
 
 
@@ -24,7 +25,7 @@ class GatewaySettings(Settings):
         "UPSTREAM_HEALTH_PATH", values.PATH, "/health", "Path that tells with 200 that a service is healthy."
     )
     redis_url: str = setting(
-        "REDIS_URL", values.REDIS_URL, "", "Redis, the primary cache tier; empty for the memory tier alone."
+        "REDIS_URL", REDIS_URL, "", "Redis, the primary cache tier; empty for the memory tier alone."
     )
     cache_ttl: int = setting(
         "CACHE_TTL_SECONDS",
@@ -43,6 +44,15 @@ class GatewaySettings(Settings):
         values.integer(0, 3_600),
         "5",
         "How long the answer that a user does not exist is served from the cache; 0 for not at all.",
+    )
+    cache_throttle: float = setting(
+        "CACHE_THROTTLE_SECONDS",
+        values.seconds(0, 60),
+        "1.0",
+        "How long a part that could not be had is not asked for again.",
+    )
+    cache_namespace: str = setting(
+        "CACHE_NAMESPACE", values.NAMESPACE, "bff", "Keeps this cache's keys apart from others in the same Redis."
     )
     cache_memory_entries: int = setting(
         "CACHE_MEMORY_ENTRIES", values.integer(1, 10_000_000), "10000", "Most entries that the memory tier holds."

@@ -1,7 +1,6 @@
 """Typed clients of the three services: every route that the gateway calls, and nothing else."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -10,7 +9,6 @@ from bff.models import Order, Product, User
 from bff.settings import GatewaySettings
 from shared import codec
 from shared.deadline import Deadline
-from shared.errors import UpstreamError
 from shared.upstream.call import Call, Send
 from shared.upstream.client import Upstream
 from shared.upstream.reading import json_of, json_or_absent
@@ -51,39 +49,11 @@ class Products:
 
     upstream: Upstream
 
-    async def by_id(self, product_ids: Iterable[str], deadline: Deadline) -> Mapping[str, Product]:
-        """The products by id, those the service does not know left out.
-
-        More than :data:`BATCH_LIMIT` ids cost several calls at once; when one of them fails, all of it does.
-        """
-        distinct = tuple(dict.fromkeys(product_ids))
-        batches = [distinct[start : start + BATCH_LIMIT] for start in range(0, len(distinct), BATCH_LIMIT)]
-        return {product.id: product for batch in await _all(batches, deadline, self._batch) for product in batch}
-
-    async def _batch(self, product_ids: Sequence[str], deadline: Deadline) -> list[Product]:
+    async def batch(self, product_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Product]:
+        """The products by id, those the service does not know left out; at most :data:`BATCH_LIMIT` at once."""
         body = codec.document({"product_ids": product_ids})
-        return await self.upstream.call(Call("/products/batch", _read_products, deadline, body))
-
-
-async def _all(
-    batches: Sequence[Sequence[str]],
-    deadline: Deadline,
-    ask: Callable[[Sequence[str], Deadline], Coroutine[None, None, list[Product]]],
-) -> list[list[Product]]:
-    if len(batches) == 1:
-        return [await ask(batches[0], deadline)]
-    try:
-        async with asyncio.TaskGroup() as group:
-            calls = [group.create_task(ask(batch, deadline)) for batch in batches]
-    except* UpstreamError as failures:
-        failed = failures
-    else:
-        return [call.result() for call in calls]
-    raise _first(failed)
-
-
-def _first(failures: BaseException) -> BaseException:
-    return _first(failures.exceptions[0]) if isinstance(failures, BaseExceptionGroup) else failures
+        products = await self.upstream.call(Call("/products/batch", _read_products, deadline, body))
+        return {product.id: product for product in products}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
     ├── SettingsError            the environment does not describe a runnable process
     ├── RequestError             the client is told; status and wording come from ``shared.problems``
     │   ├── InvalidInput             400
+    │   ├── Unauthorized             401
     │   ├── NotFound                 404
     │   ├── Unprocessable            422
     │   └── ServiceUnavailable       503, with Retry-After
@@ -47,6 +48,10 @@ class RequestError(KitError):
 
 class InvalidInput(RequestError):
     """A path, query or body that is not well formed."""
+
+
+class Unauthorized(RequestError):
+    """A route that needs a token, asked without it or with another one."""
 
 
 class NotFound(RequestError):

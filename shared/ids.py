@@ -18,12 +18,17 @@ Id = Annotated[str, msgspec.Meta(pattern=PATTERN, description=DESCRIPTION)]
 _matches = re.compile(PATTERN).match
 
 
+def is_id(text: str) -> bool:
+    """Whether ``text`` is an identifier."""
+    return _matches(text) is not None
+
+
 def checked(name: str, text: str) -> str:
     """``text`` when it is an identifier.
 
     Raises:
         InvalidInput: naming the parameter ``name`` and the rule.
     """
-    if _matches(text) is None:
+    if not is_id(text):
         raise InvalidInput(f"{name} must be {DESCRIPTION}.")
     return text

@@ -5,7 +5,8 @@ the environment before this module is imported; then whichever worker answers ad
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -42,11 +43,32 @@ cache_memory_entries: Final = Gauge("cache_memory_entries", "Entries in the memo
 cache_memory_bytes: Final = Gauge(
     "cache_memory_bytes", "Bytes of keys and values in the memory tier.", multiprocess_mode="livesum"
 )
+cache_coherent: Final = Gauge(
+    "cache_coherent",
+    "1 while Redis tells of every change, so that the memory tier may answer first.",
+    multiprocess_mode="livemin",
+)
+cache_invalidations: Final = Counter("cache_invalidations_total", "Changes of keys that Redis has told of.")
+cache_redis_lag: Final = Gauge(
+    "cache_redis_lag_seconds",
+    "Round trip of the last heartbeat on the connection that tells of changes.",
+    multiprocess_mode="livemax",
+)
+cache_coalesced: Final = Counter(
+    "cache_coalesced_total", "Lookups that waited for a load that somebody else had begun.", ["scope"]
+)
+cache_early_refreshes: Final = Counter("cache_early_refreshes_total", "Loads begun before an entry had expired.")
+cache_unreadable: Final = Counter("cache_unreadable_total", "Things in Redis that are no entry of this version.")
 aggregation_duration: Final = Histogram(
     "aggregation_duration_seconds", "Putting one aggregate together, cache apart.", buckets=_CALL_BUCKETS
 )
 aggregate_parts: Final = Counter(
     "aggregate_parts_total", "Parts delivered in aggregates.", ["endpoint", "part", "status"]
+)
+part_sources: Final = Counter(
+    "part_sources_total",
+    "Where parts came from: cache, service, or a call that another request had begun.",
+    ["part", "source"],
 )
 service_errors: Final = Counter(
     "service_errors_total", "Calls that gave nothing usable: services and Redis.", ["service_name"]
@@ -60,9 +82,11 @@ build_info: Final = Gauge(
     "build_info", "Always 1; the labels tell what runs.", ["service", "version"], multiprocess_mode="livemax"
 )
 
+
 _ALL = (
     requests, request_duration, active_requests, cache_hits, cache_misses, cache_tier_up, cache_memory_entries,
-    cache_memory_bytes, aggregation_duration, aggregate_parts, service_errors, upstream_attempts,
+    cache_memory_bytes, cache_coherent, cache_invalidations, cache_redis_lag, cache_coalesced, cache_early_refreshes,
+    cache_unreadable, aggregation_duration, aggregate_parts, part_sources, service_errors, upstream_attempts,
     upstream_attempt_duration, log_lines_dropped, build_info,
 )  # fmt: skip
 
@@ -93,15 +117,18 @@ def exposition(accept: str) -> tuple[bytes, str]:
         active_requests.inc()
 
 
-def totals(metric_names: Iterable[str]) -> Mapping[tuple[str, str], float]:
-    """Values of all workers together, by sample name and ``cache_type`` label ('' where it has none)."""
-    wanted = set(metric_names)
-    return {
-        (sample.name, sample.labels.get("cache_type", "")): sample.value
-        for family in _registry().collect()
-        for sample in family.samples
-        if sample.name in wanted
-    }
+def totals(label_of: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
+    """Values of all workers together, by sample name and the value of one of its labels.
+
+    ``label_of`` names the samples that are wanted, each with that label ('' for all of a sample in one sum).
+    """
+    found: dict[tuple[str, str], float] = defaultdict(float)
+    for family in _registry().collect():
+        for sample in family.samples:
+            label = label_of.get(sample.name)
+            if label is not None:
+                found[sample.name, sample.labels.get(label, "")] += sample.value
+    return found
 
 
 def worker_ended(pid: int) -> None:

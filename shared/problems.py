@@ -12,7 +12,7 @@ from sanic.exceptions import MethodNotAllowed, SanicException
 from sanic.response import raw
 
 from shared import codec
-from shared.errors import InvalidInput, NotFound, RequestError, ServiceUnavailable, Unprocessable
+from shared.errors import InvalidInput, NotFound, RequestError, ServiceUnavailable, Unauthorized, Unprocessable
 from shared.routing import allowed_methods
 from shared.tracing import current_trace
 
@@ -30,6 +30,7 @@ class Problem:
 
 _OURS: dict[type[RequestError], Problem] = {
     InvalidInput: Problem("invalid-input", 400, "Invalid input"),
+    Unauthorized: Problem("unauthorized", 401, "Unauthorized"),
     NotFound: Problem("not-found", 404, "Not found"),
     Unprocessable: Problem("unprocessable", 422, "Unprocessable content"),
     ServiceUnavailable: Problem("service-unavailable", 503, "Service unavailable"),
@@ -62,6 +63,8 @@ def response_to(request: Request, error: BaseException) -> HTTPResponse:
         problem, detail = _OURS[type(error)], error.detail
         if isinstance(error, ServiceUnavailable):
             headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, Unauthorized):
+            headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, SanicException):
         problem, detail = _of_server(error.status_code)
         if isinstance(error, MethodNotAllowed):

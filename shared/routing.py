@@ -29,6 +29,11 @@ def post(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None
     app.add_route(endpoint, path, methods=["POST"], name=name, unquote=True)
 
 
+def delete(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None:
+    """Answer DELETE on ``path``; parameters arrive percent-decoded."""
+    app.add_route(endpoint, path, methods=["DELETE"], name=name, unquote=True)
+
+
 def add_options(app: Sanic[Any, Any]) -> None:
     """Answer OPTIONS with 204 and ``Allow`` on every path routed so far (RFC 9110 §9.3.7)."""
     methods: dict[str, set[str]] = defaultdict(set)
@@ -55,6 +60,11 @@ def json_response(document: object, status: int = 200, **headers: str) -> HTTPRe
     """A plain document as JSON; ``headers`` are written with underscores for dashes."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return raw_response(codec.document(document), status=status, headers=named, content_type="application/json")
+
+
+def no_content() -> HTTPResponse:
+    """204: done, and nothing to say about it."""
+    return empty(headers={"Cache-Control": "no-store"})
 
 
 def struct_response(struct: object, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:

@@ -1,5 +1,6 @@
 """What the text of an environment variable may be: one small parser a kind of value."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -66,14 +67,6 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _redis_url(text: str) -> str:
-    url = _split(text, ("redis", "rediss"))
-    database = url.path.removeprefix("/")
-    if database and not (database.isascii() and database.isdigit()):
-        raise ValueError(text)
-    return text
-
-
 def _host(text: str) -> str:
     if not text.isascii() or any(c.isspace() or c in "/@" for c in text):
         raise ValueError(text)
@@ -86,6 +79,12 @@ def _path(text: str) -> str:
     return text
 
 
+def _namespace(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,32}", text):
+        raise ValueError(text)
+    return text
+
+
 def _token(text: str) -> str:
     if len(text) < 8 or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(text)
@@ -93,8 +92,8 @@ def _token(text: str) -> str:
 
 
 BASE_URL = Kind("an http:// or https:// address without query or credentials", _base_url)
-REDIS_URL = Kind("redis://[user:password@]host[:port][/database], or rediss:// for TLS", _redis_url)
 PATH = Kind("a path that starts with /", _path)
 TOKEN = Kind("at least 8 visible ASCII characters", _token)
 HOST = Kind("a host name or an address", _host)
+NAMESPACE = Kind("1 to 32 characters of a-z, 0-9 and -", _namespace)
 TEXT: Kind[str] = Kind("text", str)

@@ -12,7 +12,9 @@ pytest_plugins = [
     "tests.fixtures.gateway",
     "tests.fixtures.processes",
     "tests.fixtures.redis_server",
+    "tests.fixtures.redis_sets",
     "tests.fixtures.system",
+    "tests.kit.caches",
 ]
 
 

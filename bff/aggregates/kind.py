@@ -3,12 +3,11 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bff.parts import Aggregate
-from bff.upstreams import Upstreams
-from shared.deadline import Deadline
+from bff.parts.part import Aggregate
+from bff.sources import Sources
 
-Load = Callable[[str, Upstreams, Deadline], Awaitable[Aggregate]]
-"""Puts the aggregate of one id together before the deadline.
+Load = Callable[[str, Sources], Awaitable[Aggregate]]
+"""Puts the aggregate of one id together from the sources.
 
 Raises ``NotFound`` when the thing does not exist and ``ServiceUnavailable`` when there is nothing to give.
 """

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 from bff.aggregates.kind import AggregateKind
 from bff.models import Order, Product
-from bff.parts import Aggregate, Part, fetch
-from bff.upstreams import Upstreams
-from shared.deadline import Deadline
+from bff.parts.part import Aggregate, Part
+from bff.sources import Sources
 from shared.errors import NotFound, ServiceUnavailable
 
 RETRY_AFTER_SECONDS = 2
@@ -15,16 +14,16 @@ RETRY_AFTER_SECONDS = 2
 _Products = Mapping[str, Product]
 
 
-async def load_profile(user_id: str, upstreams: Upstreams, deadline: Deadline) -> Aggregate:
+async def load_profile(user_id: str, sources: Sources) -> Aggregate:
     """User and orders are asked at once, products as soon as the orders are known.
 
     Raises:
         NotFound: the user service says that there is no such user.
         ServiceUnavailable: neither the user nor the orders could be had.
     """
-    shopping = asyncio.create_task(_orders_and_products(user_id, upstreams, deadline))
+    shopping = asyncio.create_task(_orders_and_products(user_id, sources))
     try:
-        user = await fetch(upstreams.users.one(user_id, deadline))
+        user = await sources.user(user_id)
         if user.status == "fresh" and user.value is None:
             raise NotFound("There is no such user.")
         orders, products = await shopping
@@ -42,14 +41,11 @@ async def load_profile(user_id: str, upstreams: Upstreams, deadline: Deadline) -
     )
 
 
-async def _orders_and_products(
-    user_id: str, upstreams: Upstreams, deadline: Deadline
-) -> tuple[Part[list[Order]], Part[_Products]]:
-    orders = await fetch(upstreams.orders.of_user(user_id, deadline))
+async def _orders_and_products(user_id: str, sources: Sources) -> tuple[Part[list[Order]], Part[_Products]]:
+    orders = await sources.orders(user_id)
     if orders.value is None:
         return orders, Part.missing(orders.reason)  # which products they are is as unknown as the orders
-    product_ids = [item.product_id for order in orders.value for item in order.items]
-    return orders, await fetch(upstreams.products.by_id(product_ids, deadline))
+    return orders, await sources.products([item.product_id for order in orders.value for item in order.items])
 
 
 PROFILE = AggregateKind(name="profile", path="/api/profile", parameter="user_id", load=load_profile)

@@ -1,6 +1,8 @@
 """Serves any kind of aggregate: from the cache when it can, else put together, kept when complete."""
 
 import time
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
@@ -8,25 +10,47 @@ from sanic.response import raw
 
 from bff.aggregates.kind import AggregateKind
 from bff.answer import Answer, StoredAnswer, compose, matches
-from bff.parts import Aggregate
+from bff.cache_status import CacheStatus
+from bff.parts.part import Aggregate
 from bff.settings import GatewaySettings
-from bff.upstreams import Upstreams
+from bff.sources import PartSources, Sources
 from shared import ids, metrics, routing
-from shared.cache.cache import Cache, Lookup
-from shared.cache.keys import key
+from shared.cache.cache import Cache, Value
+from shared.cache.entry import Entry
+from shared.cache.loader import Loaded, Outcome, ReadThrough
+from shared.cache.near import Token
 from shared.deadline import Deadline
-from shared.errors import NotFound
+from shared.errors import NotFound, RequestError
 from shared.exchange import Exchange
 
 
-class AggregateEndpoint:
-    """One kind of aggregate as a route."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a load gave: an answer or an error for the client, and how it went."""
 
-    def __init__(self, kind: AggregateKind, settings: GatewaySettings, cache: Cache, upstreams: Upstreams) -> None:
+    answer: Answer | RequestError
+    fresh_until: float
+    facts: dict[str, object]
+    timing: str
+
+
+class AggregateEndpoint:
+    """One kind of aggregate as a route; ``through`` is shared with whatever purges."""
+
+    def __init__(
+        self,
+        kind: AggregateKind,
+        *,
+        settings: GatewaySettings,
+        cache: Cache,
+        through: ReadThrough[Made],
+        sources: PartSources,
+    ) -> None:
         self._kind = kind
         self._settings = settings
         self._cache = cache
-        self._upstreams = upstreams
+        self._through = through
+        self._sources = sources
         self._label = f"{kind.path}/<{kind.parameter}>"
 
     def routes(self, app: Sanic[Any, Any]) -> None:
@@ -36,65 +60,85 @@ class AggregateEndpoint:
     async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
         identifier = ids.checked(self._kind.parameter, parameters[self._kind.parameter])
         exchange: Exchange = request.ctx.exchange
-        cache_key = key(self._kind.name, identifier)
-        lookup = await self._cache.get(cache_key)
-        stored = None if lookup.entry is None else StoredAnswer.from_bytes(lookup.entry.value)
-        if stored is not None:
-            exchange.facts["cache"] = f"{lookup.tier} hit"
-            return self._from_cache(request, exchange, lookup, stored)
-        exchange.facts["cache"] = f"{lookup.tier} miss"
-        return await self._from_upstreams(request, exchange, cache_key, identifier, lookup)
+        key = self._cache.keys.entry(self._kind.name, identifier)
+        load = partial(self._load, identifier, key)
+        status = CacheStatus(self._cache)
+        entry = self._through.near(key, load)
+        stored = None if entry is None else StoredAnswer.of(entry)
+        if entry is not None and stored is not None:
+            exchange.facts["cache"] = "memory hit"
+            return self._from_cache(request, exchange, entry, stored, status.hit_in_memory(entry))
+        deadline = Deadline(exchange.started + self._settings.request_budget)
+        outcome = await self._through.get(key, deadline, load)
+        if outcome.entry is not None:
+            stored = StoredAnswer.of(outcome.entry)
+            if stored is None:
+                raise TypeError("an entry of another form stands under a key of ours")
+            exchange.facts["cache"] = "redis hit"
+            return self._from_cache(request, exchange, outcome.entry, stored, status.hit_in_redis(outcome.entry))
+        exchange.facts["cache"] = "collapsed" if outcome.joined else "miss"
+        return self._as_made(request, exchange, outcome, status)
 
-    def _from_cache(self, request: Request, exchange: Exchange, lookup: Lookup, stored: StoredAnswer) -> HTTPResponse:
-        entry = lookup.entry
-        if entry is None:
-            raise AssertionError("a hit has an entry")
-        now = time.time()
-        left = max(0, int(entry.fresh_until - now))
-        exchange.headers["Cache-Status"] = f"{lookup.tier}; hit; ttl={left}"
+    def _from_cache(
+        self, request: Request, exchange: Exchange, entry: Entry, stored: StoredAnswer, status: str
+    ) -> HTTPResponse:
+        now = self._cache.clock()
+        exchange.headers["Cache-Status"] = status
         exchange.headers["Age"] = str(max(0, int(now - entry.stored_at)))
         if stored.status == 404:
             raise NotFound(stored.body.decode())
         exchange.headers["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.2f}"
-        return _conditional(request, stored.body, stored.etag, left)
+        return _conditional(request, stored.body, stored.etag, max(0, int(entry.fresh_until - now)))
 
-    async def _from_upstreams(
-        self, request: Request, exchange: Exchange, cache_key: str, identifier: str, lookup: Lookup
+    def _as_made(
+        self, request: Request, exchange: Exchange, outcome: Outcome[Made], status: CacheStatus
     ) -> HTTPResponse:
-        missed = f"{lookup.tier}; fwd=uri-miss"
-        exchange.headers["Cache-Status"] = missed
-        deadline = Deadline(exchange.started + self._settings.request_budget)
+        made = outcome.loaded
+        if made is None:
+            raise AssertionError("an outcome has an entry or something that was loaded")
+        left = max(0, int(made.fresh_until - self._cache.clock()))
+        exchange.headers["Cache-Status"] = status.missed(outcome, left)
+        exchange.facts |= made.facts
+        if isinstance(made.answer, RequestError):
+            raise made.answer.with_traceback(None)
+        exchange.headers["Server-Timing"] = made.timing
+        if made.answer.etag is None:
+            return raw(made.answer.body, headers={"Cache-Control": "no-store"}, content_type="application/json")
+        return _conditional(request, made.answer.body, made.answer.etag, left)
+
+    async def _load(self, identifier: str, key: str, _token: Token, deadline: Deadline) -> Loaded[Made]:
+        sources = self._sources.until(deadline)
         started = time.monotonic()
         try:
-            aggregate = await self._kind.load(identifier, self._upstreams, deadline)
+            aggregate = await self._kind.load(identifier, sources)
         except NotFound as absent:
-            if self._settings.cache_negative_ttl:
-                kept = StoredAnswer(404, "", absent.detail.encode())
-                self._cache.put(cache_key, kept.to_bytes(), self._settings.cache_negative_ttl)
-                exchange.headers["Cache-Status"] = f"{missed}; stored; ttl={self._settings.cache_negative_ttl}"
-            raise
+            return self._absent(key, absent, sources)
+        except RequestError as nothing:
+            return Loaded(Made(nothing, 0.0, {}, ""), sources.values)
         finally:
             duration = time.monotonic() - started
             metrics.aggregation_duration.observe(duration)
-        self._record(exchange, aggregate, duration)
-        ttl = self._settings.cache_ttl
-        answer = compose(aggregate, ttl=ttl, duration=duration, now=time.time())
-        if answer.etag is None:
-            return raw(answer.body, headers={"Cache-Control": "no-store"}, content_type="application/json")
-        self._keep(cache_key, answer, answer.etag, ttl)
-        exchange.headers["Cache-Status"] = f"{missed}; stored; ttl={ttl}"
-        return _conditional(request, answer.body, answer.etag, ttl)
+        return self._complete(key, aggregate, sources, duration)
 
-    def _keep(self, cache_key: str, answer: Answer, etag: str, ttl: int) -> None:
-        self._cache.put(cache_key, StoredAnswer(200, etag, answer.cached_body).to_bytes(), ttl)
-
-    def _record(self, exchange: Exchange, aggregate: Aggregate, duration: float) -> None:
+    def _complete(self, key: str, aggregate: Aggregate, sources: Sources, duration: float) -> Loaded[Made]:
         statuses = {name: part.status for name, part in aggregate.parts.items()}
-        exchange.facts["parts"] = statuses
         for name, status in statuses.items():
             metrics.aggregate_parts.labels(self._label, name, status).inc()
         timings = [f"{name};dur={part.duration * 1000:.1f}" for name, part in aggregate.parts.items()]
-        exchange.headers["Server-Timing"] = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
+        timing = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
+        answer = compose(aggregate, ttl=self._settings.cache_ttl, duration=duration, now=time.time())
+        values = sources.values
+        fresh_until = aggregate.fresh_until
+        if answer.etag is not None:
+            stored = StoredAnswer(200, answer.etag, answer.cached_body)
+            values = [Value(key, stored.to_bytes(), fresh_until - self._cache.clock()), *values]
+        return Loaded(Made(answer, fresh_until, {"parts": statuses}, timing), values)
+
+    def _absent(self, key: str, absent: NotFound, sources: Sources) -> Loaded[Made]:
+        ttl = self._settings.cache_negative_ttl
+        stored = StoredAnswer(404, "", absent.detail.encode())
+        values = [Value(key, stored.to_bytes(), ttl)] if ttl else []
+        return Loaded(Made(absent, self._cache.clock() + ttl, {}, ""), [*values, *sources.values])
 
 
 def _conditional(request: Request, body: bytes, etag: str, max_age: int) -> HTTPResponse:

@@ -1,14 +1,28 @@
 """``GET /api/cache/stats``: both tiers in figures, of all workers together."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
 from shared import metrics, routing
 from shared.cache.cache import Cache
 
-_NAMES = ("cache_hits_total", "cache_misses_total", "cache_memory_entries", "cache_memory_bytes")
+_SAMPLES: Final = {
+    "cache_hits_total": "cache_type",
+    "cache_misses_total": "cache_type",
+    "cache_tier_up": "cache_type",
+    "cache_coalesced_total": "scope",
+    "aggregate_parts_total": "status",
+    "cache_memory_entries": "",
+    "cache_memory_bytes": "",
+    "cache_coherent": "",
+    "cache_invalidations_total": "",
+    "cache_early_refreshes_total": "",
+    "cache_unreadable_total": "",
+    "cache_redis_lag_seconds": "",
+}
+"""Each sample that is shown, with the label that tells its values apart."""
 
 
 class CacheStats:
@@ -22,26 +36,43 @@ class CacheStats:
         routing.get(app, "/api/cache/stats", self._answer, "cache_stats")
 
     async def _answer(self, _request: Request) -> HTTPResponse:
-        totals = metrics.totals(_NAMES)
-        memory = {
-            "state": "up",
-            "entries": int(totals.get(("cache_memory_entries", ""), 0)),
-            "bytes": int(totals.get(("cache_memory_bytes", ""), 0)),
-            **_lookups(totals, "memory"),
-        }
-        document = {"tiers": {"memory": memory, "redis": await self._redis(totals)}}
+        totals = metrics.totals(_SAMPLES)
+        document = {"tiers": {"memory": self._memory(totals), "redis": await self._redis(totals)}}
         return routing.json_response(document, Cache_Control="no-store")
+
+    def _memory(self, totals: Mapping[tuple[str, str], float]) -> dict[str, object]:
+        redis_up = totals.get(("cache_tier_up", "redis"), 0) > 0
+        coherent = totals.get(("cache_coherent", ""), 0) > 0
+        return {
+            "state": "coherent" if coherent else "blind" if redis_up else "alone",
+            "entries": _whole(totals, "cache_memory_entries"),
+            "bytes": _whole(totals, "cache_memory_bytes"),
+            **_lookups(totals, "memory"),
+            "coalesced": _whole(totals, "cache_coalesced_total", "process"),
+            "early_refreshes": _whole(totals, "cache_early_refreshes_total"),
+            "stale_parts_served": _whole(totals, "aggregate_parts_total", "stale"),
+            "invalidations": _whole(totals, "cache_invalidations_total"),
+        }
 
     async def _redis(self, totals: Mapping[tuple[str, str], float]) -> dict[str, object]:
         redis = self._cache.redis
         size = None if redis is None else await redis.size()
-        state = "disabled" if redis is None else "up" if redis.up else "down"
-        entries, used = size or (None, None)
-        return {"state": state, "entries": entries, "bytes": used, **_lookups(totals, "redis")}
+        return {
+            "state": "disabled" if redis is None else "up" if redis.up else "down",
+            "entries": None if size is None else size.keys,
+            "bytes": None if size is None else size.bytes,
+            **_lookups(totals, "redis"),
+            "coalesced": _whole(totals, "cache_coalesced_total", "redis"),
+            "unreadable": _whole(totals, "cache_unreadable_total"),
+            "lag_ms": round(totals.get(("cache_redis_lag_seconds", ""), 0.0) * 1000, 3) if size is not None else None,
+        }
+
+
+def _whole(totals: Mapping[tuple[str, str], float], name: str, label: str = "") -> int:
+    return int(totals.get((name, label), 0))
 
 
 def _lookups(totals: Mapping[tuple[str, str], float], tier: str) -> dict[str, object]:
-    hits = int(totals.get(("cache_hits_total", tier), 0))
-    misses = int(totals.get(("cache_misses_total", tier), 0))
+    hits, misses = _whole(totals, "cache_hits_total", tier), _whole(totals, "cache_misses_total", tier)
     ratio = round(hits / (hits + misses), 4) if hits + misses else None
     return {"hits": hits, "misses": misses, "hit_ratio": ratio}

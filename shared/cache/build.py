@@ -1,11 +1,32 @@
 """Puts the two tiers together as the settings say."""
 
+import time
+from collections.abc import Iterable
+
+from shared.cache.address import parse
 from shared.cache.cache import Cache
-from shared.cache.connection import connect
+from shared.cache.keys import Keys
+from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
 from shared.cache.stores import MemoryStore
+from shared.cache.topology import topology
+from shared.deadline import Clock
 
 
-def build_cache(redis_url: str, memory_entries: int) -> Cache:
-    """A cache over Redis at ``redis_url`` with memory behind it; memory alone when the address is empty."""
-    return Cache(MemoryStore(memory_entries), RedisTier(connect(redis_url)) if redis_url else None)
+def build_cache(
+    redis_url: str,
+    memory_entries: int,
+    *,
+    longest_life: float,
+    namespace: str = "bff",
+    owned: Iterable[str] = (),
+    clock: Clock = time.monotonic,
+) -> Cache:
+    """A cache over Redis at ``redis_url`` with memory before and behind it; memory alone when the address is empty.
+
+    ``owned`` are the kinds of entries that go with their subject; nothing is kept longer than ``longest_life`` seconds.
+    """
+    keys = Keys(namespace, owned)
+    near = NearTier(MemoryStore(memory_entries), keys, clock)
+    redis = RedisTier(topology(parse(redis_url)), near, keys, clock) if redis_url else None
+    return Cache(near, redis, keys, longest_life=longest_life, clock=clock)

@@ -1,43 +1,74 @@
-"""The two tiers as one: Redis answers while it is well, memory while it is not, and nothing here ever raises.
+"""The two tiers as one: memory, then Redis. Nothing here ever raises because of Redis.
 
-Memory is filled along with Redis but not asked while Redis is up: it cannot know what other processes have changed.
+Memory answers first while Redis tells of changes, and alone when Redis is gone (see ``near.Trust``).
 """
 
 import asyncio
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from shared import metrics
 from shared.cache.entry import Entry
+from shared.cache.keys import Keys
+from shared.cache.near import NearTier, Token, Trust
 from shared.cache.redis import RedisTier, TierDown
-from shared.cache.stores import MemoryStore
+from shared.deadline import Clock
 
 TierName = Literal["redis", "memory"]
 
-_WRITES_WAITING: Final = 256
+JITTER: Final = 0.05
+"""By up to this share a fresh life is cut short, so that what was stored together does not expire together."""
+
+_WRITES_WAITING: Final = 1_000
 _CLOSE_SECONDS: Final = 1.0
+_LATEST_LOAD_SECONDS: Final = 60.0
+
+
+class Value(NamedTuple):
+    """Something to be kept: fresh for ``fresh`` seconds, kept for ``stale`` ones if that is longer."""
+
+    key: str
+    data: bytes
+    fresh: float
+    stale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What a lookup found: a fresh entry or None, and the tier that said so."""
+    """What a lookup in Redis found: an entry or None, and whether Redis was asked at all."""
 
     entry: Entry | None
-    tier: TierName
+    asked: bool
 
 
 class Cache:
     """Bytes by key for a bounded time; a resource of the app, open while it serves."""
 
-    def __init__(self, memory: MemoryStore, redis: RedisTier | None, now: Callable[[], float] = time.time) -> None:
-        """``redis`` is None where memory alone is configured; ``now`` gives seconds since the epoch."""
-        self._memory = memory
+    def __init__(
+        self,
+        near: NearTier,
+        redis: RedisTier | None,
+        keys: Keys,
+        *,
+        longest_life: float,
+        clock: Clock = time.monotonic,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """``redis`` is None where memory alone is configured; nothing is kept for longer than ``longest_life``.
+
+        ``clock`` is what all times of entries are told by.
+        """
+        self._near = near
         self._redis = redis
-        self._now = now
+        self._longest_life = longest_life
+        self._draw = draw
         self._writes: set[asyncio.Task[None]] = set()
+        self.keys = keys
+        self.clock = clock
         self._hits = {tier: metrics.cache_hits.labels(tier) for tier in ("redis", "memory")}
         self._misses = {tier: metrics.cache_misses.labels(tier) for tier in ("redis", "memory")}
 
@@ -47,9 +78,9 @@ class Cache:
         return self._redis
 
     @property
-    def primary(self) -> TierName:
-        """The tier that is configured to answer."""
-        return "memory" if self._redis is None else "redis"
+    def trust(self) -> Trust:
+        """How far the memory tier may be believed at the moment."""
+        return self._near.trust
 
     async def __aenter__(self) -> Self:
         """Open both tiers; does not wait for Redis."""
@@ -67,35 +98,124 @@ class Cache:
         if self._redis is not None:
             await self._redis.__aexit__(kind, error, frames)
 
-    async def get(self, key: str) -> Lookup:
-        """Look ``key`` up in the tier that answers now."""
-        lookup = await self._look_up(key)
-        if lookup.entry is not None and not lookup.entry.is_fresh(self._now()):
-            lookup = Lookup(None, lookup.tier)
-        (self._misses if lookup.entry is None else self._hits)[lookup.tier].inc()
-        return lookup
+    def look_near(self, key: str) -> Entry | None:
+        """The fresh entry that memory has under ``key``; one synchronous call, counted as a hit or a miss."""
+        entry = self._near.fresh(key)
+        if entry is not None:
+            self._hits["memory"].inc()
+        elif self._near.trust in {Trust.COHERENT, Trust.ALONE}:
+            self._misses["memory"].inc()
+        return entry
 
-    def put(self, key: str, value: bytes, ttl: float) -> None:
-        """Keep ``value`` for ``ttl`` seconds: in memory at once, in Redis off the caller's path."""
-        entry = Entry.made(value, self._now(), ttl)
-        self._memory.place(key, entry)
-        metrics.cache_memory_entries.set(len(self._memory))
-        metrics.cache_memory_bytes.set(self._memory.bytes)
-        if self._redis is not None and self._redis.up and len(self._writes) < _WRITES_WAITING:
-            write = asyncio.get_running_loop().create_task(self._write(self._redis, key, entry))
+    def is_due(self, entry: Entry) -> bool:
+        """Whether the last fifth of the fresh life of ``entry`` has begun."""
+        return entry.is_due(self.clock())
+
+    async def look_far(self, key: str, token: Token, *, count: bool = True) -> Lookup:
+        """The fresh entry that Redis has under ``key``; memory keeps it from then on. Counted as a hit or a miss."""
+        if self._redis is None or not self._redis.up:
+            return Lookup(None, asked=False)
+        (entry,) = await self._read([(key, token)])
+        if entry is not None and not entry.is_fresh(self.clock()):
+            entry = None
+        if count:
+            (self._misses if entry is None else self._hits)["redis"].inc()
+        return Lookup(entry, asked=True)
+
+    def kept_near(self, key: str) -> Entry | None:
+        """What memory has under ``key``, fresh or stale; not counted."""
+        return self._near.kept(key)
+
+    async def kept(self, keys: Sequence[str]) -> list[Entry | None]:
+        """What is kept under each key, fresh or stale, in memory or in Redis; not counted."""
+        entries = {key: entry for key in keys if (entry := self._near.kept(key)) is not None}
+        absent = [key for key in keys if key not in entries]
+        if absent and self._redis is not None and self._redis.up:
+            tokens = [(key, self._near.begin(key)) for key in absent]
+            try:
+                found = await self._read(tokens)
+            finally:
+                for _, token in tokens:
+                    self._near.end(token)
+            entries |= {key: entry for key, entry in zip(absent, found, strict=True) if entry is not None}
+        return [entries.get(key) for key in keys]
+
+    def begin(self, key: str | None = None, on_death: Callable[[], None] | None = None) -> Token:
+        """The right to put something here that is being loaded, until ``key`` or its subject is invalidated.
+
+        Without a key only what outdates everything takes it away. End it with :meth:`end`.
+        """
+        if key is None:
+            return self._near.begin(on_death=on_death)
+        stamp = self.keys.stamp_of(key)
+        return self._near.begin(key, *(() if stamp is None else (stamp,)), on_death=on_death)
+
+    def end(self, token: Token) -> None:
+        """Give a right back."""
+        self._near.end(token)
+
+    def put(self, token: Token, values: Sequence[Value], delete: Sequence[str] = ()) -> None:
+        """Keep ``values`` if ``token`` still holds: in memory at once, in Redis off the caller's path.
+
+        ``delete`` are keys of Redis to be deleted after that in any case.
+        """
+        now = self.clock()
+        entries = [(value.key, self._entry(value, now)) for value in values] if token.alive else []
+        kept = [(key, entry) for key, entry in entries if self._near.put(key, entry, token)]
+        store = self._near.store
+        metrics.cache_memory_entries.set(len(store))
+        metrics.cache_memory_bytes.set(store.bytes)
+        if self._redis is not None and self._redis.up and (kept or delete) and len(self._writes) < _WRITES_WAITING:
+            write = asyncio.get_running_loop().create_task(_write(self._redis, kept, token, delete))
             self._writes.add(write)
             write.add_done_callback(self._writes.discard)
 
-    async def _look_up(self, key: str) -> Lookup:
-        if self._redis is not None:
-            try:
-                return Lookup(await self._redis.get(key), "redis")
-            except TierDown:
-                pass
-        return Lookup(self._memory.peek(key), "memory")
+    def forget(self, keys: Sequence[str]) -> None:
+        """Drop entries that have turned out to be wrong."""
+        for key in keys:
+            self._near.drop(key)
+        self.put(self._near.begin(), (), delete=keys)
 
-    async def _write(self, redis: RedisTier, key: str, entry: Entry) -> None:
+    async def purge(self, subject: str) -> bool:
+        """Drop everything that is owned by ``subject``; tells whether every process has been told, or will be."""
+        for key in self.keys.owned_by(subject):
+            self._near.drop(key)
+        self._near.drop(self.keys.stamp(subject))
+        return await self._everywhere(lambda redis: redis.purge(subject, self._longest_life + _LATEST_LOAD_SECONDS))
+
+    async def purge_all(self) -> bool:
+        """Drop everything; tells whether every process has been told, or will be."""
+        self._near.flush()
+        return await self._everywhere(RedisTier.purge_all)
+
+    async def _everywhere(self, purge: Callable[[RedisTier], Awaitable[None]]) -> bool:
+        if self._redis is None:
+            return True
         try:
-            await redis.put(key, entry, self._now())
+            await purge(self._redis)
         except TierDown:
-            return  # logged and counted by the tier; the memory tier has the entry
+            return False
+        return True
+
+    async def _read(self, tokens: Sequence[tuple[str, Token]]) -> list[Entry | None]:
+        if self._redis is None:
+            return [None] * len(tokens)
+        try:
+            entries = await self._redis.read(tokens)
+        except TierDown:
+            return [None] * len(tokens)
+        for (key, token), entry in zip(tokens, entries, strict=True):
+            if entry is not None:
+                self._near.put(key, entry, token)
+        return entries
+
+    def _entry(self, value: Value, now: float) -> Entry:
+        fresh = value.fresh * (1 - JITTER * self._draw())
+        return Entry.made(value.data, now, fresh, value.stale)
+
+
+async def _write(redis: RedisTier, entries: Sequence[tuple[str, Entry]], token: Token, delete: Sequence[str]) -> None:
+    try:
+        await redis.write(entries, token, delete)
+    except TierDown:
+        return  # logged and counted by the tier; the memory tier has the entries

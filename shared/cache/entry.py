@@ -1,49 +1,120 @@
-"""One cached value with its times, and its form in bytes: a versioned binary header before the value."""
+"""One cached value with its times, and the form in which Redis holds it.
+
+In memory, times are instants of this process's monotonic clock, so that nobody who sets a wall clock can lengthen a
+life. The stored form has durations only: how much of them is over, Redis itself tells by the time to live that is
+left, whichever process or machine asks.
+"""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-_HEADER: Final = struct.Struct("!4sddd")
-_MAGIC: Final = b"pgc1"
+REFRESH_SHARE: Final = 0.2
+"""The last part of a fresh life in which a hit starts an early refresh."""
+
+NO_STAMP: Final = bytes(8)
+_MAGIC: Final = b"pgc2"
+_HEADER: Final = struct.Struct("!4s8s8sII")
+_LONGEST_MS: Final = 2**32 - 1
 
 
 class UnreadableEntry(ValueError):
-    """Bytes that are no entry of this version."""
+    """Bytes that are no entry of this version, or one whose life cannot be right."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
-    """A value and, in seconds since the epoch, when it was stored, until when it is fresh and until when kept."""
+    """A value, and the instants (seconds, monotonic clock) between which it may be used.
+
+    Attributes:
+        value: the bytes that were stored.
+        stored_at: when it was stored; its age counts from here.
+        fresh_until: until when it may be served as current.
+        stale_until: until when it may stand in for a value that cannot be had.
+        form: what its reader has made of the bytes, kept so that the next reader need not do it again.
+        refreshing: whether somebody in this process has begun to replace it before its time.
+    """
 
     value: bytes
     stored_at: float
     fresh_until: float
     stale_until: float
+    form: object = None
+    refreshing: bool = False
+    refresh_from: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derive when the early refresh may begin."""
+        self.refresh_from = self.fresh_until - (self.fresh_until - self.stored_at) * REFRESH_SHARE
 
     @classmethod
-    def made(cls, value: bytes, now: float, ttl: float) -> "Entry":
-        """A value stored ``now`` that is fresh, and kept, for ``ttl`` seconds."""
-        return cls(value, now, now + ttl, now + ttl)
+    def made(cls, value: bytes, now: float, fresh: float, stale: float = 0.0) -> "Entry":
+        """A value stored ``now`` that is fresh for ``fresh`` seconds and kept for ``stale`` ones, if that is longer."""
+        return cls(value, now, now + fresh, now + max(fresh, stale))
 
     def is_fresh(self, now: float) -> bool:
-        """Whether the entry may be served at ``now``."""
+        """Whether the entry may be served as current."""
         return now < self.fresh_until
+
+    def is_kept(self, now: float) -> bool:
+        """Whether the entry may be used at all."""
+        return now < self.stale_until
+
+    def is_due(self, now: float) -> bool:
+        """Whether the last fifth of its fresh life has begun."""
+        return now >= self.refresh_from
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """What stands under a key in Redis.
+
+    Attributes:
+        generation: the cache's generation when the value was loaded; a purge of everything begins another one.
+        stamp: the subject's purge stamp when the value was loaded; a purge of the subject makes another one.
+        fresh_ms: how long after storing it is fresh.
+        kept_ms: how long after storing it is kept; the time to live it was given in Redis.
+        value: the bytes.
+    """
+
+    generation: bytes
+    stamp: bytes
+    fresh_ms: int
+    kept_ms: int
+    value: bytes
+
+    @classmethod
+    def of(cls, entry: Entry, now: float, generation: bytes, stamp: bytes) -> "StoredEntry":
+        """The form in which ``entry`` is sent to Redis ``now``."""
+        kept_ms = max(1, min(_LONGEST_MS, int((entry.stale_until - now) * 1000)))
+        fresh_ms = max(0, min(kept_ms, int((entry.fresh_until - now) * 1000)))
+        return cls(generation, stamp, fresh_ms, kept_ms, entry.value)
 
     def to_bytes(self) -> bytes:
         """Header and value."""
-        return _HEADER.pack(_MAGIC, self.stored_at, self.fresh_until, self.stale_until) + self.value
+        return _HEADER.pack(_MAGIC, self.generation, self.stamp, self.fresh_ms, self.kept_ms) + self.value
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Entry":
-        """The entry in ``data``.
+    def from_bytes(cls, data: bytes) -> "StoredEntry":
+        """What :meth:`to_bytes` made.
 
         Raises:
             UnreadableEntry: another version, or no entry at all.
         """
         if len(data) < _HEADER.size:
             raise UnreadableEntry
-        magic, stored_at, fresh_until, stale_until = _HEADER.unpack_from(data)
-        if magic != _MAGIC or not stored_at <= fresh_until <= stale_until:
+        magic, generation, stamp, fresh_ms, kept_ms = _HEADER.unpack_from(data)
+        if magic != _MAGIC or fresh_ms > kept_ms:
             raise UnreadableEntry
-        return cls(data[_HEADER.size :], stored_at, fresh_until, stale_until)
+        return cls(generation, stamp, fresh_ms, kept_ms, data[_HEADER.size :])
+
+    def entry(self, left_ms: int, now: float) -> Entry:
+        """The entry, of which Redis says that it keeps it for another ``left_ms`` milliseconds.
+
+        Raises:
+            UnreadableEntry: it would live longer than it was given; somebody has meddled with its time to live.
+        """
+        if not 0 <= left_ms <= self.kept_ms:
+            raise UnreadableEntry
+        stored_at = now - (self.kept_ms - left_ms) / 1000
+        return Entry(self.value, stored_at, stored_at + self.fresh_ms / 1000, stored_at + self.kept_ms / 1000)

@@ -1,46 +1,68 @@
-"""The Redis tier: reads and writes bounded in time, bypassed from the first fault until a probe gets through again.
+"""The Redis tier: bypassed from the first fault until Redis takes writes again.
 
-The one place that turns redis-py's exceptions into ours. While the tier is down nobody waits for it: a task of its
-own probes once a second, with a write, so that a Redis that only reads (a replica, or one out of memory) counts as
-down too. Start-up does not wait either; the tier begins as down and the first probe opens it.
+While it is bypassed nobody waits for it: a task of its own tries to connect, first at once, then ever more seldom, at
+least once a second. Start-up does not wait either; the tier begins as bypassed. A Redis that only reads (a replica, one
+out of memory) counts as away. The tier also tells the memory tier how far it may be believed.
 """
 
 import asyncio
+import os
+import time
+from collections.abc import Iterable, Sequence
 from contextvars import Context
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, NamedTuple, Self
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from shared import metrics
-from shared.cache.connection import READ_SECONDS, WRITE_SECONDS
-from shared.cache.entry import Entry, UnreadableEntry
-from shared.cache.keys import PREFIX
+from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
+from shared.cache.keys import Keys
+from shared.cache.link import Command, LinkLost
+from shared.cache.links import Found, Links, Refused
+from shared.cache.near import NearTier, Token, Trust
 from shared.cache.stores import RedisStore
+from shared.cache.topology import Topology
+from shared.deadline import Clock
 from shared.logs import log
 
-PROBE_EVERY_SECONDS: Final = 1.0
-_PROBE_KEY: Final = f"{PREFIX}probe"
-_PROBE_MILLISECONDS: Final = 10_000
-_FAULTS: Final = (RedisError, OSError, TimeoutError)
+_OPEN_SECONDS: Final = 1.0
+_UNCERTAIN_SECONDS: Final = 0.15
+_FIRST_PAUSE_SECONDS: Final = 0.05
+_LONGEST_PAUSE_SECONDS: Final = 1.0
+_HEARTBEAT_SECONDS: Final = 0.5
+_FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, Refused)
 
 
 class TierDown(Exception):
     """The tier does not take the operation at the moment."""
 
 
-class RedisTier:
-    """Entries in Redis, or :class:`TierDown`."""
+class Size(NamedTuple):
+    """What Redis holds, others' keys included."""
 
-    def __init__(self, client: Redis) -> None:
-        self._client = client
-        self._store = RedisStore(client)
+    keys: int
+    bytes: int
+
+
+class RedisTier:
+    """Entries in Redis, or :class:`TierDown`; a resource of the app, open while it serves."""
+
+    def __init__(self, topology: Topology, near: NearTier, keys: Keys, clock: Clock = time.monotonic) -> None:
+        self._topology = topology
+        self._near = near
+        self._keys = keys
+        self._clock = clock
+        self._links = Links(topology, keys, self._on_change)
+        self._store = RedisStore(self._links)
         self._up = False
         self._said = False  # that Redis is away; one line for each change of state
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._doubt: asyncio.TimerHandle | None = None
         self._gauge = metrics.cache_tier_up.labels("redis")
         self._errors = metrics.service_errors.labels("redis")
+        self._unreadable = metrics.cache_unreadable
+        self._invalidations = metrics.cache_invalidations
 
     @property
     def up(self) -> bool:
@@ -50,7 +72,11 @@ class RedisTier:
     async def __aenter__(self) -> Self:
         """Begin to look for Redis."""
         self._gauge.set(0)
-        self._look_for_redis()
+        metrics.cache_coherent.set(0)
+        # In contexts of their own: what they log belongs to no request.
+        for work in (self._supervise, self._beat):
+            task = asyncio.get_running_loop().create_task(work(), name=f"redis-tier-{work.__name__}", context=Context())
+            self._tasks.append(task)
         return self
 
     async def __aexit__(
@@ -58,58 +84,111 @@ class RedisTier:
     ) -> None:
         """Stop looking, close the connections."""
         self._up = False
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._doubt is not None:
+            self._doubt.cancel()
         await self._store.close()
+        await self._topology.close()
 
-    async def get(self, key: str) -> Entry | None:
-        """The entry under ``key``; anything unreadable there counts as none.
+    async def read(self, tokens: Sequence[tuple[str, Token]]) -> list[Entry | None]:
+        """The entry under each key, all asked at once; anything unreadable is none.
+
+        Each token learns the purge stamp that holds for its key.
 
         Raises:
-            TierDown: Redis is away, or went away just now; costs at most one read timeout.
+            TierDown: Redis is away, or went away just now; costs at most one reply timeout.
         """
         self._require_up()
         try:
-            async with asyncio.timeout(READ_SECONDS):
-                data = await self._store.get(key)
-        except ResponseError:  # something else stands under this one key; the next write replaces it
-            self._errors.inc()
-            return None
+            found: list[Found] = await self._store.multi_get([key for key, _ in tokens])
         except _FAULTS as error:
             raise self._fault(error) from error
-        if data is None:
-            return None
-        try:
-            return Entry.from_bytes(data)
-        except UnreadableEntry:
-            self._errors.inc()
-            return None
+        return [self._entry(one, token) for one, (_, token) in zip(found, tokens, strict=True)]
 
-    async def put(self, key: str, entry: Entry, now: float) -> None:
-        """Store ``entry`` until it is stale.
+    async def write(self, entries: Iterable[tuple[str, Entry]], token: Token, delete: Sequence[str] = ()) -> None:
+        """Store entries until they are stale, and then delete keys.
 
         Raises:
-            TierDown: it is not stored.
+            TierDown: it is not certain that they are stored.
+        """
+        self._require_up()
+        now = self._clock()
+        pairs = [(key, StoredEntry.of(entry, now, token.generation, token.stamp)) for key, entry in entries]
+        try:
+            await self._store.multi_set(pairs)
+            if delete:
+                await self._links.write([], delete)
+        except _FAULTS as error:
+            raise self._fault(error) from error
+
+    async def ask(self, key: str, *commands: Command) -> list[Any]:
+        """Send other commands about ``key``.
+
+        Raises:
+            TierDown: there is no answer.
         """
         self._require_up()
         try:
-            async with asyncio.timeout(WRITE_SECONDS):
-                await self._store.set(key, entry.to_bytes(), ttl=entry.stale_until - now)
+            return await self._links.ask(key, *commands)
         except _FAULTS as error:
             raise self._fault(error) from error
 
-    async def size(self) -> tuple[int, int] | None:
-        """Keys and bytes that Redis holds (others' included), or None while it cannot be asked."""
+    async def purge(self, subject: str, keep_stamp: float) -> None:
+        """Drop what is owned by ``subject`` and outdate what is being loaded for it, in every process.
+
+        ``keep_stamp`` is for how many seconds something loaded before may still turn up.
+
+        Raises:
+            TierDown: it is not certain that it is dropped.
+        """
+        stamp = self._keys.stamp(subject)
+        owned = list(self._keys.owned_by(subject))
+        leases = [self._keys.lease(key) for key in owned]
+        commands: tuple[Command, ...] = (
+            ("SET", stamp, os.urandom(8), "PX", int(keep_stamp * 1000)),
+            ("UNLINK", *owned, *leases),
+        )
+        await self.ask(stamp, *commands)
+
+    async def purge_all(self) -> None:
+        """Begin another generation: whatever any process has stored or is loading is outdated.
+
+        Raises:
+            TierDown: it is not certain that it has begun.
+        """
+        generation = os.urandom(8)
+        await self.ask(self._keys.generation, ("SET", self._keys.generation, generation))
+        self._near.generation = generation
+        self._near.flush()
+
+    async def size(self) -> Size | None:
+        """What Redis holds, or None while it cannot be asked."""
         if not self._up:
             return None
         try:
-            async with asyncio.timeout(READ_SECONDS):
-                keys = int(await self._client.dbsize())
-                memory = await self._client.info("memory")
+            replies = await self._links.ask_all(("DBSIZE",), ("INFO", "memory"))
         except _FAULTS:
             return None
-        return keys, int(memory.get("used_memory", 0))
+        return Size(sum(_number(keys) for keys, _ in replies), sum(_used_memory(memory) for _, memory in replies))
+
+    def _entry(self, found: Found, token: Token) -> Entry | None:
+        if found.stamp is not None:
+            token.stamp = found.stamp
+        if found.odd:
+            self._unreadable.inc()
+            return None
+        if found.data is None:
+            return None
+        try:
+            stored = StoredEntry.from_bytes(found.data)
+            entry = stored.entry(found.left_ms, self._clock())
+        except UnreadableEntry:
+            self._unreadable.inc()
+            return None
+        outdated = stored.generation != self._near.generation or found.stamp not in {None, stored.stamp}
+        return None if outdated else entry
 
     def _require_up(self) -> None:
         if not self._up:
@@ -117,31 +196,108 @@ class RedisTier:
 
     def _fault(self, error: Exception) -> TierDown:
         self._errors.inc()
-        if self._up:
-            self._up, self._said = False, True
-            self._gauge.set(0)
-            log("warning", "redis tier bypassed", "cache", error=type(error).__name__)
-            self._look_for_redis()
+        self._links.lose(error)
+        self._leave(error)
         return TierDown()
 
-    def _look_for_redis(self) -> None:
-        # In a context of its own: what it logs belongs to no request.
-        self._watch = asyncio.get_running_loop().create_task(
-            self._probe_until_up(), name="redis-tier-watch", context=Context()
-        )
+    def _leave(self, error: BaseException) -> None:
+        if not self._up:
+            return
+        self._up, self._said = False, True
+        self._gauge.set(0)
+        metrics.cache_coherent.set(0)
+        self._near.turn(Trust.UNCERTAIN)
+        self._doubt = asyncio.get_running_loop().call_later(_UNCERTAIN_SECONDS, self._be_alone)
+        cause = error.__cause__ or error
+        log("warning", "redis tier bypassed", "cache", error=str(error) or type(cause).__name__)
 
-    async def _probe_until_up(self) -> None:
+    def _be_alone(self) -> None:
+        if not self._up:
+            self._near.turn(Trust.ALONE)
+
+    async def _supervise(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                async with asyncio.timeout(WRITE_SECONDS):
-                    await self._client.set(_PROBE_KEY, b"1", px=_PROBE_MILLISECONDS)
+                async with asyncio.timeout(_OPEN_SECONDS):
+                    tracked = await self._links.open()
+                    generation = await self._generation()
             except _FAULTS as error:
-                if not self._said:
-                    self._said = True
-                    log("warning", "redis is not there", "cache", error=type(error).__name__)
-            else:
-                self._up, self._said = True, False
-                self._gauge.set(1)
-                log("info", "redis tier up", "cache")
-                return
-            await asyncio.sleep(PROBE_EVERY_SECONDS)
+                self._stay_away(error)
+                await self._links.close()
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                continue
+            pause = _FIRST_PAUSE_SECONDS
+            self._arrive(tracked, generation)
+            self._leave(await self._links.lost())
+            await self._links.close()
+
+    def _stay_away(self, error: BaseException) -> None:
+        self._be_alone()
+        if not self._said:
+            self._said = True
+            log("warning", "redis is not there", "cache", error=type(error).__name__)
+
+    def _arrive(self, tracked: bool, generation: bytes) -> None:
+        if self._doubt is not None:
+            self._doubt.cancel()
+        self._near.generation = generation
+        self._near.turn(Trust.COHERENT if tracked else Trust.BLIND)
+        self._up, self._said = True, False
+        self._gauge.set(1)
+        metrics.cache_coherent.set(int(tracked))
+        log("info", "redis tier up", "cache", tracked=tracked)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            if not self._up:
+                continue
+            try:
+                started = self._clock()
+                roles = await self._links.ask_all(("ROLE",))
+                metrics.cache_redis_lag.set(self._clock() - started)
+                generation = await self._generation()
+            except _FAULTS as error:
+                self._links.lose(error)
+                continue
+            if any(isinstance(role, list) and role[0] != b"master" for (role,) in roles):
+                self._links.lose(Refused("demoted"))
+            elif generation != self._near.generation:
+                self._near.generation = generation
+                self._near.flush()
+
+    async def _generation(self) -> bytes:
+        # Read often, it is also the last key that Redis would evict.
+        (generation,) = await self._links.ask(self._keys.generation, ("GET", self._keys.generation))
+        return NO_STAMP if generation is None else bytes(generation)
+
+    def _on_change(self, names: Iterable[str] | None) -> None:
+        changed = None if names is None else list(names)
+        self._invalidations.inc(1 if changed is None else len(changed))
+        self._near.invalidate(changed)
+        if changed is None or self._keys.generation in changed:
+            task = asyncio.get_running_loop().create_task(self._learn_generation(), context=Context())
+            self._tasks.append(task)
+            task.add_done_callback(self._tasks.remove)
+
+    async def _learn_generation(self) -> None:
+        try:
+            generation = await self._generation()
+        except _FAULTS as error:
+            self._links.lose(error)
+            return
+        self._near.generation = generation
+        self._near.flush()
+
+
+def _number(reply: Any) -> int:
+    return 0 if isinstance(reply, ResponseError) else int(reply)
+
+
+def _used_memory(reply: Any) -> int:
+    if not isinstance(reply, bytes):
+        return 0
+    lines = (line.partition(b":") for line in reply.splitlines())
+    return next((int(value) for name, _, value in lines if name == b"used_memory"), 0)

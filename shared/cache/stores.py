@@ -5,12 +5,13 @@ own and builds a Redis client with defaults of its own; those three are replaced
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from aiocache import RedisCache, SimpleMemoryCache
 from aiocache.serializers import NullSerializer
-from redis.asyncio import Redis
 
-from shared.cache.entry import Entry
+from shared.cache.entry import Entry, StoredEntry
+from shared.cache.links import Found, Links
 
 
 class MemoryStore(SimpleMemoryCache):
@@ -53,6 +54,11 @@ class MemoryStore(SimpleMemoryCache):
         self.bytes -= len(key) + len(entry.value)
         return True
 
+    def empty(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self.bytes = 0
+
     async def _get(self, key: str, encoding: str | None = "utf-8", _conn: object = None) -> Entry | None:  # noqa: ARG002
         return self.peek(key)
 
@@ -72,17 +78,35 @@ class MemoryStore(SimpleMemoryCache):
 
 
 class RedisStore(RedisCache):
-    """Bytes by key in Redis, through a client that is ours."""
+    """Bytes by key in Redis, through links of our own."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, links: Links) -> None:
         super().__init__(serializer=NullSerializer(encoding=None), timeout=0)  # type: ignore[no-untyped-call]
-        self.client = client
+        self._links = links
 
-    async def _set(
-        self, key: str, value: bytes, ttl: float | None = None, _cas_token: object = None, _conn: object = None
+    async def _multi_get(
+        self,
+        keys: Sequence[str],
+        encoding: str | None = "utf-8",  # noqa: ARG002 - bytes stay bytes
+        _conn: object = None,
+    ) -> list[Found]:
+        return await self._links.read(keys)
+
+    async def _get(self, key: str, encoding: str | None = "utf-8", _conn: object = None) -> bytes | None:  # noqa: ARG002
+        return (await self._links.read([key]))[0].data
+
+    async def _multi_set(
+        self,
+        pairs: Sequence[tuple[str, StoredEntry]],
+        ttl: float | None = None,  # noqa: ARG002 - each entry knows its own
+        _conn: object = None,
     ) -> bool:
-        milliseconds = None if ttl is None else max(1, int(ttl * 1000))
-        return bool(await self.client.set(key, value, px=milliseconds))
+        await self._links.write([(key, stored.to_bytes(), stored.kept_ms) for key, stored in pairs])
+        return True
+
+    async def _delete(self, key: str, _conn: object = None) -> int:
+        await self._links.write([], delete=[key])
+        return 1
 
     async def _close(self, *_arguments: object, **_options: object) -> None:
-        await self.client.aclose()
+        await self._links.close()

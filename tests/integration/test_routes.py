@@ -7,9 +7,8 @@ import pytest
 
 import shared
 from bff.aggregates.kind import AggregateKind
-from bff.parts import Aggregate, fetch
-from bff.upstreams import Upstreams
-from shared.deadline import Deadline
+from bff.parts.part import Aggregate
+from bff.sources import Sources
 from shared.errors import Unreachable
 from tests.fixtures.fake_services import FakeServices
 from tests.fixtures.gateway import Gateway, StartGateway
@@ -140,7 +139,7 @@ async def test_cache_stats_count_lookups_and_entries(start_gateway: StartGateway
     await gateway.get("/api/profile/user1")
     after = await _tier(gateway, "memory")
     assert (after["hits"] - before["hits"], after["misses"] - before["misses"]) == (1, 1)
-    assert (after["state"], after["entries"]) == ("up", 1)
+    assert (after["state"], after["entries"]) == ("alone", 6)
     assert after["bytes"] > 500
     assert 0 < after["hit_ratio"] < 1
     assert (await _tier(gateway, "redis"))["state"] == "disabled"
@@ -149,8 +148,8 @@ async def test_cache_stats_count_lookups_and_entries(start_gateway: StartGateway
 async def test_a_second_aggregate_is_one_small_description(start_gateway: StartGateway) -> None:
     """A new kind of aggregate gets caching, provenance, headers and errors without code of its own."""
 
-    async def load(user_id: str, upstreams: Upstreams, deadline: Deadline) -> Aggregate:
-        orders = await fetch(upstreams.orders.of_user(user_id, deadline))
+    async def load(user_id: str, sources: Sources) -> Aggregate:
+        orders = await sources.orders(user_id)
         return Aggregate({"orders": orders}, {"user_id": user_id})
 
     history = AggregateKind(name="history", path="/api/history", parameter="user_id", load=load)

@@ -1,199 +1,195 @@
-"""The two tiers over a real Redis that dies, hangs, refuses and holds garbage."""
+"""The two tiers over a real Redis, which one process fills and another one reads."""
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 
 import pytest
 
-from shared.cache.build import build_cache
-from shared.cache.cache import Cache
-from shared.cache.entry import Entry
-from shared.cache.keys import PREFIX, key
+from shared.cache.entry import NO_STAMP, StoredEntry
+from shared.cache.keys import Keys
+from shared.cache.near import Trust
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
+from tests.kit.caches import KINDS, OpenCache, far, found, make_cache, put, until, until_found
 
-KEY = key("profile", "user1")
-
-OpenCache = Callable[..., Awaitable[Cache]]
-
-
-@pytest.fixture
-async def open_cache(loop: object) -> AsyncIterator[OpenCache]:
-    """A function that opens a cache on an address, closed when the test ends."""
-    async with AsyncExitStack() as stack:
-
-        async def open_(url: str, entries: int = 100, *, up: bool = True) -> Cache:
-            cache = await stack.enter_async_context(build_cache(url, entries))
-            while up and cache.redis is not None and not cache.redis.up:
-                await asyncio.sleep(0.001)
-            return cache
-
-        yield open_
+KEYS = Keys("bff", KINDS)
+KEY = KEYS.entry("profile", "user1")
+SHARED = KEYS.entry("product", "prod1")
 
 
-async def until_stored(server: RedisServer, name: str = KEY) -> None:
-    """Writes go to Redis off the caller's path: wait for one."""
+def write_late(server: RedisServer, key: str) -> None:
+    """What a process writes that has not heard of a purge yet: an entry of before any."""
     with server.client() as client:
-        while not client.exists(name):
-            await asyncio.sleep(0.001)
-
-
-async def until(cache: Cache, *, up: bool) -> None:
-    """Wait until the cache takes Redis for up, or for down."""
-    while cache.redis is not None and cache.redis.up is not up:
-        await asyncio.sleep(0.001)
+        stored = StoredEntry(NO_STAMP, NO_STAMP, 30_000, 30_000, b"outdated")
+        client.set(key, stored.to_bytes(), px=30_000)
 
 
 async def test_what_one_process_stores_another_finds(open_cache: OpenCache, redis_server: RedisServer) -> None:
-    """Redis is shared: an entry put by one cache is a hit in another, with its times."""
+    """Redis is shared: an entry put by one cache is found by another, as old as it is, and near from then on."""
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
-    one.put(KEY, b"value", 30)
-    await until_stored(redis_server)
-    lookup = await other.get(KEY)
-    assert lookup.tier == "redis"
-    assert lookup.entry is not None
-    assert lookup.entry.value == b"value"
-    assert lookup.entry.fresh_until - lookup.entry.stored_at == 30
+    put(one, KEY, b"value", fresh=30, stale=600)
+    await until_found(other, KEY, b"value")
+    near, original = other.look_near(KEY), one.look_near(KEY)
+    assert near is not None
+    assert original is not None
+    assert near.fresh_until == pytest.approx(original.fresh_until, abs=0.1)
+    assert near.stale_until == pytest.approx(original.stale_until, abs=0.1)
 
 
 async def test_redis_itself_forgets_what_has_expired(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """Every entry is stored with a time to live, so nothing piles up."""
-    cache = await open_cache(redis_server.url)
-    cache.put(KEY, b"value", 30)
-    await until_stored(redis_server)
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    put(one, KEY, b"value", fresh=30)
+    await until_found(other, KEY, b"value")
     with redis_server.client() as client:
-        assert 29_000 < int(client.pttl(KEY)) <= 30_000
-        assert all(name.startswith(PREFIX.encode()) for name in client.scan_iter())
+        assert 28_000 < int(client.pttl(KEY)) <= 30_000
 
 
-async def test_an_expired_entry_is_a_miss() -> None:
-    """An entry is served until its time is over and not a moment longer, whichever tier has it."""
-    now = [1000.0]
-    cache = build_cache("", 10)
-    cache = Cache(cache._memory, None, now=lambda: now[0])
-    cache.put(KEY, b"value", 30)
-    now[0] = 1029.9
-    assert (await cache.get(KEY)).entry is not None
-    now[0] = 1030.0
-    assert (await cache.get(KEY)).entry is None
+async def test_a_fresh_life_is_never_longer_than_it_was_given(open_cache: OpenCache) -> None:
+    """Jitter only shortens."""
+    cache = await open_cache("")
+    for number in range(100):
+        key = KEYS.entry("profile", f"u{number}")
+        put(cache, key, b"value", fresh=30)
+        entry = cache.look_near(key)
+        assert entry is not None
+        assert 28.5 <= entry.fresh_until - entry.stored_at <= 30
 
 
-@pytest.mark.parametrize(
-    "garbage", [b"", b"{}", b"pgc0" + b"\x00" * 40, b"pgc1", Entry.made(b"", 5.0, -3.0).to_bytes()]
-)
-async def test_garbage_under_a_key_is_a_miss_and_is_overwritten(
-    open_cache: OpenCache, redis_server: RedisServer, garbage: bytes
-) -> None:
-    """Bytes that are no entry cost a miss, and the next write mends them."""
-    cache = await open_cache(redis_server.url)
-    with redis_server.client() as client:
-        client.set(KEY, garbage)
-        assert (await cache.get(KEY)).entry is None
-        cache.put(KEY, b"good", 30)
-        while client.get(KEY) == garbage:
-            await asyncio.sleep(0.001)
-    lookup = await cache.get(KEY)
-    assert lookup.entry is not None
-    assert (lookup.tier, lookup.entry.value) == ("redis", b"good")
+@pytest.mark.parametrize("by", ["another cache", "any client"])
+async def test_a_change_is_seen_by_every_process(open_cache: OpenCache, redis_server: RedisServer, by: str) -> None:
+    """Whoever overwrites or deletes a key, the memory tiers of all others drop it."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    put(one, KEY, b"old")
+    await until_found(other, KEY, b"old")
+    if by == "another cache":
+        put(one, KEY, b"new")
+        await until_found(other, KEY, b"new")
+    else:
+        with redis_server.client() as client:
+            client.delete(KEY)
+        await until_found(other, KEY, None)
+        await until_found(one, KEY, None)
 
 
-async def test_another_type_under_a_key_is_a_miss_and_nothing_worse(
+async def test_own_writes_do_not_evict(open_cache: OpenCache, redis_server: RedisServer) -> None:
+    """What a process has written itself stays near, although Redis tells of every change."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    put(one, KEY, b"value")
+    await until_found(other, KEY, b"value")
+    entry = one.look_near(KEY)
+    put(other, SHARED, b"later")
+    await until_found(one, SHARED, b"later")  # whatever Redis had to tell of the first write has come by now
+    assert entry is not None
+    assert one.look_near(KEY) is entry
+
+
+async def test_a_purge_drops_what_a_subject_owns_everywhere(open_cache: OpenCache, redis_server: RedisServer) -> None:
+    """The profile and the user's parts, in every process; not the products, which are everybody's."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    keys = [KEYS.entry(kind, "user1") for kind in KINDS]
+    for key in (*keys, SHARED):
+        put(one, key, b"value")
+    for key in (*keys, SHARED):
+        await until_found(other, key, b"value")
+    assert await one.purge("user1")
+    for key in keys:
+        assert await found(one, key) is None
+        await until_found(other, key, None)
+    assert await found(other, SHARED) == b"value"
+    put(one, KEY, b"again")
+    assert one.look_near(KEY) is not None
+
+
+async def test_a_purge_beats_a_load_in_flight(open_cache: OpenCache, redis_server: RedisServer) -> None:
+    """What another process had begun to load before is kept nowhere, even if it arrives in Redis afterwards."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    loading = other.begin(KEY)
+    assert (await other.look_far(KEY, loading)).entry is None
+    assert await one.purge("user1")
+    write_late(redis_server, KEY)
+    while loading.alive:
+        await asyncio.sleep(0.001)
+    assert await found(one, KEY) is None
+
+
+async def test_a_purge_of_everything_begins_another_generation(
     open_cache: OpenCache, redis_server: RedisServer
 ) -> None:
-    """One spoilt key does not take the tier down."""
-    cache = await open_cache(redis_server.url)
-    with redis_server.client() as client:
-        client.lpush(KEY, "not", "a", "string")
-    lookup = await cache.get(KEY)
-    assert (lookup.tier, lookup.entry) == ("redis", None)
-    assert cache.redis is not None
-    assert cache.redis.up
+    """All entries are outdated at once, in every process, those written late by a load in flight included."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    for key in (KEY, SHARED):
+        put(one, key, b"value")
+        await until_found(other, key, b"value")
+    assert await one.purge_all()
+    for key in (KEY, SHARED):
+        assert await found(one, key) is None
+        await until_found(other, key, None)
+    write_late(redis_server, SHARED)
+    assert await far(other, SHARED) is None
+    put(other, SHARED, b"new")
+    await until_found(one, SHARED, b"new")
 
 
-async def test_memory_takes_over_when_redis_dies_and_gives_back(
+async def test_without_redis_a_purge_says_that_others_were_not_told(
     open_cache: OpenCache, redis_server: RedisServer
 ) -> None:
-    """The entry is served from memory at once; Redis is used again once it is back."""
+    """It drops what is here, and is honest about the rest."""
     cache = await open_cache(redis_server.url)
-    cache.put(KEY, b"value", 30)
-    await until_stored(redis_server)
     redis_server.kill()
-    lookup = await cache.get(KEY)
-    assert lookup.tier == "memory"
-    assert lookup.entry is not None
-    redis_server.start()
-    await until(cache, up=True)
-    assert (await cache.get(KEY)).tier == "redis"
+    await until(cache, up=False)
+    put(cache, KEY, b"value")
+    assert not await cache.purge("user1")
+    assert cache.look_near(KEY) is None
 
 
-async def test_a_redis_that_hangs_is_given_up_on_once(open_cache: OpenCache, redis_server: RedisServer) -> None:
-    """A stopped process costs one read timeout; from then on nobody waits for it."""
-    cache = await open_cache(redis_server.url)
-    redis_server.signal(signal.SIGSTOP)
-    try:
-        lookups = await asyncio.gather(*(cache.get(KEY) for _ in range(100)))
-        assert {lookup.tier for lookup in lookups} == {"memory"}
-        assert cache.redis is not None
-        assert not cache.redis.up
-        assert (await cache.get(KEY)).tier == "memory"
-    finally:
-        redis_server.signal(signal.SIGCONT)
-    await until(cache, up=True)
+async def test_a_stale_entry_is_kept_but_not_served(open_cache: OpenCache, redis_server: RedisServer) -> None:
+    """Past its fresh life it is there for whoever asks for it as such, in memory and in Redis."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    put(one, KEY, b"value", fresh=0.001, stale=600)
+    while one.look_near(KEY) is not None:
+        await asyncio.sleep(0.001)
+    assert await far(other, KEY) is None
+    for cache in (one, other):
+        (entry,) = await cache.kept([KEY])
+        assert entry is not None
+        assert entry.value == b"value"
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [("CONFIG", "SET", "requirepass", "secret"), ("REPLICAOF", "127.0.0.1", "1"), ("CONFIG", "SET", "maxmemory", "1")],
-    ids=["wrong password", "read-only replica", "out of memory"],
-)
-async def test_a_redis_that_refuses_counts_as_down(
-    open_cache: OpenCache, redis_server: RedisServer, refusal: tuple[str, ...]
-) -> None:
-    """A Redis that cannot be written to is no cache: the tier never comes up, memory serves."""
-    with redis_server.client() as client:
-        client.execute_command(*refusal)
-    cache = await open_cache(redis_server.url, up=False)
-    cache.put(KEY, b"value", 30)
-    for _ in range(50):
-        lookup = await cache.get(KEY)
-        assert lookup.tier == "memory"
-        assert lookup.entry is not None
-    assert cache.redis is not None
-    assert not cache.redis.up
-
-
-async def test_a_refused_write_takes_the_tier_down_until_it_is_taken_again(
+async def test_a_redis_that_may_not_tell_of_changes_is_read_each_time(
     open_cache: OpenCache, redis_server: RedisServer
 ) -> None:
-    """Out of memory: the first write is refused, memory takes over; with room again Redis is used again."""
-    cache = await open_cache(redis_server.url)
+    """Where CLIENT TRACKING is forbidden the memory tier is not asked, so nothing outdated is served."""
     with redis_server.client() as client:
-        client.config_set("maxmemory", "1")
-        cache.put(KEY, b"value", 30)
-        await until(cache, up=False)
-        lookup = await cache.get(KEY)
-        assert (lookup.tier, lookup.entry is not None) == ("memory", True)
-        client.config_set("maxmemory", "0")
-    await until(cache, up=True)
+        client.execute_command(
+            "ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-client", "+client|setname"
+        )
+    url = redis_server.url.replace("redis://", "redis://blind:secret@")
+    one, other = await open_cache(url), await open_cache(url)
+    assert one.trust is Trust.BLIND
+    put(one, KEY, b"value")
+    while await found(other, KEY) != b"value":
+        await asyncio.sleep(0.001)
+    assert (one.look_near(KEY), other.look_near(KEY)) == (None, None)
+    with redis_server.client() as client:
+        client.delete(KEY)
+    assert await found(other, KEY) is None
 
 
 async def test_the_cache_opens_before_redis_does(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """Without Redis the cache opens and works; Redis joins when it comes."""
     redis_server.kill()
     cache = await open_cache(redis_server.url, up=False)
-    cache.put(KEY, b"value", 30)
-    assert (await cache.get(KEY)).tier == "memory"
+    put(cache, KEY, b"value")
+    assert await found(cache, KEY) == b"value"
     redis_server.start()
     await until(cache, up=True)
 
 
 async def test_closing_leaves_no_task_and_no_connection(redis_server: RedisServer) -> None:
     """After the end nothing of the cache is left, writes under way being finished first."""
-    async with build_cache(redis_server.url, 10) as cache:
+    async with make_cache(redis_server.url) as cache:
         await until(cache, up=True)
-        cache.put(KEY, b"value", 30)
+        put(cache, KEY, b"value")
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
     with redis_server.client() as client:
         assert client.exists(KEY)
@@ -203,15 +199,15 @@ async def test_closing_leaves_no_task_and_no_connection(redis_server: RedisServe
 
 async def test_closing_does_not_wait_for_a_redis_that_is_not_there(loop: object) -> None:
     """A cache whose Redis never came closes all the same."""
-    async with build_cache(f"redis://127.0.0.1:{free_port()}/0", 10) as cache:
-        assert (await cache.get(KEY)).entry is None
+    async with make_cache(f"redis://127.0.0.1:{free_port()}/0") as cache:
+        assert await found(cache, KEY) is None
 
 
 async def test_memory_alone_needs_no_redis(open_cache: OpenCache) -> None:
     """An empty address means the memory tier alone."""
     cache = await open_cache("")
     assert cache.redis is None
-    assert cache.primary == "memory"
-    cache.put(KEY, b"value", 30)
-    lookup = await cache.get(KEY)
-    assert (lookup.tier, lookup.entry is not None) == ("memory", True)
+    put(cache, KEY, b"value")
+    assert await found(cache, KEY) == b"value"
+    assert await cache.purge("user1")
+    assert await found(cache, KEY) is None

@@ -17,6 +17,22 @@ from tests.monitoring.definitions import CONFIG, PROMETHEUS, yaml_of
 from tests.monitoring.prometheus_api import PrometheusApi
 from tests.monitoring.traffic import light_traffic
 
+_ADMIN_TOKEN = "purge-me-0123456789"
+_CACHE_TTL_SECONDS = "2"
+"""So short that entries expire, are refreshed early and must be stood in for while the tests wait."""
+
+_SEEN_WHEN_WELL = (
+    "cache_coherent == 1",
+    'cache_hits_total{cache_type="memory"} > 0',
+    "cache_early_refreshes_total > 0",
+    'cache_coalesced_total{scope="process"} > 0',
+    "cache_invalidations_total > 0",
+    "cache_redis_lag_seconds > 0",
+    'part_sources_total{part="product", source="cache"} > 0',
+    'http_requests_total{method="DELETE", status="204"} > 0',
+)
+"""What the traffic does to the cache, before anything fails."""
+
 _MODULES = {"user-service": "users", "order-service": "orders", "product-service": "products"}
 
 
@@ -24,8 +40,9 @@ _MODULES = {"user-service": "users", "order-service": "orders", "product-service
 def live_system(folder: Path) -> Iterator[PrometheusApi]:
     """Gateway, services, Redis, exporters and Prometheus on free ports, under light traffic.
 
-    By the time it is handed over, every target has been up, the order service has been killed, has been missed in
-    answers and has come back, and every target is up again. Logs and data go to ``folder``.
+    By the time it is handed over, every target has been up and the cache has been seen at work; the order service has
+    been killed, older parts have stood in for it in some answers and others have missed it; it has come back, and every
+    target is up again. Logs and data go to ``folder``.
     """
     jobs = [job["job_name"] for job in yaml_of(CONFIG)["scrape_configs"]]
     ports = {job: free_port() for job in jobs}
@@ -40,18 +57,23 @@ def live_system(folder: Path) -> Iterator[PrometheusApi]:
             app.start()
         for name, command in commands.items():
             stack.enter_context(_running(command, folder / f"{name}.log"))
-        stack.enter_context(light_traffic(ports["api-gateway"]))
+        stack.enter_context(light_traffic(ports["api-gateway"], _ADMIN_TOKEN))
         prometheus = PrometheusApi(ports["prometheus"])
         wait_until(prometheus.is_ready, "Prometheus is not ready:\n{}", folder / "prometheus.log")
         wait_until(prometheus.all_up, "some target is not up")
+        for seen in _SEEN_WHEN_WELL:
+            _wait_for(prometheus, seen)
         apps["order-service"].kill()
-        wait_until(
-            lambda: bool(prometheus.samples('aggregate_parts_total{part="orders", status="missing"}')),
-            "a killed service is not missed in answers",
-        )
+        for status in ("missing", "stale"):
+            _wait_for(prometheus, f'aggregate_parts_total{{part="orders", status="{status}"}}')
         apps["order-service"].start()
         wait_until(prometheus.all_up, "some target is not up again")
         yield prometheus
+
+
+def _wait_for(prometheus: PrometheusApi, expression: str) -> None:
+    complaint = f"never seen: {expression}".replace("{", "{{").replace("}", "}}")
+    wait_until(lambda: bool(prometheus.samples(expression)), complaint)
 
 
 def _apps(folder: Path, ports: Mapping[str, int], redis_url: str) -> dict[str, App]:
@@ -64,7 +86,11 @@ def _apps(folder: Path, ports: Mapping[str, int], redis_url: str) -> dict[str, A
         )
         for job, module in _MODULES.items()
     }
-    gateway = {f"{job.upper().replace('-', '_')}_URL": app.url for job, app in apps.items()} | {"REDIS_URL": redis_url}
+    gateway = {f"{job.upper().replace('-', '_')}_URL": app.url for job, app in apps.items()} | {
+        "REDIS_URL": redis_url,
+        "ADMIN_TOKEN": _ADMIN_TOKEN,
+        "CACHE_TTL_SECONDS": _CACHE_TTL_SECONDS,
+    }
     return apps | {"api-gateway": App("bff", ports["api-gateway"], gateway, folder / "bff.log")}
 
 

@@ -4,12 +4,17 @@ import orjson
 import pytest
 
 from bff.answer import StoredAnswer, compose, matches
-from bff.parts import Aggregate, Part
+from bff.parts.part import Aggregate, Part
+from shared.cache.entry import Entry
 
 
 def _aggregate(status: str = "fresh") -> Aggregate:
-    part: Part[object] = Part({"id": "u1"}, "fresh") if status == "fresh" else Part.missing("timeout")
-    return Aggregate({"user": part, "orders": Part([], "fresh")}, {"user_id": "u1", "orders_count": 0})
+    part: Part[object] = _fresh(b'{"id":"u1"}') if status == "fresh" else Part.missing("timeout")
+    return Aggregate({"user": part, "orders": _fresh(b"[]")}, {"user_id": "u1", "orders_count": 0})
+
+
+def _fresh(json: bytes) -> Part[object]:
+    return Part(object(), "fresh", json)
 
 
 def test_both_variants_differ_in_cached_alone() -> None:
@@ -34,7 +39,7 @@ def test_the_tag_follows_the_parts_and_not_the_time() -> None:
     """The same parts put together later are equivalent; other parts are not."""
     one = compose(_aggregate(), ttl=30, duration=0.1, now=1.0)
     later = compose(_aggregate(), ttl=30, duration=0.2, now=2.0)
-    other = compose(Aggregate({"user": Part({"id": "u2"}, "fresh")}, {}), ttl=30, duration=0.1, now=1.0)
+    other = compose(Aggregate({"user": _fresh(b'{"id":"u2"}')}, {}), ttl=30, duration=0.1, now=1.0)
     assert one.etag == later.etag != other.etag
 
 
@@ -51,8 +56,10 @@ def test_other_tags_do_not_match(header: str | None) -> None:
 
 
 def test_stored_answers_survive_their_bytes_and_garbage_is_none() -> None:
-    """What cannot be read is no answer, never an error."""
+    """What cannot be read is no answer, never an error; what can be is read once."""
     stored = StoredAnswer(200, 'W/"abc"', b"{}")
-    assert StoredAnswer.from_bytes(stored.to_bytes()) == stored
+    entry = Entry.made(stored.to_bytes(), 0.0, 30.0)
+    assert StoredAnswer.of(entry) == stored
+    assert StoredAnswer.of(entry) is StoredAnswer.of(entry)
     for garbage in (b"", b"\xff\xff", b"\x93\xc3", stored.to_bytes()[:-1]):
-        assert StoredAnswer.from_bytes(garbage) is None
+        assert StoredAnswer.of(Entry.made(garbage, 0.0, 30.0)) is None

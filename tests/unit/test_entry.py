@@ -1,41 +1,72 @@
-"""Entries and their bytes."""
+"""Entries: their times in memory, and their form in Redis."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cache.entry import Entry, UnreadableEntry
+from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
 
-_seconds = st.floats(0, 4e9, allow_nan=False)
+_eight = st.binary(min_size=8, max_size=8)
+_now = st.floats(0, 1e6)
 
 
-@given(st.binary(), _seconds, st.floats(0, 1e6))
-def test_an_entry_survives_its_bytes(value: bytes, now: float, ttl: float) -> None:
+@given(st.binary(), _eight, _eight, st.integers(0, 10**9), st.integers(0, 10**9))
+def test_a_stored_entry_survives_its_bytes(
+    value: bytes, generation: bytes, stamp: bytes, fresh_ms: int, more_ms: int
+) -> None:
     """Header and value come back as they were."""
-    entry = Entry.made(value, now, ttl)
-    assert Entry.from_bytes(entry.to_bytes()) == entry
+    stored = StoredEntry(generation, stamp, fresh_ms, fresh_ms + more_ms, value)
+    assert StoredEntry.from_bytes(stored.to_bytes()) == stored
 
 
 @given(st.binary(max_size=80))
 def test_other_bytes_are_no_entry(data: bytes) -> None:
     """Bytes of any kind are an entry only when they begin with the header of this version."""
     try:
-        entry = Entry.from_bytes(data)
+        stored = StoredEntry.from_bytes(data)
     except UnreadableEntry:
         return
-    assert entry.to_bytes() == data
+    assert stored.to_bytes() == data
 
 
-def test_times_that_contradict_each_other_are_unreadable() -> None:
-    """An entry that is fresh for longer than it is kept, or before it was stored, was not written by us."""
+def test_an_entry_that_is_fresh_for_longer_than_it_is_kept_is_unreadable() -> None:
+    """Nobody of us has written that."""
     with pytest.raises(UnreadableEntry):
-        Entry.from_bytes(Entry(b"", 10.0, 5.0, 20.0).to_bytes())
+        StoredEntry.from_bytes(StoredEntry(NO_STAMP, NO_STAMP, 31_000, 30_000, b"").to_bytes())
+
+
+@given(_now, st.floats(0.1, 1e5), st.floats(0, 1e5), st.floats(0, 1))
+def test_what_redis_says_is_left_is_what_an_entry_has_left(
+    now: float, fresh: float, stale: float, share: float
+) -> None:
+    """Written by one process and read by another after part of its life, it is just that much older."""
+    entry = Entry.made(b"value", now, fresh, stale)
+    stored = StoredEntry.of(entry, now, NO_STAMP, NO_STAMP)
+    left_ms = int(stored.kept_ms * share)
+    elsewhere = 123.0
+    read = stored.entry(left_ms, elsewhere)
+    age = (stored.kept_ms - left_ms) / 1000
+    assert read.stored_at == pytest.approx(elsewhere - age)
+    assert read.fresh_until - elsewhere == pytest.approx(stored.fresh_ms / 1000 - age)
+    assert read.stale_until - elsewhere == pytest.approx(left_ms / 1000, abs=1e-6)
+    assert stored.fresh_ms / 1000 <= fresh + 1e-6
+
+
+@pytest.mark.parametrize("left_ms", [-2, -1, 30_001])
+def test_a_life_that_somebody_has_meddled_with_is_unreadable(left_ms: int) -> None:
+    """Without an end, or with a longer one than it was given, an entry could be served beyond its time."""
     with pytest.raises(UnreadableEntry):
-        Entry.from_bytes(Entry(b"", 10.0, 30.0, 20.0).to_bytes())
+        StoredEntry(NO_STAMP, NO_STAMP, 1_000, 30_000, b"").entry(left_ms, 0.0)
 
 
-def test_an_entry_is_fresh_until_its_time() -> None:
-    """The end of freshness is not part of it."""
-    entry = Entry.made(b"", 100.0, 30.0)
-    assert entry.is_fresh(129.999)
-    assert not entry.is_fresh(130.0)
+def test_the_times_of_an_entry() -> None:
+    """Fresh, due in the last fifth of that, then stale, then gone; the end of each is not part of it."""
+    entry = Entry.made(b"", 100.0, 30.0, 600.0)
+    assert (entry.is_fresh(129.999), entry.is_fresh(130.0)) == (True, False)
+    assert (entry.is_due(123.9), entry.is_due(124.0)) == (False, True)
+    assert (entry.is_kept(699.999), entry.is_kept(700.0)) == (True, False)
+
+
+def test_an_entry_is_kept_at_least_while_it_is_fresh() -> None:
+    """A shorter time to stand in does not cut its life."""
+    assert Entry.made(b"", 0.0, 30.0, 5.0).stale_until == 30.0

@@ -8,6 +8,7 @@ import pytest
 
 from bff.settings import GatewaySettings
 from shared import values
+from shared.cache.address import REDIS_URL
 from shared.environment import read_environment
 from shared.errors import SettingsError
 from shared.settings import Settings, describe, load, setting, with_default
@@ -19,7 +20,7 @@ class Sample(Settings):
     """Settings with something of each kind."""
 
     port: int = with_default(Settings, "port", "8123")
-    redis_url: str = setting("REDIS_URL", values.REDIS_URL, "", "Redis.")
+    redis_url: str = setting("REDIS_URL", REDIS_URL, "", "Redis.")
     token: str = setting("TOKEN", values.TOKEN, "", "A secret.", secret=True)
     pause: float = setting("PAUSE_SECONDS", values.seconds(0, 10), "1.5", "A pause.")
 
@@ -103,9 +104,9 @@ def test_a_bad_secret_is_not_repeated() -> None:
              "http://a b", "http://[::1"],
         ),
         (
-            values.REDIS_URL,
-            ["redis://a", "rediss://u:p@a:6380/3", "redis://:p@[::1]:1/0"],
-            ["http://a", "redis://", "redis://a/x", "redis://a:99999", "redis+cluster://a"],
+            REDIS_URL,
+            ["redis://a", "rediss://u:p@a:6380/3", "redis://:p@[::1]:1/0", "redis+cluster://a,b:1"],
+            ["http://a", "redis://", "redis://a/x", "redis://a:99999", "redis+sentinel://a"],
         ),
         (values.HOST, ["0.0.0.0", "::1", "localhost", "a.b"], ["a b", "http://a", "a@b", "ä"]),
         (values.PATH, ["/", "/health/live"], ["health", "/a b", "/a?b", "/a#b", ""]),

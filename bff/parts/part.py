@@ -1,13 +1,11 @@
 """A part is one named piece of an aggregate, with where it came from; an aggregate is its parts and a few facts."""
 
-import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from shared.errors import Reason, UpstreamError
+from shared.errors import Reason
 
-T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 Status = Literal["fresh", "stale", "missing"]
@@ -18,6 +16,8 @@ class Part(Generic[T_co]):
     """A value and its provenance; a missing part has no value, for unknown is not empty.
 
     Attributes:
+        json: the value as it stands in the document.
+        fresh_until: the instant (monotonic clock) until when the value counts as current.
         age: seconds since the value was last known good, for a stale part.
         reason: why the part is not fresh.
         duration: seconds that it took to get, or to learn that it cannot be had.
@@ -25,6 +25,8 @@ class Part(Generic[T_co]):
 
     value: T_co | None
     status: Status
+    json: bytes = b"null"
+    fresh_until: float = 0.0
     age: float | None = None
     reason: Reason | None = None
     duration: float = 0.0
@@ -44,16 +46,6 @@ class Part(Generic[T_co]):
         return shown
 
 
-async def fetch(load: Awaitable[T]) -> Part[T]:
-    """The part that ``load`` gives: fresh, or missing with the reason of the ``UpstreamError`` it raised."""
-    started = time.monotonic()
-    try:
-        value = await load
-    except UpstreamError as error:
-        return Part.missing(error.reason, time.monotonic() - started)
-    return Part(value, "fresh", duration=time.monotonic() - started)
-
-
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """Parts in the order of the document, and the endpoint's own facts for ``metadata``."""
@@ -65,3 +57,8 @@ class Aggregate:
     def partial(self) -> bool:
         """Whether any part is not fresh; only an aggregate that is not partial may be kept."""
         return any(part.status != "fresh" for part in self.parts.values())
+
+    @property
+    def fresh_until(self) -> float:
+        """The instant (monotonic clock) until when all parts count as current."""
+        return min(part.fresh_until for part in self.parts.values())

@@ -1,0 +1,54 @@
+"""The admin routes that drop what is cached: one subject's, or everything. Without an admin token there are none."""
+
+import hmac
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sanic import HTTPResponse, Request, Sanic
+
+from bff.aggregates.kind import AggregateKind
+from shared import ids, routing
+from shared.cache.cache import Cache
+from shared.errors import ServiceUnavailable, Unauthorized
+from shared.logs import log
+
+_RETRY_AFTER_SECONDS: Final = 2
+_ELSEWHERE: Final = "Dropped in this process. Others could not be told, because Redis is away; try again."
+
+
+class Purge:
+    """DELETE routes below ``/api/cache``, for whoever has the admin token."""
+
+    def __init__(self, kinds: Sequence[AggregateKind], cache: Cache, admin_token: str) -> None:
+        self._kinds = kinds
+        self._cache = cache
+        self._expected = f"Bearer {admin_token}".encode() if admin_token else b""
+
+    def routes(self, app: Sanic[Any, Any]) -> None:
+        """DELETE of ``/api/cache`` and of ``/api/cache/<kind>/<id>``."""
+        if not self._expected:
+            return
+        routing.delete(app, "/api/cache", self._purge_all, "purge_all")
+        for kind in self._kinds:
+            path = f"/api/cache/{kind.name}/<{kind.parameter}:str>"
+            routing.delete(app, path, self._purge_one, f"purge_{kind.name}")
+
+    async def _purge_one(self, request: Request, **parameters: str) -> HTTPResponse:
+        self._authorize(request)
+        ((name, text),) = parameters.items()
+        return self._answer(await self._cache.purge(ids.checked(name, text)), "one subject")
+
+    async def _purge_all(self, request: Request) -> HTTPResponse:
+        self._authorize(request)
+        return self._answer(await self._cache.purge_all(), "everything")
+
+    def _authorize(self, request: Request) -> None:
+        given = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, self._expected):
+            raise Unauthorized("This needs Authorization: Bearer with the admin token.")
+
+    def _answer(self, everywhere: bool, scope: str) -> HTTPResponse:
+        log("info", "cache purged", "cache", scope=scope, everywhere=everywhere)
+        if not everywhere:
+            raise ServiceUnavailable(_ELSEWHERE, _RETRY_AFTER_SECONDS)
+        return routing.no_content()

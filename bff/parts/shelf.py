@@ -1,0 +1,59 @@
+"""What all parts have in common: the cache in which they are kept, for how long, and the throttle."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.cache.cache import Cache, Value
+from shared.cache.entry import Entry
+from shared.cache.throttle import Throttle
+from shared.deadline import Deadline
+from shared.errors import Reason, UpstreamError
+
+_NOT_THE_SERVICE: Final[frozenset[Reason]] = frozenset({"no_budget", "circuit_open"})
+"""Reasons that say nothing about the service, or that something else already acts upon."""
+
+_LOOK_SECONDS: Final = 0.02
+"""However little is left of the request's time, so much may be spent on looking for something to give instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where parts are kept.
+
+    Attributes:
+        ttl: seconds for which a part counts as current.
+        stale: seconds for which it may stand in when its service cannot answer.
+        throttle: remembers which parts could not be had a moment ago, and why.
+    """
+
+    cache: Cache
+    throttle: Throttle[Reason]
+    ttl: float
+    stale: float
+
+    def clock(self) -> float:
+        """Now, on the clock that all times of parts are told by."""
+        return self.cache.clock()
+
+    def value(self, key: str, data: bytes, asked_at: float) -> Value:
+        """What is kept of an answer that was asked for at ``asked_at``: it is as old as the question."""
+        over = self.clock() - asked_at
+        return Value(key, data, self.ttl - over, self.stale - over)
+
+    def note(self, key: str, error: UpstreamError) -> None:
+        """Remember a failure, if it is the service's."""
+        if error.reason not in _NOT_THE_SERVICE:
+            self.throttle.failed(key, error.reason)
+
+    async def kept(self, keys: Sequence[str], deadline: Deadline) -> Sequence[Entry | None]:
+        """What is kept under each key, as far as there is time to look."""
+        near = [self.cache.kept_near(key) for key in keys]
+        if None not in near:
+            return near
+        try:
+            async with asyncio.timeout(max(_LOOK_SECONDS, deadline.left())):
+                return await self.cache.kept(keys)
+        except TimeoutError:
+            return near

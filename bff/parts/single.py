@@ -1,0 +1,69 @@
+"""Parts that one call gives: the user, the orders of a user."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from bff.parts.form import Form
+from bff.parts.part import Part
+from bff.parts.shelf import Shelf
+from shared import metrics
+from shared.cache.cache import Value
+from shared.deadline import Deadline
+from shared.errors import Reason, UpstreamError
+
+T = TypeVar("T")
+
+
+class SingleParts:
+    """Current from memory, else from the service, else what was last known good."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    async def get(
+        self,
+        form: Form[T],
+        subject: str,
+        call: Callable[[], Awaitable[T | None]],
+        deadline: Deadline,
+        keep: Callable[[Value], None],
+    ) -> Part[T]:
+        """The part ``form.kind`` of ``subject``.
+
+        ``call`` asks the service and gives None when it says that there is none, which makes a fresh part without a
+        value; ``keep`` is given what is to be kept for the next time.
+        """
+        shelf = self._shelf
+        started = shelf.clock()
+        key = shelf.cache.keys.entry(form.kind, subject)
+        entry = shelf.cache.kept_near(key)
+        if entry is not None and not entry.is_due(started) and (value := form.value(entry)) is not None:
+            metrics.part_sources.labels(form.kind, "cache").inc()
+            return Part(value, "fresh", entry.value, entry.fresh_until)
+        reason = shelf.throttle.reason(key)
+        if reason is not None:
+            return await self._instead(form, key, reason, started, deadline)
+        try:
+            found = await call()
+        except UpstreamError as error:
+            shelf.note(key, error)
+            return await self._instead(form, key, error.reason, started, deadline)
+        metrics.part_sources.labels(form.kind, "service").inc()
+        duration = shelf.clock() - started
+        if found is None:
+            shelf.cache.forget([key])  # else it could come back to life as a stale part
+            return Part(None, "fresh", duration=duration)
+        data = form.encode(found)
+        keep(shelf.value(key, data, started))
+        return Part(found, "fresh", data, started + shelf.ttl, duration=duration)
+
+    async def _instead(self, form: Form[T], key: str, reason: Reason, started: float, deadline: Deadline) -> Part[T]:
+        (entry,) = await self._shelf.kept([key], deadline)
+        now = self._shelf.clock()
+        value = None if entry is None else form.value(entry)
+        if entry is None or value is None:
+            return Part.missing(reason, now - started)
+        metrics.part_sources.labels(form.kind, "cache").inc()
+        if entry.is_fresh(now):
+            return Part(value, "fresh", entry.value, entry.fresh_until, duration=now - started)
+        return Part(value, "stale", entry.value, age=now - entry.stored_at, reason=reason, duration=now - started)

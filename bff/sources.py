@@ -1,0 +1,63 @@
+"""What aggregates are made from: every part that there is, by name, from wherever it is at hand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bff.models import Order, Product, User
+from bff.parts.form import Form
+from bff.parts.keyed import KeyedParts
+from bff.parts.part import Part
+from bff.parts.shelf import Shelf
+from bff.parts.single import SingleParts
+from bff.upstreams import BATCH_LIMIT, Upstreams
+from shared.cache.cache import Value
+from shared.deadline import Deadline
+
+USER: Final = Form("user", User)
+ORDERS: Final = Form("orders", list[Order])
+PRODUCTS: Final = Form("product", Product)
+
+OWNED: Final = (USER.kind, ORDERS.kind)
+"""Kinds of parts that belong to one user, and go when that user is purged."""
+
+
+class PartSources:
+    """The sources of a whole app."""
+
+    def __init__(self, upstreams: Upstreams, shelf: Shelf, patience: float) -> None:
+        """``patience``: seconds for a call that several requests wait for."""
+        self.upstreams = upstreams
+        self.single = SingleParts(shelf)
+        self.products = KeyedParts(shelf, PRODUCTS, upstreams.products.batch, most=BATCH_LIMIT, patience=patience)
+
+    def until(self, deadline: Deadline) -> "Sources":
+        """The sources as one load sees them."""
+        return Sources(self, deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The sources for one load, which has until ``deadline``; ``values`` collects what is to be kept afterwards."""
+
+    _all: PartSources
+    deadline: Deadline
+    values: list[Value] = field(default_factory=list)
+
+    async def user(self, user_id: str) -> Part[User]:
+        """The user; a fresh part without a value when the user service says that there is no such user."""
+        users, deadline = self._all.upstreams.users, self.deadline
+        return await self._all.single.get(
+            USER, user_id, lambda: users.one(user_id, deadline), deadline, self.values.append
+        )
+
+    async def orders(self, user_id: str) -> Part[list[Order]]:
+        """The user's orders, newest first; empty for an unknown user."""
+        orders, deadline = self._all.upstreams.orders, self.deadline
+        return await self._all.single.get(
+            ORDERS, user_id, lambda: orders.of_user(user_id, deadline), deadline, self.values.append
+        )
+
+    async def products(self, product_ids: Sequence[str]) -> Part[Mapping[str, Product]]:
+        """The products by id; those that the product service does not know are left out."""
+        return await self._all.products.get(product_ids, self.deadline)

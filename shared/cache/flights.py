@@ -1,0 +1,103 @@
+"""Coalescing in one process: whoever asks for a key that is being loaded waits for that load instead of starting one.
+
+A caller who leaves cancels nobody; the last one to leave cancels the load. Pure asyncio; it knows no cache.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from shared.errors import KitError
+from shared.logs import exception_facts, log
+
+T = TypeVar("T")
+Load = Callable[[], Coroutine[Any, Any, T]]
+
+
+class _Flight(Generic[T]):
+    __slots__ = ("held", "task", "waiting")
+
+    def __init__(self, task: "asyncio.Task[T]", *, held: bool) -> None:
+        self.task = task
+        self.held = held
+        self.waiting = 0
+
+
+class Flights(Generic[T]):
+    """Loads under way, by key; a resource of the app: what is still under way at the end is cancelled."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, _Flight[T]] = {}
+        self._tasks: set[asyncio.Task[T]] = set()
+
+    def __len__(self) -> int:
+        """How many loads are under way."""
+        return len(self._tasks)
+
+    def __contains__(self, key: str) -> bool:
+        """Whether ``key`` is being loaded."""
+        return key in self._flights
+
+    async def __aenter__(self) -> Self:
+        """Nothing to open."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """Cancel what is under way and wait for its end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def share(self, key: str, load: Load[T]) -> Coroutine[Any, Any, tuple[T, bool]]:
+        """What the load of ``key`` gives, and whether somebody else had begun it; await it, once.
+
+        The load is joined, or begun, by the call itself. Raises whatever it raises.
+        """
+        flight = self._flights.get(key)
+        joined = flight is not None
+        if flight is None:
+            flight = self._start(key, load, held=False)
+        flight.waiting += 1
+        return self._wait(key, flight, joined=joined)
+
+    def hold(self, key: str, load: Load[T]) -> None:
+        """Begin a load in the background, for nobody in particular; nothing is done when one is under way."""
+        if key not in self._flights:
+            self._start(key, load, held=True).task.add_done_callback(_report)
+
+    def part(self, key: str) -> None:
+        """Let nobody join the load of ``key`` any more; those who wait for it still get what it gives."""
+        self._flights.pop(key, None)
+
+    async def _wait(self, key: str, flight: _Flight[T], *, joined: bool) -> tuple[T, bool]:
+        try:
+            return await asyncio.shield(flight.task), joined
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.held and not flight.task.done():
+                self._remove(key, flight)  # nobody may join what is being cancelled
+                flight.task.cancel()
+
+    def _start(self, key: str, load: Load[T], *, held: bool) -> _Flight[T]:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(load(), context=Context()) if held else loop.create_task(load())
+        flight = _Flight(task, held=held)
+        self._flights[key] = flight
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._remove(key, flight))
+        return flight
+
+    def _remove(self, key: str, flight: _Flight[T]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+
+def _report(task: "asyncio.Task[Any]") -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, KitError):
+        log("warning", "background load failed", "cache", **exception_facts(error))

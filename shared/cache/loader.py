@@ -1,0 +1,158 @@
+"""Read-through: a key's value from the cache, or loaded once for all who ask, in this process and in every other.
+
+near hit ─────────────────────────────► serve; in the last fifth of its life, reload it in the background
+near miss ─► join the load under way, or begin one:
+               Redis has it ──────────► serve, memory keeps it
+               lease got ─────────────► load, keep, give the lease back
+               lease taken ───────────► wait for the other process, look again; in the end load all the same
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar
+
+from shared import metrics
+from shared.cache.cache import Cache, Value
+from shared.cache.entry import Entry
+from shared.cache.flights import Flights
+from shared.cache.lease import Grant, Leases
+from shared.cache.near import Token
+from shared.deadline import Deadline
+
+T = TypeVar("T")
+
+LEASE_MARGIN_SECONDS: Final = 0.5
+_WAIT_SHARE: Final = 0.5
+"""Of what is left of a request's time, so much may be spent on waiting for another process."""
+_REFRESHES_MOST: Final = 64
+"""With more loads than this under way, nothing is refreshed before its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[T]):
+    """What a load gave: the result for those who wait, and what is to be kept, under the key or under others."""
+
+    result: T
+    values: Sequence[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """How a value was come by: ``entry`` out of Redis, or ``loaded`` just now.
+
+    Attributes:
+        asked_redis: whether Redis was asked and had none.
+        joined: whether somebody else had begun the load.
+        stored: whether what was loaded is kept.
+    """
+
+    entry: Entry | None
+    loaded: T | None
+    asked_redis: bool
+    joined: bool = False
+    stored: bool = False
+
+
+Load = Callable[[Token, Deadline], Awaitable[Loaded[T]]]
+"""Loads a value before the deadline; the token is the right to keep what comes with it (parts, for example)."""
+
+
+class ReadThrough(Generic[T]):
+    """A cache that loads what it does not have; a resource of the app, inside the cache's own life."""
+
+    def __init__(self, cache: Cache, budget: float, busy: Callable[[], bool] = lambda: False) -> None:
+        """``budget``: seconds that a load may take; while ``busy``, nothing is reloaded before its time."""
+        self._cache = cache
+        self._busy = busy
+        self._budget = budget
+        self._leases = Leases(cache, budget + LEASE_MARGIN_SECONDS)
+        self._flights: Flights[Outcome[T] | None] = Flights()
+
+    async def __aenter__(self) -> Self:
+        """Nothing to open."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """Cancel loads that are still under way."""
+        await self._flights.__aexit__(kind, error, frames)
+
+    async def get(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
+        """The value of ``key``, which memory does not have; raises whatever ``load`` raises."""
+        while True:
+            outcome, joined = await self._flights.share(key, lambda: self._come_by(key, deadline, load))
+            if outcome is None:  # an early refresh that another process has taken over
+                continue
+            if joined:
+                metrics.cache_coalesced.labels("process").inc()
+                return replace(outcome, joined=True)
+            if outcome.entry is not None and self._cache.is_due(outcome.entry):
+                self._refresh_early(key, outcome.entry, load)
+            return outcome
+
+    def near(self, key: str, load: Load[T]) -> Entry | None:
+        """The fresh entry that memory has; one synchronous call. In the last fifth of its life it is reloaded."""
+        entry = self._cache.look_near(key)
+        if entry is not None and self._cache.is_due(entry):
+            self._refresh_early(key, entry, load)
+        return entry
+
+    def _refresh_early(self, key: str, entry: Entry, load: Load[T]) -> None:
+        if not entry.refreshing and len(self._flights) < _REFRESHES_MOST and not self._busy():
+            entry.refreshing = True
+            self._flights.hold(key, lambda: self._refresh(key, load))
+
+    def _begin(self, key: str) -> Token:
+        # Once the key is invalidated nobody may join the load that began before.
+        return self._cache.begin(key, on_death=partial(self._flights.part, key))
+
+    async def _come_by(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
+        token = self._begin(key)
+        try:
+            lookup = await self._cache.look_far(key, token)
+            if lookup.entry is not None:
+                return Outcome(lookup.entry, None, asked_redis=True)
+            grant = await self._leases.wish(key)
+            if grant is Grant.TAKEN:
+                self._cache.end(token)
+                await self._leases.outwait(key, deadline.left() * _WAIT_SHARE)
+                token = self._begin(key)
+                lookup = await self._cache.look_far(key, token)
+                if lookup.entry is not None:
+                    metrics.cache_coalesced.labels("redis").inc()
+                    return Outcome(lookup.entry, None, asked_redis=True, joined=True)
+                grant = await self._leases.wish(key)
+            return await self._load(key, deadline, load, token, grant, asked_redis=lookup.asked)
+        finally:
+            self._cache.end(token)
+
+    async def _refresh(self, key: str, load: Load[T]) -> Outcome[T] | None:
+        grant = await self._leases.wish(key)
+        if grant is Grant.TAKEN:
+            return None
+        token = self._begin(key)
+        try:
+            entry = (await self._cache.look_far(key, token, count=False)).entry
+            if entry is not None and not self._cache.is_due(entry):  # another process has just done it
+                self._cache.put(token, (), self._leases.given_back(key))
+                return Outcome(entry, None, asked_redis=False)
+            metrics.cache_early_refreshes.inc()
+            return await self._load(key, Deadline.after(self._budget), load, token, grant, asked_redis=False)
+        finally:
+            self._cache.end(token)
+
+    async def _load(
+        self, key: str, deadline: Deadline, load: Load[T], token: Token, grant: Grant, *, asked_redis: bool
+    ) -> Outcome[T]:
+        give_back = self._leases.given_back(key) if grant is Grant.HELD else ()
+        values: Sequence[Value] = ()
+        try:
+            loaded = await load(token, deadline)
+            values = [value for value in loaded.values if max(value.fresh, value.stale) > 0]
+        finally:
+            self._cache.put(token, values, give_back)
+        stored = token.alive and any(value.key == key for value in values)
+        return Outcome(None, loaded.result, asked_redis, stored=stored)

@@ -1,0 +1,182 @@
+"""Which nodes of Redis there are and which of them has a key, for each form in which Redis is run.
+
+redis-py knows how to find a master through Sentinels and how a cluster divides its slots; connections are its own too.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from redis.asyncio import RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import ClusterError, RedisClusterException, RedisError
+
+from shared.cache.address import RedisAddress
+
+CONNECT_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 0.5
+_CLIENT_NAME: Final = "profile-gateway"
+
+
+class Topology(Protocol):
+    """Finds the nodes that take writes."""
+
+    async def connections(self) -> Sequence[AbstractConnection]:
+        """One connection, not open yet, to each node that takes writes.
+
+        Raises:
+            RedisError, OSError: they cannot be found at the moment.
+        """
+        ...
+
+    def node_of(self, key: str) -> int:
+        """Which of them has ``key``, as an index."""
+        ...
+
+    async def moved(self) -> None:
+        """Return when other nodes take the writes by now, as far as the nodes themselves would not tell in time."""
+        ...
+
+    async def close(self) -> None:
+        """Close what was needed to find them."""
+        ...
+
+
+def topology(address: RedisAddress) -> Topology:
+    """What finds the nodes at ``address``."""
+    if address.form == "sentinel":
+        return _Watched(address)
+    return _Clustered(address) if address.form == "cluster" else _Single(address)
+
+
+def raise_if_cancelled(error: BaseException) -> None:
+    """Raise ``CancelledError`` where this task has been cancelled and got ``error`` instead of that."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
+
+
+def _connection(address: RedisAddress, host: str, port: int) -> AbstractConnection:
+    kind = SSLConnection if address.tls else Connection
+    return kind(
+        host=host,
+        port=port,
+        protocol=3,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=None,
+        retry=Retry(NoBackoff(), 0),
+        client_name=_CLIENT_NAME,
+        **address.options,
+    )
+
+
+class _Single:
+    """One node."""
+
+    def __init__(self, address: RedisAddress) -> None:
+        self._address = address
+
+    async def connections(self) -> Sequence[AbstractConnection]:
+        return [_connection(self._address, *self._address.hosts[0])]
+
+    def node_of(self, _key: str) -> int:
+        return 0
+
+    async def moved(self) -> None:
+        await _never()
+
+    async def close(self) -> None:
+        pass
+
+
+class _Watched:
+    """The node that the Sentinels take for the master."""
+
+    def __init__(self, address: RedisAddress) -> None:
+        self._address = address
+        self._master: tuple[str, int] | None = None
+        # They are asked one after another.
+        timeout = CONNECT_SECONDS / len(address.hosts)
+        timeouts = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        self._sentinel = Sentinel(
+            list(address.hosts),
+            sentinel_kwargs={**timeouts, **address.sentinel_options, "retry": Retry(NoBackoff(), 0)},
+        )
+
+    async def connections(self) -> Sequence[AbstractConnection]:
+        self._master = await self._discover()
+        return [_connection(self._address, *self._master)]
+
+    def node_of(self, _key: str) -> int:
+        return 0
+
+    async def moved(self) -> None:
+        # After a planned fail-over the old master goes on as one until the Sentinels demote it, 8 to 20 s later.
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                if await self._discover() != self._master:
+                    return
+            except (RedisError, OSError) as error:
+                raise_if_cancelled(error)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(client.aclose() for client in self._sentinel.sentinels))
+
+    async def _discover(self) -> tuple[str, int]:
+        host, port = await self._sentinel.discover_master(self._address.service)
+        return str(host), int(port)
+
+
+class _Clustered:
+    """Every primary of a cluster."""
+
+    def __init__(self, address: RedisAddress) -> None:
+        self._address = address
+        self._cluster: RedisCluster | None = None
+        self._index: dict[str, int] = {}
+
+    async def connections(self) -> Sequence[AbstractConnection]:
+        await self.close()
+        options: dict[str, Any] = {**self._address.options, "ssl": self._address.tls}
+        cluster: RedisCluster = RedisCluster(
+            startup_nodes=[ClusterNode(host, port) for host, port in self._address.hosts],
+            socket_timeout=CONNECT_SECONDS,
+            socket_connect_timeout=CONNECT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            **options,
+        )
+        try:
+            self._cluster = await cluster.initialize()
+        except BaseException as error:
+            await cluster.aclose()
+            if isinstance(error, RedisClusterException):  # which is no RedisError
+                raise ClusterError(str(error)) from error
+            raise
+        primaries = cluster.get_primaries()
+        self._index = {node.name: number for number, node in enumerate(primaries)}
+        return [_connection(self._address, str(node.host), int(node.port)) for node in primaries]
+
+    def node_of(self, key: str) -> int:
+        if self._cluster is None:
+            raise LookupError(key)
+        node = self._cluster.get_node_from_key(key)
+        if node is None:
+            raise LookupError(key)
+        return self._index[node.name]
+
+    async def moved(self) -> None:
+        await _never()
+
+    async def close(self) -> None:
+        cluster, self._cluster = self._cluster, None
+        if cluster is not None:
+            await cluster.aclose()
+
+
+async def _never() -> None:
+    await asyncio.get_running_loop().create_future()

@@ -1,0 +1,73 @@
+"""Caches over a Redis, opened and closed by a test, and the waiting that goes with them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from shared.cache.build import build_cache
+from shared.cache.cache import Cache, Value
+from shared.cache.entry import Entry
+from shared.cache.near import Trust
+
+KINDS = ("profile", "user", "orders")
+OpenCache = Callable[..., Awaitable[Cache]]
+
+
+def make_cache(url: str, entries: int = 100) -> Cache:
+    """A cache that is not open yet."""
+    return build_cache(url, entries, longest_life=600, owned=KINDS)
+
+
+@pytest.fixture
+async def open_cache(loop: object) -> AsyncIterator[OpenCache]:
+    """A function that opens a cache on an address, closed when the test ends."""
+    async with AsyncExitStack() as stack:
+
+        async def open_(url: str, entries: int = 100, *, up: bool = True) -> Cache:
+            cache = await stack.enter_async_context(make_cache(url, entries))
+            if up and url:
+                await until(cache, up=True)
+            return cache
+
+        yield open_
+
+
+async def until(cache: Cache, *, up: bool) -> None:
+    """Wait until the cache takes Redis for up, or for down and memory for all there is."""
+    wanted = (Trust.COHERENT, Trust.BLIND) if up else (Trust.ALONE,)
+    while cache.trust not in wanted:
+        await asyncio.sleep(0.001)
+
+
+def put(cache: Cache, key: str, data: bytes, fresh: float = 30.0, stale: float = 0.0) -> None:
+    """Keep a value, as one that nobody has invalidated meanwhile."""
+    token = cache.begin(key)
+    cache.put(token, [Value(key, data, fresh, stale)])
+    cache.end(token)
+
+
+async def far(cache: Cache, key: str) -> Entry | None:
+    """What Redis has, through this cache."""
+    token = cache.begin(key)
+    try:
+        return (await cache.look_far(key, token)).entry
+    finally:
+        cache.end(token)
+
+
+async def found(cache: Cache, key: str) -> bytes | None:
+    """What a lookup in both tiers finds."""
+    entry = cache.look_near(key) or await far(cache, key)
+    return None if entry is None else entry.value
+
+
+async def until_found(cache: Cache, key: str, value: bytes | None) -> None:
+    """Wait until a lookup finds this, in memory where it is something.
+
+    A value that is read in the very moment in which it is written may be outdated by the news of that write, and is
+    read once more then.
+    """
+    while await found(cache, key) != value or (value is not None and cache.look_near(key) is None):
+        await asyncio.sleep(0.001)

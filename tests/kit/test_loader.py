@@ -1,0 +1,224 @@
+"""Read-through: loaded once, in this process and in every other, and again before it expires."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from shared.cache.cache import Cache, Value
+from shared.cache.keys import Keys
+from shared.cache.loader import Loaded, Outcome, ReadThrough
+from shared.cache.near import Token
+from shared.deadline import Deadline
+from tests.fixtures.redis_server import RedisServer
+from tests.kit.caches import KINDS, OpenCache, found, until, until_found
+
+KEY = Keys("bff", KINDS).entry("profile", "user1")
+BUDGET = 2.0
+
+
+class Process:
+    """What one process of several has: a cache, a read-through, and a load that ends when a test says so."""
+
+    def __init__(self, cache: Cache, through: ReadThrough[str]) -> None:
+        self.cache = cache
+        self.through = through
+        self.loads = 0
+        self.fresh = 30.0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+
+    async def load(self, _token: Token, _deadline: Deadline) -> Loaded[str]:
+        """Load once more."""
+        self.loads += 1
+        name = f"load {self.loads}"
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        return Loaded(name, [Value(KEY, name.encode(), self.fresh)])
+
+    def ask(self) -> "asyncio.Future[Outcome[str]]":
+        """Ask for the value, as a request would that has missed in memory."""
+        return asyncio.ensure_future(self.through.get(KEY, Deadline.after(BUDGET), self.load))
+
+
+StartProcess = Callable[[str], Awaitable[Process]]
+
+
+@pytest.fixture
+async def start_process(open_cache: OpenCache) -> AsyncIterator[StartProcess]:
+    """A function that opens another process on an address of Redis."""
+    async with AsyncExitStack() as stack:
+
+        async def start(url: str) -> Process:
+            cache = await open_cache(url)
+            return Process(cache, await stack.enter_async_context(ReadThrough[str](cache, BUDGET)))
+
+        yield start
+
+
+async def _settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_hundred_callers_cost_one_load(start_process: StartProcess, redis_server: RedisServer) -> None:
+    """And none once it is kept."""
+    process = await start_process(redis_server.url)
+    outcomes = await asyncio.gather(*(process.ask() for _ in range(100)))
+    assert {outcome.loaded for outcome in outcomes} == {"load 1"}
+    assert sum(outcome.joined for outcome in outcomes) == 99
+    assert all(outcome.stored for outcome in outcomes)
+    assert process.through.near(KEY, process.load) is not None
+    assert process.loads == 1
+
+
+async def test_two_processes_cost_one_load(start_process: StartProcess, redis_server: RedisServer) -> None:
+    """The one that got the lease loads, the other waits for its value."""
+    one, other = await start_process(redis_server.url), await start_process(redis_server.url)
+    one.gate.clear()
+    first = one.ask()
+    while not one.loads:
+        await asyncio.sleep(0.001)
+    waiting = [other.ask() for _ in range(50)]
+    await _settled()
+    one.gate.set()
+    assert (await first).loaded == "load 1"
+    for outcome in await asyncio.gather(*waiting):
+        assert outcome.entry is not None
+        assert outcome.entry.value == b"load 1"
+        assert outcome.joined
+    assert (one.loads, other.loads) == (1, 0)
+
+
+async def test_a_holder_that_vanishes_costs_a_second_load(
+    start_process: StartProcess, redis_server: RedisServer
+) -> None:
+    """Who waits for it gives up after its share of the deadline and loads for itself."""
+    process = await start_process(redis_server.url)
+    with redis_server.client() as client:
+        client.set(process.cache.keys.lease(KEY), b"somebody", px=60_000)
+    outcome = await process.through.get(KEY, Deadline.after(0.2), process.load)
+    assert (outcome.loaded, process.loads) == ("load 1", 1)
+
+
+async def test_a_holder_that_fails_is_followed_at_once(start_process: StartProcess, redis_server: RedisServer) -> None:
+    """Its lease is given back with nothing to show for it: the next one loads."""
+    one, other = await start_process(redis_server.url), await start_process(redis_server.url)
+    one.gate.clear()
+    one.error = ValueError("broken")
+    first = one.ask()
+    while not one.loads:
+        await asyncio.sleep(0.001)
+    second = other.ask()
+    await _settled()
+    one.gate.set()
+    with pytest.raises(ValueError, match="broken"):
+        await first
+    assert (await second).loaded == "load 1"
+
+
+async def test_the_lease_is_given_back(start_process: StartProcess, redis_server: RedisServer) -> None:
+    """After a load nothing of it is left in Redis, and the next load gets it again."""
+    process = await start_process(redis_server.url)
+    await process.ask()
+    with redis_server.client() as client:
+        while client.exists(process.cache.keys.lease(KEY)):
+            await asyncio.sleep(0.001)
+        client.delete(KEY)
+    await until_found(process.cache, KEY, None)
+    assert (await process.ask()).loaded == "load 2"
+
+
+async def test_a_load_that_began_before_a_purge_is_not_kept_and_not_joined(
+    start_process: StartProcess, redis_server: RedisServer
+) -> None:
+    """Who asked before gets its result; who asks afterwards costs a new one, also in another process."""
+    one, other = await start_process(redis_server.url), await start_process(redis_server.url)
+    one.gate.clear()
+    before = one.ask()
+    while not one.loads:
+        await asyncio.sleep(0.001)
+    assert await other.cache.purge("user1")
+    while KEY in one.through._flights:
+        await asyncio.sleep(0.001)
+    after = one.ask()
+    while one.loads < 2:
+        await asyncio.sleep(0.001)
+    one.gate.set()
+    outdated = await before
+    assert (outdated.loaded, outdated.stored) == ("load 1", False)
+    assert (await after).loaded == "load 2"
+    await until_found(other.cache, KEY, b"load 2")
+
+
+async def test_a_hit_late_in_life_reloads_in_the_background_once(
+    start_process: StartProcess, redis_server: RedisServer
+) -> None:
+    """Whoever hits is served at once; one process of all reloads, and both have the new value."""
+    one, other = await start_process(redis_server.url), await start_process(redis_server.url)
+    one.fresh = 1.0
+    await one.ask()
+    await until_found(other.cache, KEY, b"load 1")
+    one.gate.clear()
+    other.gate.clear()
+    one.fresh = other.fresh = 30.0
+    while one.loads + other.loads < 2:
+        for process in (one, other):
+            if process.through.near(KEY, process.load) is None:
+                assert await found(process.cache, KEY) == b"load 1"
+        await asyncio.sleep(0.001)
+    for process in (one, other, one, other):
+        process.through.near(KEY, process.load)
+    one.gate.set()
+    other.gate.set()
+    loader = one if one.loads == 2 else other
+    reader = other if loader is one else one
+    await until_found(reader.cache, KEY, f"load {loader.loads}".encode())
+    assert one.loads + other.loads == 2
+
+
+async def test_a_failing_reload_leaves_the_entry_alone(start_process: StartProcess) -> None:
+    """It is served until its end; nobody hears of the failure."""
+    process = await start_process("")
+    process.fresh = 0.5
+    await process.ask()
+    process.error = ValueError("broken")
+    while process.loads < 2:
+        assert process.through.near(KEY, process.load) is not None
+        await asyncio.sleep(0.001)
+    assert await found(process.cache, KEY) == b"load 1"
+
+
+async def test_the_end_cancels_a_reload(open_cache: OpenCache) -> None:
+    """A background load does not outlive the app."""
+    cache = await open_cache("")
+    async with ReadThrough[str](cache, BUDGET) as through:
+        process = Process(cache, through)
+        process.fresh = 0.05
+        await process.ask()
+        process.gate.clear()
+        while process.loads < 2:
+            through.near(KEY, process.load)
+            await asyncio.sleep(0.001)
+    assert len(through._flights) == 0
+
+
+async def test_losing_redis_during_a_load_costs_nobody_an_error(
+    start_process: StartProcess, redis_server: RedisServer
+) -> None:
+    """The result reaches those who wait, and memory keeps what comes afterwards."""
+    process = await start_process(redis_server.url)
+    process.gate.clear()
+    asked = process.ask()
+    while not process.loads:
+        await asyncio.sleep(0.001)
+    redis_server.kill()
+    await until(process.cache, up=False)
+    process.gate.set()
+    assert (await asked).loaded == "load 1"
+    if process.through.near(KEY, process.load) is None:
+        await process.ask()
+    assert process.through.near(KEY, process.load) is not None

@@ -1,0 +1,230 @@
+"""The memory tier: what may be served from it, and when."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from shared.cache.entry import Entry
+from shared.cache.keys import Keys
+from shared.cache.near import NearTier, Token, Trust
+from shared.cache.stores import MemoryStore
+
+KEYS = Keys("test", ["profile"])
+NAMES = [KEYS.entry("profile", "u1"), KEYS.entry("profile", "u2"), KEYS.entry("product", "p1")]
+TTL, STALE = 30.0, 60.0
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """The time it was set to."""
+        return self.now
+
+
+def _tier(clock: Clock | None = None) -> NearTier:
+    return NearTier(MemoryStore(100), KEYS, clock or Clock())
+
+
+def _entry(clock: Clock, value: bytes = b"value") -> Entry:
+    return Entry.made(value, clock.now, TTL, STALE)
+
+
+def test_a_reply_in_flight_never_overwrites_a_later_invalidation() -> None:
+    """What was read before the key changed is not kept."""
+    clock = Clock()
+    tier = _tier(clock)
+    token = tier.begin(NAMES[0])
+    tier.invalidate([NAMES[0]])
+    assert not tier.put(NAMES[0], _entry(clock), token)
+    assert tier.kept(NAMES[0]) is None
+
+
+def test_an_own_write_outdates_what_is_being_read() -> None:
+    """The newer of the two stays, whichever comes last."""
+    clock = Clock()
+    tier = _tier(clock)
+    reading, writing = tier.begin(NAMES[0]), tier.begin(NAMES[0])
+    assert tier.put(NAMES[0], _entry(clock, b"new"), writing)
+    assert not tier.put(NAMES[0], _entry(clock, b"old"), reading)
+    found = tier.fresh(NAMES[0])
+    assert found is not None
+    assert found.value == b"new"
+
+
+def test_a_purge_stamp_drops_what_its_subject_owns_and_nothing_else() -> None:
+    """A change of one user's stamp takes that user's entries, and loads of them in flight."""
+    clock = Clock()
+    tier = _tier(clock)
+    for name in NAMES:
+        assert tier.put(name, _entry(clock), tier.begin())
+    stamp = KEYS.stamp("u1")
+    loading = tier.begin(NAMES[0], stamp)
+    tier.invalidate([stamp])
+    assert [tier.fresh(name) is not None for name in NAMES] == [False, True, True]
+    assert not loading.alive
+
+
+@pytest.mark.parametrize(
+    ("trust", "served"),
+    [(Trust.COHERENT, True), (Trust.BLIND, False), (Trust.UNCERTAIN, False), (Trust.ALONE, True)],
+)
+def test_memory_is_served_only_where_it_can_be_believed(trust: Trust, served: bool) -> None:
+    """With Redis telling of changes, or gone; not while it is silent, or of unknown state."""
+    clock = Clock()
+    tier = _tier(clock)
+    tier.turn(trust)
+    assert tier.put(NAMES[0], _entry(clock), tier.begin())
+    assert (tier.fresh(NAMES[0]) is not None) is served
+
+
+def test_a_new_connection_begins_empty() -> None:
+    """What was kept meanwhile may have changed unnoticed, and what was being loaded too."""
+    clock = Clock()
+    tier = _tier(clock)
+    assert tier.put(NAMES[0], _entry(clock), tier.begin())
+    token = tier.begin(NAMES[1])
+    tier.turn(Trust.UNCERTAIN)
+    tier.turn(Trust.COHERENT)
+    assert tier.kept(NAMES[0]) is None
+    assert not token.alive
+
+
+def test_whoever_waits_for_a_change_is_told_once() -> None:
+    """A token that dies says so to its holder."""
+    tier = _tier()
+    told: list[str] = []
+    token = tier.begin(NAMES[0], on_death=lambda: told.append("dead"))
+    tier.invalidate([NAMES[0]])
+    tier.invalidate(None)
+    tier.end(token)
+    assert told == ["dead"]
+
+
+def test_ended_tokens_leave_nothing_behind() -> None:
+    """However many reads there were, alive or dead."""
+    tier = _tier()
+    tokens = [tier.begin(*NAMES) for _ in range(10)]
+    tier.invalidate([NAMES[0]])
+    for token in tokens:
+        tier.end(token)
+    assert tier._tokens == {}
+
+
+class Coherence(RuleBasedStateMachine):
+    """Memory against a Redis of which all is known: values have numbers, and each key remembers which are outdated."""
+
+    @initialize()
+    def begin(self) -> None:
+        """Nothing is anywhere; Redis is there."""
+        self.clock = Clock()
+        self.tier = _tier(self.clock)
+        self.tier.turn(Trust.COHERENT)
+        self.redis: dict[str, tuple[int, float]] = {}
+        self.outdated: dict[str, int] = dict.fromkeys(NAMES, 0)
+        self.number = 0
+        self.untold: list[str] = []
+        self.reads: list[tuple[str, Token, tuple[int, float] | None]] = []
+
+    def _told(self) -> None:
+        for name in self.untold:
+            self.outdated[name] = self.number if name not in self.redis else self.redis[name][0] - 1
+        self.tier.invalidate(self.untold)
+        self.untold = []
+
+    @rule(name=st.sampled_from(NAMES))
+    def other_writes(self, name: str) -> None:
+        """Another process stores a newer value; we are told later."""
+        self.number += 1
+        self.redis[name] = (self.number, self.clock.now)
+        self.untold.append(name)
+
+    @rule(name=st.sampled_from(NAMES))
+    def other_deletes(self, name: str) -> None:
+        """Another process deletes the value; we are told later."""
+        if self.redis.pop(name, None) is not None:
+            self.untold.append(name)
+
+    @precondition(lambda self: self.tier.trust is Trust.COHERENT)
+    @rule()
+    def told(self) -> None:
+        """The changes arrive; from now on nothing older may be served."""
+        self._told()
+
+    @precondition(lambda self: self.tier.trust is Trust.COHERENT)
+    @rule(name=st.sampled_from(NAMES))
+    def we_write(self, name: str) -> None:
+        """We store a newer value ourselves, in memory and, on the same connection, in Redis."""
+        self.number += 1
+        token = self.tier.begin(name)
+        assert self.tier.put(name, Entry.made(str(self.number).encode(), self.clock.now, TTL, STALE), token)
+        self.tier.end(token)
+        self.redis[name] = (self.number, self.clock.now)
+
+    @precondition(lambda self: self.tier.trust is Trust.COHERENT)
+    @rule(name=st.sampled_from(NAMES))
+    def read_leaves(self, name: str) -> None:
+        """A read is answered by Redis; the answer is on its way. What happened before it is told before it."""
+        self._told()
+        self.reads.append((name, self.tier.begin(name), self.redis.get(name)))
+
+    @precondition(lambda self: self.reads)
+    @rule(data=st.data())
+    def read_arrives(self, data: st.DataObject) -> None:
+        """An answer arrives, whatever has happened since."""
+        name, token, found = self.reads.pop(data.draw(st.integers(0, len(self.reads) - 1)))
+        if found is not None:
+            number, stored_at = found
+            self.tier.put(name, Entry.made(str(number).encode(), stored_at, TTL, STALE), token)
+        self.tier.end(token)
+
+    @rule(seconds=st.floats(0.1, 40.0))
+    def time_passes(self, seconds: float) -> None:
+        """Time goes on; Redis forgets what is over."""
+        self.clock.now += seconds
+        for name in [n for n, (_, at) in self.redis.items() if self.clock.now >= at + STALE]:
+            del self.redis[name]
+
+    @precondition(lambda self: self.tier.trust is Trust.COHERENT)
+    @rule()
+    def connection_breaks(self) -> None:
+        """We hear of nothing any more."""
+        self.tier.turn(Trust.UNCERTAIN)
+
+    @precondition(lambda self: self.tier.trust is Trust.UNCERTAIN)
+    @rule()
+    def connection_comes_back(self) -> None:
+        """Changes meanwhile were missed; those to come are told."""
+        self.untold = []
+        for name in NAMES:
+            self.outdated[name] = self.number if name not in self.redis else self.redis[name][0] - 1
+        self.tier.turn(Trust.COHERENT)
+
+    @precondition(lambda self: self.tier.trust is Trust.COHERENT)
+    @rule()
+    def everything_is_dropped(self) -> None:
+        """FLUSHALL, told at once."""
+        self.redis.clear()
+        self.untold = []
+        self.outdated = dict.fromkeys(NAMES, self.number)
+        self.tier.invalidate(None)
+
+    @invariant()
+    def nothing_outdated_and_nothing_too_old_is_served(self) -> None:
+        """What memory gives is newer than all that was invalidated, and within its time."""
+        if not hasattr(self, "tier"):
+            return
+        for name in NAMES:
+            entry = self.tier.fresh(name)
+            if entry is not None:
+                assert self.tier.trust is Trust.COHERENT
+                assert int(entry.value) > self.outdated[name]
+                assert self.clock.now - entry.stored_at < TTL
+
+
+TestCoherence = Coherence.TestCase
+TestCoherence.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
