@@ -24,6 +24,7 @@ from shared.cache.cache import Cache
 from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
 from shared.deadline import Clock
+from shared.overload import Gate
 from shared.upstream.transport import Session
 
 SERVICE: Final = "api-gateway"
@@ -48,7 +49,8 @@ def create_app(
         )
     if cache is None:
         cache = gateway_cache(settings, kinds)
-    through: ReadThrough[Made] = ReadThrough(cache, settings.request_budget)
+    gate = Gate(settings.max_in_flight)
+    through: ReadThrough[Made] = ReadThrough(cache, settings.request_budget, busy=lambda: gate.is_half_full)
     resources += [cache, through]
     upstreams = build_upstreams(settings, transports)
     shelf = Shelf(
@@ -58,11 +60,12 @@ def create_app(
         stale=settings.cache_stale,
     )
     sources = PartSources(upstreams, shelf, patience=settings.attempt_timeout)
-    endpoint = partial(AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources)
+    endpoint = partial(AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, gate=gate)
     return build_app(
         SERVICE,
         settings,
         resources=resources,
+        ready=lambda: not gate.is_overloaded,
         routes=[
             index(SERVICE, tuple(kinds)),
             *(endpoint(kind).routes for kind in kinds),

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from shared import values
 from shared.cache.address import REDIS_URL
 from shared.settings import Settings, setting
+from shared.upstream.breaker import BreakerRules
+from shared.upstream.client import Policies
+from shared.upstream.retry import RetryRules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,46 @@ class GatewaySettings(Settings):
     attempt_timeout: float = setting(
         "ATTEMPT_TIMEOUT_SECONDS", values.seconds(0.01, 60), "0.8", "Time for one attempt at one service."
     )
+    retries: int = setting("RETRIES", values.integer(0, 5), "1", "Further attempts at a service that may do better.")
+    retry_budget: int = setting(
+        "RETRY_BUDGET_PERCENT",
+        values.integer(0, 100),
+        "20",
+        "How many of the calls to a service in flight may be retries; three always may.",
+    )
+    breaker_failures: int = setting(
+        "BREAKER_FAILURE_PERCENT", values.integer(1, 100), "50", "Share of failing calls that opens a breaker."
+    )
+    breaker_calls: int = setting(
+        "BREAKER_MIN_CALLS", values.integer(1, 100_000), "20", "With fewer calls in the window a breaker stays closed."
+    )
+    breaker_window: float = setting(
+        "BREAKER_WINDOW_SECONDS", values.seconds(1, 600), "10", "The window in which a breaker counts."
+    )
+    breaker_open: float = setting(
+        "BREAKER_OPEN_SECONDS",
+        values.seconds(0.1, 600),
+        "5",
+        "How long a breaker stays open; doubled while the service stays sick.",
+    )
+    breaker_longest: float = setting(
+        "BREAKER_OPEN_MAX_SECONDS", values.seconds(0.1, 3600), "60", "How long a breaker stays open at most."
+    )
+    upstream_concurrency: int = setting(
+        "UPSTREAM_CONCURRENCY", values.integer(1, 100_000), "200", "Calls to one service at once, in each process."
+    )
+    upstream_limit: str = setting(
+        "UPSTREAM_LIMIT",
+        values.one_of("static", "aimd"),
+        "static",
+        "Whether that number is fixed, or shrinks and grows with how the service copes (aimd).",
+    )
+    max_in_flight: int = setting(
+        "MAX_REQUESTS_IN_FLIGHT",
+        values.integer(1, 1_000_000),
+        "1000",
+        "Requests that are not in memory and are being answered at once, in each process; more are shed.",
+    )
     admin_token: str = setting(
         "ADMIN_TOKEN", values.TOKEN, "", "Bearer token of the admin routes; empty turns them off.", secret=True
     )
@@ -74,3 +117,24 @@ class GatewaySettings(Settings):
                 f"ATTEMPT_TIMEOUT_SECONDS={self.attempt_timeout:g}: expected no more than "
                 f"REQUEST_BUDGET_SECONDS={self.request_budget:g}"
             )
+        if self.breaker_open > self.breaker_longest:
+            yield (
+                f"BREAKER_OPEN_SECONDS={self.breaker_open:g}: expected no more than "
+                f"BREAKER_OPEN_MAX_SECONDS={self.breaker_longest:g}"
+            )
+
+    def policies(self) -> Policies:
+        """How carefully the services are called."""
+        return Policies(
+            timeout=self.attempt_timeout,
+            concurrency=self.upstream_concurrency,
+            adaptive=self.upstream_limit == "aimd",
+            retry=RetryRules(retries=self.retries, budget_share=self.retry_budget / 100),
+            breaker=BreakerRules(
+                failure_share=self.breaker_failures / 100,
+                least_calls=self.breaker_calls,
+                window=self.breaker_window,
+                first_open=self.breaker_open,
+                longest_open=self.breaker_longest,
+            ),
+        )

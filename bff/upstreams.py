@@ -80,12 +80,9 @@ class Transports:
 
 def build_upstreams(settings: GatewaySettings, transports: Transports) -> Upstreams:
     """The three clients over ``transports``, each with its own stack of policies."""
-
-    def upstream(name: str, transport: Send) -> Upstream:
-        return Upstream(name, transport, timeout=settings.attempt_timeout)
-
+    policies = settings.policies()
     return Upstreams(
-        users=Users(upstream("user_service", transports.users)),
-        orders=Orders(upstream("order_service", transports.orders)),
-        products=Products(upstream("product_service", transports.products)),
+        users=Users(Upstream("user_service", transports.users, policies)),
+        orders=Orders(Upstream("order_service", transports.orders, policies)),
+        products=Products(Upstream("product_service", transports.products, policies)),
     )

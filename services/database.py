@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from sqlalchemy import select
 
+from services import caller_time
 from services.engines import reading_engine
 from services.founding import DataSet, found
 from services.reading import CLOSE_SECONDS, DatabaseFailure, DatabaseSlow, Reader, Record, Statement, reason
@@ -59,14 +60,18 @@ class Database:
         """All rows of ``statement`` with the values of its bound parameters.
 
         Raises:
-            ServiceUnavailable: the database is away, or too slow.
+            ServiceUnavailable: the database is away, or too slow, or the caller has no time left.
         """
         if not self._available:
             raise ServiceUnavailable("The database is not available at the moment.", retry_after=1)
+        timeout = caller_time.left(self._timeout)
+        if timeout <= 0:
+            raise ServiceUnavailable("The caller's time is over.", retry_after=1)
         try:
-            return await self._reader.rows(statement, parameters, self._timeout)
+            return await self._reader.rows(statement, parameters, timeout)
         except DatabaseFailure as failure:
-            self._doubt(failure)
+            if timeout == self._timeout or not isinstance(failure, DatabaseSlow):
+                self._doubt(failure)  # else it was the caller who had little time
             raise ServiceUnavailable("The database did not answer.", retry_after=1) from failure
 
     async def check(self) -> bool:

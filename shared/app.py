@@ -14,6 +14,7 @@ from shared import metrics, routing
 from shared.logs import log
 from shared.loop_errors import report_loop_error
 from shared.middleware import ObservedSanic, ProblemHandler, TimedRequest, add_headers
+from shared.protocol import drain
 from shared.settings import Settings
 
 Resource = AbstractAsyncContextManager[object]
@@ -69,7 +70,7 @@ def build_app(
         request_class=TimedRequest,
         configure_logging=False,
     )
-    lifecycle = _Lifecycle(service, resources, ready)
+    lifecycle = _Lifecycle(service, resources, ready, drain_seconds=settings.shutdown_drain)
     app.register_listener(lifecycle.start, "before_server_start")
     app.register_listener(lifecycle.started, "after_server_start")
     app.register_listener(lifecycle.stopping, "before_server_stop")
@@ -84,8 +85,9 @@ def build_app(
 class _Lifecycle:
     """Opens and closes what the app holds, and answers whether it lives and is ready."""
 
-    def __init__(self, service: str, resources: Sequence[Resource], ready: Readiness) -> None:
+    def __init__(self, service: str, resources: Sequence[Resource], ready: Readiness, *, drain_seconds: float) -> None:
         self._service = service
+        self._drain_seconds = drain_seconds
         self._resources = resources
         self._ready = ready
         self._open = AsyncExitStack()
@@ -106,6 +108,7 @@ class _Lifecycle:
         # Answers from now on say ``Connection: close``, so that clients go elsewhere.
         app.config.KEEP_ALIVE = False
         log("info", "stopping", "app")
+        await drain(app, self._drain_seconds)
 
     async def stop(self, _app: Sanic[Any, Any]) -> None:
         await self._open.aclose()

@@ -8,6 +8,7 @@
     │   ├── NotFound                 404
     │   ├── Unprocessable            422
     │   └── ServiceUnavailable       503, with Retry-After
+    │       └── Shed                     the same, because there is too much to do
     └── UpstreamError            a named service could not give its part; carries a ``Reason``
         ├── AttemptTimeout           timeout
         ├── Unreachable              unavailable
@@ -70,10 +71,38 @@ class ServiceUnavailable(RequestError):
         super().__init__(detail)
 
 
+class Shed(ServiceUnavailable):
+    """Too much is being done already; ``retry_after`` is in whole seconds."""
+
+
 class UpstreamError(KitError):
-    """A call to a service gave nothing usable."""
+    """A call to a service gave nothing usable.
+
+    Attributes:
+        reason: as clients see it.
+        is_failure: whether it speaks against the service; a breaker counts it then.
+        retryable: whether another attempt may do better.
+        at_once: whether that attempt need not wait.
+        retry_after: seconds that the service has asked to be left alone for.
+    """
 
     reason: ClassVar[Reason]
+    speaks_against_service: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        is_failure: bool | None = None,
+        retryable: bool = False,
+        at_once: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        self.is_failure = self.speaks_against_service if is_failure is None else is_failure
+        self.retryable = retryable
+        self.at_once = at_once
+        self.retry_after = retry_after
+        super().__init__(detail)
 
 
 class AttemptTimeout(UpstreamError):
@@ -98,15 +127,18 @@ class CircuitOpen(UpstreamError):
     """The breaker keeps the call away from a service that has been failing."""
 
     reason = "circuit_open"
+    speaks_against_service = False
 
 
 class Overloaded(UpstreamError):
     """No slot for the call, or the service says 429."""
 
     reason = "overloaded"
+    speaks_against_service = False
 
 
 class NoBudget(UpstreamError):
     """Too little time is left in the request's deadline to try."""
 
     reason = "no_budget"
+    speaks_against_service = False

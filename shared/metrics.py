@@ -8,7 +8,7 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
@@ -73,21 +73,65 @@ part_sources: Final = Counter(
 service_errors: Final = Counter(
     "service_errors_total", "Calls that gave nothing usable: services and Redis.", ["service_name"]
 )
+upstream_calls: Final = Counter(
+    "upstream_calls_total",
+    "Calls to a service as their callers see them, all attempts together.",
+    ["service_name", "outcome"],
+)
+upstream_call_duration: Final = Histogram(
+    "upstream_call_duration_seconds",
+    "One call to a service, all attempts and waiting included.",
+    ["service_name"],
+    buckets=_CALL_BUCKETS,
+)
 upstream_attempts: Final = Counter("upstream_attempts_total", "Attempts at a service.", ["service_name", "outcome"])
 upstream_attempt_duration: Final = Histogram(
     "upstream_attempt_duration_seconds", "One attempt at a service.", ["service_name"], buckets=_CALL_BUCKETS
 )
+upstream_retries: Final = Counter(
+    "upstream_retries_total", "Retries, done or denied by the budget.", ["service_name", "outcome"]
+)
+breaker_state: Final = Gauge(
+    "upstream_breaker_state",
+    "0 closed, 1 half-open, 2 open.",
+    ["service_name"],
+    multiprocess_mode="livemax",
+)
+breaker_changes: Final = Counter(
+    "upstream_breaker_changes_total", "Changes of the breaker's state.", ["service_name", "state"]
+)
+upstream_in_flight: Final = Gauge(
+    "upstream_in_flight", "Calls to a service in flight.", ["service_name"], multiprocess_mode="livesum"
+)
+upstream_limit: Final = Gauge(
+    "upstream_concurrency_limit",
+    "Calls to a service that may be in flight.",
+    ["service_name"],
+    multiprocess_mode="livesum",
+)
+requests_shed: Final = Counter("requests_shed_total", "Requests refused because too many were in flight.")
 log_lines_dropped: Final = Counter("log_lines_dropped_total", "Log lines lost because nobody read them in time.")
 build_info: Final = Gauge(
     "build_info", "Always 1; the labels tell what runs.", ["service", "version"], multiprocess_mode="livemax"
 )
 
 
+class Observed(NamedTuple):
+    """What is recorded of things that end one way or another, by service."""
+
+    outcomes: Counter
+    duration: Histogram
+
+
+calls: Final = Observed(upstream_calls, upstream_call_duration)
+attempts: Final = Observed(upstream_attempts, upstream_attempt_duration)
+
 _ALL = (
     requests, request_duration, active_requests, cache_hits, cache_misses, cache_tier_up, cache_memory_entries,
     cache_memory_bytes, cache_coherent, cache_invalidations, cache_redis_lag, cache_coalesced, cache_early_refreshes,
-    cache_unreadable, aggregation_duration, aggregate_parts, part_sources, service_errors, upstream_attempts,
-    upstream_attempt_duration, log_lines_dropped, build_info,
+    cache_unreadable, aggregation_duration, aggregate_parts, part_sources, service_errors, upstream_calls,
+    upstream_call_duration, upstream_attempts, upstream_attempt_duration, upstream_retries, breaker_state,
+    breaker_changes, upstream_in_flight, upstream_limit, requests_shed, log_lines_dropped, build_info,
 )  # fmt: skip
 
 

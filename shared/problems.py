@@ -12,7 +12,7 @@ from sanic.exceptions import MethodNotAllowed, SanicException
 from sanic.response import raw
 
 from shared import codec
-from shared.errors import InvalidInput, NotFound, RequestError, ServiceUnavailable, Unauthorized, Unprocessable
+from shared.errors import InvalidInput, NotFound, RequestError, ServiceUnavailable, Shed, Unauthorized, Unprocessable
 from shared.routing import allowed_methods
 from shared.tracing import current_trace
 
@@ -34,6 +34,7 @@ _OURS: dict[type[RequestError], Problem] = {
     NotFound: Problem("not-found", 404, "Not found"),
     Unprocessable: Problem("unprocessable", 422, "Unprocessable content"),
     ServiceUnavailable: Problem("service-unavailable", 503, "Service unavailable"),
+    Shed: Problem("overloaded", 503, "Overloaded"),
 }
 
 # What the server itself refuses, before or around our own code.

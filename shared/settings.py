@@ -59,6 +59,13 @@ class Settings:
         "How long requests in flight may take to finish after a stop signal.",
     )
 
+    shutdown_drain: float = setting(
+        "SHUTDOWN_DRAIN_SECONDS",
+        values.seconds(0, 300),
+        "0.25",
+        "How long a stopping process that is no longer ready still takes new requests.",
+    )
+
     def conflicts(self) -> Iterator[str]:
         """One sentence for each pair of values that cannot be used together."""
         yield from ()

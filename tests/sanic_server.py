@@ -9,7 +9,8 @@ import socket
 from typing import Any
 
 from sanic import Sanic
-from sanic.server import HttpProtocol
+
+from shared.protocol import Protocol
 
 
 async def start_server(server: Any) -> None:
@@ -19,7 +20,7 @@ async def start_server(server: Any) -> None:
     server.socket, server.port = listening, listening.getsockname()[1]
     made = await app.create_server(
         sock=listening,
-        protocol=server.protocol or HttpProtocol,
+        protocol=Protocol,
         return_asyncio_server=True,
         asyncio_server_kwargs={"start_serving": False},
     )

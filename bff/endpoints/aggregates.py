@@ -22,6 +22,7 @@ from shared.cache.near import Token
 from shared.deadline import Deadline
 from shared.errors import NotFound, RequestError
 from shared.exchange import Exchange
+from shared.overload import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,14 @@ class AggregateEndpoint:
         cache: Cache,
         through: ReadThrough[Made],
         sources: PartSources,
+        gate: Gate,
     ) -> None:
         self._kind = kind
         self._settings = settings
         self._cache = cache
         self._through = through
         self._sources = sources
+        self._gate = gate
         self._label = f"{kind.path}/<{kind.parameter}>"
 
     def routes(self, app: Sanic[Any, Any]) -> None:
@@ -68,8 +71,9 @@ class AggregateEndpoint:
         if entry is not None and stored is not None:
             exchange.facts["cache"] = "memory hit"
             return self._from_cache(request, exchange, entry, stored, status.hit_in_memory(entry))
-        deadline = Deadline(exchange.started + self._settings.request_budget)
-        outcome = await self._through.get(key, deadline, load)
+        with self._gate:  # hits in memory have been served already, however much there is to do
+            deadline = Deadline(exchange.started + self._settings.request_budget)
+            outcome = await self._through.get(key, deadline, load)
         if outcome.entry is not None:
             stored = StoredAnswer.of(outcome.entry)
             if stored is None:

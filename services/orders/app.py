@@ -4,6 +4,7 @@ from typing import Any
 
 from sanic import Sanic
 
+from services.caller_time import honour_caller_time
 from services.database import Database
 from services.front import Front
 from services.orders.endpoints import LINKS, OrderEndpoints
@@ -18,7 +19,7 @@ def create_app(settings: OrderSettings) -> Sanic[Any, Any]:
     return build_app(
         SERVICE,
         settings,
-        routes=[OrderEndpoints(OrderRepository(database)), Front(SERVICE, LINKS, database.check)],
+        routes=[honour_caller_time, OrderEndpoints(OrderRepository(database)), Front(SERVICE, LINKS, database.check)],
         resources=[database],
         ready=database.ready,
     )

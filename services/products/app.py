@@ -4,6 +4,7 @@ from typing import Any
 
 from sanic import Sanic
 
+from services.caller_time import honour_caller_time
 from services.database import Database
 from services.front import Front
 from services.products.endpoints import LINKS, ProductEndpoints
@@ -18,7 +19,11 @@ def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
     return build_app(
         SERVICE,
         settings,
-        routes=[ProductEndpoints(ProductRepository(database)), Front(SERVICE, LINKS, database.check)],
+        routes=[
+            honour_caller_time,
+            ProductEndpoints(ProductRepository(database)),
+            Front(SERVICE, LINKS, database.check),
+        ],
         resources=[database],
         ready=database.ready,
     )

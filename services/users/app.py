@@ -4,6 +4,7 @@ from typing import Any
 
 from sanic import Sanic
 
+from services.caller_time import honour_caller_time
 from services.database import Database
 from services.front import Front
 from services.users.endpoints import LINKS, UserEndpoints
@@ -18,7 +19,7 @@ def create_app(settings: UserSettings) -> Sanic[Any, Any]:
     return build_app(
         SERVICE,
         settings,
-        routes=[UserEndpoints(UserRepository(database)), Front(SERVICE, LINKS, database.check)],
+        routes=[honour_caller_time, UserEndpoints(UserRepository(database)), Front(SERVICE, LINKS, database.check)],
         resources=[database],
         ready=database.ready,
     )

@@ -28,6 +28,7 @@ class Call(Generic[T]):
         deadline: the instant after which an answer is of no use.
         body: JSON to send by POST; None sends GET.
         timeout: seconds that this attempt may take; the timeout policy sets it.
+        attempt: which attempt this is, from 0; the retry policy sets it.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Call(Generic[T]):
     deadline: Deadline
     body: bytes | None = None
     timeout: float = float("inf")
+    attempt: int = 0
 
 
 Send = Callable[[Call[Any]], Awaitable[Any]]

@@ -1,12 +1,17 @@
 """A named service as its callers see it: the stack of policies, built once."""
 
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from shared.deadline import Deadline
 from shared.errors import UpstreamError
+from shared.upstream.breaker import BreakerRules, State, breaking, watched_breaker
+from shared.upstream.bulkhead import Bulkhead, bulkheading
 from shared.upstream.call import Call, Send, stack
-from shared.upstream.observe import observe
+from shared.upstream.limit import AimdLimit, Limit, StaticLimit
+from shared.upstream.observe import observe_attempts, observe_calls
 from shared.upstream.reading import status_only
+from shared.upstream.retry import RetryBudget, RetryRules, retrying
 from shared.upstream.timeout import attempt_timeout
 
 T = TypeVar("T")
@@ -14,13 +19,45 @@ T = TypeVar("T")
 HEALTH_SECONDS = 1.0
 
 
-class Upstream:
-    """Calls one service. Outermost first: observe → attempt timeout → ``transport``."""
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """How carefully a service is called.
 
-    def __init__(self, name: str, transport: Send, *, timeout: float) -> None:
-        """``name`` labels metrics and logs; ``timeout`` is the longest attempt in seconds."""
+    Attributes:
+        timeout: seconds for one attempt.
+        concurrency: calls at once, at most.
+        adaptive: whether that number follows how the service copes.
+    """
+
+    timeout: float = 0.8
+    concurrency: int = 200
+    adaptive: bool = False
+    retry: RetryRules = field(default=RetryRules())
+    breaker: BreakerRules = field(default=BreakerRules())
+
+
+class Upstream:
+    """Calls one service.
+
+    Outermost first: observe → retry → breaker → bulkhead → observe each attempt → attempt timeout → ``transport``.
+    """
+
+    def __init__(self, name: str, transport: Send, policies: Policies = Policies()) -> None:
+        """``name`` labels metrics and logs."""
         self.name = name
-        self._send = stack(transport, observe(name), attempt_timeout(timeout))
+        limit: Limit = StaticLimit(policies.concurrency)
+        if policies.adaptive:
+            limit = AimdLimit(policies.concurrency)
+        breaker = watched_breaker(name, policies.breaker)
+        self._send = stack(
+            transport,
+            observe_calls(name),
+            retrying(name, policies.retry, RetryBudget(policies.retry.budget_share, policies.retry.budget_least)),
+            breaking(breaker),
+            bulkheading(name, Bulkhead(limit), given_up=lambda: breaker.state is State.OPEN),
+            observe_attempts(name),
+            attempt_timeout(policies.timeout),
+        )
         self._probe = stack(transport, attempt_timeout(HEALTH_SECONDS))
 
     async def call(self, call: Call[T]) -> T:
@@ -33,7 +70,7 @@ class Upstream:
         return value
 
     async def healthy(self, path: str) -> bool:
-        """Whether a GET of ``path`` is answered with 200 within a second; counted nowhere."""
+        """Whether a GET of ``path`` is answered with 200 within a second; counted nowhere, kept away by nothing."""
         try:
             status: int = await self._probe(Call(path, status_only, Deadline.after(HEALTH_SECONDS)))
         except UpstreamError:

@@ -1,21 +1,48 @@
-"""Counts and times every call to a service, and logs those that gave nothing."""
+"""Counts, times and logs what is asked of a service: whole calls as their callers see them, and each attempt."""
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from shared import metrics
 from shared.errors import UpstreamError
 from shared.logs import log
 from shared.upstream.call import Call, Policy, Send
 
+_SILENT: Final = ("circuit_open", "overloaded")
+"""Reasons that hold for a while: one line a call would tell nothing new."""
 
-def observe(service_name: str) -> Policy:
-    """Record outcome and duration of what is sent to ``service_name``."""
-    duration = metrics.upstream_attempt_duration.labels(service_name)
-    succeeded = metrics.upstream_attempts.labels(service_name, "success")
-    ignored = metrics.upstream_attempts.labels(service_name, "ignored")
+
+def observe_calls(service_name: str) -> Policy:
+    """Record outcome and duration of calls to ``service_name``, and log those that gave nothing."""
     errors = metrics.service_errors.labels(service_name)
+
+    def failed(error: UpstreamError) -> None:
+        errors.inc()
+        if error.reason not in _SILENT:
+            log(
+                "warning",
+                "upstream failed",
+                "upstream",
+                upstream=service_name,
+                reason=error.reason,
+                error=str(error),
+            )
+
+    return _observe(metrics.calls, service_name, failed)
+
+
+def observe_attempts(service_name: str) -> Policy:
+    """Record outcome and duration of each attempt at ``service_name``."""
+    return _observe(metrics.attempts, service_name, lambda _error: None)
+
+
+def _observe(recorded: metrics.Observed, service_name: str, failed: Callable[[UpstreamError], None]) -> Policy:
+    outcomes = recorded.outcomes
+    duration = recorded.duration.labels(service_name)
+    succeeded = outcomes.labels(service_name, "success")
+    ignored = outcomes.labels(service_name, "ignored")
 
     def policy(send: Send) -> Send:
         async def observed(call: Call[Any]) -> Any:
@@ -23,16 +50,8 @@ def observe(service_name: str) -> Policy:
             try:
                 value = await send(call)
             except UpstreamError as error:
-                metrics.upstream_attempts.labels(service_name, error.reason).inc()
-                errors.inc()
-                log(
-                    "warning",
-                    "upstream failed",
-                    "upstream",
-                    upstream=service_name,
-                    reason=error.reason,
-                    error=str(error),
-                )
+                outcomes.labels(service_name, error.reason).inc()
+                failed(error)
                 raise
             except asyncio.CancelledError:
                 ignored.inc()  # whoever asked has left; that says nothing about the service

@@ -16,7 +16,8 @@ def json_of(kind: type[T]) -> Callable[[Reply], T]:
 
     def read(reply: Reply) -> T:
         if reply.status != 200:
-            raise BadResponse(f"status {reply.status}")
+            # A 4xx is an answer to what was asked, and says nothing about the service's health.
+            raise BadResponse(f"status {reply.status}", is_failure=not 400 <= reply.status < 500)
         content_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/json" and not content_type.endswith("+json"):
             raise BadResponse("the body is not labelled as JSON")

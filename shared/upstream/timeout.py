@@ -9,10 +9,15 @@ from shared.upstream.call import Call, Policy, Send
 
 SHORTEST_SECONDS: Final = 0.005
 """With less than this left, no service can be asked and answer."""
+_HELD_UP_SECONDS: Final = 0.05
+"""A timeout that comes this much too late was noticed by a loop that had too much to do itself."""
 
 
 def attempt_timeout(seconds: float) -> Policy:
-    """Bound each attempt by ``seconds`` and by what is left until the call's deadline."""
+    """Bound each attempt by ``seconds`` and by what is left until the call's deadline.
+
+    A timeout speaks against the service only if it had all of its time and this process was in time itself.
+    """
 
     def policy(send: Send) -> Send:
         async def bounded(call: Call[Any]) -> Any:
@@ -24,7 +29,9 @@ def attempt_timeout(seconds: float) -> Policy:
                 async with asyncio.timeout(timeout):
                     return await send(replace(call, timeout=timeout))
             except TimeoutError as error:
-                raise AttemptTimeout(f"no answer within {timeout:.3f} s") from error
+                taken = left - call.deadline.left()
+                is_failure = timeout == seconds and taken < timeout + _HELD_UP_SECONDS
+                raise AttemptTimeout(f"no answer within {timeout:.3f} s", is_failure=is_failure) from error
 
         return bounded
 

@@ -5,6 +5,7 @@ for no compression and refuses a compressed body, so that nothing a service send
 """
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,7 +17,7 @@ from shared.tracing import current_trace
 from shared.upstream.call import Call, Reply, Send
 
 BODY_LIMIT: Final = 2 * 1024 * 1024
-CONNECTIONS_PER_HOST: Final = 200
+_WORTH_A_RETRY: Final = (502, 503, 504)
 KEEPALIVE_SECONDS: Final = 15.0
 """Shorter than any service keeps an idle connection, so that we never write into one that is being closed."""
 
@@ -32,14 +33,14 @@ class Session:
     async def __aenter__(self) -> Self:
         """Open the pool; no connection is made before it is needed."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, limit_per_host=CONNECTIONS_PER_HOST, keepalive_timeout=KEEPALIVE_SECONDS
-            ),
+            connector=_Connector(limit=0, limit_per_host=0, keepalive_timeout=KEEPALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, connect=None),  # deadlines are kept by the timeout policy
             auto_decompress=False,
             headers=_HEADERS,
         )
+        # aiohttp would repeat a request by itself, past any budget; it offers no public way to say no.
+        self._session._retry_connection = False  # noqa: SLF001
         return self
 
     async def __aexit__(
@@ -63,17 +64,39 @@ class Session:
             raise Unreachable("the session is closed")
         method = "GET" if call.body is None else "POST"
         url = URL(base_url + call.path, encoded=True)
+        _connected.set(False)
+        answered = False
         try:
             async with self._session.request(
                 method, url, data=call.body, headers=_call_headers(call), allow_redirects=False
             ) as response:
+                answered = True
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 reply = Reply(response.status, headers, await _read_bounded(response))
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, ValueError) as error:
             raise BadResponse(f"the answer is not valid HTTP ({type(error).__name__})") from error
+        except aiohttp.ClientConnectorError as error:
+            raise Unreachable(f"no connection ({type(error).__name__})", retryable=True) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"no connection ({type(error).__name__})") from error
+            if not answered and not _connected.get():
+                # The service had closed it while it lay in the pool: no fault of anybody's.
+                raise Unreachable(
+                    "a pooled connection was stale", retryable=True, at_once=True, is_failure=False
+                ) from error
+            raise Unreachable(f"the connection broke ({type(error).__name__})") from error
         return _accepted(reply)
+
+
+_connected: ContextVar[bool] = ContextVar("connected", default=False)
+"""Whether the request that is being sent had to open its connection, rather than found one in the pool."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells a request whether its connection is a new one."""
+
+    async def _create_connection(self, *arguments: Any, **options: Any) -> Any:
+        _connected.set(True)
+        return await super()._create_connection(*arguments, **options)
 
 
 def _call_headers(call: Call[Any]) -> Mapping[str, str]:
@@ -110,9 +133,16 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
 
 def _accepted(reply: Reply) -> Reply:
     if reply.status >= 500:
-        raise Unreachable(f"status {reply.status}")
+        retryable = reply.status in _WORTH_A_RETRY
+        raise Unreachable(f"status {reply.status}", retryable=retryable, retry_after=_retry_after(reply))
     if reply.status == 429:
         raise Overloaded("status 429")
     if 300 <= reply.status < 400 or reply.status < 200:
         raise BadResponse(f"status {reply.status}")
     return reply
+
+
+def _retry_after(reply: Reply) -> float | None:
+    """Seconds, where the service gave them (RFC 9110 §10.2.3); a date is taken for none."""
+    text = reply.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

@@ -97,6 +97,22 @@ async def test_a_body_that_does_not_arrive_is_a_408(
     assert active() == 0
 
 
+async def test_a_header_that_dribbles_in_is_a_408(loop: object, sanic_client: Any, doors: Doors) -> None:
+    """However often another byte comes, the header has the time of one header (slowloris)."""
+    app = small_app(doors)
+    app.config.REQUEST_TIMEOUT = 0.2
+    client = await sanic_client(app, verify=False)
+    async with Wire(client.port) as wire:
+        wire.send(b"GET /hello/ada HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        answer = asyncio.ensure_future(wire.answer())
+        async with asyncio.timeout(10):
+            while not answer.done():
+                wire.send(b"a")
+                await asyncio.wait({answer}, timeout=0.02)
+        status, _, _ = await answer
+    assert status == 408
+
+
 async def test_405_names_what_works(port: int) -> None:
     """The Allow header lists the methods of that path."""
     async with Wire(port) as wire:

@@ -11,7 +11,7 @@ from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, BadResponse, Overloaded, Unreachable, UpstreamError
 from shared.tracing import begin_trace, current_trace
 from shared.upstream.call import Call
-from shared.upstream.client import Upstream
+from shared.upstream.client import Policies, Upstream
 from shared.upstream.reading import json_of, json_or_absent
 from shared.upstream.transport import BODY_LIMIT, Session
 from tests.fixtures.processes import free_port
@@ -76,7 +76,7 @@ async def ask(session: Session, service: Service, *, timeout: float = 5.0, body:
     """Call the service once, as an upstream does."""
     server = await asyncio.start_server(service.talk, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    upstream = Upstream("user_service", session.transport(f"http://127.0.0.1:{port}"), timeout=timeout)
+    upstream = Upstream("user_service", session.transport(f"http://127.0.0.1:{port}"), Policies(timeout=timeout))
     try:
         return await upstream.call(Call("/things/1?x=%20", json_of(Thing), Deadline.after(timeout), body))
     finally:
@@ -145,7 +145,7 @@ async def test_a_body_that_drips_costs_the_attempts_time(session: Session) -> No
 async def test_nobody_there_is_unreachable(session: Session) -> None:
     """A refused connection and a name that does not exist are the same to callers."""
     for address in (f"http://127.0.0.1:{free_port()}", "http://name.invalid"):
-        upstream = Upstream("user_service", session.transport(address), timeout=5)
+        upstream = Upstream("user_service", session.transport(address), Policies(timeout=5))
         with pytest.raises((Unreachable, AttemptTimeout)):
             await upstream.call(Call("/", json_of(Thing), Deadline.after(5)))
 
@@ -154,7 +154,9 @@ async def test_404_can_be_an_answer(session: Session) -> None:
     """Where a call says so, 404 means that there is none."""
     server = await asyncio.start_server(Service(answer(b"{}", status="404 Not here")).talk, "127.0.0.1", 0)
     upstream = Upstream(
-        "user_service", session.transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"), timeout=5
+        "user_service",
+        session.transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"),
+        Policies(timeout=5),
     )
     assert await upstream.call(Call("/", json_or_absent(Thing), Deadline.after(5))) is None
     server.close()

@@ -70,3 +70,12 @@ async def test_other_methods_are_405(start_service: StartService) -> None:
         answer = await client._request(method, "/users/user123")
         assert_problem(answer, 405, "method-not-allowed")
         assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_a_caller_without_time_is_told_at_once(start_service: StartService) -> None:
+    """Nothing is worked on for which nobody waits; what is no time is passed over."""
+    users = await start_service(USERS)
+    answer = await users.get("/users/user123", headers={"X-Request-Timeout-Ms": "0"})
+    assert answer.status_code == 503
+    for odd in ("-5", "soon", "", "9" * 30, "1500"):
+        assert (await users.get("/users/user123", headers={"X-Request-Timeout-Ms": odd})).status_code == 200

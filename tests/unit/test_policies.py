@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, BadResponse, NoBudget
 from shared.upstream.call import Call, Policy, Reply, Send, stack
-from shared.upstream.observe import observe
+from shared.upstream.observe import observe_attempts
 from shared.upstream.timeout import attempt_timeout
 
 
@@ -98,7 +98,7 @@ async def test_outcomes_are_counted() -> None:
     async def never(_call: Call[Any]) -> Any:
         await asyncio.Event().wait()
 
-    watch = observe("user_service")
+    watch = observe_attempts("user_service")
     await watch(well)(_call(Deadline.after(1)))
     with pytest.raises(BadResponse):
         await watch(badly)(_call(Deadline.after(1)))

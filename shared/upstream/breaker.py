@@ -1,0 +1,191 @@
+"""The circuit breaker: a service that keeps failing is left alone for a while, then tried with a few calls.
+
+    closed ──share of failures──► open ──time──► half-open ──enough successes──► closed
+                                   ▲                │
+                                   └───a failure────┘   (for twice as long)
+
+After Nygard, *Release It!*; numbers and half-open permits as in Resilience4j. The state machine is pure: the clock is
+injected, and every result belongs to the state in which its call was admitted.
+"""
+
+import enum
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from shared import metrics
+from shared.deadline import Clock
+from shared.errors import CircuitOpen, UpstreamError
+from shared.logs import log
+from shared.upstream.call import Call, Policy, Send
+
+Outcome = Literal["success", "failure", "ignored"]
+
+
+class State(enum.IntEnum):
+    """What the breaker does with calls; the number is the value of its metric."""
+
+    CLOSED = 0
+    HALF_OPEN = 1
+    OPEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When the breaker opens and closes.
+
+    Attributes:
+        failure_share: of the calls in the window that fail, from which it opens.
+        least_calls: with fewer in the window it stays closed.
+        window: seconds.
+        first_open: seconds that it stays open; doubled each time that the service is still sick afterwards.
+        longest_open: seconds, at most.
+        probes: calls at once while half-open.
+        successes: of probes, that close it.
+    """
+
+    failure_share: float = 0.5
+    least_calls: int = 20
+    window: float = 10.0
+    first_open: float = 5.0
+    longest_open: float = 60.0
+    probes: int = 5
+    successes: int = 3
+
+
+class _Window:
+    """Successes and failures of the last seconds, in ten slices."""
+
+    def __init__(self, seconds: float) -> None:
+        self._slice = seconds / 10
+        self._slices: deque[list[int]] = deque()
+        self.successes = 0
+        self.failures = 0
+
+    def add(self, now: float, *, failed: bool) -> None:
+        number = int(now / self._slice)
+        self._forget(number)
+        if not self._slices or self._slices[-1][0] != number:
+            self._slices.append([number, 0, 0])
+        self._slices[-1][1 + failed] += 1
+        self.successes += not failed
+        self.failures += failed
+
+    def _forget(self, number: int) -> None:
+        while self._slices and self._slices[0][0] <= number - 10:
+            _, successes, failures = self._slices.popleft()
+            self.successes -= successes
+            self.failures -= failures
+
+
+class Breaker:
+    """One service's breaker; ``changed`` is told each change of state."""
+
+    def __init__(
+        self,
+        rules: BreakerRules = BreakerRules(),
+        clock: Clock = time.monotonic,
+        changed: Callable[[State, State], None] = lambda _before, _after: None,
+    ) -> None:
+        self._rules = rules
+        self._clock = clock
+        self._changed = changed
+        self._state = State.CLOSED
+        self._era = 0
+        self._window = _Window(rules.window)
+        self._open_until = 0.0
+        self._open_for = rules.first_open
+        self._probing = 0
+        self._successes = 0
+
+    @property
+    def state(self) -> State:
+        """What is done with calls now."""
+        return self._state
+
+    def enter(self) -> int | None:
+        """A permit for one call, to be given back with its outcome by :meth:`leave`; None keeps the call away."""
+        if self._state is State.OPEN and self._clock() >= self._open_until:
+            self._turn(State.HALF_OPEN)
+        if self._state is State.OPEN:
+            return None
+        if self._state is State.HALF_OPEN:
+            if self._probing >= self._rules.probes:
+                return None
+            self._probing += 1
+        return self._era
+
+    def leave(self, permit: int, outcome: Outcome) -> None:
+        """Give a permit back; an outcome from before the last change of state counts for nothing."""
+        if permit != self._era:
+            return
+        if self._state is State.HALF_OPEN:
+            self._probing -= 1
+            self._judge_probe(outcome)
+        elif outcome != "ignored":
+            self._window.add(self._clock(), failed=outcome == "failure")
+            self._judge_window()
+
+    def _judge_probe(self, outcome: Outcome) -> None:
+        if outcome == "failure":
+            self._open_for = min(2 * self._open_for, self._rules.longest_open)
+            self._turn(State.OPEN)
+        elif outcome == "success":
+            self._successes += 1
+            if self._successes >= self._rules.successes:
+                self._open_for = self._rules.first_open
+                self._turn(State.CLOSED)
+
+    def _judge_window(self) -> None:
+        calls = self._window.successes + self._window.failures
+        if calls >= self._rules.least_calls and self._window.failures >= self._rules.failure_share * calls:
+            self._turn(State.OPEN)
+
+    def _turn(self, state: State) -> None:
+        before, self._state = self._state, state
+        self._era += 1
+        self._probing = self._successes = 0
+        self._window = _Window(self._rules.window)
+        if state is State.OPEN:
+            self._open_until = self._clock() + self._open_for
+        self._changed(before, state)
+
+
+def watched_breaker(service_name: str, rules: BreakerRules, clock: Clock = time.monotonic) -> Breaker:
+    """A breaker whose state is a metric, and whose changes are each one line in the log."""
+    gauge = metrics.breaker_state.labels(service_name)
+    gauge.set(State.CLOSED)
+
+    def changed(before: State, after: State) -> None:
+        gauge.set(after)
+        metrics.breaker_changes.labels(service_name, after.name.lower()).inc()
+        level = "warning" if after is State.OPEN else "info"
+        log(level, "breaker changed", "upstream", upstream=service_name, before=before.name, after=after.name)
+
+    return Breaker(rules, clock, changed)
+
+
+def breaking(breaker: Breaker) -> Policy:
+    """Keep calls away while ``breaker`` is open, and tell it how the others went."""
+
+    def policy(send: Send) -> Send:
+        async def guarded(call: Call[Any]) -> Any:
+            permit = breaker.enter()
+            if permit is None:
+                raise CircuitOpen("the service has been failing")
+            outcome: Outcome = "ignored"  # whoever leaves says nothing about the service
+            try:
+                value = await send(call)
+                outcome = "success"
+            except UpstreamError as error:
+                outcome = "failure" if error.is_failure else "ignored"
+                raise
+            finally:
+                breaker.leave(permit, outcome)
+            return value
+
+        return guarded
+
+    return policy

@@ -1,0 +1,71 @@
+"""How many calls a service gets at once: a fixed number, or one that follows how the service copes. Pure."""
+
+import time
+from typing import Final, Protocol
+
+from shared.deadline import Clock
+
+_BACK_OFF: Final = 0.9
+_LEAST: Final = 5
+_ONCE_IN_SECONDS: Final = 0.1
+
+
+class Limit(Protocol):
+    """The number of calls that may be in flight."""
+
+    @property
+    def value(self) -> int:
+        """The number now."""
+        ...
+
+    def succeeded(self, in_flight: int) -> None:
+        """A call went well, with so many in flight."""
+        ...
+
+    def dropped(self) -> None:
+        """A call timed out, or the service said that it is too much."""
+        ...
+
+
+class StaticLimit:
+    """Always the same."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def succeeded(self, in_flight: int) -> None:
+        """Nothing changes."""
+
+    def dropped(self) -> None:
+        """Nothing changes."""
+
+
+class AimdLimit:
+    """Additive increase, multiplicative decrease (Chiu and Jain; Netflix's concurrency-limits), up to ``most``.
+
+    It grows by one for each round of calls that go well while it is used by half, and shrinks by a tenth when one is
+    dropped, at most once in a tenth of a second: calls that are dropped together say one thing.
+    """
+
+    def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._exact = float(most)
+        self._not_before = 0.0
+
+    @property
+    def value(self) -> int:
+        """The number now."""
+        return int(self._exact)
+
+    def succeeded(self, in_flight: int) -> None:
+        """Grow a little if the limit is made use of."""
+        if in_flight * 2 >= self._exact:
+            self._exact = min(self._most, self._exact + 1 / self._exact)
+
+    def dropped(self) -> None:
+        """Shrink."""
+        now = self._clock()
+        if now >= self._not_before:
+            self._not_before = now + _ONCE_IN_SECONDS
+            self._exact = max(min(_LEAST, self._most), self._exact * _BACK_OFF)

@@ -1,0 +1,118 @@
+"""Retries: one more attempt where the first cannot have been the service's last word, within a budget.
+
+The pause has full jitter (Brooker, *Exponential Backoff And Jitter*), so that callers who failed together do not come
+back together. The budget bounds retries to a share of the calls in flight (Envoy's retry budget): when much fails,
+little is retried, and a service that is down is not asked twice as often. A connection of the pool that the service had
+closed meanwhile is no attempt at the service: the call is sent again at once, outside the budget.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from shared import metrics
+from shared.errors import UpstreamError
+from shared.upstream.call import Call, Policy, Send
+from shared.upstream.timeout import SHORTEST_SECONDS
+
+Draw = Callable[[float, float], float]
+
+_STALE_MOST: Final = 3
+"""So many connections out of the pool may turn out to be stale before a call counts as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """How much is retried.
+
+    Attributes:
+        retries: further attempts for one call.
+        shortest_pause: seconds.
+        longest_pause: seconds.
+        budget_share: of the calls in flight that may be retries.
+        budget_least: retries at once that are always allowed.
+    """
+
+    retries: int = 1
+    shortest_pause: float = 0.025
+    longest_pause: float = 0.25
+    budget_share: float = 0.2
+    budget_least: int = 3
+
+
+class RetryBudget:
+    """Counts calls and retries in flight; pure."""
+
+    def __init__(self, share: float, least: int) -> None:
+        self._share = share
+        self._least = least
+        self.calls = 0
+        self.retries = 0
+
+    def take(self) -> bool:
+        """Take a retry out of the budget, to be given back when it is over; false when there is none."""
+        if self.retries + 1 > max(self._least, self._share * self.calls):
+            return False
+        self.retries += 1
+        return True
+
+    def give_back(self) -> None:
+        """A retry is over."""
+        self.retries -= 1
+
+
+class _Retrying:
+    """Sends calls, again where that may do better, while budget and deadline allow it."""
+
+    def __init__(self, send: Send, service_name: str, rules: RetryRules, budget: RetryBudget, draw: Draw) -> None:
+        self._send = send
+        self._rules = rules
+        self._budget = budget
+        self._draw = draw
+        self._done = metrics.upstream_retries.labels(service_name, "done")
+        self._denied = metrics.upstream_retries.labels(service_name, "denied")
+
+    async def __call__(self, call: Call[Any]) -> Any:
+        self._budget.calls += 1
+        stale = 0
+        held = False
+        try:
+            while True:
+                try:
+                    return await self._send(call)
+                except UpstreamError as error:
+                    if error.at_once and stale < _STALE_MOST:
+                        stale += 1  # it never reached the service, so it is not one of the retries
+                        continue
+                    if not error.retryable or call.attempt >= self._rules.retries:
+                        raise
+                    pause = self._pause(error)
+                    if call.deadline.left() <= pause + SHORTEST_SECONDS:
+                        raise
+                    held = held or self._take()
+                    if not held:
+                        raise
+                await asyncio.sleep(pause)
+                self._done.inc()
+                call = replace(call, attempt=call.attempt + 1)
+        finally:
+            self._budget.calls -= 1
+            if held:
+                self._budget.give_back()
+
+    def _take(self) -> bool:
+        taken = self._budget.take()
+        if not taken:
+            self._denied.inc()
+        return taken
+
+    def _pause(self, error: UpstreamError) -> float:
+        jitter = self._draw(self._rules.shortest_pause, self._rules.longest_pause)
+        return jitter if error.retry_after is None else error.retry_after + jitter
+
+
+def retrying(service_name: str, rules: RetryRules, budget: RetryBudget, draw: Draw = random.uniform) -> Policy:
+    """Retry what may be retried; ``draw`` gives a pause between two durations."""
+    return lambda send: _Retrying(send, service_name, rules, budget, draw)

@@ -1,0 +1,1 @@
+"""Processes under load, while what they stand on fails, and what is left of it afterwards."""

@@ -1,0 +1,31 @@
+"""The gateway in this process over services that misbehave on real sockets."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from bff.app import create_app
+from bff.settings import GatewaySettings
+from shared.settings import load
+from tests.fixtures.faulty_services import FaultyServices
+
+StartOver = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+async def services(loop: object) -> AsyncIterator[FaultyServices]:
+    """All three, well as yet."""
+    async with FaultyServices() as running:
+        yield running
+
+
+@pytest.fixture
+def gateway_over(services: FaultyServices, sanic_client: Any) -> StartOver:
+    """A function that serves the gateway over them and returns a client; keywords are environment variables."""
+
+    async def start(**environment: str) -> Any:
+        settings = load(GatewaySettings, {**services.environment, **environment})
+        return await sanic_client(create_app(settings), verify=False)
+
+    return start

@@ -1,0 +1,75 @@
+"""Stopping, and losing workers, under load: no request fails."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.counting_services import CountingServices
+from tests.fixtures.patient_clients import PatientClients
+from tests.fixtures.processes import App, StartApp
+
+REPETITIONS = 20
+
+
+@pytest.fixture
+def settings() -> Iterator[Mapping[str, str]]:
+    """Settings of a gateway over services that are well, half of its answers from the cache."""
+    with CountingServices(delay=0.005) as services:
+        yield {**services.environment, "LOG_LEVEL": "warning"}
+
+
+def _workers(app: App) -> set[int]:
+    """The processes that serve, as the kernel knows them."""
+    assert app.process is not None
+    lists = Path(f"/proc/{app.process.pid}/task").glob("*/children")
+    children = [int(child) for file in lists for child in file.read_text().split()]
+    return {child for child in children if _is_worker(child)}
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_stop_signal_under_load_fails_no_request(
+    loop: object, start_app: StartApp, settings: Mapping[str, str], workers: str
+) -> None:
+    """Over and over: every answer that is begun is finished, every request answered, and the exit status is 0."""
+    app = start_app("bff", **settings, WORKERS=workers)
+    for repetition in range(REPETITIONS // 2):
+        if repetition:
+            await asyncio.to_thread(app.start)
+        async with PatientClients(app.port) as clients:
+            await clients.answered(100)
+            stopping = asyncio.create_task(asyncio.to_thread(app.stop))
+            await clients.all_refused()
+            assert await stopping == 0
+        assert (set(clients.statuses), clients.broken) == ({200}, 0)
+    assert app.lines() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_worker_that_ends_under_load_fails_no_request(
+    loop: object, start_app: StartApp, settings: Mapping[str, str], number: signal.Signals
+) -> None:
+    """Another takes its place; who was cut off without an answer asks again and gets one."""
+    app = start_app("bff", **settings, WORKERS="2")
+    async with PatientClients(app.port) as clients:
+        for _ in range(REPETITIONS):
+            await clients.answered(50)
+            known = _workers(app)
+            os.kill(min(known), number)
+            while _workers(app) == known or len(_workers(app)) < 2:
+                await asyncio.sleep(0.005)
+        await clients.answered(50)
+    assert (set(clients.statuses), clients.refused) == ({200}, False)
+    assert clients.broken <= (REPETITIONS if number is signal.SIGKILL else 0)
+    assert "Traceback" not in app.lines()
