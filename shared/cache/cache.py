@@ -162,9 +162,6 @@ class Cache:
         now = self.clock()
         entries = [(value.key, self._entry(value, now)) for value in values] if token.alive else []
         kept = [(key, entry) for key, entry in entries if self._near.put(key, entry, token)]
-        store = self._near.store
-        metrics.cache_memory_entries.set(len(store))
-        metrics.cache_memory_bytes.set(store.bytes)
         if self._redis is not None and self._redis.up and (kept or delete) and len(self._writes) < _WRITES_WAITING:
             write = asyncio.get_running_loop().create_task(_write(self._redis, kept, token, delete))
             self._writes.add(write)

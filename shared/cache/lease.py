@@ -14,6 +14,7 @@ from shared.cache.redis import TierDown
 from shared.deadline import Deadline
 
 _LOOK_AGAIN_SECONDS: Final = 0.05
+_ENDLESS: Final = -1
 
 
 class Grant(enum.Enum):
@@ -72,6 +73,9 @@ class Leases:
             return False
         lease = self._cache.keys.lease(key)
         try:
-            return bool((await redis.ask(lease, ("EXISTS", lease)))[0])
+            (left_ms,) = await redis.ask(lease, ("PTTL", lease))
+            if left_ms == _ENDLESS:  # no lease of ours: it would keep everybody waiting for ever
+                await redis.ask(lease, ("UNLINK", lease))
         except TierDown:
             return False
+        return int(left_ms) > 0

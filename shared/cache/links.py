@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError, ResponseError
 
+from shared.cache.entry import NO_STAMP
 from shared.cache.keys import Keys
 from shared.cache.link import Changed, Command, Link, LinkLost
 from shared.cache.topology import Topology, raise_if_cancelled
 
 _PROBE_MS: Final = 10_000
 _WRONG_TYPE: Final = "WRONGTYPE"
+_ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
 
 
 class Refused(Exception):
@@ -112,6 +114,15 @@ class Links:
             asked.append((stamp is not None, self._link(key).ask(*commands)))
         return [_found(stamped, replies) for (stamped, _), replies in zip(asked, await _all(asked), strict=True)]
 
+    async def stamp(self, key: str) -> bytes | None:
+        """The stamp under ``key``, or None.
+
+        Raises:
+            LinkLost, Refused: there is no answer.
+        """
+        (reply,) = await self._link(key).ask(("GET", key))
+        return _stamp(reply)
+
     async def write(self, values: Sequence[tuple[str, bytes, int]], delete: Sequence[str] = ()) -> None:
         """Set each key to its bytes for so many milliseconds, then delete the others.
 
@@ -162,12 +173,23 @@ async def _all(asked: Sequence[tuple[bool, "asyncio.Future[list[Any]]"]]) -> lis
 
 def _found(stamped: bool, replies: list[Any]) -> Found:
     data, left_ms = replies[0], replies[1]
-    if isinstance(data, ResponseError) and str(data).startswith(_WRONG_TYPE):
-        return Found(None, -1, None, odd=True)
-    stamp = replies[2] if stamped else None
-    if isinstance(stamp, ResponseError) and str(stamp).startswith(_WRONG_TYPE):
-        return Found(None, -1, None, odd=True)
-    return Found(_usable(data), int(_usable(left_ms)), _usable(stamp))
+    stamp = _stamp(replies[2]) if stamped else None
+    if _is_wrong_type(data):
+        return Found(None, -1, stamp, odd=True)
+    return Found(_usable(data), int(_usable(left_ms)), stamp)
+
+
+def _stamp(reply: Any) -> bytes | None:
+    """What stands where a stamp should: garbage tells before from after as well, and the next purge overwrites it."""
+    if reply is None:
+        return None
+    if _is_wrong_type(reply):
+        return _ODD_STAMP
+    return bytes(_usable(reply))[: len(NO_STAMP)].ljust(len(NO_STAMP), b"\0")
+
+
+def _is_wrong_type(reply: Any) -> bool:
+    return isinstance(reply, ResponseError) and str(reply).startswith(_WRONG_TYPE)
 
 
 def _usable(reply: Any) -> Any:

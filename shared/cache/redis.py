@@ -270,8 +270,7 @@ class RedisTier:
 
     async def _generation(self) -> bytes:
         # Read often, it is also the last key that Redis would evict.
-        (generation,) = await self._links.ask(self._keys.generation, ("GET", self._keys.generation))
-        return NO_STAMP if generation is None else bytes(generation)
+        return await self._links.stamp(self._keys.generation) or NO_STAMP
 
     def _on_change(self, names: Iterable[str] | None) -> None:
         changed = None if names is None else list(names)

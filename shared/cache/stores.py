@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from aiocache import RedisCache, SimpleMemoryCache
 from aiocache.serializers import NullSerializer
 
+from shared import metrics
 from shared.cache.entry import Entry, StoredEntry
 from shared.cache.links import Found, Links
 
@@ -45,6 +46,7 @@ class MemoryStore(SimpleMemoryCache):
         self.bytes += len(key) + len(entry.value)
         if len(self._entries) > self.capacity:
             self.drop(next(iter(self._entries)))
+        self._measure()
 
     def drop(self, key: str) -> bool:
         """Forget ``key``; tells whether it was there."""
@@ -52,12 +54,18 @@ class MemoryStore(SimpleMemoryCache):
         if entry is None:
             return False
         self.bytes -= len(key) + len(entry.value)
+        self._measure()
         return True
 
     def empty(self) -> None:
         """Forget everything."""
         self._entries.clear()
         self.bytes = 0
+        self._measure()
+
+    def _measure(self) -> None:
+        metrics.cache_memory_entries.set(len(self._entries))
+        metrics.cache_memory_bytes.set(self.bytes)
 
     async def _get(self, key: str, encoding: str | None = "utf-8", _conn: object = None) -> Entry | None:  # noqa: ARG002
         return self.peek(key)
