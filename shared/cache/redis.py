@@ -1,11 +1,12 @@
 """The Redis tier: bypassed from the first fault until Redis takes writes again.
 
 While it is bypassed nobody waits for it: a task of its own tries to connect, first at once, then ever more seldom, at
-least once a second. Start-up does not wait either; the tier begins as bypassed. A Redis that only reads (a replica, one
-out of memory) counts as away. The tier also tells the memory tier how far it may be believed.
+least once a second. Start-up waits for the first attempt, for a tenth of a second at most. A Redis that only reads (a
+replica, one out of memory) counts as away. The tier also tells the memory tier how far it may be believed.
 """
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,7 @@ from shared.deadline import Clock
 from shared.logs import log
 
 _OPEN_SECONDS: Final = 1.0
+_FIRST_LOOK_SECONDS: Final = 0.1
 _UNCERTAIN_SECONDS: Final = 0.15
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
@@ -57,6 +59,7 @@ class RedisTier:
         self._store = RedisStore(self._links)
         self._up = False
         self._said = False  # that Redis is away; one line for each change of state
+        self._looked = asyncio.Event()  # for the first time, with whatever result
         self._tasks: list[asyncio.Task[None]] = []
         self._doubt: asyncio.TimerHandle | None = None
         self._gauge = metrics.cache_tier_up.labels("redis")
@@ -70,13 +73,16 @@ class RedisTier:
         return self._up
 
     async def __aenter__(self) -> Self:
-        """Begin to look for Redis."""
+        """Begin to look for Redis; wait for it for a moment, so that the first requests find it if it is there."""
         self._gauge.set(0)
         metrics.cache_coherent.set(0)
         # In contexts of their own: what they log belongs to no request.
         for work in (self._supervise, self._beat):
             task = asyncio.get_running_loop().create_task(work(), name=f"redis-tier-{work.__name__}", context=Context())
             self._tasks.append(task)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_LOOK_SECONDS):
+                await self._looked.wait()
         return self
 
     async def __aexit__(
@@ -235,6 +241,7 @@ class RedisTier:
 
     def _stay_away(self, error: BaseException) -> None:
         self._be_alone()
+        self._looked.set()
         if not self._said:
             self._said = True
             log("warning", "redis is not there", "cache", error=type(error).__name__)
@@ -245,6 +252,7 @@ class RedisTier:
         self._near.generation = generation
         self._near.turn(Trust.COHERENT if tracked else Trust.BLIND)
         self._up, self._said = True, False
+        self._looked.set()
         self._gauge.set(1)
         metrics.cache_coherent.set(int(tracked))
         log("info", "redis tier up", "cache", tracked=tracked)
