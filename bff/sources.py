@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from bff.models import Order, Product, User
@@ -31,9 +32,9 @@ class PartSources:
         self.single = SingleParts(shelf)
         self.products = KeyedParts(shelf, PRODUCTS, upstreams.products.batch, most=BATCH_LIMIT, patience=patience)
 
-    def until(self, deadline: Deadline) -> "Sources":
-        """The sources as one load sees them."""
-        return Sources(self, deadline)
+    def until(self, deadline: Deadline, *, renew: bool) -> "Sources":
+        """The sources as one load sees them; to ``renew``, only parts that are nearly new are taken from memory."""
+        return Sources(self, deadline, renew)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +43,21 @@ class Sources:
 
     _all: PartSources
     deadline: Deadline
+    renew: bool = False
     values: list[Value] = field(default_factory=list)
 
     async def user(self, user_id: str) -> Part[User]:
         """The user; a fresh part without a value when the user service says that there is no such user."""
         users, deadline = self._all.upstreams.users, self.deadline
-        return await self._all.single.get(
-            USER, user_id, lambda: users.one(user_id, deadline), deadline, self.values.append
-        )
+        call = partial(users.one, user_id, deadline)
+        return await self._all.single.get(USER, user_id, call, deadline, self.values.append, renew=self.renew)
 
     async def orders(self, user_id: str) -> Part[list[Order]]:
         """The user's orders, newest first; empty for an unknown user."""
         orders, deadline = self._all.upstreams.orders, self.deadline
-        return await self._all.single.get(
-            ORDERS, user_id, lambda: orders.of_user(user_id, deadline), deadline, self.values.append
-        )
+        call = partial(orders.of_user, user_id, deadline)
+        return await self._all.single.get(ORDERS, user_id, call, deadline, self.values.append, renew=self.renew)
 
     async def products(self, product_ids: Sequence[str]) -> Part[Mapping[str, Product]]:
         """The products by id; those that the product service does not know are left out."""
-        return await self._all.products.get(product_ids, self.deadline)
+        return await self._all.products.get(product_ids, self.deadline, renew=self.renew)

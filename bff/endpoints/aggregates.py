@@ -18,7 +18,6 @@ from shared import ids, metrics, routing
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loaded, Outcome, ReadThrough
-from shared.cache.near import Token
 from shared.deadline import Deadline
 from shared.errors import NotFound, RequestError
 from shared.exchange import Exchange
@@ -110,8 +109,8 @@ class AggregateEndpoint:
             return raw(made.answer.body, headers={"Cache-Control": "no-store"}, content_type="application/json")
         return _conditional(request, made.answer.body, made.answer.etag, left)
 
-    async def _load(self, identifier: str, key: str, _token: Token, deadline: Deadline) -> Loaded[Made]:
-        sources = self._sources.until(deadline)
+    async def _load(self, identifier: str, key: str, deadline: Deadline, early: bool) -> Loaded[Made]:
+        sources = self._sources.until(deadline, renew=early)
         started = time.monotonic()
         try:
             aggregate = await self._kind.load(identifier, sources)
@@ -135,7 +134,8 @@ class AggregateEndpoint:
         fresh_until = aggregate.fresh_until
         if answer.etag is not None:
             stored = StoredAnswer(200, answer.etag, answer.cached_body)
-            values = [Value(key, stored.to_bytes(), fresh_until - self._cache.clock()), *values]
+            fresh = fresh_until - self._cache.clock()
+            values = [Value(key, stored.to_bytes(), fresh, cost=duration), *values]
         return Loaded(Made(answer, fresh_until, {"parts": statuses}, timing), values)
 
     def _absent(self, key: str, absent: NotFound, sources: Sources) -> Loaded[Made]:

@@ -54,17 +54,20 @@ class KeyedParts(Generic[T]):
         self._batches: Batches[tuple[Known[T], float]] = Batches(self._ask, most=most, patience=patience)
         self._sources = {name: metrics.part_sources.labels(form.kind, name) for name in ("cache", "service", "joined")}
 
-    async def get(self, wanted: Iterable[str], deadline: Deadline) -> Part[Mapping[str, T]]:
-        """The things with these ids; those that the service does not know are left out."""
+    async def get(self, wanted: Iterable[str], deadline: Deadline, *, renew: bool = False) -> Part[Mapping[str, T]]:
+        """The things with these ids; those that the service does not know are left out.
+
+        To ``renew``, only what is nearly new is taken from the cache while the service answers.
+        """
         started = self._shelf.clock()
         order = tuple(dict.fromkeys(wanted))
         answer: _Answer[T] = _Answer()
         kept = await self._kept(order, deadline)
-        due = self._take_fresh(kept, answer)
+        due = self._take_fresh(kept, answer, renew=renew)
         wanting = [one for one in order if one not in answer.known]
         if wanting:
             await self._take_from_service(wanting, due, answer, deadline)
-            self._take_stale(wanting, kept, answer)
+            self._take_kept(wanting, kept, answer)
         duration = self._shelf.clock() - started
         if len(answer.known) < len(order):
             return Part.missing(answer.reason, duration)
@@ -75,16 +78,14 @@ class KeyedParts(Generic[T]):
         entries = zip(keys, await self._shelf.kept(list(keys.values()), deadline), strict=True)
         return {one: entry for one, entry in entries if entry is not None}
 
-    def _take_fresh(self, kept: Mapping[str, Entry], answer: _Answer[T]) -> Sequence[str]:
+    def _take_fresh(self, kept: Mapping[str, Entry], answer: _Answer[T], *, renew: bool) -> Sequence[str]:
         """Take what is current, and return the ids of which that will soon be over."""
         now = self._shelf.clock()
         due: list[str] = []
         for one, entry in kept.items():
-            if entry.is_fresh(now) and self._read(one, entry, answer):
-                answer.fresh_until = min(answer.fresh_until, entry.fresh_until)
-                self._sources["cache"].inc()
-                if entry.is_due(now):
-                    due.append(one)
+            current = entry.is_new(now) if renew else entry.is_fresh(now)
+            if current and self._read(one, entry, answer) and entry.is_due(now):
+                due.append(one)
         return due
 
     async def _take_from_service(
@@ -136,21 +137,28 @@ class KeyedParts(Generic[T]):
         self._shelf.cache.put(token, values)
         self._shelf.cache.end(token)
 
-    def _take_stale(self, wanting: Sequence[str], kept: Mapping[str, Entry], answer: _Answer[T]) -> None:
+    def _take_kept(self, wanting: Sequence[str], kept: Mapping[str, Entry], answer: _Answer[T]) -> None:
+        """Take what the service could not give from what is kept, as stale where it is no longer current."""
+        now = self._shelf.clock()
         for one in wanting:
             entry = kept.get(one)
-            if one not in answer.known and entry is not None and self._read(one, entry, answer):
+            if one in answer.known or entry is None or not self._read(one, entry, answer):
+                continue
+            if not entry.is_fresh(now):
                 answer.oldest = min(answer.oldest or float("inf"), entry.stored_at)
 
     def _read(self, one: str, entry: Entry, answer: _Answer[T]) -> bool:
         """Take what an entry says; false when it cannot be read."""
-        if entry.value == _UNKNOWN:
-            answer.known[one] = None
-            return True
-        thing = self._form.value(entry)
-        if thing is None:
-            return False
-        answer.known[one] = (thing, entry.value)
+        known: tuple[T, bytes] | None = None
+        if entry.value != _UNKNOWN:
+            thing = self._form.value(entry)
+            if thing is None:
+                return False
+            known = (thing, entry.value)
+        answer.known[one] = known
+        if entry.is_fresh(self._shelf.clock()):
+            answer.fresh_until = min(answer.fresh_until, entry.fresh_until)
+        self._sources["cache"].inc()
         return True
 
     def _part(self, order: Sequence[str], answer: _Answer[T], duration: float) -> Part[Mapping[str, T]]:

@@ -27,17 +27,21 @@ class SingleParts:
         call: Callable[[], Awaitable[T | None]],
         deadline: Deadline,
         keep: Callable[[Value], None],
+        *,
+        renew: bool = False,
     ) -> Part[T]:
         """The part ``form.kind`` of ``subject``.
 
         ``call`` asks the service and gives None when it says that there is none, which makes a fresh part without a
-        value; ``keep`` is given what is to be kept for the next time.
+        value; ``keep`` is given what is to be kept for the next time. To ``renew``, only what is nearly new is taken
+        from memory.
         """
         shelf = self._shelf
         started = shelf.clock()
         key = shelf.cache.keys.entry(form.kind, subject)
         entry = shelf.cache.kept_near(key)
-        if entry is not None and not entry.is_due(started) and (value := form.value(entry)) is not None:
+        at_hand = entry is not None and (entry.is_new(started) if renew else not entry.is_due(started))
+        if entry is not None and at_hand and (value := form.value(entry)) is not None:
             metrics.part_sources.labels(form.kind, "cache").inc()
             return Part(value, "fresh", entry.value, entry.fresh_until)
         reason = shelf.throttle.reason(key)

@@ -29,12 +29,16 @@ _LATEST_LOAD_SECONDS: Final = 60.0
 
 
 class Value(NamedTuple):
-    """Something to be kept: fresh for ``fresh`` seconds, kept for ``stale`` ones if that is longer."""
+    """Something to be kept: fresh for ``fresh`` seconds, kept for ``stale`` ones if that is longer.
+
+    ``cost`` is how many seconds loading it took; the longer, the earlier it is reloaded.
+    """
 
     key: str
     data: bytes
     fresh: float
     stale: float = 0.0
+    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Cache:
         return entry
 
     def is_due(self, entry: Entry) -> bool:
-        """Whether the last fifth of the fresh life of ``entry`` has begun."""
+        """Whether it is time to reload ``entry``."""
         return entry.is_due(self.clock())
 
     async def look_far(self, key: str, token: Token, *, count: bool = True) -> Lookup:
@@ -208,7 +212,7 @@ class Cache:
 
     def _entry(self, value: Value, now: float) -> Entry:
         fresh = value.fresh * (1 - JITTER * self._draw())
-        return Entry.made(value.data, now, fresh, value.stale)
+        return Entry.made(value.data, now, fresh, value.stale, value.cost)
 
 
 async def _write(redis: RedisTier, entries: Sequence[tuple[str, Entry]], token: Token, delete: Sequence[str]) -> None:

@@ -11,10 +11,12 @@ from typing import Final
 
 REFRESH_SHARE: Final = 0.2
 """The last part of a fresh life in which a hit starts an early refresh."""
+REFRESH_MARGIN: Final = 1.5
+"""It starts earlier where loading takes long: so many times as long as it took last time before the end."""
 
 NO_STAMP: Final = bytes(8)
-_MAGIC: Final = b"pgc2"
-_HEADER: Final = struct.Struct("!4s8s8sII")
+_MAGIC: Final = b"pgc3"
+_HEADER: Final = struct.Struct("!4s8s8sIII")
 _LONGEST_MS: Final = 2**32 - 1
 
 
@@ -31,6 +33,7 @@ class Entry:
         stored_at: when it was stored; its age counts from here.
         fresh_until: until when it may be served as current.
         stale_until: until when it may stand in for a value that cannot be had.
+        cost: seconds that loading it took.
         form: what its reader has made of the bytes, kept so that the next reader need not do it again.
         refreshing: whether somebody in this process has begun to replace it before its time.
     """
@@ -39,18 +42,20 @@ class Entry:
     stored_at: float
     fresh_until: float
     stale_until: float
+    cost: float = 0.0
     form: object = None
     refreshing: bool = False
     refresh_from: float = field(init=False)
 
     def __post_init__(self) -> None:
         """Derive when the early refresh may begin."""
-        self.refresh_from = self.fresh_until - (self.fresh_until - self.stored_at) * REFRESH_SHARE
+        life = self.fresh_until - self.stored_at
+        self.refresh_from = self.fresh_until - min(life, max(life * REFRESH_SHARE, self.cost * REFRESH_MARGIN))
 
     @classmethod
-    def made(cls, value: bytes, now: float, fresh: float, stale: float = 0.0) -> "Entry":
+    def made(cls, value: bytes, now: float, fresh: float, stale: float = 0.0, cost: float = 0.0) -> "Entry":
         """A value stored ``now`` that is fresh for ``fresh`` seconds and kept for ``stale`` ones, if that is longer."""
-        return cls(value, now, now + fresh, now + max(fresh, stale))
+        return cls(value, now, now + fresh, now + max(fresh, stale), cost)
 
     def is_fresh(self, now: float) -> bool:
         """Whether the entry may be served as current."""
@@ -60,8 +65,12 @@ class Entry:
         """Whether the entry may be used at all."""
         return now < self.stale_until
 
+    def is_new(self, now: float) -> bool:
+        """Whether the first fifth of its fresh life is not over."""
+        return now < self.stored_at + (self.fresh_until - self.stored_at) * REFRESH_SHARE
+
     def is_due(self, now: float) -> bool:
-        """Whether the last fifth of its fresh life has begun."""
+        """Whether it is time to replace it: the last fifth of its fresh life, or what loading it takes."""
         return now >= self.refresh_from
 
 
@@ -75,6 +84,7 @@ class StoredEntry:
         fresh_ms: how long after storing it is fresh.
         kept_ms: how long after storing it is kept; the time to live it was given in Redis.
         value: the bytes.
+        cost_ms: how long loading it took.
     """
 
     generation: bytes
@@ -82,17 +92,20 @@ class StoredEntry:
     fresh_ms: int
     kept_ms: int
     value: bytes
+    cost_ms: int = 0
 
     @classmethod
     def of(cls, entry: Entry, now: float, generation: bytes, stamp: bytes) -> "StoredEntry":
         """The form in which ``entry`` is sent to Redis ``now``."""
         kept_ms = max(1, min(_LONGEST_MS, int((entry.stale_until - now) * 1000)))
         fresh_ms = max(0, min(kept_ms, int((entry.fresh_until - now) * 1000)))
-        return cls(generation, stamp, fresh_ms, kept_ms, entry.value)
+        cost_ms = min(_LONGEST_MS, int(entry.cost * 1000))
+        return cls(generation, stamp, fresh_ms, kept_ms, entry.value, cost_ms)
 
     def to_bytes(self) -> bytes:
         """Header and value."""
-        return _HEADER.pack(_MAGIC, self.generation, self.stamp, self.fresh_ms, self.kept_ms) + self.value
+        numbers = (self.fresh_ms, self.kept_ms, self.cost_ms)
+        return _HEADER.pack(_MAGIC, self.generation, self.stamp, *numbers) + self.value
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "StoredEntry":
@@ -103,10 +116,10 @@ class StoredEntry:
         """
         if len(data) < _HEADER.size:
             raise UnreadableEntry
-        magic, generation, stamp, fresh_ms, kept_ms = _HEADER.unpack_from(data)
+        magic, generation, stamp, fresh_ms, kept_ms, cost_ms = _HEADER.unpack_from(data)
         if magic != _MAGIC or fresh_ms > kept_ms:
             raise UnreadableEntry
-        return cls(generation, stamp, fresh_ms, kept_ms, data[_HEADER.size :])
+        return cls(generation, stamp, fresh_ms, kept_ms, data[_HEADER.size :], cost_ms)
 
     def entry(self, left_ms: int, now: float) -> Entry:
         """The entry, of which Redis says that it keeps it for another ``left_ms`` milliseconds.
@@ -117,4 +130,5 @@ class StoredEntry:
         if not 0 <= left_ms <= self.kept_ms:
             raise UnreadableEntry
         stored_at = now - (self.kept_ms - left_ms) / 1000
-        return Entry(self.value, stored_at, stored_at + self.fresh_ms / 1000, stored_at + self.kept_ms / 1000)
+        fresh_until, stale_until = stored_at + self.fresh_ms / 1000, stored_at + self.kept_ms / 1000
+        return Entry(self.value, stored_at, fresh_until, stale_until, self.cost_ms / 1000)

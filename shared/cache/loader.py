@@ -1,6 +1,6 @@
 """Read-through: a key's value from the cache, or loaded once for all who ask, in this process and in every other.
 
-near hit ─────────────────────────────► serve; in the last fifth of its life, reload it in the background
+near hit ─────────────────────────────► serve; late in its life, reload it in the background
 near miss ─► join the load under way, or begin one:
                Redis has it ──────────► serve, memory keeps it
                lease got ─────────────► load, keep, give the lease back
@@ -55,8 +55,8 @@ class Outcome(Generic[T]):
     stored: bool = False
 
 
-Load = Callable[[Token, Deadline], Awaitable[Loaded[T]]]
-"""Loads a value before the deadline; the token is the right to keep what comes with it (parts, for example)."""
+Load = Callable[[Deadline, bool], Awaitable[Loaded[T]]]
+"""Loads a value before the deadline; true for one that is replaced before its time, and ought to last."""
 
 
 class ReadThrough(Generic[T]):
@@ -94,7 +94,7 @@ class ReadThrough(Generic[T]):
             return outcome
 
     def near(self, key: str, load: Load[T]) -> Entry | None:
-        """The fresh entry that memory has; one synchronous call. In the last fifth of its life it is reloaded."""
+        """The fresh entry that memory has; one synchronous call. Late in its life it is reloaded in the background."""
         entry = self._cache.look_near(key)
         if entry is not None and self._cache.is_due(entry):
             self._refresh_early(key, entry, load)
@@ -125,7 +125,8 @@ class ReadThrough(Generic[T]):
                     metrics.cache_coalesced.labels("redis").inc()
                     return Outcome(lookup.entry, None, asked_redis=True, joined=True)
                 grant = await self._leases.wish(key)
-            return await self._load(key, deadline, load, token, grant, asked_redis=lookup.asked)
+            work = load(deadline, False)
+            return await self._load(key, work, token, grant, asked_redis=lookup.asked)
         finally:
             self._cache.end(token)
 
@@ -140,17 +141,18 @@ class ReadThrough(Generic[T]):
                 self._cache.put(token, (), self._leases.given_back(key))
                 return Outcome(entry, None, asked_redis=False)
             metrics.cache_early_refreshes.inc()
-            return await self._load(key, Deadline.after(self._budget), load, token, grant, asked_redis=False)
+            work = load(Deadline.after(self._budget), True)
+            return await self._load(key, work, token, grant, asked_redis=False)
         finally:
             self._cache.end(token)
 
     async def _load(
-        self, key: str, deadline: Deadline, load: Load[T], token: Token, grant: Grant, *, asked_redis: bool
+        self, key: str, work: Awaitable[Loaded[T]], token: Token, grant: Grant, *, asked_redis: bool
     ) -> Outcome[T]:
         give_back = self._leases.given_back(key) if grant is Grant.HELD else ()
         values: Sequence[Value] = ()
         try:
-            loaded = await load(token, deadline)
+            loaded = await work
             values = [value for value in loaded.values if max(value.fresh, value.stale) > 0]
         finally:
             self._cache.put(token, values, give_back)

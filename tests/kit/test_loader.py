@@ -9,7 +9,6 @@ import pytest
 from shared.cache.cache import Cache, Value
 from shared.cache.keys import Keys
 from shared.cache.loader import Loaded, Outcome, ReadThrough
-from shared.cache.near import Token
 from shared.deadline import Deadline
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.caches import KINDS, OpenCache, found, until, until_found
@@ -30,7 +29,7 @@ class Process:
         self.gate.set()
         self.error: Exception | None = None
 
-    async def load(self, _token: Token, _deadline: Deadline) -> Loaded[str]:
+    async def load(self, _deadline: Deadline, _early: bool) -> Loaded[str]:
         """Load once more."""
         self.loads += 1
         name = f"load {self.loads}"

@@ -15,7 +15,7 @@ def test_a_stored_entry_survives_its_bytes(
     value: bytes, generation: bytes, stamp: bytes, fresh_ms: int, more_ms: int
 ) -> None:
     """Header and value come back as they were."""
-    stored = StoredEntry(generation, stamp, fresh_ms, fresh_ms + more_ms, value)
+    stored = StoredEntry(generation, stamp, fresh_ms, fresh_ms + more_ms, value, more_ms)
     assert StoredEntry.from_bytes(stored.to_bytes()) == stored
 
 
@@ -70,3 +70,10 @@ def test_the_times_of_an_entry() -> None:
 def test_an_entry_is_kept_at_least_while_it_is_fresh() -> None:
     """A shorter time to stand in does not cut its life."""
     assert Entry.made(b"", 0.0, 30.0, 5.0).stale_until == 30.0
+
+
+def test_what_takes_long_to_load_is_reloaded_earlier() -> None:
+    """So that the new value is there before the old one is over; never before it was stored."""
+    assert Entry.made(b"", 100.0, 10.0, cost=4.0).refresh_from == 104.0
+    assert Entry.made(b"", 100.0, 10.0, cost=0.1).refresh_from == 108.0
+    assert Entry.made(b"", 100.0, 10.0, cost=60.0).refresh_from == 100.0
