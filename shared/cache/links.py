@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AskError, RedisError, ResponseError, TryAgainError
 
 from shared.cache.entry import NO_STAMP
 from shared.cache.keys import Keys
@@ -14,6 +14,7 @@ from shared.cache.link import Changed, Command, Link, LinkLost
 from shared.cache.topology import Topology, raise_if_cancelled
 
 _PROBE_MS: Final = 10_000
+_PROBE_KEYS_MOST: Final = 10_000
 _WRONG_TYPE: Final = "WRONGTYPE"
 _ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
 
@@ -155,14 +156,19 @@ class Links:
         return all(tracked)
 
     async def _probe(self, number: int) -> None:
-        key = next(key for key in self._probe_keys() if len(self._links) == 1 or self._topology.node_of(key) == number)
+        key = self._probe_key(number)
         role, reply = await self._links[number].ask(("ROLE",), ("SET", key, b"1", "PX", _PROBE_MS))
         if isinstance(role, list) and role[0] != b"master":
             raise Refused("a replica")  # even one that takes writes: its master would overwrite them
         _usable(reply)
 
-    def _probe_keys(self) -> "Any":
-        return (f"{self._keys.probe}:{number}" for number in range(100_000))
+    def _probe_key(self, number: int) -> str:
+        """A key that the node has; one with no more slots than that is not worth being used."""
+        keys = (f"{self._keys.probe}:{one}" for one in range(_PROBE_KEYS_MOST))
+        for key in keys:
+            if len(self._links) == 1 or self._topology.node_of(key) == number:
+                return key
+        raise Refused("a node with hardly any slots")
 
 
 async def _all(asked: Sequence[tuple[bool, "asyncio.Future[list[Any]]"]]) -> list[list[Any]]:
@@ -176,7 +182,7 @@ def _found(stamped: bool, replies: list[Any]) -> Found:
     stamp = _stamp(replies[2]) if stamped else None
     if _is_wrong_type(data):
         return Found(None, -1, stamp, odd=True)
-    return Found(_usable(data), int(_usable(left_ms)), stamp)
+    return Found(_usable(data), int(_usable(left_ms) or 0), stamp)
 
 
 def _stamp(reply: Any) -> bytes | None:
@@ -193,6 +199,8 @@ def _is_wrong_type(reply: Any) -> bool:
 
 
 def _usable(reply: Any) -> Any:
+    if isinstance(reply, AskError | TryAgainError):
+        return None  # the key's slot is being moved to another node: nothing is known of it for a while
     if isinstance(reply, ResponseError):
         raise Refused(type(reply).__name__) from reply
     return reply

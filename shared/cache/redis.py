@@ -25,7 +25,7 @@ from shared.cache.near import NearTier, Token, Trust
 from shared.cache.stores import RedisStore
 from shared.cache.topology import Topology
 from shared.deadline import Clock
-from shared.logs import log
+from shared.logs import exception_facts, log
 
 _OPEN_SECONDS: Final = 1.0
 _FIRST_LOOK_SECONDS: Final = 0.1
@@ -33,6 +33,7 @@ _UNCERTAIN_SECONDS: Final = 0.15
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 _HEARTBEAT_SECONDS: Final = 0.5
+_CANCEL_AGAIN_SECONDS: Final = 0.2
 _FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, Refused)
 
 
@@ -90,9 +91,10 @@ class RedisTier:
     ) -> None:
         """Stop looking, close the connections."""
         self._up = False
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while pending := [task for task in self._tasks if not task.done()]:
+            for task in pending:  # again and again: a library may swallow it
+                task.cancel()
+            await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
         if self._doubt is not None:
             self._doubt.cancel()
         await self._store.close()
@@ -152,11 +154,8 @@ class RedisTier:
         stamp = self._keys.stamp(subject)
         owned = list(self._keys.owned_by(subject))
         leases = [self._keys.lease(key) for key in owned]
-        commands: tuple[Command, ...] = (
-            ("SET", stamp, os.urandom(8), "PX", int(keep_stamp * 1000)),
-            ("UNLINK", *owned, *leases),
-        )
-        await self.ask(stamp, *commands)
+        new_stamp = ("SET", stamp, os.urandom(8), "PX", int(keep_stamp * 1000))
+        await self.ask(stamp, new_stamp, *(("UNLINK", key) for key in (*owned, *leases)))
 
     async def purge_all(self) -> None:
         """Begin another generation: whatever any process has stored or is loading is outdated.
@@ -228,7 +227,9 @@ class RedisTier:
                 async with asyncio.timeout(_OPEN_SECONDS):
                     tracked = await self._links.open()
                     generation = await self._generation()
-            except _FAULTS as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end
+                if not isinstance(error, _FAULTS):
+                    log("error", "redis cannot be used", "cache", **exception_facts(error))
                 self._stay_away(error)
                 await self._links.close()
                 await asyncio.sleep(pause)

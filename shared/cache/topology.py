@@ -101,10 +101,12 @@ class _Watched:
         self._master: tuple[str, int] | None = None
         # They are asked one after another.
         timeout = CONNECT_SECONDS / len(address.hosts)
-        timeouts = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        if address.tls:
+            options |= {"ssl": True} | {name: value for name, value in address.options.items() if name[:4] == "ssl_"}
         self._sentinel = Sentinel(
             list(address.hosts),
-            sentinel_kwargs={**timeouts, **address.sentinel_options, "retry": Retry(NoBackoff(), 0)},
+            sentinel_kwargs={**options, **address.sentinel_options, "retry": Retry(NoBackoff(), 0)},
         )
 
     async def connections(self) -> Sequence[AbstractConnection]:

@@ -12,7 +12,7 @@ import enum
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from shared import metrics
@@ -117,6 +117,10 @@ class Breaker:
             self._probing += 1
         return self._era
 
+    def has_turned_on(self, permit: int) -> bool:
+        """Whether the service began to fail after ``permit`` was given, and is not known to be well again."""
+        return permit != self._era and self._state is not State.CLOSED
+
     def leave(self, permit: int, outcome: Outcome) -> None:
         """Give a permit back; an outcome from before the last change of state counts for nothing."""
         if permit != self._era:
@@ -177,7 +181,7 @@ def breaking(breaker: Breaker) -> Policy:
                 raise CircuitOpen("the service has been failing")
             outcome: Outcome = "ignored"  # whoever leaves says nothing about the service
             try:
-                value = await send(call)
+                value = await send(replace(call, permit=permit))
                 outcome = "success"
             except UpstreamError as error:
                 outcome = "failure" if error.is_failure else "ignored"

@@ -75,7 +75,9 @@ class Bulkhead:
                 turn.set_result(None)
 
 
-def bulkheading(service_name: str, bulkhead: Bulkhead, given_up: Callable[[], bool] = lambda: False) -> Policy:
+def bulkheading(
+    service_name: str, bulkhead: Bulkhead, given_up: Callable[[Call[Any]], bool] = lambda _call: False
+) -> Policy:
     """Let no more calls through at once than ``bulkhead`` has slots.
 
     A call whose turn comes when the service has been ``given_up`` meanwhile is not made.
@@ -89,7 +91,7 @@ def bulkheading(service_name: str, bulkhead: Bulkhead, given_up: Callable[[], bo
             await bulkhead.enter(call.deadline.left() - SHORTEST_SECONDS)
             in_flight.inc()
             try:
-                if given_up():
+                if given_up(call):
                     raise CircuitOpen("the service has begun to fail while the call waited")
                 value = await send(call)
             except UpstreamError as error:

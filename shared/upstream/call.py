@@ -29,6 +29,7 @@ class Call(Generic[T]):
         body: JSON to send by POST; None sends GET.
         timeout: seconds that this attempt may take; the timeout policy sets it.
         attempt: which attempt this is, from 0; the retry policy sets it.
+        permit: under which the breaker has let it through; the breaker policy sets it.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Call(Generic[T]):
     body: bytes | None = None
     timeout: float = float("inf")
     attempt: int = 0
+    permit: int = 0
 
 
 Send = Callable[[Call[Any]], Awaitable[Any]]

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from shared.deadline import Deadline
 from shared.errors import UpstreamError
-from shared.upstream.breaker import BreakerRules, State, breaking, watched_breaker
+from shared.upstream.breaker import BreakerRules, breaking, watched_breaker
 from shared.upstream.bulkhead import Bulkhead, bulkheading
 from shared.upstream.call import Call, Send, stack
 from shared.upstream.limit import AimdLimit, Limit, StaticLimit
@@ -54,7 +54,7 @@ class Upstream:
             observe_calls(name),
             retrying(name, policies.retry, RetryBudget(policies.retry.budget_share, policies.retry.budget_least)),
             breaking(breaker),
-            bulkheading(name, Bulkhead(limit), given_up=lambda: breaker.state is State.OPEN),
+            bulkheading(name, Bulkhead(limit), given_up=lambda call: breaker.has_turned_on(call.permit)),
             observe_attempts(name),
             attempt_timeout(policies.timeout),
         )

@@ -83,7 +83,7 @@ class _Retrying:
                 try:
                     return await self._send(call)
                 except UpstreamError as error:
-                    if error.at_once and stale < _STALE_MOST:
+                    if error.at_once and stale < _STALE_MOST and call.deadline.left() > SHORTEST_SECONDS:
                         stale += 1  # it never reached the service, so it is not one of the retries
                         continue
                     if not error.retryable or call.attempt >= self._rules.retries:

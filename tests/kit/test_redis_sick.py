@@ -1,0 +1,315 @@
+"""A Redis that is away, hangs, is slow, refuses or holds garbage costs one short timeout at most, never an error."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from redis import Redis
+
+from shared import metrics
+from shared.cache.cache import Cache
+from shared.cache.entry import NO_STAMP, Entry, StoredEntry
+from shared.cache.keys import Keys
+from shared.cache.link import REPLY_SECONDS
+from shared.cache.near import Trust
+from tests.fixtures.processes import free_port
+from tests.fixtures.redis_server import RedisServer
+from tests.fixtures.redis_sets import LOCAL, Proxy
+from tests.kit.caches import KINDS, OpenCache, far, found, put, until
+
+KEYS = Keys("bff", KINDS)
+KEY = KEYS.entry("profile", "user1")
+UP, BYPASSED, ABSENT = "redis tier up", "redis tier bypassed", "redis is not there"
+NOTICED_SECONDS = 2.0
+RECOVERY_SECONDS = 5.0
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the Redis tier logs, event by event."""
+    events: list[str] = []
+    monkeypatch.setattr("shared.cache.redis.log", lambda _level, event, _logger, **_facts: events.append(event))
+    return events
+
+
+@pytest.fixture
+def meddler(redis_server: RedisServer) -> Iterator["Redis"]:
+    """A connection to Redis that was there before whatever is done to it."""
+    with redis_server.client() as client:
+        client.ping()
+        yield client
+
+
+@pytest.fixture
+async def proxy(loop: object, redis_server: RedisServer) -> AsyncIterator[Proxy]:
+    """A network between the cache and Redis."""
+    async with Proxy(redis_server.port) as between:
+        yield between
+
+
+async def use(cache: Cache, callers: int = 100) -> None:
+    """Many callers do at once all that a caller may do; memory serves each what it has put."""
+
+    async def call(number: int) -> None:
+        key = KEYS.entry("profile", f"caller{number}")
+        cache.look_near(key)
+        await far(cache, key)
+        put(cache, key, b"value")
+        await cache.kept([key, KEYS.entry("user", f"caller{number}")])
+
+    await asyncio.gather(*(call(number) for number in range(callers)))
+
+
+def is_down(cache: Cache) -> bool:
+    """Whether the cache takes Redis for gone, and memory for all there is."""
+    assert cache.redis is not None
+    return (cache.redis.up, cache.trust) == (False, Trust.ALONE)
+
+
+async def assert_down(cache: Cache) -> None:
+    """Redis is bypassed: everything works, memory alone serves, and nobody waits."""
+    async with asyncio.timeout(NOTICED_SECONDS):
+        await until(cache, up=False)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    put(cache, KEY, b"alone")
+    for _ in range(20):
+        assert await far(cache, KEYS.entry("profile", "nobody")) is None
+    assert await found(cache, KEY) == b"alone"
+    assert loop.time() - begun < REPLY_SECONDS
+    assert is_down(cache)
+    await use(cache)
+
+
+async def assert_recovers(cache: Cache) -> None:
+    """Redis is used again by itself, and memory begins empty."""
+    async with asyncio.timeout(RECOVERY_SECONDS):
+        await until(cache, up=True)
+    assert cache.redis is not None
+    assert (cache.redis.up, cache.trust) == (True, Trust.COHERENT)
+    assert await found(cache, KEY) is None
+    await use(cache)
+
+
+async def share(one: Cache, other: Cache, value: bytes) -> None:
+    """Have ``one`` store a value and ``other`` find it; a write that is lost on a busy machine is made again."""
+    while await found(other, KEY) != value or other.look_near(KEY) is None:
+        if await far(one, KEY) is None:
+            put(one, KEY, value)
+        await asyncio.sleep(0.001)
+
+
+def assert_said(said: list[str], *events: str) -> None:
+    """These were logged first, and each change of state once; a busy machine may have brought about further ones."""
+    assert tuple(said[: len(events)]) == events
+    assert all(one != following for one, following in pairwise(said))
+
+
+async def until_tried_again(client: "Redis", times: int = 3) -> None:
+    """Wait until the cache has knocked at Redis so many times more."""
+
+    def connections() -> int:
+        return int(client.info("stats")["total_connections_received"])
+
+    before = connections()
+    while connections() < before + times:
+        await asyncio.sleep(0.005)
+
+
+async def test_refused(open_cache: OpenCache, redis_server: RedisServer, said: list[str]) -> None:
+    """Nothing listens: memory alone from the first moment, said once; Redis joins when it comes."""
+    redis_server.kill()
+    cache = await open_cache(f"redis://{LOCAL}:{redis_server.port}", up=False)
+    await use(cache)
+    while not said:
+        await asyncio.sleep(0.001)
+    await assert_down(cache)
+    redis_server.start()
+    await assert_recovers(cache)
+    assert_said(said, ABSENT, UP)
+
+
+@pytest.mark.parametrize("form", ["redis+cluster://{}", "redis+sentinel://{}/set"])
+@pytest.mark.parametrize("place", ["nowhere", "a plain Redis"])
+async def test_not_what_the_address_says(
+    open_cache: OpenCache, redis_server: RedisServer, said: list[str], form: str, place: str
+) -> None:
+    """No cluster and no Sentinel answers: that counts as away too, and is looked for on and on."""
+    port = free_port() if place == "nowhere" else redis_server.port
+    cache = await open_cache(form.format(f"{LOCAL}:{port}"), up=False)
+    while not said:
+        await asyncio.sleep(0.001)
+    await assert_down(cache)
+    assert said == [ABSENT]
+    assert cache.redis is not None
+    assert not any(task.done() for task in cache.redis._tasks)
+
+
+async def test_killed_under_load(open_cache: OpenCache, redis_server: RedisServer, said: list[str]) -> None:
+    """Requests in flight end as misses; memory alone serves until Redis is back, which it notices by itself."""
+    cache = await open_cache(redis_server.url)
+    put(cache, KEY, b"value")
+    load = asyncio.gather(*(use(cache) for _ in range(5)))
+    await asyncio.sleep(0)
+    redis_server.kill()
+    await load
+    await assert_down(cache)
+    redis_server.start()
+    await assert_recovers(cache)
+    assert_said(said, UP, BYPASSED, UP)
+
+
+async def test_hanging(open_cache: OpenCache, redis_server: RedisServer, said: list[str]) -> None:
+    """A stopped process costs all who ask at the time one timeout together, and nobody after them."""
+    cache = await open_cache(redis_server.url)
+    loop = asyncio.get_running_loop()
+    redis_server.signal(signal.SIGSTOP)
+    try:
+        begun = loop.time()
+        assert await asyncio.gather(*(far(cache, KEY) for _ in range(100))) == [None] * 100
+        assert loop.time() - begun < 3 * REPLY_SECONDS
+        await assert_down(cache)
+    finally:
+        redis_server.signal(signal.SIGCONT)
+    await assert_recovers(cache)
+    assert_said(said, UP, BYPASSED, UP)
+
+
+async def test_slow(open_cache: OpenCache, proxy: Proxy, meddler: "Redis", said: list[str]) -> None:
+    """Answers that take longer than the timeout are no answers; the tier stays bypassed until they are quick again."""
+    cache = await open_cache(f"redis://{LOCAL}:{proxy.port}")
+    proxy.delay = 0.3
+    begun = asyncio.get_running_loop().time()
+    assert await far(cache, KEY) is None
+    assert asyncio.get_running_loop().time() - begun < 3 * REPLY_SECONDS
+    await assert_down(cache)
+    await until_tried_again(meddler)
+    assert is_down(cache)
+    proxy.delay = 0.0
+    await assert_recovers(cache)
+    assert_said(said, UP, BYPASSED, UP)
+
+
+async def test_half_open(open_cache: OpenCache, proxy: Proxy, meddler: "Redis", said: list[str]) -> None:
+    """A connection that swallows everything is noticed although nobody asks: memory would be outdated unawares."""
+    cache = await open_cache(f"redis://{LOCAL}:{proxy.port}")
+    await share(cache, cache, b"value")
+    proxy.silent = True
+    meddler.delete(KEY)
+    async with asyncio.timeout(NOTICED_SECONDS):
+        while cache.trust is Trust.COHERENT:
+            await asyncio.sleep(0.001)
+    await assert_down(cache)
+    proxy.silent = False
+    await assert_recovers(cache)
+    assert_said(said, UP, BYPASSED, UP)
+
+
+@pytest.mark.parametrize("how", ["demoted", "writable without a master"])
+async def test_read_only(open_cache: OpenCache, meddler: "Redis", redis_server: RedisServer, how: str) -> None:
+    """A replica is no cache, even one that takes writes: its master would overwrite them."""
+    cache = await open_cache(redis_server.url)
+    if how != "demoted":
+        meddler.config_set("replica-read-only", "no")
+    meddler.replicaof(LOCAL, 1)
+    await assert_down(cache)
+    if how == "demoted":
+        await until_tried_again(meddler)
+        assert is_down(cache)
+    meddler.replicaof("NO", "ONE")
+    await assert_recovers(cache)
+
+
+async def test_out_of_memory(
+    open_cache: OpenCache, meddler: "Redis", redis_server: RedisServer, said: list[str]
+) -> None:
+    """Without room, and nothing that may go, the first refused write takes the tier down until there is room again."""
+    cache = await open_cache(redis_server.url)
+    put(cache, KEY, b"value")
+    meddler.set("others", bytes(2_000_000))
+    meddler.config_set("maxmemory", "1mb")
+    put(cache, KEY, b"other")
+    await assert_down(cache)
+    await until_tried_again(meddler)
+    assert is_down(cache)
+    meddler.flushall()
+    meddler.config_set("maxmemory", "0")
+    await assert_recovers(cache)
+    assert_said(said, UP, BYPASSED, UP)
+
+
+@pytest.mark.parametrize("when", ["from the start", "later"])
+async def test_wrong_password(
+    open_cache: OpenCache, meddler: "Redis", redis_server: RedisServer, said: list[str], when: str
+) -> None:
+    """A Redis that does not let the cache in counts as away, until it does."""
+    cache = await open_cache(redis_server.url, up=True) if when == "later" else None
+    meddler.config_set("requirepass", "secret")
+    if cache is None:
+        cache = await open_cache(redis_server.url.replace("://", "://:wrong@"), up=False)
+    meddler.client_kill_filter(_type="normal", skipme=True)
+    await assert_down(cache)
+    await until_tried_again(meddler)
+    assert is_down(cache)
+    meddler.config_set("requirepass", "wrong" if when != "later" else "")
+    await assert_recovers(cache)
+    assert_said(said, *([UP, BYPASSED, UP] if when == "later" else [ABSENT, UP]))
+
+
+ENTRY = StoredEntry.of(Entry.made(b"value", 0.0, 30.0), 0.0, NO_STAMP, NO_STAMP)
+GOOD = ENTRY.to_bytes()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("LPUSH", KEY, "a"),
+        ("SET", KEY, b""),
+        ("SET", KEY, b"{}"),
+        ("SET", KEY, b"pgc1" + bytes(40), "PX", 30_000),
+        ("SET", KEY, GOOD[:20], "PX", 30_000),
+        ("SET", KEY, replace(ENTRY, kept_ms=ENTRY.fresh_ms - 1).to_bytes(), "PX", 1_000),
+        ("SET", KEY, GOOD),
+        ("SET", KEY, GOOD, "PX", 60_000),
+    ],
+    ids=["wrong type", "nothing", "JSON", "older", "cut off", "fresh for longer than kept", "for ever", "for too long"],
+)
+async def test_garbage(
+    open_cache: OpenCache, meddler: "Redis", redis_server: RedisServer, command: tuple[str | bytes | int, ...]
+) -> None:
+    """What is no entry of ours is a miss, and counted; the tier stays up, and the next write mends it."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    meddler.execute_command(*command)
+    before = metrics.cache_unreadable._value.get()
+    assert await far(one, KEY) is None
+    assert await one.kept([KEY]) == [None]
+    assert metrics.cache_unreadable._value.get() == before + 2
+    assert one.trust is Trust.COHERENT
+    await share(one, other, b"good")
+
+
+async def test_flushed(open_cache: OpenCache, meddler: "Redis", redis_server: RedisServer) -> None:
+    """FLUSHALL empties the memory of every process at once; the tier stays up."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    await share(one, other, b"value")
+    meddler.flushall()
+    async with asyncio.timeout(0.5):
+        while one.look_near(KEY) is not None or other.look_near(KEY) is not None:
+            await asyncio.sleep(0.001)
+    await share(one, other, b"again")
+
+
+async def test_restarted_empty(open_cache: OpenCache, redis_server: RedisServer, said: list[str]) -> None:
+    """A Redis that comes back without its data is found within seconds; nothing of before is served as current."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    await share(one, other, b"value")
+    redis_server.kill()
+    redis_server.start()
+    while said.count(BYPASSED) < 2:
+        await asyncio.sleep(0.001)
+    for cache in (one, other):
+        await assert_recovers(cache)
+    await share(one, other, b"again")
