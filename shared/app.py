@@ -16,6 +16,7 @@ from shared.loop_errors import report_loop_error
 from shared.middleware import ObservedSanic, ProblemHandler, TimedRequest, add_headers
 from shared.protocol import drain
 from shared.settings import Settings
+from shared.vitals import Vitals
 
 Resource = AbstractAsyncContextManager[object]
 """Something an app holds while it serves: entered before the first request, left after the last."""
@@ -70,7 +71,7 @@ def build_app(
         request_class=TimedRequest,
         configure_logging=False,
     )
-    lifecycle = _Lifecycle(service, resources, ready, drain_seconds=settings.shutdown_drain)
+    lifecycle = _Lifecycle(service, (Vitals(), *resources), ready, drain_seconds=settings.shutdown_drain)
     app.register_listener(lifecycle.start, "before_server_start")
     app.register_listener(lifecycle.started, "after_server_start")
     app.register_listener(lifecycle.stopping, "before_server_stop")

@@ -110,6 +110,18 @@ upstream_limit: Final = Gauge(
     multiprocess_mode="livesum",
 )
 requests_shed: Final = Counter("requests_shed_total", "Requests refused because too many were in flight.")
+event_loop_lag: Final = Histogram(
+    "event_loop_lag_seconds",
+    "How much later than asked for the event loop came back.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
+)
+worker_cpu: Final = Counter("worker_cpu_seconds_total", "CPU time used, all workers together.")
+worker_memory: Final = Gauge(
+    "worker_resident_memory_bytes", "Resident memory, all workers together.", multiprocess_mode="livesum"
+)
+worker_descriptors: Final = Gauge(
+    "worker_open_descriptors", "Open file descriptors, all workers together.", multiprocess_mode="livesum"
+)
 log_lines_dropped: Final = Counter("log_lines_dropped_total", "Log lines lost because nobody read them in time.")
 build_info: Final = Gauge(
     "build_info", "Always 1; the labels tell what runs.", ["service", "version"], multiprocess_mode="livemax"
@@ -131,7 +143,8 @@ _ALL = (
     cache_memory_bytes, cache_coherent, cache_invalidations, cache_redis_lag, cache_coalesced, cache_early_refreshes,
     cache_unreadable, aggregation_duration, aggregate_parts, part_sources, service_errors, upstream_calls,
     upstream_call_duration, upstream_attempts, upstream_attempt_duration, upstream_retries, breaker_state,
-    breaker_changes, upstream_in_flight, upstream_limit, requests_shed, log_lines_dropped, build_info,
+    breaker_changes, upstream_in_flight, upstream_limit, requests_shed, event_loop_lag, worker_cpu,
+    worker_memory, worker_descriptors, log_lines_dropped, build_info,
 )  # fmt: skip
 
 

@@ -1,0 +1,57 @@
+"""How a worker is, taken by itself a few times a second: how late its loop is, and what it costs.
+
+With several workers the ordinary process metrics would tell of whichever answers; these add up.
+"""
+
+import asyncio
+import os
+import time
+from contextvars import Context
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from shared import metrics
+
+_STEP_SECONDS: Final = 0.25
+_STEPS_A_LOOK: Final = 4
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_STATM: Final = Path("/proc/self/statm")
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+
+
+class Vitals:
+    """Measures while it is entered; a resource of every app."""
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._measure(loop), name="vitals", context=Context())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """End."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
+        used, step = 0.0, 0
+        while True:
+            if step % _STEPS_A_LOOK == 0:
+                used = _look(used)
+            step += 1
+            due = loop.time() + _STEP_SECONDS
+            await asyncio.sleep(_STEP_SECONDS)
+            metrics.event_loop_lag.observe(max(0.0, loop.time() - due))
+
+
+def _look(used: float) -> float:
+    """Record what is used by now; returns the CPU time, of which only what has been added is counted."""
+    now = time.process_time()
+    metrics.worker_cpu.inc(now - used)
+    if _STATM.exists():
+        metrics.worker_memory.set(int(_STATM.read_text().split()[1]) * _PAGE_BYTES)
+        metrics.worker_descriptors.set(sum(1 for _ in _DESCRIPTORS.iterdir()))
+    return now
