@@ -91,6 +91,8 @@ class RedisTier:
     ) -> None:
         """Stop looking, close the connections."""
         self._up = False
+        self._gauge.set(0)
+        metrics.cache_coherent.set(0)
         while pending := [task for task in self._tasks if not task.done()]:
             for task in pending:  # again and again: a library may swallow it
                 task.cancel()

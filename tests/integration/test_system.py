@@ -82,9 +82,9 @@ def test_killing_redis_costs_no_client_an_error(start_system: StartSystem, redis
     wait_until(lambda: system.get("/health").document["services"]["redis"] == "healthy", "redis is not seen")
     system.profile("user123")
     redis_server.kill()
-    during = system.profile("user123")
-    assert (during.status, during.document["metadata"]["cached"]) == (200, True)
-    assert during.headers["Cache-Status"].startswith("memory; hit")
+    assert system.profile("user123").status == 200
+    # For the moment in which it is not certain that Redis is gone, memory is not believed.
+    wait_until(lambda: system.profile("user123").headers["Cache-Status"].startswith("memory; hit"), "memory serves not")
     wait_until(lambda: system.get("/health").document["services"]["redis"] == "unhealthy", "nobody noticed")
     assert system.get("/health").document["status"] == "degraded"
     redis_server.start()
