@@ -18,7 +18,7 @@
         └── NoBudget                 no_budget
 
 Exceptions of libraries are turned into these in one place each: aiohttp's in
-``shared.upstream.transport``, redis-py's in ``shared.cache.redis``.
+``shared.upstream.transport``, redis-py's in ``shared.cache.redis`` (see ``shared.cache.watch``).
 """
 
 from collections.abc import Sequence

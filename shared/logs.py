@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 
@@ -71,12 +71,24 @@ class LineWriter:
             metrics.log_lines_dropped.inc(lines)
 
 
+class Lines(Protocol):
+    """What takes lines; it must not wait."""
+
+    def put(self, line: bytes) -> None:
+        """Take a line, newline included."""
+        ...
+
+    def close(self) -> None:
+        """No more lines come."""
+        ...
+
+
 class _Sink:
     """What this process logs as, from where on, and to whom."""
 
     service = ""
     threshold = _LEVELS["info"]
-    writer: LineWriter | None = None
+    writer: Lines | None = None
 
 
 _sink = _Sink()
@@ -99,6 +111,11 @@ def configure(service: str, level: str) -> None:
         # Sanic's start and stop banter is below what our own events already say.
         library.setLevel(max(_sink.threshold, logging.WARNING))
     logging.captureWarnings(True)
+
+
+def send_to(lines: Lines | None) -> None:
+    """Give lines to something else than standard output, or to nobody."""
+    _sink.writer = lines
 
 
 def flush() -> None:

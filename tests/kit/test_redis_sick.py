@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
+import orjson
 import pytest
 from redis import Redis
 
-from shared import metrics
+from shared import logs, metrics
 from shared.cache.cache import Cache
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.cache.keys import Keys
@@ -27,12 +28,29 @@ NOTICED_SECONDS = 2.0
 RECOVERY_SECONDS = 5.0
 
 
+class Heard:
+    """Takes the lines of the log, and keeps the events of the cache."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def put(self, line: bytes) -> None:
+        """Take a line."""
+        document = orjson.loads(line)
+        if document["logger"] == "cache":
+            self.events.append(document["event"])
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def said() -> Iterator[list[str]]:
     """What the Redis tier logs, event by event."""
-    events: list[str] = []
-    monkeypatch.setattr("shared.cache.redis.log", lambda _level, event, _logger, **_facts: events.append(event))
-    return events
+    heard = Heard()
+    logs.send_to(heard)
+    yield heard.events
+    logs.send_to(None)
 
 
 @pytest.fixture
@@ -145,7 +163,7 @@ async def test_not_what_the_address_says(
     await assert_down(cache)
     assert said == [ABSENT]
     assert cache.redis is not None
-    assert not any(task.done() for task in cache.redis._tasks)
+    assert not any(task.done() for task in cache.redis._watch._tasks)
 
 
 async def test_killed_under_load(open_cache: OpenCache, redis_server: RedisServer, said: list[str]) -> None:

@@ -1,0 +1,194 @@
+"""Whether Redis is there: bypassed from the first fault until it takes writes again.
+
+While it is bypassed nobody waits for it: a task of its own tries to connect, first at once, then ever more seldom, at
+least once a second. Start-up waits for the first attempt, for a tenth of a second at most. A Redis that only reads (a
+replica, one out of memory) counts as away. What is found out also says how far the memory tier may be believed.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from contextvars import Context
+from types import TracebackType
+from typing import Final, Self
+
+from redis.exceptions import RedisError
+
+from shared import metrics
+from shared.cache.entry import NO_STAMP
+from shared.cache.keys import Keys
+from shared.cache.link import LinkLost
+from shared.cache.links import Links, Refused
+from shared.cache.near import NearTier, Trust
+from shared.cache.topology import Topology
+from shared.deadline import Clock
+from shared.logs import exception_facts, log
+
+FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, Refused)
+"""What a Redis that is away, hangs or refuses shows up as."""
+
+_OPEN_SECONDS: Final = 1.0
+_FIRST_LOOK_SECONDS: Final = 0.1
+_UNCERTAIN_SECONDS: Final = 0.15
+_FIRST_PAUSE_SECONDS: Final = 0.05
+_LONGEST_PAUSE_SECONDS: Final = 1.0
+_HEARTBEAT_SECONDS: Final = 0.5
+_CANCEL_AGAIN_SECONDS: Final = 0.2
+
+
+class Watch:
+    """Keeps the links to Redis up; a resource, open while the app serves.
+
+    Attributes:
+        up: whether Redis takes reads and writes.
+        links: to all of its nodes, of use while it does.
+    """
+
+    def __init__(self, topology: Topology, near: NearTier, keys: Keys, clock: Clock = time.monotonic) -> None:
+        self.up = False
+        self.links = Links(topology, keys, self._on_change)
+        self._topology = topology
+        self._near = near
+        self._keys = keys
+        self._clock = clock
+        self._said = False  # that Redis is away; one line for each change of state
+        self._looked = asyncio.Event()  # for the first time, with whatever result
+        self._tasks: list[asyncio.Task[None]] = []
+        self._doubt: asyncio.TimerHandle | None = None
+        self._gauge = metrics.cache_tier_up.labels("redis")
+        self._errors = metrics.service_errors.labels("redis")
+
+    async def __aenter__(self) -> Self:
+        """Begin to look for Redis; wait for it for a moment, so that the first requests find it if it is there."""
+        self._gauge.set(0)
+        metrics.cache_coherent.set(0)
+        # In contexts of their own: what they log belongs to no request.
+        for work in (self._supervise, self._beat):
+            task = asyncio.get_running_loop().create_task(
+                work(), name=f"redis-watch-{work.__name__}", context=Context()
+            )
+            self._tasks.append(task)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_LOOK_SECONDS):
+                await self._looked.wait()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """Stop looking, close the connections."""
+        self.up = False
+        self._gauge.set(0)
+        metrics.cache_coherent.set(0)
+        while pending := [task for task in self._tasks if not task.done()]:
+            for task in pending:  # again and again: a library may swallow it
+                task.cancel()
+            await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
+        if self._doubt is not None:
+            self._doubt.cancel()
+        await self.links.close()
+        await self._topology.close()
+
+    def fault(self, error: Exception) -> None:
+        """Something that was asked of Redis has failed: bypass it until it is well."""
+        self._errors.inc()
+        self.links.lose(error)
+        self._leave(error)
+
+    def begin_generation(self, generation: bytes) -> None:
+        """The cache is of another generation from now on: whatever was known is outdated."""
+        self._near.generation = generation
+        self._near.flush()
+
+    def _leave(self, error: BaseException) -> None:
+        if not self.up:
+            return
+        self.up, self._said = False, True
+        self._gauge.set(0)
+        metrics.cache_coherent.set(0)
+        self._near.turn(Trust.UNCERTAIN)
+        self._doubt = asyncio.get_running_loop().call_later(_UNCERTAIN_SECONDS, self._be_alone)
+        cause = error.__cause__ or error
+        log("warning", "redis tier bypassed", "cache", error=str(error) or type(cause).__name__)
+
+    def _be_alone(self) -> None:
+        if not self.up:
+            self._near.turn(Trust.ALONE)
+
+    async def _supervise(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                async with asyncio.timeout(_OPEN_SECONDS):
+                    tracked = await self.links.open()
+                    generation = await self._generation()
+            except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end
+                if not isinstance(error, FAULTS):
+                    log("error", "redis cannot be used", "cache", **exception_facts(error))
+                self._stay_away(error)
+                await self.links.close()
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                continue
+            pause = _FIRST_PAUSE_SECONDS
+            self._arrive(tracked, generation)
+            self._leave(await self.links.lost())
+            await self.links.close()
+
+    def _stay_away(self, error: BaseException) -> None:
+        self._be_alone()
+        self._looked.set()
+        if not self._said:
+            self._said = True
+            log("warning", "redis is not there", "cache", error=type(error).__name__)
+
+    def _arrive(self, tracked: bool, generation: bytes) -> None:
+        if self._doubt is not None:
+            self._doubt.cancel()
+        self._near.generation = generation
+        self._near.turn(Trust.COHERENT if tracked else Trust.BLIND)
+        self.up, self._said = True, False
+        self._looked.set()
+        self._gauge.set(1)
+        metrics.cache_coherent.set(int(tracked))
+        log("info", "redis tier up", "cache", tracked=tracked)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            if not self.up:
+                continue
+            try:
+                started = self._clock()
+                roles = await self.links.ask_all(("ROLE",))
+                metrics.cache_redis_lag.set(self._clock() - started)
+                generation = await self._generation()
+            except FAULTS as error:
+                self.links.lose(error)
+                continue
+            if any(isinstance(role, list) and role[0] != b"master" for (role,) in roles):
+                self.links.lose(Refused("demoted"))
+            elif generation != self._near.generation:
+                self.begin_generation(generation)
+
+    async def _generation(self) -> bytes:
+        # Read often, it is also the last key that Redis would evict.
+        return await self.links.stamp(self._keys.generation) or NO_STAMP
+
+    def _on_change(self, names: Iterable[str] | None) -> None:
+        changed = None if names is None else list(names)
+        metrics.cache_invalidations.inc(1 if changed is None else len(changed))
+        self._near.invalidate(changed)
+        if changed is None or self._keys.generation in changed:
+            task = asyncio.get_running_loop().create_task(self._learn_generation(), context=Context())
+            self._tasks.append(task)
+            task.add_done_callback(self._tasks.remove)
+
+    async def _learn_generation(self) -> None:
+        try:
+            generation = await self._generation()
+        except FAULTS as error:
+            self.links.lose(error)
+            return
+        self.begin_generation(generation)
