@@ -106,6 +106,12 @@ class GatewaySettings(Settings):
         "1000",
         "Requests that are not in memory and are being answered at once, in each process; more are shed.",
     )
+    log_hits: int = setting(
+        "LOG_HITS_PERCENT",
+        values.integer(0, 100),
+        "100",
+        "How many of the answers out of memory leave a line in the log; all are counted.",
+    )
     admin_token: str = setting(
         "ADMIN_TOKEN", values.TOKEN, "", "Bearer token of the admin routes; empty turns them off.", secret=True
     )

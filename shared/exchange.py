@@ -21,12 +21,16 @@ SLOW_SECONDS: Final = 0.01
 
 @dataclass(slots=True)
 class Exchange:
-    """State of one request; ``facts`` go into its access line, ``headers`` into its answer, errors included."""
+    """State of one request; ``facts`` go into its access line, ``headers`` into its answer, errors included.
+
+    ``logged`` is false for one of those that are counted and not written down.
+    """
 
     trace: Trace
     started: float
     facts: dict[str, object] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    logged: bool = True
     handling: bool = False
     finished: bool = False
 
@@ -57,6 +61,8 @@ class Exchange:
         # An exemplar leads from a bucket to a trace; nobody looks for one of a fast answer.
         exemplar = {"trace_id": self.trace.trace_id} if duration >= SLOW_SECONDS else None
         metrics.request_duration.labels(method, endpoint).observe(duration, exemplar)
+        if not self.logged:
+            return
         log(
             "info",
             "request",

@@ -1,74 +1,23 @@
 """Structured logs: one JSON object a line on standard output, written by a thread so that the loop never waits.
 
-Two ways lead in: :func:`log` for our own events, and the standard ``logging`` tree for libraries. When nobody
-reads the output the queue fills, further lines are counted as dropped, and the app goes on.
+Ways in: :func:`log` for our own events, :func:`log_error` for errors, the standard ``logging`` tree for libraries.
 """
 
-import contextlib
+import hashlib
 import logging
-import os
-import queue
 import sys
-import threading
 import time
 import traceback
 from typing import Final, Protocol
 
 import orjson
 
-from shared import metrics
+from shared.flood import Flood
+from shared.line_writer import LineWriter
 from shared.moments import rfc3339
 from shared.tracing import current_trace
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_QUEUE_LINES: Final = 10_000
-_DRAIN_SECONDS: Final = 2.0
-
-
-class LineWriter:
-    """A bounded queue of lines and the thread that writes them to a file descriptor."""
-
-    def __init__(self, descriptor: int, capacity: int = _QUEUE_LINES) -> None:
-        self._descriptor = descriptor
-        self._capacity = capacity
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write_lines, name="log-writer", daemon=True)
-        self._thread.start()
-
-    def put(self, line: bytes) -> None:
-        """Queue a line, newline included; never waits."""
-        if self._lines.qsize() < self._capacity:
-            self._lines.put(line)
-        else:
-            metrics.log_lines_dropped.inc()
-
-    def close(self, timeout: float = _DRAIN_SECONDS) -> None:
-        """Write what is queued, for at most ``timeout`` seconds."""
-        self._lines.put(None)
-        self._thread.join(timeout)
-
-    def _write_lines(self) -> None:
-        while (line := self._lines.get()) is not None:
-            batch = [line]
-            ended = False
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < 256:
-                    more = self._lines.get_nowait()
-                    if more is None:
-                        ended = True
-                        break
-                    batch.append(more)
-            self._write(b"".join(batch), len(batch))
-            if ended:
-                return
-
-    def _write(self, data: bytes, lines: int) -> None:
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        except OSError:
-            metrics.log_lines_dropped.inc(lines)
 
 
 class Lines(Protocol):
@@ -89,6 +38,7 @@ class _Sink:
     service = ""
     threshold = _LEVELS["info"]
     writer: Lines | None = None
+    flood = Flood()
 
 
 _sink = _Sink()
@@ -111,6 +61,14 @@ def configure(service: str, level: str) -> None:
         # Sanic's start and stop banter is below what our own events already say.
         library.setLevel(max(_sink.threshold, logging.WARNING))
     logging.captureWarnings(True)
+
+
+def log_error(event: str, logger: str, error: BaseException, level: str = "error", **facts: object) -> None:
+    """Log an error that somebody ought to look into, with where it came from; a flood of the same is cut short."""
+    found = exception_facts(error)
+    untold = _sink.flood.untold(str(found["fingerprint"]))
+    if untold is not None:
+        log(level, event, logger, **found, **({"untold": untold} if untold else {}), **facts)
 
 
 def send_to(lines: Lines | None) -> None:
@@ -155,6 +113,10 @@ class _StandardLogging(logging.Handler):
         facts: dict[str, object] = {}
         if record.exc_info and record.exc_info[1] is not None:
             facts = exception_facts(record.exc_info[1])
+            untold = _sink.flood.untold(str(facts["fingerprint"]))
+            if untold is None:
+                return
+            facts |= {"untold": untold} if untold else {}
         level = record.levelname.lower()
         try:
             message = record.getMessage()
@@ -165,12 +127,15 @@ class _StandardLogging(logging.Handler):
 
 
 def exception_facts(error: BaseException) -> dict[str, object]:
-    """The kind of ``error`` and the frames it came through; not its text, which may quote what a client sent."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return {
-        "error": type(error).__name__,
-        "frames": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
-    }
+    """The kind of ``error``, the frames it came through, and a fingerprint of both.
+
+    Not its text, which may quote what a client sent.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-12:]
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    kind = type(error).__name__
+    fingerprint = hashlib.blake2b("\n".join([kind, *places]).encode(), digest_size=6).hexdigest()
+    return {"error": kind, "fingerprint": fingerprint, "frames": places}
 
 
 def _printable(text: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from typing import Any
 
-from shared.logs import exception_facts, log
+from shared.logs import log, log_error
 
 
 def report_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -15,5 +15,8 @@ def report_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any])
     error = context.get("exception")
     if isinstance(error, socket.gaierror):
         return
-    facts = {} if error is None else exception_facts(error)
-    log("error", "loop error", "asyncio", message=str(context.get("message", "")), **facts)
+    message = str(context.get("message", ""))
+    if error is None:
+        log("error", "loop error", "asyncio", message=message)
+    else:
+        log_error("loop error", "asyncio", error, message=message)

@@ -17,7 +17,7 @@ from sanic.http import Http
 
 from shared import problems
 from shared.exchange import CLIENT_LEFT, Exchange, exchange_of
-from shared.logs import exception_facts, log
+from shared.logs import log_error
 
 
 class TimedRequest(Request):
@@ -68,7 +68,7 @@ class ProblemHandler(ErrorHandler):
     def default(self, request: Request, exception: Exception) -> HTTPResponse:
         """The problem document for ``exception``."""
         if problems.is_ours_to_mend(exception):
-            log("error", "unexpected error", "app", **exception_facts(exception))
+            log_error("unexpected error", "app", exception)
         return problems.response_to(request, exception)
 
 

@@ -1,5 +1,6 @@
 """Serves any kind of aggregate: from the cache when it can, else put together, kept when complete."""
 
+import random
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +54,7 @@ class AggregateEndpoint:
         self._through = through
         self._sources = sources
         self._gate = gate
+        self._log_hits = settings.log_hits / 100
         self._label = f"{kind.path}/<{kind.parameter}>"
 
     def routes(self, app: Sanic[Any, Any]) -> None:
@@ -69,6 +71,7 @@ class AggregateEndpoint:
         stored = None if entry is None else StoredAnswer.of(entry)
         if entry is not None and stored is not None:
             exchange.facts["cache"] = "memory hit"
+            exchange.logged = self._log_hits >= 1 or random.random() < self._log_hits  # noqa: S311 - a sample
             return self._from_cache(request, exchange, entry, stored, status.hit_in_memory(entry))
         with self._gate:  # hits in memory have been served already, however much there is to do
             deadline = Deadline(exchange.started + self._settings.request_budget)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from shared.errors import KitError
-from shared.logs import exception_facts, log
+from shared.logs import log_error
 
 T = TypeVar("T")
 Load = Callable[[], Coroutine[Any, Any, T]]
@@ -100,4 +100,4 @@ class Flights(Generic[T]):
 def _report(task: "asyncio.Task[Any]") -> None:
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, KitError):
-        log("warning", "background load failed", "cache", **exception_facts(error))
+        log_error("background load failed", "cache", error, level="warning")

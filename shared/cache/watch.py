@@ -23,7 +23,7 @@ from shared.cache.links import Links, Refused
 from shared.cache.near import NearTier, Trust
 from shared.cache.topology import Topology
 from shared.deadline import Clock
-from shared.logs import exception_facts, log
+from shared.logs import log, log_error
 
 FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, Refused)
 """What a Redis that is away, hangs or refuses shows up as."""
@@ -125,7 +125,7 @@ class Watch:
                     generation = await self._generation()
             except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end
                 if not isinstance(error, FAULTS):
-                    log("error", "redis cannot be used", "cache", **exception_facts(error))
+                    log_error("redis cannot be used", "cache", error)
                 self._stay_away(error)
                 await self.links.close()
                 await asyncio.sleep(pause)

@@ -8,6 +8,7 @@ import pytest
 from shared.errors import AttemptTimeout, BadResponse, Unreachable
 from tests.fixtures.fake_services import FakeServices, order, product
 from tests.fixtures.gateway import StartGateway
+from tests.fixtures.log_lines import heard
 
 PROFILE = "/api/profile/user1"
 
@@ -260,3 +261,14 @@ async def test_a_slow_service_costs_no_more_than_the_budget(start_gateway: Start
     document = (await gateway.get(PROFILE)).json()
     assert document["orders"] is None
     assert document["metadata"]["parts"]["orders"] == {"status": "missing", "reason": "timeout"}
+
+
+@pytest.mark.parametrize(("percent", "lines"), [("0", 1), ("100", 11)])
+async def test_hits_are_written_down_as_often_as_wanted(start_gateway: StartGateway, percent: str, lines: int) -> None:
+    """The log has a line for the miss in any case; metrics count all."""
+    gateway = await start_gateway(LOG_HITS_PERCENT=percent)
+    written: list[bytes] = []
+    with heard(written.append):
+        for _ in range(11):
+            await gateway.get(PROFILE)
+    assert len([line for line in written if b'"logger":"access"' in line]) == lines

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from shared import metrics
-from shared.logs import LineWriter
+from shared.line_writer import LineWriter
 from tests.fixtures.processes import ROOT, App, StartApp, free_port, wait_until
 
 DEMO = "tests.kit.demo"

@@ -10,12 +10,13 @@ import orjson
 import pytest
 from redis import Redis
 
-from shared import logs, metrics
+from shared import metrics
 from shared.cache.cache import Cache
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.link import REPLY_SECONDS
 from shared.cache.near import Trust
+from tests.fixtures.log_lines import heard
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.redis_sets import LOCAL, Proxy
@@ -28,29 +29,18 @@ NOTICED_SECONDS = 2.0
 RECOVERY_SECONDS = 5.0
 
 
-class Heard:
-    """Takes the lines of the log, and keeps the events of the cache."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-
-    def put(self, line: bytes) -> None:
-        """Take a line."""
-        document = orjson.loads(line)
-        if document["logger"] == "cache":
-            self.events.append(document["event"])
-
-    def close(self) -> None:
-        """Nothing to do."""
-
-
 @pytest.fixture
 def said() -> Iterator[list[str]]:
     """What the Redis tier logs, event by event."""
-    heard = Heard()
-    logs.send_to(heard)
-    yield heard.events
-    logs.send_to(None)
+    events: list[str] = []
+
+    def take(line: bytes) -> None:
+        document = orjson.loads(line)
+        if document["logger"] == "cache":
+            events.append(document["event"])
+
+    with heard(take):
+        yield events
 
 
 @pytest.fixture

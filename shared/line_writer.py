@@ -1,0 +1,61 @@
+"""Lines to a file descriptor, written by a thread so that nobody waits.
+
+When nobody reads them the queue fills, further lines are counted as dropped, and the app goes on.
+"""
+
+import contextlib
+import os
+import queue
+import threading
+from typing import Final
+
+from shared import metrics
+
+_QUEUE_LINES: Final = 10_000
+_DRAIN_SECONDS: Final = 2.0
+
+
+class LineWriter:
+    """A bounded queue of lines and the thread that writes them to a file descriptor."""
+
+    def __init__(self, descriptor: int, capacity: int = _QUEUE_LINES) -> None:
+        self._descriptor = descriptor
+        self._capacity = capacity
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write_lines, name="log-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, line: bytes) -> None:
+        """Queue a line, newline included; never waits."""
+        if self._lines.qsize() < self._capacity:
+            self._lines.put(line)
+        else:
+            metrics.log_lines_dropped.inc()
+
+    def close(self, timeout: float = _DRAIN_SECONDS) -> None:
+        """Write what is queued, for at most ``timeout`` seconds."""
+        self._lines.put(None)
+        self._thread.join(timeout)
+
+    def _write_lines(self) -> None:
+        while (line := self._lines.get()) is not None:
+            batch = [line]
+            ended = False
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < 256:
+                    more = self._lines.get_nowait()
+                    if more is None:
+                        ended = True
+                        break
+                    batch.append(more)
+            self._write(b"".join(batch), len(batch))
+            if ended:
+                return
+
+    def _write(self, data: bytes, lines: int) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError:
+            metrics.log_lines_dropped.inc(lines)
