@@ -1,0 +1,117 @@
+"""``python -m benchmarks.chaos``: exit status 0 when every objective holds, 1 when not, 2 for wrong usage."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks.chaos import report
+from benchmarks.chaos.client import BrokenAnswer, NoAnswer
+from benchmarks.chaos.faults import FAULTS, HEALTHY
+from benchmarks.chaos.process import CannotRun
+from benchmarks.chaos.run import Plan, Result, run
+from benchmarks.chaos.slo import objectives
+
+_LONG_SECONDS: Final = 6.0
+_SHORT_SECONDS: Final = 3.0
+_LONG_WARM_SECONDS: Final = 2.0
+_SHORT_WARM_SECONDS: Final = 0.5
+_RATE: Final = 100.0
+_CANNOT_RUN: Final = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; the exit status. 3 when the system could not be brought to run at all."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    chosen = [
+        fault
+        for fault in FAULTS
+        if (fault.name in options.only if options.only else fault.in_short or not options.short)
+    ]
+    try:
+        bounds = objectives([HEALTHY.name, *(fault.name for fault in FAULTS)], short=options.short)
+    except ValueError as error:
+        parser.error(str(error))
+    plan = Plan(
+        faults=chosen,
+        rate=options.rate,
+        warm=_SHORT_WARM_SECONDS if options.short else _LONG_WARM_SECONDS,
+        seconds=options.seconds or (_SHORT_SECONDS if options.short else _LONG_SECONDS),
+        objectives=bounds,
+    )
+    _say(report.head())
+    try:
+        results = asyncio.run(_until_signal(plan))
+    except CannotRun as error:
+        sys.stderr.write(f"{error}\n")
+        return _CANNOT_RUN
+    except (NoAnswer, BrokenAnswer) as error:
+        sys.stderr.write(f"FAIL: the gateway does not even give its metrics any more: {error}.\n")
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        sys.stderr.write("Interrupted.\n")
+        return 128 + (signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+    _say(report.verdict(results))
+    if options.json:
+        options.json.write_bytes(report.as_json(results))
+    return 1 if any(result.broken for result in results) else 0
+
+
+async def _until_signal(plan: Plan) -> Sequence[Result]:
+    running = asyncio.create_task(run(plan, lambda result: _say(report.line(result))))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    return await running
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = [fault.name for fault in FAULTS]
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.chaos",
+        description="Run the whole system under steady load, let each of its parts fail in turn, and hold what clients "
+        "get against the objectives in slo.toml.",
+        epilog=f"Faults: {', '.join(names)}. docs/benchmarks.md tells what the figures mean.",
+    )
+    parser.add_argument("--short", action="store_true", help="a few faults only, for half of the time")
+    parser.add_argument(
+        "--only", action="append", choices=names, metavar="NAME", help="this fault alone; may be repeated"
+    )
+    parser.add_argument("--rate", type=_positive, default=_RATE, metavar="N", help=f"requests a second ({_RATE:g})")
+    parser.add_argument(
+        "--seconds",
+        type=_positive,
+        metavar="N",
+        help=f"how long each fault lasts ({_LONG_SECONDS:g}, short {_SHORT_SECONDS:g})",
+    )
+    parser.add_argument("--json", type=_new_file, metavar="FILE", help="write the figures to a file as well")
+    return parser
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 100_000:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
+    return number
+
+
+def _new_file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written")
+    return path
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

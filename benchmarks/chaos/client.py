@@ -1,0 +1,116 @@
+"""A client as browsers and libraries are one: connections kept alive, and one retry where there was no answer at all.
+
+RFC 9110 §9.2.2 lets a client repeat an idempotent request whose connection ended before any of the answer came.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from benchmarks.chaos.process import LOCAL
+
+_ATTEMPTS: Final = 2
+_USES_MOST: Final = 25
+"""So often a connection is used; then the next one may meet another worker."""
+
+
+class NoAnswer(Exception):
+    """The connection ended, twice, before the answer began."""
+
+
+class BrokenAnswer(Exception):
+    """The answer broke off, or was no HTTP."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers by lower-case name, body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(eq=False)
+class _Connection:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    uses: int = 0
+
+    def is_usable(self) -> bool:
+        return self.uses < _USES_MOST and not self.reader.at_eof() and not self.writer.is_closing()
+
+
+@dataclass
+class Client:
+    """Any number of connections to ``port`` of this machine; whoever waited longest is used next."""
+
+    port: int
+    _idle: deque[_Connection] = field(default_factory=deque)
+    _open: set[_Connection] = field(default_factory=set)
+
+    async def get(self, path: str) -> Answer:
+        """The answer to a GET.
+
+        Raises:
+            NoAnswer: at the second attempt as well.
+            BrokenAnswer: half an answer came.
+        """
+        for _ in range(_ATTEMPTS):
+            connection: _Connection | None = None
+            try:
+                connection = await self._connection()
+                return await self._ask(connection, path)
+            except (ConnectionError, EOFError, asyncio.LimitOverrunError) as error:
+                if getattr(error, "partial", b""):
+                    raise BrokenAnswer("the answer broke off") from error
+            finally:
+                self._put_back(connection)
+        raise NoAnswer("the connection ended without an answer")
+
+    def close(self) -> None:
+        """End all connections."""
+        for connection in tuple(self._open):
+            connection.uses = _USES_MOST
+            connection.writer.transport.abort()
+
+    async def _connection(self) -> _Connection:
+        while self._idle:
+            connection = self._idle.popleft()
+            if connection.is_usable():
+                return connection
+            self._discard(connection)
+        connection = _Connection(*await asyncio.open_connection(LOCAL, self.port))
+        self._open.add(connection)
+        return connection
+
+    async def _ask(self, connection: _Connection, path: str) -> Answer:
+        used, connection.uses = connection.uses, _USES_MOST  # until the answer is whole
+        connection.writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        head = await connection.reader.readuntil(b"\r\n\r\n")
+        try:
+            first, *lines = head.decode("latin-1").strip().split("\r\n")
+            headers = {name.lower(): value.strip() for name, value in (line.split(":", 1) for line in lines)}
+            answer = Answer(
+                int(first.split(" ")[1]),
+                headers,
+                await connection.reader.readexactly(int(headers["content-length"])),
+            )
+        except (OSError, EOFError, ValueError, LookupError) as error:
+            raise BrokenAnswer("the answer broke off, or is no HTTP") from error
+        if headers.get("connection", "").lower() != "close":
+            connection.uses = used + 1
+        return answer
+
+    def _put_back(self, connection: _Connection | None) -> None:
+        if connection is None:
+            return
+        if connection.is_usable():
+            self._idle.append(connection)
+        else:
+            self._discard(connection)
+
+    def _discard(self, connection: _Connection) -> None:
+        connection.writer.transport.abort()
+        self._open.discard(connection)

@@ -1,0 +1,107 @@
+"""Steady load: arrivals at a fixed rate that do not wait for answers, so that a slow system is asked no less.
+
+Nine of ten ask for one of a hundred users, who thereby stay known to the gateway; the tenth for someone who was not
+asked for lately.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from types import TracebackType
+from typing import Final, Self
+
+from benchmarks.chaos.client import BrokenAnswer, Client, NoAnswer
+from benchmarks.chaos.kinds import Kind, kind_of
+
+ANSWER_SECONDS: Final = 5.0
+"""Who has waited for so long has given up."""
+
+_KNOWN: Final = 100
+_ALL: Final = 1000
+_STRANGER_EVERY: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A request: when it was due, by the loop's clock, how long the answer took from then, and what it was worth."""
+
+    due: float
+    seconds: float
+    kind: Kind
+
+
+class Load:
+    """``rate`` requests a second for profiles; running inside the context.
+
+    Attributes:
+        records: what has been answered, in the order of the answers.
+    """
+
+    def __init__(self, port: int, rate: float) -> None:
+        self.records: list[Record] = []
+        self._client = Client(port)
+        self._rate = rate
+        self._pending: dict[asyncio.Task[None], float] = {}
+        self._arrivals: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Ask once for each of those who are to be known, then begin."""
+        for number in range(1, _KNOWN + 1):
+            await self._ask(f"user{number}", asyncio.get_running_loop().time())
+        self.records.clear()
+        self._arrivals = asyncio.create_task(self._arrive())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """No further arrivals, and nobody waits any longer."""
+        tasks = [*self._pending, *([self._arrivals] if self._arrivals else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._client.close()
+
+    def first_pending(self) -> float:
+        """When the oldest request that has no answer yet was due; without one, now."""
+        return min(self._pending.values(), default=asyncio.get_running_loop().time())
+
+    async def answered(self, instant: float) -> None:
+        """Return when every request due before ``instant`` has been answered or given up."""
+        while waiting := [task for task, due in self._pending.items() if due < instant]:
+            await asyncio.wait(waiting)
+
+    async def _arrive(self) -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        users = _users()
+        for number in count():
+            due = begun + number / self._rate
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            task = asyncio.create_task(self._ask(next(users), due))
+            self._pending[task] = due
+            task.add_done_callback(self._pending.pop)
+
+    async def _ask(self, user_id: str, due: float) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(due + ANSWER_SECONDS):
+                kind = kind_of(await self._client.get(f"/api/profile/{user_id}"), user_id)
+        except (NoAnswer, BrokenAnswer, OSError):  # a TimeoutError is an OSError
+            kind = Kind.FAILED
+        self.records.append(Record(due, loop.time() - due, kind))
+
+
+def _users() -> Iterator[str]:
+    draw = Random(1)  # noqa: S311 - nothing here is a secret
+    known: list[int] = []
+    strangers = count()
+    for number in count(1):
+        if number % _STRANGER_EVERY == 0:
+            yield f"user{_KNOWN + 1 + next(strangers) % (_ALL - _KNOWN)}"
+            continue
+        if not known:
+            known = draw.sample(range(1, _KNOWN + 1), _KNOWN)
+        yield f"user{known.pop()}"

@@ -1,0 +1,150 @@
+"""One process of the system: started on a port of its own, hurt, started again, and ended by its id."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+LOCAL: Final = "127.0.0.1"
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 10.0
+_PROBE_SECONDS: Final = 2.0
+_LOOK_AGAIN_SECONDS: Final = 0.02
+_KEPT: Final = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
+_PR_SET_PDEATHSIG: Final = 1
+_libc = ctypes.CDLL(None)
+
+
+class CannotRun(Exception):
+    """The system could not be brought to run, so there is nothing to measure."""
+
+
+def free_port() -> int:
+    """A port that nothing listens on at the moment."""
+    with socket.create_server((LOCAL, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Process:
+    """A server of ours; ready when it answers ``question`` with something that begins with ``answer``."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], port: int, folder: Path
+    ) -> None:
+        """``folder`` takes its log and its temporary files."""
+        self.name = name
+        self.port = port
+        self.question = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        self.answer = b"HTTP/1.1 200"
+        self.log = folder / f"{name}.log"
+        self._command = command
+        own = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self._environment = own | {"TMPDIR": str(folder), "PYTHONPATH": str(_ROOT)} | dict(environment)
+        self._folder = folder  # where it runs too, so that nobody's .env has a say
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it, and wait until it takes traffic.
+
+        Raises:
+            CannotRun: with the end of its log, when it does not within a minute.
+        """
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_us,
+            )
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                while not await self._is_ready():
+                    if self._process.returncode is not None:
+                        raise CannotRun(f"{self.name} ended at its start:\n{self._last_lines()}")
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        except TimeoutError:
+            raise CannotRun(f"{self.name} is not ready after {_START_SECONDS:.0f} s:\n{self._last_lines()}") from None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal: SIGSTOP hangs it, SIGCONT wakes it."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        if self._process is not None:
+            self.signal(signal.SIGKILL)
+            await self._process.wait()
+            self._process = None
+
+    async def end(self) -> None:
+        """Have it stop by itself, and kill it and its children where it does not."""
+        if self._process is None:
+            return
+        children = self.children()
+        for number in (signal.SIGCONT, signal.SIGTERM):
+            self.signal(number)
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._process.wait()
+                children = ()
+        except TimeoutError:
+            pass
+        finally:  # an end that is itself interrupted leaves nothing running either
+            self.signal(signal.SIGKILL)
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+        await self.kill()
+
+    def children(self) -> Sequence[int]:
+        """The workers that it has, by their ids in the order of their start."""
+        if self._process is None:
+            return ()
+        lists = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        return sorted(child for file in lists for child in _ids(file) if _is_worker(child))
+
+    async def _is_ready(self) -> bool:
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                reader, writer = await asyncio.open_connection(LOCAL, self.port)
+                try:
+                    writer.write(self.question)
+                    return await reader.readexactly(len(self.answer)) == self.answer
+                finally:
+                    writer.transport.abort()
+        except (OSError, EOFError):
+            return False
+
+    def _last_lines(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _end_with_us() -> None:
+    """Have the kernel kill the process that is being started when this one ends without having ended it."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _ids(file: Path) -> Sequence[int]:
+    try:
+        return [int(child) for child in file.read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):  # the thread has ended
+        return ()
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

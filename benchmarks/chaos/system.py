@@ -1,0 +1,125 @@
+"""The system under test: three services, Redis and the gateway with two workers, as real processes.
+
+Between the gateway and each of the others stands a proxy. Everything has a free port of its own and temporary data.
+"""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from benchmarks.chaos.process import LOCAL, CannotRun, Process, free_port
+from benchmarks.chaos.proxy import Proxy
+from benchmarks.chaos.refusal import refuse_http, refuse_redis
+
+SERVICES: Final = ("users", "orders", "products")
+REDIS: Final = "redis"
+
+SETTINGS: Final[Mapping[str, str]] = {
+    "WORKERS": "2",
+    "LOG_LEVEL": "warning",
+    # The times of cache and breaker are shorter than in earnest, so that seconds show what minutes would.
+    "CACHE_TTL_SECONDS": "2",
+    "CACHE_STALE_SECONDS": "60",
+    "BREAKER_WINDOW_SECONDS": "2",
+    "BREAKER_OPEN_SECONDS": "1",
+    "BREAKER_OPEN_MAX_SECONDS": "2",
+}
+
+_SERVICE_DELAY: Final = 0.4
+"""Seconds; long, but within ``ATTEMPT_TIMEOUT_SECONDS``."""
+_REDIS_DELAY: Final = 0.3
+"""Seconds; more than the gateway waits for Redis."""
+
+
+class System:
+    """Running inside the context.
+
+    Attributes:
+        settings: what the gateway is told beyond addresses.
+        gateway: the process that clients talk to.
+        servers: what stands behind it, by name: the services and Redis.
+        proxies: the way from the gateway to each of these.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` takes data and logs, and is left to the caller.
+
+        Raises:
+            CannotRun: without a redis-server.
+        """
+        self.settings = SETTINGS
+        self._folder = folder
+        self.servers = {name: self._service(name) for name in SERVICES} | {REDIS: self._redis()}
+        self.proxies = {
+            name: Proxy(server.port, refuse_redis, _REDIS_DELAY)
+            if name == REDIS
+            else Proxy(server.port, refuse_http, _SERVICE_DELAY)
+            for name, server in self.servers.items()
+        }
+        ways = {f"{name[:-1].upper()}_SERVICE_URL": f"http://{LOCAL}:{self.proxies[name].port}" for name in SERVICES}
+        ways["REDIS_URL"] = f"redis://{LOCAL}:{self.proxies[REDIS].port}/0"
+        self.gateway = self._program("gateway", "bff", **ways, **SETTINGS)
+        self._ending = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start everything.
+
+        Raises:
+            CannotRun: when a part does not get ready.
+        """
+        try:
+            for proxy in self.proxies.values():
+                self._ending.callback(proxy.end)
+                await proxy.open()
+            for process in (*self.servers.values(), self.gateway):
+                self._ending.push_async_callback(process.end)
+            async with asyncio.TaskGroup() as starting:
+                for process in (*self.servers.values(), self.gateway):
+                    starting.create_task(process.start())
+        except BaseExceptionGroup as errors:
+            await self._ending.aclose()
+            raise errors.exceptions[0] from None
+        except BaseException:
+            await self._ending.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """End everything."""
+        await self._ending.aclose()
+
+    async def kill(self, name: str) -> None:
+        """Let a server die; connections to it are refused from now on."""
+        self.proxies[name].close()
+        await self.servers[name].kill()
+
+    async def revive(self, name: str) -> None:
+        """Start it again, and wait until it is ready."""
+        await self.servers[name].start()
+        await self.proxies[name].open()
+
+    def _service(self, name: str) -> Process:
+        return self._program(name, f"services.{name}", DATABASE_URL=f"sqlite:///{self._folder / name}.db")
+
+    def _program(self, name: str, module: str, **environment: str) -> Process:
+        port = free_port()
+        command = (sys.executable, "-m", module)
+        return Process(name, command, {"LOG_LEVEL": "warning", "PORT": str(port)} | environment, port, self._folder)
+
+    def _redis(self) -> Process:
+        beside = Path(sys.executable).with_name("redis-server")
+        program = str(beside) if beside.exists() else shutil.which("redis-server")
+        if program is None:
+            raise CannotRun("There is no redis-server, neither beside this Python nor on PATH.")
+        port = free_port()
+        own = ("--port", str(port), "--bind", LOCAL, "--save", "", "--dir", str(self._folder))
+        redis = Process(REDIS, (program, *own), {}, port, self._folder)
+        redis.question, redis.answer = b"PING\r\n", b"+PONG"
+        return redis
