@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.chaos.process import LOCAL
+from benchmarks.chaos.ports import LOCAL
 
 _ATTEMPTS: Final = 2
 _USES_MOST: Final = 25

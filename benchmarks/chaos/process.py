@@ -5,12 +5,11 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-LOCAL: Final = "127.0.0.1"
+from benchmarks.chaos.ports import LOCAL
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _START_SECONDS: Final = 60.0
@@ -24,13 +23,6 @@ _libc = ctypes.CDLL(None)
 
 class CannotRun(Exception):
     """The system could not be brought to run, so there is nothing to measure."""
-
-
-def free_port() -> int:
-    """A port that nothing listens on at the moment."""
-    with socket.create_server((LOCAL, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Process:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from benchmarks.chaos.process import LOCAL, free_port
+from benchmarks.chaos.ports import LOCAL, free_port
 from benchmarks.chaos.refusal import Refusal
 
 _CHUNK: Final = 65_536

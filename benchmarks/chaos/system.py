@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from benchmarks.chaos.process import LOCAL, CannotRun, Process, free_port
+from benchmarks.chaos.ports import LOCAL, free_port
+from benchmarks.chaos.process import CannotRun, Process
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.chaos.refusal import refuse_http, refuse_redis
 
