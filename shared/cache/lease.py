@@ -1,18 +1,22 @@
 """Coalescing across processes: a short lease in Redis on the load of a key.
 
-Whoever gets it loads; the others wait for the value, for a bounded time. A lease that is lost, or outlived by its
-holder, costs a second load and nothing else.
+Whoever gets it loads, and lengthens it while it does; the others wait for the value, for a bounded time. A holder that
+dies keeps them for no longer than the lease lasts. One that is lost costs a second load and nothing else.
 """
 
 import asyncio
+import contextlib
 import enum
 import os
+from collections.abc import Iterator
 from typing import Final
 
 from shared.cache.cache import Cache
 from shared.cache.redis import TierDown
 from shared.deadline import Deadline
 
+_LEASE_MS: Final = 300
+_LENGTHEN_SECONDS: Final = 0.1
 _LOOK_AGAIN_SECONDS: Final = 0.05
 _ENDLESS: Final = -1
 
@@ -29,11 +33,10 @@ class Grant(enum.Enum):
 
 
 class Leases:
-    """Leases of ``seconds`` each; longer than any load may take."""
+    """The leases of one process."""
 
-    def __init__(self, cache: Cache, seconds: float) -> None:
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._milliseconds = int(seconds * 1000)
         self._holder = os.urandom(8)
 
     async def wish(self, key: str) -> Grant:
@@ -43,7 +46,7 @@ class Leases:
             return Grant.NONE
         lease = self._cache.keys.lease(key)
         try:
-            (reply,) = await redis.ask(lease, ("SET", lease, self._holder, "NX", "PX", self._milliseconds))
+            (reply,) = await redis.ask(lease, ("SET", lease, self._holder, "NX", "PX", _LEASE_MS))
         except TierDown:
             return Grant.NONE
         return Grant.TAKEN if reply is None else Grant.HELD
@@ -51,6 +54,15 @@ class Leases:
     def given_back(self, key: str) -> tuple[str, ...]:
         """What is to be deleted in Redis to give the lease on ``key`` back."""
         return (self._cache.keys.lease(key),)
+
+    @contextlib.contextmanager
+    def kept(self, key: str) -> Iterator[None]:
+        """Lengthen the lease on ``key`` as long as this lasts."""
+        lengthening = asyncio.get_running_loop().create_task(self._lengthen(self._cache.keys.lease(key)))
+        try:
+            yield
+        finally:
+            lengthening.cancel()
 
     async def outwait(self, key: str, patience: float) -> None:
         """Return when ``key`` has changed, its lease is gone, or ``patience`` seconds are over."""
@@ -66,6 +78,14 @@ class Leases:
                     continue
         finally:
             self._cache.end(token)
+
+    async def _lengthen(self, lease: str) -> None:
+        while True:
+            await asyncio.sleep(_LENGTHEN_SECONDS)
+            redis = self._cache.redis
+            if redis is not None:
+                with contextlib.suppress(TierDown):
+                    await redis.ask(lease, ("PEXPIRE", lease, _LEASE_MS))
 
     async def _is_taken(self, key: str) -> bool:
         redis = self._cache.redis

@@ -8,6 +8,7 @@ near miss ─► join the load under way, or begin one:
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
@@ -23,8 +24,7 @@ from shared.deadline import Deadline
 
 T = TypeVar("T")
 
-LEASE_MARGIN_SECONDS: Final = 0.5
-_WAIT_SHARE: Final = 0.5
+_WAIT_SHARE: Final = 0.25
 """Of what is left of a request's time, so much may be spent on waiting for another process."""
 _REFRESHES_MOST: Final = 64
 """With more loads than this under way, nothing is refreshed before its time."""
@@ -67,7 +67,7 @@ class ReadThrough(Generic[T]):
         self._cache = cache
         self._busy = busy
         self._budget = budget
-        self._leases = Leases(cache, budget + LEASE_MARGIN_SECONDS)
+        self._leases = Leases(cache)
         self._flights: Flights[Outcome[T] | None] = Flights()
 
     async def __aenter__(self) -> Self:
@@ -149,10 +149,12 @@ class ReadThrough(Generic[T]):
     async def _load(
         self, key: str, work: Awaitable[Loaded[T]], token: Token, grant: Grant, *, asked_redis: bool
     ) -> Outcome[T]:
-        give_back = self._leases.given_back(key) if grant is Grant.HELD else ()
+        held = grant is Grant.HELD
+        give_back = self._leases.given_back(key) if held else ()
         values: Sequence[Value] = ()
         try:
-            loaded = await work
+            with self._leases.kept(key) if held else nullcontext():
+                loaded = await work
             values = [value for value in loaded.values if max(value.fresh, value.stale) > 0]
         finally:
             self._cache.put(token, values, give_back)

@@ -103,6 +103,25 @@ async def test_a_holder_that_vanishes_costs_a_second_load(
     assert (outcome.loaded, process.loads) == ("load 1", 1)
 
 
+async def test_a_load_that_takes_long_keeps_its_lease(start_process: StartProcess, redis_server: RedisServer) -> None:
+    """It is lengthened again and again; once the load is over it is gone."""
+    process = await start_process(redis_server.url)
+    process.gate.clear()
+    asked = process.ask()
+    lease = process.cache.keys.lease(KEY)
+    with redis_server.client() as client:
+        lengthened, left = 0, 10_000
+        async with asyncio.timeout(20):
+            while lengthened < 5:
+                before, left = left, int(client.pttl(lease))
+                lengthened += 0 < before < left
+                await asyncio.sleep(0.001)
+        process.gate.set()
+        await asked
+        while client.exists(lease):
+            await asyncio.sleep(0.001)
+
+
 async def test_a_holder_that_fails_is_followed_at_once(start_process: StartProcess, redis_server: RedisServer) -> None:
     """Its lease is given back with nothing to show for it: the next one loads."""
     one, other = await start_process(redis_server.url), await start_process(redis_server.url)
