@@ -20,7 +20,7 @@ import shared
 from shared import logs, metrics
 from shared.environment import read_environment
 from shared.errors import SettingsError
-from shared.protocol import Protocol
+from shared.protocol import Protocol, owns
 from shared.settings import Settings, describe, load
 from shared.workers import Workers
 
@@ -56,22 +56,24 @@ def serve(service: str, settings: Settings, factory: str) -> None:
     listening = _listen(service, settings)
     work = partial(work_on, service, settings, factory)
     if settings.workers == 1:
-        work(listening)
+        work(listening, alone=True)
         return
     with tempfile.TemporaryDirectory(prefix=f"{service}-metrics-") as directory:
         os.environ[metrics.MULTIPROC_DIR] = directory  # for the workers: it counts from the start of a process
         logs.configure(service, settings.log_level)
-        clean = Workers(work, listening, settings.workers).serve(settings.shutdown_drain + settings.shutdown_grace)
+        clean = Workers(work, listening, settings.workers).serve(settings.shutdown_drain, settings.shutdown_grace)
         logs.flush()
     if not clean:
         raise SystemExit(1)
 
 
-def work_on(service: str, settings: Settings, factory: str, listening: socket.socket) -> None:
-    """Serve on ``listening`` in this process, with the app that ``factory`` builds."""
+def work_on(service: str, settings: Settings, factory: str, listening: socket.socket, *, alone: bool = False) -> None:
+    """Serve on ``listening`` in this process, with the app that ``factory`` builds; ``alone`` or beside others."""
     logs.configure(service, settings.log_level)
     module, _, function = factory.partition(":")
     app: Sanic[Any, Any] = getattr(importlib.import_module(module), function)(settings)
+    if alone:
+        owns(app, listening)
     app.prepare(sock=listening, protocol=Protocol, single_process=True, access_log=False, motd=False, backlog=_BACKLOG)
     try:
         Sanic.serve_single(primary=app)

@@ -18,6 +18,7 @@ from typing import Final
 
 from shared import metrics
 from shared.logs import log
+from shared.protocol import accept_no_more
 
 Run = Callable[[socket], None]
 """Serves on the socket until SIGTERM; must be importable, for it runs in a new interpreter."""
@@ -40,8 +41,10 @@ class Workers:
         self._stopping = False
         self._wake_reader, self._wake_writer = os.pipe()
 
-    def serve(self, grace: float) -> bool:
-        """Keep the workers running until SIGTERM or SIGINT, then end them within about ``grace`` seconds.
+    def serve(self, drain: float, grace: float) -> bool:
+        """Keep the workers running until SIGTERM or SIGINT, then end them.
+
+        They go on taking connections for ``drain`` seconds and then have about ``grace`` seconds to finish.
 
         Returns whether none of them had to be killed or failed at the end.
         """
@@ -52,7 +55,7 @@ class Workers:
         while not self._stopping:
             wait([self._wake_reader, *(worker.sentinel for worker in self._started)])
             self._replace_dead()
-        return self._end_all(grace)
+        return self._end_all(drain, grace)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -82,12 +85,16 @@ class Workers:
             if not self._stopping:
                 self._start_one()
 
-    def _end_all(self, grace: float) -> bool:
-        self._listening.close()
+    def _end_all(self, drain: float, grace: float) -> bool:
         clean = True
         for worker in self._started:
             worker.terminate()
-        patience = time.monotonic() + grace + _MARGIN_SECONDS
+        drained = time.monotonic() + drain
+        for worker in self._started:  # they are gone before, where there was nobody to drain
+            worker.join(max(0.0, drained - time.monotonic()))
+        accept_no_more(self._listening)
+        self._listening.close()
+        patience = drained + grace + _MARGIN_SECONDS
         for worker in self._started:
             worker.join(max(0.0, patience - time.monotonic()))
             if worker.is_alive():
