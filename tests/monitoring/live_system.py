@@ -41,8 +41,8 @@ def live_system(folder: Path) -> Iterator[PrometheusApi]:
     """Gateway, services, Redis, exporters and Prometheus on free ports, under light traffic.
 
     By the time it is handed over, every target has been up and the cache has been seen at work; the order service has
-    been killed, older parts have stood in for it in some answers and others have missed it; it has come back, and every
-    target is up again. Logs and data go to ``folder``.
+    been killed, older parts have stood in for it in some answers and others have missed it, and its breaker has opened;
+    it has come back, and every target is up again. Logs and data go to ``folder``.
     """
     jobs = [job["job_name"] for job in yaml_of(CONFIG)["scrape_configs"]]
     ports = {job: free_port() for job in jobs}
@@ -66,6 +66,7 @@ def live_system(folder: Path) -> Iterator[PrometheusApi]:
         apps["order-service"].kill()
         for status in ("missing", "stale"):
             _wait_for(prometheus, f'aggregate_parts_total{{part="orders", status="{status}"}}')
+        _wait_for(prometheus, 'upstream_breaker_changes_total{service_name="order_service", state="open"}')
         apps["order-service"].start()
         wait_until(prometheus.all_up, "some target is not up again")
         yield prometheus

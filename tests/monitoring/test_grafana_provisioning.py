@@ -1,5 +1,6 @@
 """What Grafana is given at its start: one data source, one folder of dashboards."""
 
+from deploy.dashboards import links
 from tests.monitoring import definitions
 
 
@@ -23,3 +24,16 @@ def test_dashboards_are_read_from_files() -> None:
     assert provider["type"] == "file"
     assert provider["options"]["path"] == "${DASHBOARDS_PATH}"
     assert not provider["allowUiUpdates"]
+
+
+def test_the_folder_has_a_uid_of_its_own() -> None:
+    """Folders and dashboards share one kind of uid in Grafana: it would not save a dashboard with the folder's."""
+    (provider,) = definitions.yaml_of(definitions.GRAFANA / "provisioning/dashboards/files.yml")["providers"]
+    uids = {definitions.dashboard(file)["uid"] for file in definitions.DASHBOARD_FILES}
+    assert provider["folderUid"] not in uids
+
+
+def test_the_pages_that_dashboards_link_to_are_served() -> None:
+    """In containers Grafana serves ``docs/`` where the links to runbooks lead."""
+    grafana = definitions.yaml_of(definitions.ROOT / "docker-compose.yml")["services"]["grafana"]
+    assert f"./docs:/usr/share/grafana{links.DOCS}:ro,z" in grafana["volumes"]

@@ -16,10 +16,30 @@ from tests.monitoring.prometheus_api import PrometheusApi
 
 pytestmark = pytest.mark.prometheus
 
+_BUILT_IN = {"__rate_interval": "10s", "__range": "5m"}
+
+
+def _substituted(expression: str, board: definitions.Json) -> str:
+    chosen = {variable["name"]: variable["allValue"] for variable in board["templating"]["list"]}
+    for name, value in (chosen | _BUILT_IN).items():
+        expression = expression.replace(f"${name}", value)
+    return expression
+
+
 _BOARDS = [dashboard(file) for file in DASHBOARD_FILES]
-_QUERIES = [query for board in _BOARDS for query in definitions.queries(board)]
-_VARIABLES = [variable for board in _BOARDS for variable in board["templating"]["list"]]
-_BUILT_IN = {"__rate_interval": "10s"}
+_QUERIES = [
+    pytest.param(_substituted(expression, board), id=f"{board['title']}: {name}")
+    for board in _BOARDS
+    for name, expression in definitions.queries(board)
+]
+_VARIABLES = [
+    pytest.param(variable, _substituted(variable["definition"], board), id=f"{board['title']}: {variable['name']}")
+    for board in _BOARDS
+    for variable in board["templating"]["list"]
+]
+_NOTES = {note["name"]: _substituted(note["expr"], board) for board in _BOARDS for note in board["annotations"]["list"]}
+_SEEN_LIVE = ("Restarts", "Breaker changes")
+"""The annotations that losing a service brings about, each within some seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +47,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusA
     """A Prometheus that has seen the system work, lose a service and recover."""
     with live_system(tmp_path_factory.mktemp("live")) as running:
         yield running
-
-
-def _substituted(expression: str) -> str:
-    values = {variable["name"]: variable["allValue"] for variable in _VARIABLES} | _BUILT_IN
-    for name, value in values.items():
-        expression = expression.replace(f"${name}", value)
-    return expression
 
 
 def _wait_for_data(prometheus: PrometheusApi, expression: str) -> None:
@@ -45,20 +58,27 @@ def test_every_target_is_up(prometheus: PrometheusApi) -> None:
     wait_until(prometheus.all_up, "some target is not up")
 
 
-@pytest.mark.parametrize("expression", [pytest.param(expression, id=name) for name, expression in _QUERIES])
+@pytest.mark.parametrize("expression", _QUERIES)
 def test_every_panel_has_data(prometheus: PrometheusApi, expression: str) -> None:
     """No query of a panel comes back empty while the system is in use."""
-    _wait_for_data(prometheus, _substituted(expression))
+    _wait_for_data(prometheus, expression)
 
 
-@pytest.mark.parametrize("variable", _VARIABLES, ids=lambda variable: variable["name"])
-def test_every_variable_has_values(prometheus: PrometheusApi, variable: definitions.Json) -> None:
+@pytest.mark.parametrize(("variable", "definition"), _VARIABLES)
+def test_every_variable_has_values(prometheus: PrometheusApi, variable: definitions.Json, definition: str) -> None:
     """There is something to choose from, and all of it is what *All* stands for."""
-    found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["definition"])
+    found = re.fullmatch(r"label_values\((.+), (\w+)\)", definition)
     assert found
     values = {sample["metric"][found[2]] for sample in prometheus.samples(found[1])}
     assert values
     assert all(re.fullmatch(variable["allValue"], value) for value in values)
+
+
+@pytest.mark.parametrize("name", sorted(_NOTES))
+def test_every_annotation_can_be_asked_for(prometheus: PrometheusApi, name: str) -> None:
+    """Prometheus accepts every annotation's query, and those of restarts and of changes of breakers find some."""
+    found = prometheus.samples(f"max_over_time(({_NOTES[name]})[10m:1s])")
+    assert found or name not in _SEEN_LIVE
 
 
 @pytest.mark.parametrize("name", sorted(definitions.recorded_names()))

@@ -1,0 +1,133 @@
+"""The services from within, and the processes of everything that is scraped."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models import dashboard as model
+
+from deploy.dashboards import links
+from deploy.dashboards.blocks import Panel, lines, rows, states
+from deploy.dashboards.frame import Section, Variable, board
+from deploy.dashboards.links import Place
+from deploy.dashboards.look import FEW, SLOW, Limit, Query, State
+from deploy.dashboards.promql import FAILED, PERCENTILES, PROBES, quantile, rate, total
+
+PLACE: Final = links.SERVICES
+
+_SERVICES: Final = Variable("service", "Service", 'up{job=~".+-service"}', "job", ".+-service")
+_INSTANCES: Final = Variable("instance", "Instance", 'up{job=~"$service"}', "instance")
+_CHOSEN: Final = 'job=~"$service", instance=~"$instance"'
+_CLIENTS: Final = f"{_CHOSEN}, {PROBES}"
+_PROCESSES: Final = 'job=~"api-gateway|$service"'
+_REQUESTS: Final = "http_requests_total"
+_DURATION: Final = "http_request_duration_seconds"
+
+
+def dashboard() -> model.Dashboard:
+    """The services and instances that are chosen."""
+    return board(
+        PLACE,
+        "What the services are asked, how they answer, and the processes that run.",
+        (_SERVICES, _INSTANCES),
+        (_requests(), _processes()),
+    )
+
+
+def targets(*, more: Place | None = None, span: int = 8) -> Panel:
+    """Who answered the scrapes when."""
+    return states(
+        "Targets",
+        "Whether each gateway, service and exporter, and Prometheus itself, answered its scrapes.",
+        Query("up", "{{job}} {{instance}}"),
+        State(0, "down", "red"),
+        State(1, "up", "green"),
+        alert="InstanceDown",
+        more=more,
+        span=span,
+    )
+
+
+def _requests() -> Section:
+    every = rate(_REQUESTS, _CLIENTS, by="job")
+    failed = rate(_REQUESTS, f"{_CLIENTS}, {FAILED}", by="job")
+    return Section(
+        "Requests",
+        (
+            lines(
+                "Service request rate",
+                "reqps",
+                "Requests a second that each service answered, by status, probes and scrapes apart.",
+                Query(rate(_REQUESTS, _CLIENTS, by="job, status"), "{{job}} {{status}}"),
+            ),
+            lines(
+                "Service error ratio",
+                "percentunit",
+                "Share of its requests that a service answered with a status of 500 or above.",
+                Query(f"({failed} or 0 * {every}) / ({every} > 0)", "{{job}}"),
+                limits=FEW,
+            ),
+            lines(
+                "Service active requests",
+                "short",
+                "Requests being answered at the moment of the scrape.",
+                Query(total("http_active_requests", _CHOSEN, by="job, instance"), "{{job}} {{instance}}"),
+            ),
+            *(
+                lines(
+                    f"Service latency p{percent}",
+                    "s",
+                    f"What {words} takes at least, by service and route.",
+                    Query(quantile(percent / 100, _DURATION, _CLIENTS, by="job, endpoint"), "{{job}} {{endpoint}}"),
+                    limits=SLOW,
+                )
+                for percent, words in PERCENTILES
+            ),
+        ),
+    )
+
+
+def _processes() -> Section:
+    return Section(
+        "Processes",
+        (
+            targets(span=12),
+            rows(
+                "Versions",
+                "What runs where.",
+                "build_info",
+                ("service", "version", "instance", "job"),
+                span=12,
+            ),
+            lines(
+                "Process memory",
+                "bytes",
+                "Resident memory of the gateway and the services. With several workers there is no line.",
+                Query(f"process_resident_memory_bytes{{{_PROCESSES}}}", "{{job}} {{instance}}"),
+                limits=(Limit(256 * 2**20, "orange"), Limit(512 * 2**20, "red")),
+                span=6,
+            ),
+            lines(
+                "Process CPU",
+                "percentunit",
+                "Share of one core that the gateway and the services use. With several workers there is no line.",
+                Query(rate("process_cpu_seconds_total", _PROCESSES, by="job, instance"), "{{job}} {{instance}}"),
+                limits=(Limit(0.8, "orange"), Limit(1, "red")),
+                span=6,
+            ),
+            lines(
+                "Uptime",
+                "s",
+                "How long ago the gateway and the services have started. With several workers there is no line.",
+                Query(f"time() - process_start_time_seconds{{{_PROCESSES}}}", "{{job}} {{instance}}"),
+                span=6,
+            ),
+            lines(
+                "Log lines dropped",
+                "cps",
+                "Log lines a second that were lost because whatever reads them is too slow.",
+                Query(rate("log_lines_dropped_total", _PROCESSES, by="job"), "{{job}}"),
+                limits=(Limit(0.1, "red"),),
+                span=6,
+                alert="LogLinesDropped",
+            ),
+        ),
+    )

@@ -1,0 +1,171 @@
+"""The services as the gateway sees them: calls and attempts, and what the policies round them do."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.common import StackingMode
+
+from deploy.dashboards import links
+from deploy.dashboards.blocks import Panel, heat, lines, states
+from deploy.dashboards.frame import CALLED, GATEWAYS, Section, board
+from deploy.dashboards.links import Place
+from deploy.dashboards.look import FEW, SLOW, Limit, Query, State
+from deploy.dashboards.promql import PERCENTILES, UPSTREAM, quantile, rate, spread, total
+
+PLACE: Final = links.UPSTREAMS
+
+_GOOD: Final = 'outcome=~"success|ignored"'
+_CALL: Final = "upstream_call_duration_seconds"
+_ATTEMPT: Final = "upstream_attempt_duration_seconds"
+
+
+def dashboard() -> model.Dashboard:
+    """The services that are chosen, seen by the gateways that are chosen."""
+    return board(
+        PLACE,
+        "The services as the gateway sees them: calls, attempts and retries, breakers and bulkheads.",
+        (GATEWAYS, CALLED),
+        (_outcomes(), _latency(), _policies()),
+    )
+
+
+def errors(*, more: Place | None = None) -> Panel:
+    """What calls did not give."""
+    return lines(
+        "Errors by service",
+        "ops",
+        "Calls a second that gave nothing usable, by service; Redis is one of them.",
+        Query(rate("service_errors_total", UPSTREAM, by="service_name"), "{{service_name}}"),
+        limits=(Limit(1, "red"),),
+        alert="UpstreamFailing",
+        more=more,
+    )
+
+
+def breakers(*, more: Place | None = None, span: int = 8) -> Panel:
+    """The states of the breakers over time."""
+    return states(
+        "Breakers",
+        "State of the breaker of each service; of several workers and gateways the worst. While it is open the service"
+        " is not called, and parts are last known good or missing.",
+        Query(f"max by (service_name) (upstream_breaker_state{{{UPSTREAM}}})", "{{service_name}}"),
+        State(0, "closed", "green"),
+        State(1, "half-open", "orange"),
+        State(2, "open", "red"),
+        more=more,
+        span=span,
+    )
+
+
+def _failed(counter: str) -> str:
+    every = rate(counter, UPSTREAM, by="service_name")
+    good = rate(counter, f"{UPSTREAM}, {_GOOD}", by="service_name")
+    return f"1 - {good} / ({every} > 0)"
+
+
+def _outcomes() -> Section:
+    return Section(
+        "Calls and attempts",
+        (
+            lines(
+                "Calls by outcome",
+                "ops",
+                "Calls a second as their callers see them, all attempts together. What a service refuses for good"
+                " reason, and callers who leave, are ignored.",
+                Query(
+                    rate("upstream_calls_total", UPSTREAM, by="service_name, outcome"), "{{service_name}} {{outcome}}"
+                ),
+            ),
+            lines(
+                "Failed calls",
+                "percentunit",
+                "Share of the calls that gave nothing usable in spite of retries, by service.",
+                Query(_failed("upstream_calls_total"), "{{service_name}}"),
+                limits=FEW,
+            ),
+            errors(),
+            lines(
+                "Attempts by outcome",
+                "ops",
+                "Attempts a second by service and outcome; no_budget is one that was not made because too little time"
+                " was left.",
+                Query(
+                    rate("upstream_attempts_total", UPSTREAM, by="service_name, outcome"),
+                    "{{service_name}} {{outcome}}",
+                ),
+            ),
+            lines(
+                "Failed attempts",
+                "percentunit",
+                "Share of the attempts that gave nothing usable, by service.",
+                Query(_failed("upstream_attempts_total"), "{{service_name}}"),
+                limits=(Limit(0.05, "orange"), Limit(0.25, "red")),
+                alert="UpstreamFailing",
+            ),
+            lines(
+                "Retries",
+                "ops",
+                "Retries a second that were done, and that the budget denied: too many calls in flight were retries.",
+                Query(
+                    rate("upstream_retries_total", UPSTREAM, by="service_name, outcome"), "{{service_name}} {{outcome}}"
+                ),
+            ),
+        ),
+    )
+
+
+def _latency() -> Section:
+    quantiles = [
+        lines(
+            f"{what} latency p{percent}",
+            "s",
+            f"What {words.replace('request', what.lower())} takes at least, by service{note}.",
+            Query(quantile(percent / 100, histogram, UPSTREAM, by="service_name"), "{{service_name}}"),
+            limits=SLOW,
+        )
+        for what, histogram, note in (("Attempt", _ATTEMPT, ""), ("Call", _CALL, ", waiting and all attempts included"))
+        for percent, words in PERCENTILES
+    ]
+    attempts = heat("Latency of all attempts", "How many attempts took how long.", spread(_ATTEMPT, UPSTREAM), span=24)
+    return Section("Latency", (*quantiles, attempts))
+
+
+def _policies() -> Section:
+    changes = rate("upstream_breaker_changes_total", UPSTREAM, by="service_name, state")
+    in_flight, limit = (
+        total(gauge, UPSTREAM, by="service_name") for gauge in ("upstream_in_flight", "upstream_concurrency_limit")
+    )
+    return Section(
+        "Breakers and bulkheads",
+        (
+            breakers(span=12),
+            lines(
+                "Breaker changes",
+                "cps",
+                "Changes of breakers a second, by service and the state that each changed to. Until one has changed"
+                " there is no line.",
+                Query(changes, "{{service_name}} {{state}}"),
+                stacking=StackingMode.NORMAL,
+                span=12,
+            ),
+            lines(
+                "Calls in flight",
+                "short",
+                "Calls in flight at the moment of the scrape, and how many may be: a limit that shrinks while calls"
+                " time out, and grows again.",
+                Query(in_flight, "{{service_name}} in flight"),
+                Query(limit, "{{service_name}} limit"),
+                span=12,
+            ),
+            lines(
+                "Bulkhead use",
+                "percentunit",
+                "Share of the calls to a service that may be in flight that are. At 1 further calls wait, no longer"
+                " than their deadline allows.",
+                Query(f"{in_flight} / ({limit} > 0)", "{{service_name}}"),
+                span=12,
+                at_most=1,
+                limits=(Limit(0.7, "orange"), Limit(0.9, "red")),
+            ),
+        ),
+    )
