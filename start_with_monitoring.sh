@@ -13,8 +13,8 @@ script=$(printf '%q' "$0")
 
 usage() {
     cat <<END
-Starts the gateway, its three services, Redis, Prometheus, its exporters and Grafana, waits until all is
-healthy, sends a little traffic and shows what runs where. Where a Docker engine answers it runs them as
+Starts the gateway, its three services, Redis, Prometheus, its exporters, Alertmanager and Grafana, waits until
+all is healthy, sends a little traffic and shows what runs where. Where a Docker engine answers it runs them as
 containers (docker-compose.yml), elsewhere as plain processes of this machine.
 
     $script [--local | --docker] [--detach] [--clean]
@@ -34,7 +34,7 @@ containers (docker-compose.yml), elsewhere as plain processes of this machine.
   --help            this text
 
 Components: api-gateway, user-service, order-service, product-service, redis, redis-exporter, node-exporter,
-prometheus, grafana; in containers also postgres.
+prometheus, alertmanager, grafana; in containers also postgres, and alertmanager with COMPOSE_PROFILES=alerting only.
 
 For plain processes:
   --without COMPONENT  leave it out; may be repeated
@@ -42,7 +42,8 @@ For plain processes:
   --run DIR            where logs and state are (.run); --status and --stop need the same
   GATEWAY_PORT (8000), USER_SERVICE_PORT (8001), ORDER_SERVICE_PORT (8002), PRODUCT_SERVICE_PORT (8003),
   REDIS_PORT (6379), PROMETHEUS_PORT (9090), NODE_EXPORTER_PORT (9100), REDIS_EXPORTER_PORT (9121),
-  GRAFANA_PORT (3000)  other ports. One of the last five that is in use and not set moves to the next free one.
+  ALERTMANAGER_PORT (9093), GRAFANA_PORT (3000)
+                       other ports. One of the last six that is in use and not set moves to the next free one.
   PYTHON=...           the Python to make .venv from (3.11 or newer)
   VENV=DIR             use this virtual environment, as it is, instead of making .venv
   A component that dies is started again, after 5 seconds, then 10, 20 and 30 when it keeps dying.

@@ -4,7 +4,7 @@
 #     tests/run.sh                     everything that this machine has the tools for
 #     tests/run.sh tests/unit -k cache a part of it
 #
-# Needs Python 3.11 or newer. Tests that need promtool, Prometheus or PostgreSQL are left out, and named, where
+# Needs Python 3.11 or newer. Tests that need promtool, Prometheus, Alertmanager or PostgreSQL are left out, and named, where
 # those are not installed; REQUIRE_ALL=1 keeps them, so that a missing tool fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -22,6 +22,12 @@ if [[ -z ${REQUIRE_ALL:-} ]]; then
     for program in prometheus prometheus-node-exporter prometheus-redis-exporter; do
         command -v "$program" >/dev/null || {
             leave_out prometheus "$program" "prometheus prometheus-node-exporter prometheus-redis-exporter"
+            break
+        }
+    done
+    for program in prometheus-alertmanager amtool; do
+        command -v "$program" >/dev/null || {
+            leave_out alertmanager "$program" prometheus-alertmanager
             break
         }
     done

@@ -86,6 +86,7 @@ def _memory() -> Section:
                 Query(f"1 - {available} / {all_of_it}", "{{instance}}"),
                 at_most=1,
                 limits=_NEARLY_FULL,
+                alert="HostMemoryLow",
             ),
             lines(
                 "Memory in bytes",
@@ -120,6 +121,7 @@ def _disks() -> Section:
                 at_most=1,
                 limits=_NEARLY_FULL,
                 span=6,
+                alert="HostDiskLow",
             ),
             lines(
                 "Disk files",

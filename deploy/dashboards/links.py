@@ -77,7 +77,7 @@ PLACES: Final = (OVERVIEW, CACHE, UPSTREAMS, SERVICES, REDIS, HOST)
 
 def runbook(alert: str) -> DashboardLink:
     """A link to what to do when `alert` fires."""
-    return _page(f"Runbook of {alert}", "monitoring.md")
+    return _page(f"Runbook of {alert}", f"runbooks/{alert}.md")
 
 
 def between(here: Place) -> list[DashboardLink]:

@@ -26,6 +26,7 @@ def section() -> Section:
                 over_range=True,
                 span=4,
                 limits=(Limit(MAY_FAIL, "red"),),
+                alert="AvailabilityBurnSlow",
             ),
             dial(
                 "Availability budget left",
@@ -37,6 +38,7 @@ def section() -> Section:
                 span=4,
                 limits=_LEFT,
                 base="red",
+                alert="AvailabilityBurn",
             ),
             number(
                 "Slow over the range",
@@ -47,6 +49,7 @@ def section() -> Section:
                 over_range=True,
                 span=4,
                 limits=(Limit(MAY_BE_SLOW, "red"),),
+                alert="LatencyBurnSlow",
             ),
             dial(
                 "Latency budget left",
@@ -58,6 +61,7 @@ def section() -> Section:
                 span=4,
                 limits=_LEFT,
                 base="red",
+                alert="LatencyBurn",
             ),
             lines(
                 "Budget burn rate",

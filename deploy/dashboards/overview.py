@@ -51,6 +51,7 @@ def _glance() -> Section:
                 span=3,
                 height=4,
                 limits=FEW,
+                alert="AvailabilityBurn",
             ),
             number(
                 "Latency p99",
@@ -60,6 +61,7 @@ def _glance() -> Section:
                 span=3,
                 height=4,
                 limits=SLOW,
+                alert="LatencyBurn",
             ),
             number(
                 "Active",
@@ -159,6 +161,7 @@ def _requests() -> Section:
                 Query(rate("requests_shed_total", by="instance"), "{{instance}}"),
                 span=6,
                 limits=(Limit(0.1, "red"),),
+                alert="RequestsShed",
             ),
         ),
     )

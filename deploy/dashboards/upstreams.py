@@ -52,6 +52,7 @@ def breakers(*, more: Place | None = None, span: int = 8) -> Panel:
         State(0, "closed", "green"),
         State(1, "half-open", "orange"),
         State(2, "open", "red"),
+        alert="BreakerOpen",
         more=more,
         span=span,
     )

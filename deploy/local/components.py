@@ -109,6 +109,17 @@ def prometheus(site: Site) -> Component:
     return _http(site, "prometheus", "/-/ready", (site.programs["prometheus"], *options), {})
 
 
+def alertmanager(site: Site) -> Component:
+    """What sorts the alerts of Prometheus and tells of them; it stands alone, so it looks for no peers."""
+    options = (
+        f"--config.file={site.root / 'prometheus' / 'alertmanager.yml'}",
+        f"--storage.path={site.data / 'alertmanager'}",
+        f"--web.listen-address={site.address('alertmanager')}",
+        "--cluster.listen-address=",
+    )
+    return _http(site, "alertmanager", "/-/ready", (site.programs["alertmanager"], *options), {})
+
+
 def grafana(site: Site) -> Component:
     """Grafana, with the checkout's data source and dashboards; it calls nobody outside."""
     source = site.url("prometheus") if "prometheus" in site.ports else "http://127.0.0.1:9090"
@@ -145,6 +156,7 @@ BUILDERS: Mapping[str, Callable[[Site], Component]] = {
     "redis-exporter": redis_exporter,
     "node-exporter": node_exporter,
     "prometheus": prometheus,
+    "alertmanager": alertmanager,
     "grafana": grafana,
 }
 

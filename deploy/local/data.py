@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.local.errors import Refused
 
 # Only what the system itself puts there is ever removed, whatever directory a person names.
-FOLDERS = ("prometheus", "grafana")
+FOLDERS = ("prometheus", "alertmanager", "grafana")
 DATABASES = ("users.db", "orders.db", "products.db")
 ADDITIONS = ("", "-journal", "-shm", "-wal")
 

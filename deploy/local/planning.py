@@ -82,6 +82,8 @@ def _absent(name: str, machine: Machine, without: frozenset[str]) -> Absent | No
         return Absent(name, f"not installed{memory_alone}", PROGRAMS[name].remedy)
     if name == "redis-exporter" and _absent("redis", machine, without) is not None:
         return Absent(name, "there is no Redis to watch")
+    if name == "alertmanager" and _absent("prometheus", machine, without) is not None:
+        return Absent(name, "there is no Prometheus to send it alerts")
     if name == "grafana" and machine.grafana_home is None:
         remedy = "GF_PATHS_HOME=… names the directory that holds conf/defaults.ini"
         return Absent(name, f"{machine.programs[name]} is there, its own files are not found", remedy)

@@ -41,6 +41,7 @@ PORTS = {
     "redis-exporter": Port("REDIS_EXPORTER_PORT", 9121, movable=True),
     "node-exporter": Port("NODE_EXPORTER_PORT", 9100, movable=True),
     "prometheus": Port("PROMETHEUS_PORT", 9090, movable=True),
+    "alertmanager": Port("ALERTMANAGER_PORT", 9093, movable=True),
     "grafana": Port("GRAFANA_PORT", 3000, movable=True),
 }
 

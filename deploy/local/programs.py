@@ -33,6 +33,10 @@ PROGRAMS = {
         ("prometheus",),
         "Debian, Ubuntu: sudo apt install prometheus; others: https://prometheus.io/download/",
     ),
+    "alertmanager": Program(
+        ("prometheus-alertmanager", "alertmanager"),
+        "Debian, Ubuntu: sudo apt install prometheus-alertmanager; others: https://prometheus.io/download/",
+    ),
     "node-exporter": Program(
         ("prometheus-node-exporter", "node_exporter"),
         "Debian, Ubuntu: sudo apt install prometheus-node-exporter; others: https://prometheus.io/download/",

@@ -10,14 +10,14 @@ from deploy.local.errors import Refused
 
 
 def derive(text: str, folder: Path, addresses: Mapping[str, str]) -> str:
-    """Return a configuration that scrapes what runs here.
+    """Return a configuration that scrapes what runs here, and sends alerts to an Alertmanager that runs here.
 
     Args:
         text: The configuration of the containers. The host of a target is the component's name; `localhost` is
             Prometheus itself.
         folder: Where that file is; the rule files it names are relative to it.
         addresses: Host and port of each component that runs; targets of others are left out, and so are jobs
-            without a target.
+            without a target, and all of alerting where no Alertmanager runs.
 
     Raises:
         Refused: The text is no YAML mapping.
@@ -29,9 +29,16 @@ def derive(text: str, folder: Path, addresses: Mapping[str, str]) -> str:
     if not isinstance(configuration, dict):
         raise Refused(f"{folder / 'prometheus.yml'} holds no configuration.")
     configuration["rule_files"] = [str(folder / pattern) for pattern in configuration.get("rule_files", [])]
-    jobs = [_local(job, addresses) for job in configuration.get("scrape_configs", [])]
-    configuration["scrape_configs"] = [job for job in jobs if job["static_configs"]]
+    configuration["scrape_configs"] = _all_local(configuration.get("scrape_configs", []), addresses)
+    alerting = configuration.pop("alerting", {})
+    alertmanagers = _all_local(alerting.get("alertmanagers", []), addresses)
+    if alertmanagers:
+        configuration["alerting"] = {**alerting, "alertmanagers": alertmanagers}
     return yaml.safe_dump(configuration, sort_keys=False)
+
+
+def _all_local(jobs: list[dict[str, Any]], addresses: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [local for job in jobs if (local := _local(job, addresses))["static_configs"]]
 
 
 def _local(job: dict[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:

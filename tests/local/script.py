@@ -17,7 +17,7 @@ from deploy.local.status import Phase
 from tests.fixtures.processes import ROOT, free_port
 
 SCRIPT = ROOT / "start_with_monitoring.sh"
-MONITORING = ("prometheus", "grafana", "node-exporter", "redis-exporter")
+MONITORING = ("prometheus", "alertmanager", "grafana", "node-exporter", "redis-exporter")
 Done = subprocess.CompletedProcess[str]
 
 
@@ -47,7 +47,7 @@ class System:
     @property
     def gateway(self) -> str:
         """Address of the gateway."""
-        return self._url("api-gateway")
+        return self.url("api-gateway")
 
     def command(self, *arguments: str, **more: str) -> Done:
         """Run the script to its end, from another folder than the checkout."""
@@ -93,6 +93,11 @@ class System:
         targets = self._get("prometheus", "/api/v1/targets")["data"]["activeTargets"]
         return {target["labels"]["job"]: target["health"] for target in targets}
 
+    def alertmanagers(self) -> list[str]:
+        """Ask Prometheus where it sends alerts."""
+        found = self._get("prometheus", "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
+        return [one["url"] for one in found]
+
     def kill(self, name: str) -> None:
         """End a component as a crash would."""
         status = self.run.status(name)
@@ -116,11 +121,12 @@ class System:
             return set()
         return {path.name for path in self.run.path.iterdir() if not path.name.endswith((".log", ".log.1"))}
 
-    def _url(self, name: str) -> str:
+    def url(self, name: str) -> str:
+        """Address of a component."""
         return f"http://127.0.0.1:{self._environment[PORTS[name].variable]}"
 
     def _get(self, name: str, path: str) -> Any:
-        with urllib.request.urlopen(f"{self._url(name)}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url(name)}{path}", timeout=10) as answer:
             return json.load(answer)
 
     def _words(self, *arguments: str) -> list[str]:

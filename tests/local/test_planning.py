@@ -53,6 +53,7 @@ def test_a_bare_machine_runs_gateway_and_services() -> None:
     reasons = {one.name: one.reason for one in plan.absent}
     assert reasons["redis"] == "not installed; the cache is in memory alone"
     assert reasons["redis-exporter"] == "not installed"
+    assert reasons["alertmanager"] == "not installed"
     assert all(one.remedy for one in plan.absent)
 
 
@@ -63,6 +64,28 @@ def test_without_redis_the_gateway_keeps_the_persons_own_setting() -> None:
     assert {one.name: one.reason for one in plan.absent} == {
         "redis": "left out (--without)",
         "redis-exporter": "there is no Redis to watch",
+    }
+
+
+def test_alertmanager_is_our_own_and_stands_alone() -> None:
+    """It has the checkout's configuration, keeps its state with the data, and looks for no peers."""
+    plan, site = _plan(FULL, ALERTMANAGER_PORT="9999")
+    assert site.ports["alertmanager"] == 9999
+    assert _command(plan, "alertmanager") == (
+        PROGRAM_OF["alertmanager"],
+        f"--config.file={ROOT}/prometheus/alertmanager.yml",
+        f"--storage.path={ROOT}/.data/alertmanager",
+        "--web.listen-address=127.0.0.1:9999",
+        "--cluster.listen-address=",
+    )
+
+
+def test_without_prometheus_there_is_nothing_to_alert_of() -> None:
+    """Left out, it takes Alertmanager with it, and says why."""
+    plan, _ = _plan(FULL, "prometheus")
+    assert {one.name: one.reason for one in plan.absent} == {
+        "prometheus": "left out (--without)",
+        "alertmanager": "there is no Prometheus to send it alerts",
     }
 
 

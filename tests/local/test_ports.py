@@ -47,7 +47,7 @@ def test_all_faults_are_told_at_once() -> None:
     assert len(refusal.value.lines) == 3
 
 
-@pytest.mark.parametrize("name", ["redis", "prometheus", "grafana", "node-exporter", "redis-exporter"])
+@pytest.mark.parametrize("name", ["redis", "prometheus", "alertmanager", "grafana", "node-exporter", "redis-exporter"])
 def test_what_stands_beside_moves_to_the_next_free_port(name: str) -> None:
     """Packages start services of their own on these ports, which is no reason not to start."""
     usual = ports.PORTS[name].usual

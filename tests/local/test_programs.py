@@ -14,11 +14,19 @@ def _program(path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("name", ["prometheus-node-exporter", "node_exporter"])
-def test_debian_s_and_upstream_s_names_are_known(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("component", "name"),
+    [
+        ("node-exporter", "prometheus-node-exporter"),
+        ("node-exporter", "node_exporter"),
+        ("alertmanager", "prometheus-alertmanager"),
+        ("alertmanager", "alertmanager"),
+    ],
+)
+def test_debian_s_and_upstream_s_names_are_known(tmp_path: Path, component: str, name: str) -> None:
     """Whichever package it came with."""
     program = _program(tmp_path / name)
-    assert programs.find("node-exporter", str(tmp_path)) == program
+    assert programs.find(component, str(tmp_path)) == program
 
 
 def test_what_is_not_installed_is_not_found(tmp_path: Path) -> None:

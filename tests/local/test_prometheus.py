@@ -19,6 +19,7 @@ ADDRESSES = {
     "redis-exporter": "127.0.0.1:19121",
     "node-exporter": "127.0.0.1:19100",
     "prometheus": "127.0.0.1:19090",
+    "alertmanager": "127.0.0.1:19093",
 }
 
 
@@ -30,7 +31,7 @@ def test_every_job_of_the_containers_is_scraped_here_too() -> None:
     """Each job has one target: the address of the component it is named after."""
     jobs = _derived(**ADDRESSES)["scrape_configs"]
     assert {job["job_name"]: job["static_configs"] for job in jobs} == {
-        name: [{"targets": [address]}] for name, address in ADDRESSES.items()
+        name: [{"targets": [address]}] for name, address in ADDRESSES.items() if name != "alertmanager"
     }
 
 
@@ -38,6 +39,18 @@ def test_what_does_not_run_is_not_scraped() -> None:
     """A target that cannot be up would raise alarms about nothing."""
     derived = _derived(**{"api-gateway": "127.0.0.1:8000"})
     assert [job["job_name"] for job in derived["scrape_configs"]] == ["api-gateway"]
+
+
+def test_alerts_go_to_the_alertmanager_that_runs_here() -> None:
+    """There is one, at the address of that component."""
+    assert _derived(**ADDRESSES)["alerting"] == {
+        "alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:19093"]}]}],
+    }
+
+
+def test_without_an_alertmanager_no_alert_is_sent() -> None:
+    """Sending them where nobody listens would fill the log with failures."""
+    assert "alerting" not in _derived(**{"api-gateway": "127.0.0.1:8000"})
 
 
 def test_rules_are_found_from_anywhere() -> None:

@@ -135,4 +135,13 @@ def test_prometheus_sees_every_target_up(monitored: System) -> None:
     """Each component that exports metrics is scraped where it runs, and has counted the first requests."""
     assert monitored.start().returncode == 0
     wait_until(lambda: set(monitored.targets().values()) == {"up"}, "a target is not up")
-    assert set(monitored.targets()) == set(PORTS) - {"redis", "grafana"}
+    assert set(monitored.targets()) == set(PORTS) - {"redis", "alertmanager", "grafana"}
+
+
+@pytest.mark.prometheus
+@pytest.mark.alertmanager
+def test_prometheus_sends_alerts_to_the_alertmanager_beside_it(monitored: System) -> None:
+    """It has found the one that was started with it."""
+    assert monitored.start().returncode == 0
+    wanted = f"{monitored.url('alertmanager')}/api/v2/alerts"
+    wait_until(lambda: monitored.alertmanagers() == [wanted], "Prometheus knows no Alertmanager")

@@ -5,11 +5,12 @@ Marked ``prometheus``: these tests need Prometheus and its exporters on the PATH
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.fixtures.processes import wait_until
-from tests.monitoring import definitions
+from tests.monitoring import definitions, runbooks
 from tests.monitoring.definitions import DASHBOARD_FILES, dashboard
 from tests.monitoring.live_system import live_system
 from tests.monitoring.prometheus_api import PrometheusApi
@@ -85,6 +86,13 @@ def test_every_annotation_can_be_asked_for(prometheus: PrometheusApi, name: str)
 def test_every_recording_rule_has_data(prometheus: PrometheusApi, name: str) -> None:
     """No recorded series stays empty while the system is in use."""
     _wait_for_data(prometheus, name)
+
+
+@pytest.mark.parametrize("page", runbooks.PAGES, ids=lambda page: page.stem)
+def test_every_query_of_a_runbook_can_be_asked(prometheus: PrometheusApi, page: Path) -> None:
+    """Prometheus understands it; whether it has an answer depends on the trouble."""
+    for query in runbooks.queries(page):
+        prometheus.samples(query)
 
 
 def test_every_rule_can_be_evaluated(prometheus: PrometheusApi) -> None:

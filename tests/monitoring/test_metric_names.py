@@ -18,7 +18,8 @@ def _known() -> frozenset[str]:
     return metrics.names() | definitions.recorded_names()
 
 
-def _unknown(expression: str) -> set[str]:
+def unknown(expression: str) -> set[str]:
+    """The metrics in ``expression`` that nobody exports and no rule records."""
     return {name for name in metric_names(expression) - _known() if not _FOREIGN.fullmatch(name)}
 
 
@@ -30,14 +31,14 @@ def test_dashboards_ask_for_metrics_that_exist(file: Path) -> None:
     expressions += [note["expr"] for note in board["annotations"]["list"]]
     assert [expression for expression in expressions if not metric_names(expression)] == []
     expressions += [variable["definition"].split(",")[0] for variable in board["templating"]["list"]]
-    assert {expression: _unknown(expression) for expression in expressions if _unknown(expression)} == {}
+    assert {expression: unknown(expression) for expression in expressions if unknown(expression)} == {}
 
 
 def test_rules_ask_for_metrics_that_exist() -> None:
     """Each rule names at least one metric, and only existing ones."""
     expressions = [rule["expr"] for rule in definitions.rules()]
     assert [expression for expression in expressions if not metric_names(expression)] == []
-    assert {expression: _unknown(expression) for expression in expressions if _unknown(expression)} == {}
+    assert {expression: unknown(expression) for expression in expressions if unknown(expression)} == {}
 
 
 def test_rule_tests_feed_metrics_that_exist() -> None:
@@ -48,9 +49,9 @@ def test_rule_tests_feed_metrics_that_exist() -> None:
         for test in definitions.yaml_of(file)["tests"]
         for given in test["input_series"]
     ]
-    assert {name: _unknown(name) for name in series if _unknown(name)} == {}
+    assert {name: unknown(name) for name in series if unknown(name)} == {}
 
 
 def test_an_invented_metric_is_noticed() -> None:
     """The check above can fail: a name that nobody exports is reported."""
-    assert _unknown('rate(http_requests_tally{job="api-gateway"}[5m])') == {"http_requests_tally"}
+    assert unknown('rate(http_requests_tally{job="api-gateway"}[5m])') == {"http_requests_tally"}

@@ -74,3 +74,13 @@ def test_alerts_have_a_case_that_fires_and_one_that_does_not(alert: definitions.
         if case["alertname"] == alert["alert"]
     ]
     assert set(expected) == {True, False}
+
+
+@pytest.mark.parametrize("alert", definitions.alerts(), ids=lambda alert: alert["alert"])
+def test_alerts_are_tested_by_name(alert: definitions.Json) -> None:
+    """A unit test says by its name that the alert fires, another one that it stays silent."""
+    names = [test["name"] for file in definitions.RULE_TEST_FILES for test in definitions.yaml_of(file)["tests"]]
+    fires = [name for name in names if name.startswith(f"{alert['alert']} fires ")]
+    silent = [name for name in names if re.match(rf"(\w+ and )*{alert['alert']} (and \w+ )*stays? silent ", name)]
+    assert fires
+    assert silent
