@@ -9,6 +9,7 @@ from sanic import Sanic
 
 from bff.aggregates import AGGREGATES
 from bff.aggregates.kind import AggregateKind
+from bff.aggregates.spans import spanned
 from bff.endpoints.aggregates import AggregateEndpoint, Made
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
@@ -25,6 +26,8 @@ from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
 from shared.deadline import Clock
 from shared.overload import Gate
+from shared.telemetry.build import spans_for
+from shared.telemetry.spans import Spans
 from shared.upstream.transport import Session
 
 SERVICE: Final = "api-gateway"
@@ -39,6 +42,9 @@ def create_app(
 ) -> Sanic[Any, Any]:
     """The gateway for ``settings``; ``transports``, ``cache`` and ``kinds`` are the seams where tests put their own."""
     resources: list[Resource] = []
+    spans = spans_for(SERVICE, settings)
+    if spans is not None:
+        kinds = [spanned(kind, spans) for kind in kinds]
     if transports is None:
         session = Session()
         resources.append(session)
@@ -48,18 +54,18 @@ def create_app(
             products=session.transport(settings.product_service_url),
         )
     if cache is None:
-        cache = gateway_cache(settings, kinds)
+        cache = gateway_cache(settings, kinds, spans=spans)
     gate = Gate(settings.max_in_flight)
     through: ReadThrough[Made] = ReadThrough(cache, settings.request_budget, busy=lambda: gate.is_half_full)
     resources += [cache, through]
-    upstreams = build_upstreams(settings, transports)
+    upstreams = build_upstreams(settings, transports, spans)
     shelf = Shelf(
         cache,
         Throttle(settings.cache_throttle, settings.cache_memory_entries, cache.clock),
         ttl=settings.cache_ttl,
         stale=settings.cache_stale,
     )
-    sources = PartSources(upstreams, shelf, patience=settings.attempt_timeout)
+    sources = PartSources(upstreams, shelf, patience=settings.attempt_timeout, spans=spans)
     endpoint = partial(AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, gate=gate)
     return build_app(
         SERVICE,
@@ -73,10 +79,17 @@ def create_app(
             CacheStats(cache).routes,
             Purge(kinds, cache, settings.admin_token).routes,
         ],
+        spans=spans,
     )
 
 
-def gateway_cache(settings: GatewaySettings, kinds: Sequence[AggregateKind], *, clock: Clock = time.monotonic) -> Cache:
+def gateway_cache(
+    settings: GatewaySettings,
+    kinds: Sequence[AggregateKind],
+    *,
+    clock: Clock = time.monotonic,
+    spans: Spans | None = None,
+) -> Cache:
     """The cache for ``settings``: aggregates, and the parts that belong to one user, go when that user is purged."""
     return build_cache(
         settings.redis_url,
@@ -85,4 +98,5 @@ def gateway_cache(settings: GatewaySettings, kinds: Sequence[AggregateKind], *, 
         namespace=settings.cache_namespace,
         owned=[*(kind.name for kind in kinds), *OWNED],
         clock=clock,
+        spans=spans,
     )

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 from shared import values
 from shared.cache.address import REDIS_URL
-from shared.settings import Settings, setting
+from shared.settings import setting
+from shared.telemetry.settings import TracedSettings
 from shared.upstream.breaker import BreakerRules
 from shared.upstream.client import Policies
 from shared.upstream.retry import RetryRules
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings(Settings):
+class GatewaySettings(TracedSettings):
     """Everything that may be turned without a change of code; durations in seconds."""
 
     user_service_url: str = setting(
@@ -118,6 +119,7 @@ class GatewaySettings(Settings):
 
     def conflicts(self) -> Iterator[str]:
         """Pairs of values that cannot be used together."""
+        yield from super().conflicts()
         if self.attempt_timeout > self.request_budget:
             yield (
                 f"ATTEMPT_TIMEOUT_SECONDS={self.attempt_timeout:g}: expected no more than "

@@ -11,9 +11,11 @@ from bff.parts.keyed import KeyedParts
 from bff.parts.part import Part
 from bff.parts.shelf import Shelf
 from bff.parts.single import SingleParts
+from bff.parts.spans import SpannedKeyedParts, SpannedSingleParts
 from bff.upstreams import BATCH_LIMIT, Upstreams
 from shared.cache.cache import Value
 from shared.deadline import Deadline
+from shared.telemetry.spans import Spans
 
 USER: Final = Form("user", User)
 ORDERS: Final = Form("orders", list[Order])
@@ -26,11 +28,12 @@ OWNED: Final = (USER.kind, ORDERS.kind)
 class PartSources:
     """The sources of a whole app."""
 
-    def __init__(self, upstreams: Upstreams, shelf: Shelf, patience: float) -> None:
-        """``patience``: seconds for a call that several requests wait for."""
+    def __init__(self, upstreams: Upstreams, shelf: Shelf, patience: float, spans: Spans | None = None) -> None:
+        """``patience``: seconds for a call that several requests wait for; ``spans`` takes a span of each part."""
         self.upstreams = upstreams
-        self.single = SingleParts(shelf)
-        self.products = KeyedParts(shelf, PRODUCTS, upstreams.products.batch, most=BATCH_LIMIT, patience=patience)
+        self.single = SingleParts(shelf) if spans is None else SpannedSingleParts(shelf, spans)
+        keyed = KeyedParts if spans is None else partial(SpannedKeyedParts[Product], spans=spans)
+        self.products = keyed(shelf, PRODUCTS, upstreams.products.batch, most=BATCH_LIMIT, patience=patience)
 
     def until(self, deadline: Deadline, *, renew: bool) -> "Sources":
         """The sources as one load sees them; to ``renew``, only parts that are nearly new are taken from memory."""

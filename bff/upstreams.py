@@ -9,9 +9,11 @@ from bff.models import Order, Product, User
 from bff.settings import GatewaySettings
 from shared import codec
 from shared.deadline import Deadline
+from shared.telemetry.spans import Spans
 from shared.upstream.call import Call, Send
 from shared.upstream.client import Upstream
 from shared.upstream.reading import json_of, json_or_absent
+from shared.upstream.spans import span_attempts
 
 BATCH_LIMIT: Final = 100
 """Most ids that the product service takes in one call."""
@@ -78,11 +80,16 @@ class Transports:
     products: Send
 
 
-def build_upstreams(settings: GatewaySettings, transports: Transports) -> Upstreams:
-    """The three clients over ``transports``, each with its own stack of policies."""
+def build_upstreams(settings: GatewaySettings, transports: Transports, spans: Spans | None = None) -> Upstreams:
+    """The three clients over ``transports``, each with its own stack of policies; ``spans`` takes each attempt."""
     policies = settings.policies()
+
+    def upstream(name: str, base_url: str, transport: Send) -> Upstream:
+        further = () if spans is None else (span_attempts(spans, name, base_url),)
+        return Upstream(name, transport, policies, further)
+
     return Upstreams(
-        users=Users(Upstream("user_service", transports.users, policies)),
-        orders=Orders(Upstream("order_service", transports.orders, policies)),
-        products=Products(Upstream("product_service", transports.products, policies)),
+        users=Users(upstream("user_service", settings.user_service_url, transports.users)),
+        orders=Orders(upstream("order_service", settings.order_service_url, transports.orders)),
+        products=Products(upstream("product_service", settings.product_service_url, transports.products)),
     )

@@ -6,11 +6,12 @@ from sqlalchemy.engine import URL
 
 from services.database_url import DATABASE_URL
 from shared import values
-from shared.settings import Settings, setting
+from shared.settings import setting
+from shared.telemetry.settings import TracedSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceSettings(Settings):
+class ServiceSettings(TracedSettings):
     """Settings of a service; each service has a default port and a default database of its own."""
 
     database_url: URL = setting("DATABASE_URL", DATABASE_URL, "sqlite:///.data/service.db", "The service's database.")

@@ -16,6 +16,8 @@ from shared.loop_errors import report_loop_error
 from shared.middleware import ObservedSanic, ProblemHandler, TimedRequest, add_headers
 from shared.protocol import drain
 from shared.settings import Settings
+from shared.telemetry.serving import TracedSanic
+from shared.telemetry.spans import Spans
 from shared.vitals import Vitals
 
 Resource = AbstractAsyncContextManager[object]
@@ -46,12 +48,13 @@ def build_app(
     resources: Sequence[Resource] = (),
     ready: Readiness = lambda: True,
     body_limit: int = 64 * 1024,
+    spans: Spans | None = None,
 ) -> Sanic[Any, Any]:
     """A Sanic app named ``service`` with everything that all our apps have in common.
 
     Resources are entered in order before the server starts and left in reverse order after it has stopped; one that
     raises on entry ends the process, so whatever may be absent (a database, Redis) must be awaited in its own task.
-    ``body_limit`` bounds request bodies, in bytes.
+    ``body_limit`` bounds request bodies, in bytes. ``spans`` takes a span of each request.
     """
     config = Config(env_prefix=None)
     config.update(
@@ -64,14 +67,17 @@ def build_app(
         REQUEST_TIMEOUT=10,
         RESPONSE_TIMEOUT=60,
     )
-    app = ObservedSanic(
+    app_type = ObservedSanic if spans is None else TracedSanic
+    app = app_type(
         service,
         config=config,
         error_handler=ProblemHandler(),
         request_class=TimedRequest,
         configure_logging=False,
     )
-    lifecycle = _Lifecycle(service, (Vitals(), *resources), ready, drain_seconds=settings.shutdown_drain)
+    app.ctx.spans = spans
+    first = [Vitals()] if spans is None else [Vitals(), spans]  # spans may come until all else is closed
+    lifecycle = _Lifecycle(service, (*first, *resources), ready, drain_seconds=settings.shutdown_drain)
     app.register_listener(lifecycle.start, "before_server_start")
     app.register_listener(lifecycle.started, "after_server_start")
     app.register_listener(lifecycle.stopping, "before_server_stop")

@@ -1,7 +1,7 @@
 """The process environment, with an optional ``.env`` file under it (the environment wins)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from dotenv.parser import parse_stream
@@ -26,3 +26,8 @@ def read_environment(environ: Mapping[str, str] = os.environ, dotenv: Path = Pat
     if bad:
         raise SettingsError(bad)
     return {b.key: b.value for b in bindings if b.key and b.value is not None} | dict(environ)
+
+
+def pass_on(environ: Mapping[str, str], prefix: str, to: MutableMapping[str, str] = os.environ) -> None:
+    """Give variables that begin with ``prefix`` to libraries that read the process environment, and to its children."""
+    to.update({name: value for name, value in environ.items() if name.startswith(prefix)})

@@ -84,6 +84,7 @@ class UpstreamError(KitError):
         retryable: whether another attempt may do better.
         at_once: whether that attempt need not wait.
         retry_after: seconds that the service has asked to be left alone for.
+        status: of its answer, where it is the status that says so.
     """
 
     reason: ClassVar[Reason]
@@ -97,11 +98,13 @@ class UpstreamError(KitError):
         retryable: bool = False,
         at_once: bool = False,
         retry_after: float | None = None,
+        status: int | None = None,
     ) -> None:
         self.is_failure = self.speaks_against_service if is_failure is None else is_failure
         self.retryable = retryable
         self.at_once = at_once
         self.retry_after = retry_after
+        self.status = status
         super().__init__(detail)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from sanic import Request
 
@@ -35,7 +35,7 @@ class Exchange:
     finished: bool = False
 
     @classmethod
-    def begin(cls, request: Request) -> "Exchange":
+    def begin(cls, request: Request) -> Self:
         """Start the clock, take or make the identity, count the request as active."""
         headers = request.headers
         trace = begin_trace(headers.get("x-request-id"), headers.get("traceparent"), headers.get("tracestate"))

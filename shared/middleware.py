@@ -8,7 +8,7 @@ import asyncio
 import time
 from asyncio import CancelledError
 from email.utils import formatdate
-from typing import Any
+from typing import Any, ClassVar
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import RequestCancelled, RequestTimeout
@@ -38,9 +38,11 @@ class TimedRequest(Request):
 class ObservedSanic(Sanic[Any, Any]):
     """A Sanic app that counts, times and logs each request exactly once."""
 
+    exchange_type: ClassVar[type[Exchange]] = Exchange
+
     async def handle_request(self, request: Request) -> None:
         """Answer ``request`` and record the outcome, a client that leaves included."""
-        exchange = Exchange.begin(request)
+        exchange = self.exchange_type.begin(request)
         exchange.handling = True
         try:
             await super().handle_request(request)
@@ -53,7 +55,7 @@ class ObservedSanic(Sanic[Any, Any]):
 
     async def handle_exception(self, request: Request, exception: BaseException, run_middleware: bool = True) -> None:
         """Answer an error; requests that are not inside :meth:`handle_request` are recorded here."""
-        exchange = exchange_of(request) or Exchange.begin(request)
+        exchange = exchange_of(request) or self.exchange_type.begin(request)
         if isinstance(exception, RequestCancelled):
             exchange.finish(request, CLIENT_LEFT)
             return

@@ -18,7 +18,7 @@ from sanic import Sanic
 
 import shared
 from shared import logs, metrics
-from shared.environment import read_environment
+from shared.environment import pass_on, read_environment
 from shared.errors import SettingsError
 from shared.protocol import Protocol, owns
 from shared.settings import Settings, describe, load
@@ -38,7 +38,8 @@ def main(service: str, settings_type: type[Settings], factory: str, arguments: S
     parser.add_argument("--version", action="version", version=f"{service} {shared.__version__}")
     options = parser.parse_args(arguments)
     try:
-        settings = load(settings_type, read_environment())
+        environ = read_environment()
+        settings = load(settings_type, environ)
     except SettingsError as error:
         mistakes = "\n".join(f"  {mistake}" for mistake in error.mistakes)
         sys.stderr.write(f"{service}: the settings cannot be used:\n{mistakes}\n")
@@ -46,6 +47,7 @@ def main(service: str, settings_type: type[Settings], factory: str, arguments: S
     if options.check:
         sys.stdout.write(describe(settings) + "\n")
         return
+    pass_on(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
     serve(service, settings, factory)
 
 

@@ -6,7 +6,7 @@ Trace context: https://www.w3.org/TR/trace-context/ (version 00, and the rule fo
 import random
 import re
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _TRACEPARENT = re.compile(r"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?\Z")
 _REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,128}\Z")
@@ -23,6 +23,19 @@ class Trace:
     span_id: str
     flags: str
     state: str
+
+    @property
+    def sampled(self) -> bool:
+        """Whether whoever records spans is to record this one."""
+        return self.flags == "01"
+
+    def unsampled(self) -> "Trace":
+        """The same, not to be recorded."""
+        return replace(self, flags="00")
+
+    def within(self) -> "Trace":
+        """The identity of a new span inside this one."""
+        return replace(self, span_id=f"{random.getrandbits(64) or 1:016x}")
 
     @property
     def traceparent(self) -> str:

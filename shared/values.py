@@ -41,6 +41,13 @@ def seconds(low: float, high: float) -> Kind[float]:
     return Kind(f"a number of seconds from {low:g} to {high:g}", parse)
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:  # also refuses nan
+        raise ValueError(text)
+    return value
+
+
 def one_of(*choices: str) -> Kind[str]:
     """One word out of a list, in any case."""
 
@@ -92,6 +99,7 @@ def _token(text: str) -> str:
 
 
 BASE_URL = Kind("an http:// or https:// address without query or credentials", _base_url)
+SHARE = Kind("a number from 0 to 1", _share)
 PATH = Kind("a path that starts with /", _path)
 TOKEN = Kind("at least 8 visible ASCII characters", _token)
 HOST = Kind("a host name or an address", _host)

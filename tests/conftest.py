@@ -9,6 +9,7 @@ from sanic import Sanic
 from tests import sanic_server
 
 pytest_plugins = [
+    "tests.fixtures.collector",
     "tests.fixtures.gateway",
     "tests.fixtures.processes",
     "tests.fixtures.redis_server",

@@ -11,6 +11,7 @@ from services.orders.endpoints import LINKS, OrderEndpoints
 from services.orders.repository import DATA_SET, OrderRepository
 from services.orders.settings import SERVICE, OrderSettings
 from shared.app import build_app
+from shared.telemetry.build import spans_for
 
 
 def create_app(settings: OrderSettings) -> Sanic[Any, Any]:
@@ -22,4 +23,5 @@ def create_app(settings: OrderSettings) -> Sanic[Any, Any]:
         routes=[honour_caller_time, OrderEndpoints(OrderRepository(database)), Front(SERVICE, LINKS, database.check)],
         resources=[database],
         ready=database.ready,
+        spans=spans_for(SERVICE, settings),
     )

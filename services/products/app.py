@@ -11,6 +11,7 @@ from services.products.endpoints import LINKS, ProductEndpoints
 from services.products.repository import DATA_SET, ProductRepository
 from services.products.settings import SERVICE, ProductSettings
 from shared.app import build_app
+from shared.telemetry.build import spans_for
 
 
 def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
@@ -26,4 +27,5 @@ def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
         ],
         resources=[database],
         ready=database.ready,
+        spans=spans_for(SERVICE, settings),
     )

@@ -11,6 +11,7 @@ from services.users.endpoints import LINKS, UserEndpoints
 from services.users.repository import DATA_SET, UserRepository
 from services.users.settings import SERVICE, UserSettings
 from shared.app import build_app
+from shared.telemetry.build import spans_for
 
 
 def create_app(settings: UserSettings) -> Sanic[Any, Any]:
@@ -22,4 +23,5 @@ def create_app(settings: UserSettings) -> Sanic[Any, Any]:
         routes=[honour_caller_time, UserEndpoints(UserRepository(database)), Front(SERVICE, LINKS, database.check)],
         resources=[database],
         ready=database.ready,
+        spans=spans_for(SERVICE, settings),
     )

@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from shared.cache.address import parse
 from shared.cache.cache import Cache
 from shared.cache.keys import Keys
 from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
+from shared.cache.spans import SpannedRedisTier
 from shared.cache.stores import MemoryStore
 from shared.cache.topology import topology
 from shared.deadline import Clock
+from shared.telemetry.spans import Spans
 
 
 def build_cache(
@@ -21,12 +24,15 @@ def build_cache(
     namespace: str = "bff",
     owned: Iterable[str] = (),
     clock: Clock = time.monotonic,
+    spans: Spans | None = None,
 ) -> Cache:
     """A cache over Redis at ``redis_url`` with memory before and behind it; memory alone when the address is empty.
 
     ``owned`` are the kinds of entries that go with their subject; nothing is kept longer than ``longest_life`` seconds.
+    ``spans`` takes a span of each lookup in Redis.
     """
     keys = Keys(namespace, owned)
     near = NearTier(MemoryStore(memory_entries), keys, clock)
-    redis = RedisTier(topology(parse(redis_url)), near, keys, clock) if redis_url else None
+    tier = RedisTier if spans is None else partial(SpannedRedisTier, spans=spans)
+    redis = tier(topology(parse(redis_url)), near, keys, clock) if redis_url else None
     return Cache(near, redis, keys, longest_life=longest_life, clock=clock)

@@ -1,5 +1,6 @@
 """A named service as its callers see it: the stack of policies, built once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -7,7 +8,7 @@ from shared.deadline import Deadline
 from shared.errors import UpstreamError
 from shared.upstream.breaker import BreakerRules, breaking, watched_breaker
 from shared.upstream.bulkhead import Bulkhead, bulkheading
-from shared.upstream.call import Call, Send, stack
+from shared.upstream.call import Call, Policy, Send, stack
 from shared.upstream.limit import AimdLimit, Limit, StaticLimit
 from shared.upstream.observe import observe_attempts, observe_calls
 from shared.upstream.reading import status_only
@@ -39,11 +40,14 @@ class Policies:
 class Upstream:
     """Calls one service.
 
-    Outermost first: observe → retry → breaker → bulkhead → observe each attempt → attempt timeout → ``transport``.
+    Outermost first: observe → retry → breaker → bulkhead → observe each attempt (→ further policies round it) →
+    attempt timeout → ``transport``.
     """
 
-    def __init__(self, name: str, transport: Send, policies: Policies = Policies()) -> None:
-        """``name`` labels metrics and logs."""
+    def __init__(
+        self, name: str, transport: Send, policies: Policies = Policies(), each_attempt: Sequence[Policy] = ()
+    ) -> None:
+        """``name`` labels metrics and logs; ``each_attempt`` has policies that the numbers do not name."""
         self.name = name
         limit: Limit = StaticLimit(policies.concurrency)
         if policies.adaptive:
@@ -56,6 +60,7 @@ class Upstream:
             breaking(breaker),
             bulkheading(name, Bulkhead(limit), given_up=lambda call: breaker.has_turned_on(call.permit)),
             observe_attempts(name),
+            *each_attempt,
             attempt_timeout(policies.timeout),
         )
         self._probe = stack(transport, attempt_timeout(HEALTH_SECONDS))

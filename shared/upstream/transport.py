@@ -134,11 +134,13 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
 def _accepted(reply: Reply) -> Reply:
     if reply.status >= 500:
         retryable = reply.status in _WORTH_A_RETRY
-        raise Unreachable(f"status {reply.status}", retryable=retryable, retry_after=_retry_after(reply))
+        raise Unreachable(
+            f"status {reply.status}", retryable=retryable, retry_after=_retry_after(reply), status=reply.status
+        )
     if reply.status == 429:
-        raise Overloaded("status 429")
+        raise Overloaded("status 429", status=429)
     if 300 <= reply.status < 400 or reply.status < 200:
-        raise BadResponse(f"status {reply.status}")
+        raise BadResponse(f"status {reply.status}", status=reply.status)
     return reply
 
 

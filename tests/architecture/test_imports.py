@@ -73,6 +73,7 @@ def test_an_import_in_the_wrong_direction_is_noticed(tmp_path: Path, module: str
         ("aiohttp", "shared/upstream/transport.py"),
         ("prometheus_client", "shared/metrics.py"),
         ("dotenv", "shared/environment.py"),
+        ("opentelemetry", "shared/telemetry/otel.py"),
     ],
 )
 def test_one_module_alone_knows_a_library(library: str, module: str) -> None:

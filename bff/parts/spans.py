@@ -1,0 +1,67 @@
+"""A span round each part, with what came of it."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from bff.parts.form import Form
+from bff.parts.keyed import Batch, KeyedParts
+from bff.parts.part import Part
+from bff.parts.shelf import Shelf
+from bff.parts.single import SingleParts
+from shared.cache.cache import Value
+from shared.deadline import Deadline
+from shared.telemetry.spans import Span, Spans, spanning
+
+T = TypeVar("T")
+
+
+class SpannedSingleParts(SingleParts):
+    """Single parts, each a span."""
+
+    def __init__(self, shelf: Shelf, spans: Spans) -> None:
+        super().__init__(shelf)
+        self._spans = spans
+
+    async def get(
+        self,
+        form: Form[T],
+        subject: str,
+        call: Callable[[], Awaitable[T | None]],
+        deadline: Deadline,
+        keep: Callable[[Value], None],
+        *,
+        renew: bool = False,
+    ) -> Part[T]:
+        """The part ``form.kind`` of ``subject``."""
+        with spanning(self._spans, f"part {form.kind}") as span:
+            part = await super().get(form, subject, call, deadline, keep, renew=renew)
+            _tell(span, part)
+        return part
+
+
+class SpannedKeyedParts(KeyedParts[T]):
+    """Parts of things by id, each part a span."""
+
+    def __init__(
+        self, shelf: Shelf, form: Form[T], batch: Batch[T], *, most: int, patience: float, spans: Spans
+    ) -> None:
+        super().__init__(shelf, form, batch, most=most, patience=patience)
+        self._spans = spans
+        self._span_name = f"part {form.kind}"
+
+    async def get(self, wanted: Iterable[str], deadline: Deadline, *, renew: bool = False) -> Part[Mapping[str, T]]:
+        """The things with these ids."""
+        with spanning(self._spans, self._span_name) as span:
+            part = await super().get(wanted, deadline, renew=renew)
+            _tell(span, part)
+        return part
+
+
+def _tell(span: Span, part: Part[Any]) -> None:
+    span.tell("part.status", part.status)
+    if part.age is not None:
+        span.tell("part.age", round(part.age, 1))
+    if part.reason is not None:
+        span.tell("part.reason", part.reason)
+    if part.status == "missing":
+        span.fail(part.reason or "missing")

@@ -1,0 +1,47 @@
+"""A span round each attempt at a service, whose id is the one that travels on to the service."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared.errors import UpstreamError
+from shared.telemetry.spans import Span, Spans, Value, spanning
+from shared.upstream.call import Call, Policy, Reply, Send
+
+
+def span_attempts(spans: Spans, service_name: str, base_url: str) -> Policy:
+    """Make each attempt at the service at ``base_url`` a span; paths hold identifiers and are not told."""
+    address = urlsplit(base_url)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    service: dict[str, Value] = {
+        "peer.service": service_name,
+        "server.address": address.hostname or "",
+        "server.port": port,
+    }
+
+    def policy(send: Send) -> Send:
+        async def spanned(call: Call[Any]) -> Any:
+            method = "GET" if call.body is None else "POST"
+            attributes = {**service, "http.request.method": method, "upstream.attempt": call.attempt + 1}
+            if call.attempt:
+                attributes["http.request.resend_count"] = call.attempt
+            with spanning(spans, f"{method} {service_name}", "client", attributes) as span:
+                try:
+                    return await send(replace(call, read=_telling(span, call.read)))
+                except UpstreamError as error:
+                    if error.status is not None:
+                        span.tell("http.response.status_code", error.status)
+                    raise
+
+        return spanned
+
+    return policy
+
+
+def _telling(span: Span, read: Callable[[Reply], Any]) -> Callable[[Reply], Any]:
+    def reading(reply: Reply) -> Any:
+        span.tell("http.response.status_code", reply.status)
+        return read(reply)
+
+    return reading
