@@ -1,5 +1,7 @@
 """Schema and data set, made on first start in one transaction that only one process at a time can be in."""
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +9,15 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.engines import founding_engine, is_sqlite
 
 Rows = Sequence[Mapping[str, Any]]
 
+_LOCKED_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.02
 _LOCK: Final = 0x70726F66696C65  # any number will do, as long as every process takes the same
 
 
@@ -40,6 +45,18 @@ async def found(url: URL, service: str, data_set: DataSet) -> int | None:
     """
     if is_sqlite(url):
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+    give_up = time.monotonic() + _LOCKED_SECONDS
+    while True:
+        try:
+            return await _found(url, service, data_set)
+        except OperationalError as error:
+            # SQLite does not wait for whoever else is just changing the file to write-ahead logging.
+            if "locked" not in str(error.orig) or time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _found(url: URL, service: str, data_set: DataSet) -> int | None:
     engine = founding_engine(url, service)
     try:
         async with engine.begin() as connection:
