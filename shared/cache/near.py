@@ -63,7 +63,6 @@ class NearTier:
     def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = time.monotonic) -> None:
         self.trust = Trust.ALONE
         self.generation = NO_STAMP
-        self.invalidations = 0
         self._believed = True
         self._store = store
         self._keys = keys
@@ -78,7 +77,7 @@ class NearTier:
     def fresh(self, key: str) -> Entry | None:
         """The entry under ``key`` if it may be served as current."""
         entry = self.kept(key)
-        return entry if entry is not None and self._clock() < entry.fresh_until else None
+        return entry if entry is not None and entry.is_fresh(self._clock()) else None
 
     def kept(self, key: str) -> Entry | None:
         """The entry under ``key`` if it may be used at all, as a stale one for example."""
@@ -87,7 +86,7 @@ class NearTier:
         entry = self._store.peek(key)
         if entry is None:
             return None
-        if self._clock() >= entry.stale_until:
+        if not entry.is_kept(self._clock()):
             self._store.drop(key)
             return None
         return entry
@@ -124,11 +123,9 @@ class NearTier:
     def invalidate(self, names: Iterable[str] | None) -> None:
         """Redis says that these keys have changed, or that everything has (None)."""
         if names is None:
-            self.invalidations += 1
             self.flush()
             return
         for name in names:
-            self.invalidations += 1
             self.drop(name)
             for key in self._keys.purged_by(name):
                 self.drop(key)
