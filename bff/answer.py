@@ -73,13 +73,3 @@ def _join(data: bytes, metadata: Mapping[str, object]) -> bytes:
 def _weak_tag(data: bytes) -> str:
     """Weak (RFC 9110 §8.8.1): answers with the same parts are equivalent whenever they were put together."""
     return f'W/"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
-
-
-def matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether ``If-None-Match`` holds ``etag``, by weak comparison (RFC 9110 §13.1.2)."""
-    if not if_none_match:
-        return False
-    if if_none_match.strip() == "*":
-        return True
-    opaque = etag.removeprefix("W/")
-    return any(tag.strip().removeprefix("W/") == opaque for tag in if_none_match.split(","))

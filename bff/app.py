@@ -25,6 +25,7 @@ from shared.cache.cache import Cache
 from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
 from shared.deadline import Clock
+from shared.early import EarlyAnswers
 from shared.overload import Gate
 from shared.telemetry.build import spans_for
 from shared.telemetry.spans import Spans
@@ -67,6 +68,11 @@ def create_app(
     )
     sources = PartSources(upstreams, shelf, patience=settings.attempt_timeout, spans=spans)
     endpoint = partial(AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, gate=gate)
+    endpoints = [endpoint(kind) for kind in kinds]
+    early = EarlyAnswers() if settings.early_answers == "true" and spans is None else None
+    if early is not None:
+        for one in endpoints:
+            early.declare(one.declared())
     return build_app(
         SERVICE,
         settings,
@@ -74,12 +80,13 @@ def create_app(
         ready=lambda: not gate.is_overloaded,
         routes=[
             index(SERVICE, tuple(kinds)),
-            *(endpoint(kind).routes for kind in kinds),
+            *(one.routes for one in endpoints),
             Health(SERVICE, upstreams, cache, settings.upstream_health_path).routes,
             CacheStats(cache).routes,
             Purge(kinds, cache, settings.admin_token).routes,
         ],
         spans=spans,
+        early=early,
     )
 
 

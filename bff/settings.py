@@ -113,6 +113,12 @@ class GatewaySettings(TracedSettings):
         "100",
         "How many of the answers out of memory leave a line in the log; all are counted.",
     )
+    early_answers: str = setting(
+        "EARLY_ANSWERS",
+        values.one_of("true", "false"),
+        "true",
+        "Whether hits in memory are answered before Sanic makes an object of the request.",
+    )
     admin_token: str = setting(
         "ADMIN_TOKEN", values.TOKEN, "", "Bearer token of the admin routes; empty turns them off.", secret=True
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.config import Config
@@ -11,6 +11,7 @@ from sanic.response import raw
 
 import shared
 from shared import metrics, routing
+from shared.early import EarlyAnswers
 from shared.logs import log
 from shared.loop_errors import report_loop_error
 from shared.middleware import ObservedSanic, ProblemHandler, TimedRequest, add_headers
@@ -19,6 +20,8 @@ from shared.settings import Settings
 from shared.telemetry.serving import TracedSanic
 from shared.telemetry.spans import Spans
 from shared.vitals import Vitals
+
+_OWN_MIDDLEWARE: Final = 1
 
 Resource = AbstractAsyncContextManager[object]
 """Something an app holds while it serves: entered before the first request, left after the last."""
@@ -49,12 +52,14 @@ def build_app(
     ready: Readiness = lambda: True,
     body_limit: int = 64 * 1024,
     spans: Spans | None = None,
+    early: EarlyAnswers | None = None,
 ) -> Sanic[Any, Any]:
     """A Sanic app named ``service`` with everything that all our apps have in common.
 
     Resources are entered in order before the server starts and left in reverse order after it has stopped; one that
     raises on entry ends the process, so whatever may be absent (a database, Redis) must be awaited in its own task.
     ``body_limit`` bounds request bodies, in bytes. ``spans`` takes a span of each request.
+    ``early`` has what the routes have declared to be answered early.
     """
     config = Config(env_prefix=None)
     config.update(
@@ -76,6 +81,7 @@ def build_app(
         configure_logging=False,
     )
     app.ctx.spans = spans
+    app.ctx.early = early
     first = [Vitals()] if spans is None else [Vitals(), spans]  # spans may come until all else is closed
     lifecycle = _Lifecycle(service, (*first, *resources), ready, drain_seconds=settings.shutdown_drain)
     app.register_listener(lifecycle.start, "before_server_start")
@@ -106,12 +112,16 @@ class _Lifecycle:
         for resource in self._resources:
             await self._open.enter_async_context(resource)
 
-    async def started(self, _app: Sanic[Any, Any]) -> None:
+    async def started(self, app: Sanic[Any, Any]) -> None:
         self._serving = True
+        if app.ctx.early is not None:
+            app.ctx.early.open(app, middleware=_OWN_MIDDLEWARE)
         log("info", "serving", "app", version=shared.__version__)
 
     async def stopping(self, app: Sanic[Any, Any]) -> None:
         self._serving = False
+        if app.ctx.early is not None:
+            app.ctx.early.close()
         # Answers from now on say ``Connection: close``, so that clients go elsewhere.
         app.config.KEEP_ALIVE = False
         log("info", "stopping", "app")

@@ -7,7 +7,8 @@ import msgspec
 
 from shared.errors import InvalidInput
 
-PATTERN = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
+CHARACTERS = "[A-Za-z0-9_-]{1,64}"
+PATTERN = rf"^{CHARACTERS}$(?!\n)"
 """Of Python and of JSON Schema alike; the end forbids the newline that ``$`` alone would overlook."""
 
 DESCRIPTION = "1 to 64 characters of A-Z, a-z, 0-9, _ and -"

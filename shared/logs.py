@@ -5,9 +5,11 @@ Ways in: :func:`log` for our own events, :func:`log_error` for errors, the stand
 
 import hashlib
 import logging
+import re
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import orjson
@@ -15,9 +17,12 @@ import orjson
 from shared.flood import Flood
 from shared.line_writer import LineWriter
 from shared.moments import rfc3339
-from shared.tracing import current_trace
+from shared.tracing import Trace, current_trace
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+_NEEDS_NO_ESCAPE: Final = re.compile(r"[0-9A-Za-z_-]*\Z").match
 
 
 class Lines(Protocol):
@@ -87,6 +92,34 @@ def log(level: str, event: str, logger: str, **facts: object) -> None:
     """Log an event of ours with its facts (JSON values; secrets and personal data have no business here)."""
     if _LEVELS[level] >= _sink.threshold and _sink.writer is not None:
         _sink.writer.put(_line(level, event, logger, facts))
+
+
+class Recurring:
+    """An event of ours that comes again and again and differs in one number alone, written beforehand."""
+
+    def __init__(self, level: str, event: str, logger: str, number: str, **facts: object) -> None:
+        """``number`` is the name of that fact; the ``facts`` are always the same."""
+        self._severity = _LEVELS[level]
+        before = {"level": level, "event": event, "logger": logger, "service": _sink.service}
+        self._before = f',{_inside(before)},"request_id":'
+        self._after = f'",{_inside(facts)},"{number}":'
+
+    def log(self, now: float, trace: Trace, number: float) -> None:
+        """Log it as part of ``trace``; ``now`` is in seconds since the epoch, ``number`` keeps three decimals."""
+        writer = _sink.writer
+        if self._severity < _sink.threshold or writer is None:
+            return
+        request_id = trace.request_id
+        quoted = f'"{request_id}"' if _NEEDS_NO_ESCAPE(request_id) else orjson.dumps(request_id).decode()
+        line = (
+            f'{{"timestamp":"{rfc3339(now)}"{self._before}{quoted},"trace_id":"{trace.trace_id}'
+            f"{self._after}{number:.3f}}}\n"
+        )
+        writer.put(line.encode())
+
+
+def _inside(facts: Mapping[str, object]) -> str:
+    return orjson.dumps(facts).decode()[1:-1]
 
 
 def _line(level: str, event: str, logger: str, facts: dict[str, object]) -> bytes:

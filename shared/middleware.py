@@ -7,7 +7,6 @@ parser refuses nor the true end of one whose client leaves.
 import asyncio
 import time
 from asyncio import CancelledError
-from email.utils import formatdate
 from typing import Any, ClassVar
 
 from sanic import HTTPResponse, Request, Sanic
@@ -18,6 +17,7 @@ from sanic.http import Http
 from shared import problems
 from shared.exchange import CLIENT_LEFT, Exchange, exchange_of
 from shared.logs import log_error
+from shared.moments import http_date
 
 
 class TimedRequest(Request):
@@ -74,27 +74,10 @@ class ProblemHandler(ErrorHandler):
         return problems.response_to(request, exception)
 
 
-class _HttpDate:
-    """The ``Date`` of answers (RFC 9110 §6.6.1), formatted once a second."""
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._text = ""
-
-    def now(self) -> str:
-        second = int(time.time())
-        if second != self._second:
-            self._second, self._text = second, formatdate(second, usegmt=True)
-        return self._text
-
-
-_date = _HttpDate()
-
-
 async def add_headers(request: Request, response: HTTPResponse) -> None:
     """The headers that every answer carries."""
     headers = response.headers
-    headers["Date"] = _date.now()
+    headers["Date"] = http_date(time.time())
     headers["X-Content-Type-Options"] = "nosniff"
     exchange = exchange_of(request)
     if exchange is not None:

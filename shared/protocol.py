@@ -1,4 +1,4 @@
-"""Sanic's HTTP/1.1 protocol with two things that it lacks: a clock that dribbling cannot wind back, and a drain."""
+"""Sanic's HTTP/1.1 protocol with what it lacks: a clock that dribbling cannot wind back, early answers, and a drain."""
 
 import asyncio
 import time
@@ -6,8 +6,12 @@ from socket import socket
 from typing import Any, Final
 
 from sanic import Sanic
+from sanic.http import Http
 from sanic.http.constants import Stage
 from sanic.server import HttpProtocol
+
+from shared.early import EarlyAnswers
+from shared.request_head import Fields
 
 SETTLE_SECONDS: Final = 0.05
 """Between the last connection that may queue up and the end of listening."""
@@ -17,6 +21,14 @@ _LOOK_SECONDS: Final = 0.01
 class Protocol(HttpProtocol):
     """One connection of a client."""
 
+    __slots__ = ("_early", "fields")
+
+    def __init__(self, *, app: Sanic[Any, Any], **options: Any) -> None:
+        super().__init__(app=app, **options)
+        self._http: Http | None = None  # there is none before the connection's task has begun
+        self._early: EarlyAnswers | None = getattr(app.ctx, "early", None)
+        self.fields: Fields | None = None
+
     def connection_made(self, transport: Any) -> None:
         """Remember where all connections are listed, for :func:`drain`."""
         super().connection_made(transport)  # type: ignore[no-untyped-call]
@@ -24,13 +36,25 @@ class Protocol(HttpProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come; more of a header does not give it more time (slowloris)."""
-        http = getattr(self, "_http", None)  # not there before the connection's task has begun
-        if http is None or http.stage is not Stage.REQUEST:
+        http = self._http
+        if http is not None and http.stage is Stage.REQUEST:
+            begun = self._time
             super().data_received(data)
-            return
-        begun = self._time
-        super().data_received(data)
-        self._time = begun
+            self._time = begun
+        elif http is None or not self._answer_early(http, data):
+            super().data_received(data)
+
+    def _answer_early(self, http: Http, data: bytes) -> bool:
+        early, transport = self._early, self.transport
+        if early is None or transport is None or transport.is_closing():
+            return False
+        at_rest = http.stage is Stage.IDLE and http.keep_alive and not http.request_body and not self.recv_buffer
+        answer = early.answer(data, self) if at_rest and self._can_write.is_set() else None
+        if answer is None:
+            return False
+        self._time = time.monotonic()
+        transport.write(answer)
+        return True
 
 
 def owns(app: Sanic[Any, Any], listening: socket) -> None:

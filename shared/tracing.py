@@ -6,7 +6,8 @@ Trace context: https://www.w3.org/TR/trace-context/ (version 00, and the rule fo
 import random
 import re
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+
+import msgspec
 
 _TRACEPARENT = re.compile(r"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?\Z")
 _REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,128}\Z")
@@ -14,8 +15,7 @@ _TRACESTATE = re.compile(r"^[\x20-\x7e]{1,512}\Z")
 _SAMPLED = 0x01
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True, gc=False):
     """One request's identity; ``span_id`` is this process's own span."""
 
     request_id: str
@@ -31,11 +31,11 @@ class Trace:
 
     def unsampled(self) -> "Trace":
         """The same, not to be recorded."""
-        return replace(self, flags="00")
+        return msgspec.structs.replace(self, flags="00")
 
     def within(self) -> "Trace":
         """The identity of a new span inside this one."""
-        return replace(self, span_id=f"{random.getrandbits(64) or 1:016x}")
+        return msgspec.structs.replace(self, span_id=f"{random.getrandbits(64) or 1:016x}")
 
     @property
     def traceparent(self) -> str:

@@ -10,7 +10,7 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from bff.aggregates.kind import AggregateKind
-from bff.answer import Answer, StoredAnswer, compose, matches
+from bff.answer import Answer, StoredAnswer, compose
 from bff.cache_status import CacheStatus
 from bff.parts.part import Aggregate
 from bff.settings import GatewaySettings
@@ -19,7 +19,9 @@ from shared import ids, metrics, routing
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loaded, Outcome, ReadThrough
+from shared.conditional import matches
 from shared.deadline import Deadline
+from shared.early import Declared, Ready
 from shared.errors import NotFound, RequestError
 from shared.exchange import Exchange
 from shared.overload import Gate
@@ -61,6 +63,32 @@ class AggregateEndpoint:
         """GET and HEAD of the kind's path followed by an id."""
         routing.get(app, f"{self._kind.path}/<{self._kind.parameter}:str>", self._answer, self._kind.name)
 
+    def declared(self) -> Declared:
+        """What is answered early: hits in memory that nothing else is to be done about."""
+        return Declared(
+            f"{self._kind.path}/", self._label, self._at_hand, self._cache.count_near_hits, log_share=self._log_hits
+        )
+
+    def _at_hand(self, identifier: str) -> Ready | None:
+        entry = self._through.at_hand(self._cache.keys.entry(self._kind.name, identifier))
+        if entry is None:
+            return None
+        ready = entry.ready
+        if not isinstance(ready, Ready):
+            stored = StoredAnswer.of(entry)
+            if stored is None or stored.status != 200:
+                return None
+            ready = entry.ready = Ready(stored.etag, stored.body)
+        now = self._cache.clock()
+        if now >= ready.until:
+            age, left = _age(entry, now), _left(entry, now)
+            ready.tell(
+                [("ETag", ready.etag), ("Cache-Control", _cache_control(left))],
+                [("Cache-Status", CacheStatus(self._cache).hit_in_memory(entry)), ("Age", str(age))],
+                until=min(entry.stored_at + age + 1, entry.fresh_until - left),
+            )
+        return ready
+
     async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
         identifier = ids.checked(self._kind.parameter, parameters[self._kind.parameter])
         exchange: Exchange = request.ctx.exchange
@@ -90,11 +118,11 @@ class AggregateEndpoint:
     ) -> HTTPResponse:
         now = self._cache.clock()
         exchange.headers["Cache-Status"] = status
-        exchange.headers["Age"] = str(max(0, int(now - entry.stored_at)))
+        exchange.headers["Age"] = str(_age(entry, now))
         if stored.status == 404:
             raise NotFound(stored.body.decode())
         exchange.headers["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.2f}"
-        return _conditional(request, stored.body, stored.etag, max(0, int(entry.fresh_until - now)))
+        return _conditional(request, stored.body, stored.etag, _left(entry, now))
 
     def _as_made(
         self, request: Request, exchange: Exchange, outcome: Outcome[Made], status: CacheStatus
@@ -148,8 +176,20 @@ class AggregateEndpoint:
         return Loaded(Made(absent, self._cache.clock() + ttl, {}, ""), [*values, *sources.values])
 
 
+def _age(entry: Entry, now: float) -> int:
+    return max(0, int(now - entry.stored_at))
+
+
+def _left(entry: Entry, now: float) -> int:
+    return max(0, int(entry.fresh_until - now))
+
+
+def _cache_control(max_age: int) -> str:
+    return f"private, max-age={max_age}"
+
+
 def _conditional(request: Request, body: bytes, etag: str, max_age: int) -> HTTPResponse:
-    headers = {"ETag": etag, "Cache-Control": f"private, max-age={max_age}"}
+    headers = {"ETag": etag, "Cache-Control": _cache_control(max_age)}
     if matches(request.headers.get("if-none-match"), etag):
         return HTTPResponse(status=304, headers=headers)
     return raw(body, headers=headers, content_type="application/json")

@@ -111,6 +111,14 @@ class Cache:
             self._misses["memory"].inc()
         return entry
 
+    def peek_near(self, key: str) -> Entry | None:
+        """The fresh entry that memory has under ``key``; not counted (see :meth:`count_near_hits`)."""
+        return self._near.fresh(key)
+
+    def count_near_hits(self, number: int) -> None:
+        """Count lookups by :meth:`peek_near` whose entries have been served."""
+        self._hits["memory"].inc(number)
+
     def is_due(self, entry: Entry) -> bool:
         """Whether it is time to reload ``entry``."""
         return entry.is_due(self.clock())

@@ -35,6 +35,7 @@ class Entry:
         stale_until: until when it may stand in for a value that cannot be had.
         cost: seconds that loading it took.
         form: what its reader has made of the bytes, kept so that the next reader need not do it again.
+        ready: what an endpoint has made of the form, kept likewise.
         refreshing: whether somebody in this process has begun to replace it before its time.
     """
 
@@ -44,6 +45,7 @@ class Entry:
     stale_until: float
     cost: float = 0.0
     form: object = None
+    ready: object = None
     refreshing: bool = False
     refresh_from: float = field(init=False)
 

@@ -89,19 +89,32 @@ class ReadThrough(Generic[T]):
             if joined:
                 metrics.cache_coalesced.labels("process").inc()
                 return replace(outcome, joined=True)
-            if outcome.entry is not None and self._cache.is_due(outcome.entry):
+            if outcome.entry is not None:
                 self._refresh_early(key, outcome.entry, load)
             return outcome
 
     def near(self, key: str, load: Load[T]) -> Entry | None:
         """The fresh entry that memory has; one synchronous call. Late in its life it is reloaded in the background."""
         entry = self._cache.look_near(key)
-        if entry is not None and self._cache.is_due(entry):
+        if entry is not None:
             self._refresh_early(key, entry, load)
         return entry
 
+    def at_hand(self, key: str) -> Entry | None:
+        """What :meth:`near` would give, if it had nothing else to do; not counted (see ``Cache.count_near_hits``)."""
+        entry = self._cache.peek_near(key)
+        return None if entry is None or self._is_to_be_refreshed(entry) else entry
+
+    def _is_to_be_refreshed(self, entry: Entry) -> bool:
+        return (
+            not entry.refreshing
+            and self._cache.is_due(entry)
+            and len(self._flights) < _REFRESHES_MOST
+            and not self._busy()
+        )
+
     def _refresh_early(self, key: str, entry: Entry, load: Load[T]) -> None:
-        if not entry.refreshing and len(self._flights) < _REFRESHES_MOST and not self._busy():
+        if self._is_to_be_refreshed(entry):
             entry.refreshing = True
             self._flights.hold(key, lambda: self._refresh(key, load))
 

@@ -3,9 +3,10 @@
 import orjson
 import pytest
 
-from bff.answer import StoredAnswer, compose, matches
+from bff.answer import StoredAnswer, compose
 from bff.parts.part import Aggregate, Part
 from shared.cache.entry import Entry
+from shared.conditional import matches
 
 
 def _aggregate(status: str = "fresh") -> Aggregate:
