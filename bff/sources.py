@@ -19,7 +19,7 @@ from shared.telemetry.spans import Spans
 
 USER: Final = Form("user", User)
 ORDERS: Final = Form("orders", list[Order])
-PRODUCTS: Final = Form("product", Product)
+PRODUCTS: Final = Form("products", Product)
 
 OWNED: Final = (USER.kind, ORDERS.kind)
 """Kinds of parts that belong to one user, and go when that user is purged."""
@@ -31,7 +31,8 @@ class PartSources:
     def __init__(self, upstreams: Upstreams, shelf: Shelf, patience: float, spans: Spans | None = None) -> None:
         """``patience``: seconds for a call that several requests wait for; ``spans`` takes a span of each part."""
         self.upstreams = upstreams
-        self.single = SingleParts(shelf) if spans is None else SpannedSingleParts(shelf, spans)
+        single = SingleParts if spans is None else partial(SpannedSingleParts, spans=spans)
+        self.single = single(shelf, OWNED)
         keyed = KeyedParts if spans is None else partial(SpannedKeyedParts[Product], spans=spans)
         self.products = keyed(shelf, PRODUCTS, upstreams.products.batch, most=BATCH_LIMIT, patience=patience)
 

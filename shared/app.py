@@ -12,6 +12,7 @@ from sanic.response import raw
 import shared
 from shared import metrics, routing
 from shared.early import EarlyAnswers
+from shared.exchange import count_failures_from_zero
 from shared.logs import log
 from shared.loop_errors import report_loop_error
 from shared.middleware import ObservedSanic, ProblemHandler, TimedRequest, add_headers
@@ -91,6 +92,7 @@ def build_app(
     app.on_response(add_headers)  # type: ignore[no-untyped-call]
     for group in (*routes, lifecycle.routes, _metrics_route):
         group(app)
+    count_failures_from_zero(app)
     routing.add_options(app)
     return app
 

@@ -22,9 +22,12 @@ Exceptions of libraries are turned into these in one place each: aiohttp's in
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, get_args
 
 Reason = Literal["timeout", "unavailable", "bad_response", "circuit_open", "overloaded", "no_budget"]
+
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+"""Every reason there is."""
 
 
 class KitError(Exception):

@@ -2,18 +2,19 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from sanic import Request
+from sanic import Request, Sanic
 
 from shared import metrics
 from shared.logs import log
-from shared.routing import endpoint_label, method_label
+from shared.routing import endpoint_label, labels_of_routes, method_label
 from shared.tracing import Trace, begin_trace, current_trace
 
 CLIENT_LEFT: Final = 499
 """The status under which a request is counted whose client did not wait for the answer."""
 
+_FAILURES: Final = ("500", "503")
 
 SLOW_SECONDS: Final = 0.01
 """From here on a request's duration carries its trace id as an exemplar (OpenMetrics; with one worker)."""
@@ -73,6 +74,17 @@ class Exchange:
             duration_ms=round(duration * 1000, 3),
             **self.facts,
         )
+
+
+def count_failures_from_zero(app: Sanic[Any, Any]) -> None:
+    """Let there be a count of our own failures on every route before the first, which then shows as an increase.
+
+    Other statuses come soon enough by themselves; HEAD and OPTIONS are left out as rarely asked.
+    """
+    for method, endpoint in labels_of_routes(app):
+        if method not in {"HEAD", "OPTIONS"}:
+            for status in _FAILURES:
+                metrics.requests.labels(method, endpoint, status)
 
 
 def exchange_of(request: Request) -> Exchange | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
@@ -89,6 +89,13 @@ def endpoint_label(request: Request) -> str:
     """The template of the route that matched, such as ``/api/profile/<user_id>``; one value for all others."""
     route = request.route
     return UNMATCHED if route is None else _template(route.path)
+
+
+def labels_of_routes(app: Sanic[Any, Any]) -> Iterator[tuple[str, str]]:
+    """The labels of method and endpoint of every route of ``app`` so far."""
+    for route in app.router.routes:
+        for method in route.methods:
+            yield method, _template(route.path)
 
 
 def method_label(request: Request) -> str:

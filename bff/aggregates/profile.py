@@ -48,4 +48,10 @@ async def _orders_and_products(user_id: str, sources: Sources) -> tuple[Part[lis
     return orders, await sources.products([item.product_id for order in orders.value for item in order.items])
 
 
-PROFILE = AggregateKind(name="profile", path="/api/profile", parameter="user_id", load=load_profile)
+PROFILE = AggregateKind(
+    name="profile",
+    path="/api/profile",
+    parameter="user_id",
+    parts=("user", "orders", "products"),
+    load=load_profile,
+)

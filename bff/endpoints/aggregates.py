@@ -4,6 +4,7 @@ import random
 import time
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
@@ -12,7 +13,7 @@ from sanic.response import raw
 from bff.aggregates.kind import AggregateKind
 from bff.answer import Answer, StoredAnswer, compose
 from bff.cache_status import CacheStatus
-from bff.parts.part import Aggregate
+from bff.parts.part import STATUSES, Aggregate
 from bff.settings import GatewaySettings
 from bff.sources import PartSources, Sources
 from shared import ids, metrics, routing
@@ -58,6 +59,8 @@ class AggregateEndpoint:
         self._gate = gate
         self._log_hits = settings.log_hits / 100
         self._label = f"{kind.path}/<{kind.parameter}>"
+        for part, status in product(kind.parts, STATUSES):
+            metrics.aggregate_parts.labels(self._label, part, status)
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """GET and HEAD of the kind's path followed by an id."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar, get_args
 
 from shared.errors import Reason
 
 T_co = TypeVar("T_co", covariant=True)
 
 Status = Literal["fresh", "stale", "missing"]
+
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+"""Every status there is."""
 
 
 @dataclass(frozen=True, slots=True)

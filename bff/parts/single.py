@@ -1,6 +1,6 @@
 """Parts that one call gives: the user, the orders of a user."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from bff.parts.form import Form
@@ -17,8 +17,12 @@ T = TypeVar("T")
 class SingleParts:
     """Current from memory, else from the service, else what was last known good."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, kinds: Iterable[str]) -> None:
+        """``kinds`` are those of all forms that are asked for."""
         self._shelf = shelf
+        self._sources = {
+            kind: {name: metrics.part_sources.labels(kind, name) for name in ("cache", "service")} for kind in kinds
+        }
 
     async def get(
         self,
@@ -42,7 +46,7 @@ class SingleParts:
         entry = shelf.cache.kept_near(key)
         at_hand = entry is not None and (entry.is_new(started) if renew else not entry.is_due(started))
         if entry is not None and at_hand and (value := form.value(entry)) is not None:
-            metrics.part_sources.labels(form.kind, "cache").inc()
+            self._sources[form.kind]["cache"].inc()
             return Part(value, "fresh", entry.value, entry.fresh_until)
         reason = shelf.throttle.reason(key)
         if reason is not None:
@@ -52,7 +56,7 @@ class SingleParts:
         except UpstreamError as error:
             shelf.note(key, error)
             return await self._instead(form, key, error.reason, started, deadline)
-        metrics.part_sources.labels(form.kind, "service").inc()
+        self._sources[form.kind]["service"].inc()
         duration = shelf.clock() - started
         if found is None:
             shelf.cache.forget([key])  # else it could come back to life as a stale part
@@ -67,7 +71,7 @@ class SingleParts:
         value = None if entry is None else form.value(entry)
         if entry is None or value is None:
             return Part.missing(reason, now - started)
-        metrics.part_sources.labels(form.kind, "cache").inc()
+        self._sources[form.kind]["cache"].inc()
         if entry.is_fresh(now):
             return Part(value, "fresh", entry.value, entry.fresh_until, duration=now - started)
         return Part(value, "stale", entry.value, age=now - entry.stored_at, reason=reason, duration=now - started)

@@ -18,8 +18,8 @@ T = TypeVar("T")
 class SpannedSingleParts(SingleParts):
     """Single parts, each a span."""
 
-    def __init__(self, shelf: Shelf, spans: Spans) -> None:
-        super().__init__(shelf)
+    def __init__(self, shelf: Shelf, kinds: Iterable[str], *, spans: Spans) -> None:
+        super().__init__(shelf, kinds)
         self._spans = spans
 
     async def get(

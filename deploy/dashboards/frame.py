@@ -44,7 +44,6 @@ class Note(NamedTuple):
 
 
 _PROCESSES: Final = 'job=~"api-gateway|.+-service"'
-_CHANGES: Final = "upstream_breaker_changes_total"
 
 ALERTS: Final = Note(
     "Alerts",
@@ -64,11 +63,9 @@ RESTARTS: Final = Note(
     "{{job}} has started, or is back",
     "{{instance}}",
 )
-# A change that is the first of its kind begins a series, and has grown from nothing.
 BREAKERS: Final = Note(
     "Breaker changes",
-    f"sum by (service_name, state) (increase({_CHANGES}[$__rate_interval])) > 0"
-    f" or sum by (service_name, state) ({_CHANGES} unless {_CHANGES} offset $__rate_interval)",
+    "sum by (service_name, state) (increase(upstream_breaker_changes_total[$__rate_interval])) > 0",
     "orange",
     "Breaker of {{service_name}}: {{state}}",
     "",

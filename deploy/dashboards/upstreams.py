@@ -143,8 +143,7 @@ def _policies() -> Section:
             lines(
                 "Breaker changes",
                 "cps",
-                "Changes of breakers a second, by service and the state that each changed to. Until one has changed"
-                " there is no line.",
+                "Changes of breakers a second, by service and the state that each changed to.",
                 Query(changes, "{{service_name}} {{state}}"),
                 stacking=StackingMode.NORMAL,
                 span=12,

@@ -69,6 +69,7 @@ class ReadThrough(Generic[T]):
         self._budget = budget
         self._leases = Leases(cache)
         self._flights: Flights[Outcome[T] | None] = Flights()
+        self._coalesced = {scope: metrics.cache_coalesced.labels(scope) for scope in ("process", "redis")}
 
     async def __aenter__(self) -> Self:
         """Nothing to open."""
@@ -87,7 +88,7 @@ class ReadThrough(Generic[T]):
             if outcome is None:  # an early refresh that another process has taken over
                 continue
             if joined:
-                metrics.cache_coalesced.labels("process").inc()
+                self._coalesced["process"].inc()
                 return replace(outcome, joined=True)
             if outcome.entry is not None:
                 self._refresh_early(key, outcome.entry, load)
@@ -135,7 +136,7 @@ class ReadThrough(Generic[T]):
                 token = self._begin(key)
                 lookup = await self._cache.look_far(key, token)
                 if lookup.entry is not None:
-                    metrics.cache_coalesced.labels("redis").inc()
+                    self._coalesced["redis"].inc()
                     return Outcome(lookup.entry, None, asked_redis=True, joined=True)
                 grant = await self._leases.wish(key)
             work = load(deadline, False)

@@ -161,10 +161,11 @@ def watched_breaker(service_name: str, rules: BreakerRules, clock: Clock = time.
     """A breaker whose state is a metric, and whose changes are each one line in the log."""
     gauge = metrics.breaker_state.labels(service_name)
     gauge.set(State.CLOSED)
+    changes = {state: metrics.breaker_changes.labels(service_name, state.name.lower()) for state in State}
 
     def changed(before: State, after: State) -> None:
         gauge.set(after)
-        metrics.breaker_changes.labels(service_name, after.name.lower()).inc()
+        changes[after].inc()
         level = "warning" if after is State.OPEN else "info"
         log(level, "breaker changed", "upstream", upstream=service_name, before=before.name, after=after.name)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from shared import metrics
-from shared.errors import UpstreamError
+from shared.errors import REASONS, UpstreamError
 from shared.logs import log
 from shared.upstream.call import Call, Policy, Send
 
@@ -39,10 +39,8 @@ def observe_attempts(service_name: str) -> Policy:
 
 
 def _observe(recorded: metrics.Observed, service_name: str, failed: Callable[[UpstreamError], None]) -> Policy:
-    outcomes = recorded.outcomes
+    outcomes = {name: recorded.outcomes.labels(service_name, name) for name in ("success", "ignored", *REASONS)}
     duration = recorded.duration.labels(service_name)
-    succeeded = outcomes.labels(service_name, "success")
-    ignored = outcomes.labels(service_name, "ignored")
 
     def policy(send: Send) -> Send:
         async def observed(call: Call[Any]) -> Any:
@@ -50,15 +48,15 @@ def _observe(recorded: metrics.Observed, service_name: str, failed: Callable[[Up
             try:
                 value = await send(call)
             except UpstreamError as error:
-                outcomes.labels(service_name, error.reason).inc()
+                outcomes[error.reason].inc()
                 failed(error)
                 raise
             except asyncio.CancelledError:
-                ignored.inc()  # whoever asked has left; that says nothing about the service
+                outcomes["ignored"].inc()  # whoever asked has left; that says nothing about the service
                 raise
             finally:
                 duration.observe(time.monotonic() - started)
-            succeeded.inc()
+            outcomes["success"].inc()
             return value
 
         return observed

@@ -152,7 +152,7 @@ async def test_a_second_aggregate_is_one_small_description(start_gateway: StartG
         orders = await sources.orders(user_id)
         return Aggregate({"orders": orders}, {"user_id": user_id})
 
-    history = AggregateKind(name="history", path="/api/history", parameter="user_id", load=load)
+    history = AggregateKind(name="history", path="/api/history", parameter="user_id", parts=("orders",), load=load)
     gateway = await start_gateway(kinds=[history])
     first, second = await gateway.get("/api/history/user1"), await gateway.get("/api/history/user1")
     assert first.json()["metadata"]["parts"] == {"orders": {"status": "fresh"}}

@@ -13,7 +13,7 @@ from tests.kit.caches import KINDS, OpenCache, far, found, make_cache, put, unti
 
 KEYS = Keys("bff", KINDS)
 KEY = KEYS.entry("profile", "user1")
-SHARED = KEYS.entry("product", "prod1")
+SHARED = KEYS.entry("products", "prod1")
 
 
 def write_late(server: RedisServer, key: str) -> None:

@@ -28,7 +28,7 @@ _SEEN_WHEN_WELL = (
     'cache_coalesced_total{scope="process"} > 0',
     "cache_invalidations_total > 0",
     "cache_redis_lag_seconds > 0",
-    'part_sources_total{part="product", source="cache"} > 0',
+    'part_sources_total{part="products", source="cache"} > 0',
     'http_requests_total{method="DELETE", status="204"} > 0',
 )
 """What the traffic does to the cache, before anything fails."""
@@ -65,8 +65,8 @@ def live_system(folder: Path) -> Iterator[PrometheusApi]:
             _wait_for(prometheus, seen)
         apps["order-service"].kill()
         for status in ("missing", "stale"):
-            _wait_for(prometheus, f'aggregate_parts_total{{part="orders", status="{status}"}}')
-        _wait_for(prometheus, 'upstream_breaker_changes_total{service_name="order_service", state="open"}')
+            _wait_for(prometheus, f'aggregate_parts_total{{part="orders", status="{status}"}} > 0')
+        _wait_for(prometheus, 'upstream_breaker_changes_total{service_name="order_service", state="open"} > 0')
         apps["order-service"].start()
         wait_until(prometheus.all_up, "some target is not up again")
         yield prometheus

@@ -11,7 +11,7 @@ from shared.cache.near import NearTier, Token, Trust
 from shared.cache.stores import MemoryStore
 
 KEYS = Keys("test", ["profile"])
-NAMES = [KEYS.entry("profile", "u1"), KEYS.entry("profile", "u2"), KEYS.entry("product", "p1")]
+NAMES = [KEYS.entry("profile", "u1"), KEYS.entry("profile", "u2"), KEYS.entry("products", "p1")]
 TTL, STALE = 30.0, 60.0
 
 
