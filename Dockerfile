@@ -1,5 +1,5 @@
 # One image for the gateway and the three services; the command chooses: python -m bff (the default),
-# python -m services.users, python -m services.orders, python -m services.products.
+# python -m services.users, python -m services.orders, python -m services.products; python -m deploy.demo for --demo.
 ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -13,6 +13,8 @@ WORKDIR /app
 COPY shared shared
 COPY bff bff
 COPY services services
+COPY deploy/__init__.py deploy/
+COPY deploy/demo deploy/demo
 COPY deploy/docker/ready.sh /opt/ready.sh
 # Readable by whoever runs it, whatever umask the checkout was made with.
 RUN chmod -R u=rwX,go=rX /app /opt/ready.sh \

@@ -17,7 +17,7 @@ Starts the gateway, its three services, Redis, Prometheus, its exporters, Alertm
 all is healthy, sends a little traffic and shows what runs where. Where a Docker engine answers it runs them as
 containers (docker-compose.yml), elsewhere as plain processes of this machine.
 
-    $script [--local | --docker] [--detach] [--clean]
+    $script [--local | --docker] [--detach] [--clean] [--demo]
     $script --status
     $script --stop [COMPONENT]
     $script --start COMPONENT
@@ -26,6 +26,7 @@ containers (docker-compose.yml), elsewhere as plain processes of this machine.
   --docker          containers, or a message that says why not
   --detach          return once all is healthy; without it, logs are shown until Ctrl-C, which ends everything
   --clean           begin with empty data: databases, metrics, dashboards' own settings
+  --demo            send a little mixed traffic all the time, so that every dashboard has something to show
   --status          show what runs; exit status 0 all healthy, 1 something is not, 3 nothing runs
   --stop            end everything; data and logs are kept
   --stop COMPONENT  stop one component, to see how the others do without it
@@ -34,7 +35,8 @@ containers (docker-compose.yml), elsewhere as plain processes of this machine.
   --help            this text
 
 Components: api-gateway, user-service, order-service, product-service, redis, redis-exporter, node-exporter,
-prometheus, alertmanager, grafana; in containers also postgres, and alertmanager with COMPOSE_PROFILES=alerting only.
+prometheus, alertmanager, grafana; with --demo also demo; in containers also postgres, and alertmanager with
+COMPOSE_PROFILES=alerting only.
 
 For plain processes:
   --without COMPONENT  leave it out; may be repeated
@@ -63,7 +65,7 @@ misused() {
 
 # --- what was asked for --------------------------------------------------------------------------------------
 
-action=start mode='' component='' detach='' clean='' timeout='' run=$root/.run local_options=()
+action=start mode='' component='' detach='' clean='' demo='' timeout='' run=$root/.run local_options=()
 
 value() { # value OPTION [VALUE]
     [[ -n ${2:-} && $2 != -* ]] || misused "$1 needs a value."
@@ -90,6 +92,7 @@ while (($#)); do
             ;;
         -d | --detach) detach=yes ;;
         --clean) clean=yes ;;
+        --demo) demo=yes ;;
         --status) act status ;;
         --stop)
             act stop
@@ -129,6 +132,7 @@ while (($#)); do
     shift
 done
 [[ -z $clean || $action$component == start ]] || misused "--clean goes with a start of everything."
+[[ -z $demo || $action$component == start ]] || misused "--demo goes with a start of everything."
 cd -- "$root"
 
 # --- plain processes -----------------------------------------------------------------------------------------
@@ -157,7 +161,7 @@ run_local() {
     fi
     find_python
     exec "$python" -m deploy.local "$action" ${component:+"$component"} --root "$root" --script "$script" \
-        ${detach:+--detach} ${clean:+--clean} ${timeout:+--timeout "$timeout"} \
+        ${detach:+--detach} ${clean:+--clean} ${demo:+--demo} ${timeout:+--timeout "$timeout"} \
         ${local_options[@]+"${local_options[@]}"}
 }
 

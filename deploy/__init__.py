@@ -1,1 +1,1 @@
-"""What brings the system up: as plain processes (`local`) and in containers (`docker`)."""
+"""What brings the system up, as plain processes (`local`) or in containers (`docker`), and keeps it busy (`demo`)."""

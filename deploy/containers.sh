@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # The containers' half of start_with_monitoring.sh, which reads it in; every variable asked for is set there.
 
-compose=() docker_reason=''
+compose=() docker_reason='' chosen_profiles=''
 
 docker_answers() { # or says in docker_reason why not
     local said
@@ -17,6 +17,20 @@ docker_answers() { # or says in docker_reason why not
         docker_reason='Docker answers, but neither "docker compose" nor docker-compose is installed.'
     fi
     ((${#compose[@]}))
+}
+
+choose_profiles() { # for every command; that of --demo is among them, so that whatever ends the rest ends it too
+    local kept=''
+    [[ ! -r .env ]] ||
+        kept=$(sed -nE 's/^(export )?COMPOSE_PROFILES=([^#]*).*/\2/p' .env | tail -n 1 | tr -d "\"' \r")
+    chosen_profiles=${COMPOSE_PROFILES-$kept}
+    export COMPOSE_PROFILES=${chosen_profiles:+$chosen_profiles,}demo
+}
+
+bring_up() {
+    local profiles=$chosen_profiles
+    [[ -z $demo ]] || profiles=$COMPOSE_PROFILES
+    COMPOSE_PROFILES=$profiles "${compose[@]}" up --build --detach
 }
 
 containers() { # ids, ended ones too
@@ -137,7 +151,8 @@ Try:
 Grafana: http://$(address grafana), user ${GRAFANA_ADMIN_USER:-admin}, password as set (admin123 where it is not).
 
 Watch it do without one:  $script --stop user-service   then --start user-service
-What runs:                $script --status
+${demo:+Send no more traffic:     $script --stop demo
+}What runs:                $script --status
 What one writes:          ${compose[*]} logs --follow api-gateway   (in the checkout)
 End it:                   $script --stop
 END
@@ -163,15 +178,15 @@ start_containers() {
     elif [[ -n $clean ]]; then
         fail "It is running: end it first, with $script --stop"
     fi
-    if ! "${compose[@]}" up --build --detach || ! wait_for_health; then
+    if ! bring_up || ! wait_for_health; then
         show_logs
         [[ -n $was_running ]] || end_containers 1
         exit 1
     fi
-    if [[ -z $was_running ]]; then
-        send_traffic
-    else
+    if [[ -n $was_running ]]; then
         printf 'It was running already.\n'
+    elif [[ -z $demo ]]; then
+        send_traffic
     fi
     show_table
     show_hints
@@ -197,6 +212,7 @@ show_logs() { # of what is not healthy; of what starts for the first time only w
 }
 
 run_docker() {
+    choose_profiles
     case $action/$component in
         start/) start_containers ;;
         stop/)

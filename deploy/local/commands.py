@@ -5,6 +5,7 @@ from functools import partial
 
 from deploy.local import follow, progress, report, supervisor, traffic
 from deploy.local.component import Component, Plan
+from deploy.local.components import DEMO
 from deploy.local.errors import Interrupted, Refused
 from deploy.local.options import Options
 from deploy.local.rundir import RunDirectory
@@ -52,6 +53,8 @@ def start_all(options: Options) -> int:
             if not mine and options.clean:
                 raise Refused(f"It is running: end it first, with {options.script} --stop")
             plan = start(options, run) if mine else _plan(run)
+            if options.demo and plan.component(DEMO) is None:
+                raise Refused(f"It is running without {DEMO}: end it first, with {options.script} --stop")
         return _stay(plan, run, options) if mine else _visit(plan, run, options)
     except (Interrupted, BrokenPipeError):
         if mine:
@@ -114,9 +117,10 @@ def _stay(plan: Plan, run: RunDirectory, options: Options) -> int:
         with ignored():
             _end(run)
         return 1
-    seconds = TRAFFIC_SECONDS if plan.component("prometheus") else BRIEF_SECONDS
-    say(f"Sending a little traffic for {seconds:g} s …")
-    traffic.send(plan, seconds=seconds)
+    if plan.component(DEMO) is None:
+        seconds = TRAFFIC_SECONDS if plan.component("prometheus") else BRIEF_SECONDS
+        say(f"Sending a little traffic for {seconds:g} s …")
+        traffic.send(plan, seconds=seconds)
     report.show(plan, run, options.script)
     if options.detach:
         return 0

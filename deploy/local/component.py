@@ -8,8 +8,9 @@ class Component(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Its name, the same as in docker-compose.yml.
-        url: Where it answers.
-        probe: What is asked to learn whether it is well: an http:// address that answers 200, or redis://.
+        url: Where it answers; empty for one that only asks.
+        probe: What is asked to learn whether it is well: an http:// address that answers 200, or redis://; empty for
+            one that is well while it runs.
         command: Program and arguments.
         environment: Variables it gets on top of the environment of the supervisor.
     """

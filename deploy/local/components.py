@@ -12,6 +12,13 @@ SERVICES = {
     "order-service": ("services.orders", "ORDER_SERVICE_URL"),
     "product-service": ("services.products", "PRODUCT_SERVICE_URL"),
 }
+DEMO = "demo"
+DEMO_ASKS = {
+    "api-gateway": "--gateway",
+    "user-service": "--users",
+    "order-service": "--orders",
+    "product-service": "--products",
+}
 WILDCARDS = {"", "0.0.0.0", "::"}
 
 
@@ -147,6 +154,12 @@ def grafana(site: Site) -> Component:
     server = ("server",) if Path(program).name == "grafana" else ()
     command = (program, *server, f"--homepath={site.grafana_home}")
     return _http(site, "grafana", "/api/health", command, environment)
+
+
+def demo(site: Site) -> Component:
+    """A little mixed traffic to what runs here; it answers nobody, so running is all that can be asked of it."""
+    words = [word for name, option in DEMO_ASKS.items() if name in site.ports for word in (option, site.url(name))]
+    return Component(DEMO, "", "", (site.python, "-m", "deploy.demo", *words), {})
 
 
 BUILDERS: Mapping[str, Callable[[Site], Component]] = {

@@ -20,6 +20,7 @@ class Options:
         run: Where state and logs go.
         detach: Whether to return once all is healthy.
         clean: Whether to begin with empty data.
+        demo: Whether a little mixed traffic is sent all the time.
         without: Components to leave out.
         timeout: How many seconds the system has to become healthy.
         script: What the person types, for the hints.
@@ -32,6 +33,7 @@ class Options:
     run: Path
     detach: bool
     clean: bool
+    demo: bool
     without: frozenset[str]
     timeout: float
     script: str
@@ -47,6 +49,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--run", type=Path)
     parser.add_argument("--detach", action="store_true")
     parser.add_argument("--clean", action="store_true")
+    parser.add_argument("--demo", action="store_true")
     parser.add_argument("--without", action="append", default=[], choices=tuple(PORTS), metavar="COMPONENT")
     parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS")
     parser.add_argument("--script", default="./start_with_monitoring.sh")
@@ -62,6 +65,7 @@ def parse(arguments: Sequence[str]) -> Options:
         run=(found.run or root / ".run").absolute(),
         detach=found.detach,
         clean=found.clean,
+        demo=found.demo,
         without=frozenset(found.without),
         timeout=found.timeout,
         script=found.script,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local import ports
+from deploy.local import components, ports
 from deploy.local.component import Absent, Plan
 from deploy.local.components import BUILDERS, SERVICES, Site
 from deploy.local.programs import PROGRAMS
@@ -39,6 +39,7 @@ def plan(
     data: Path,
     derived: Path,
     without: frozenset[str] = frozenset(),
+    demo: bool = False,
 ) -> tuple[Plan, Site]:
     """Decide what runs and how.
 
@@ -49,6 +50,7 @@ def plan(
         data: Where data goes.
         derived: Where derived configuration goes.
         without: Components to leave out.
+        demo: Whether a little mixed traffic is sent all the time.
 
     Returns:
         The plan, and what its commands were made from.
@@ -70,8 +72,10 @@ def plan(
         environment=environment,
         grafana_home=machine.grafana_home,
     )
-    components = tuple(BUILDERS[name](site) for name in names)
-    return Plan(str(root), components, tuple(absent), choice.notes, machine.python), site
+    made = [BUILDERS[name](site) for name in names]
+    if demo:
+        made.append(components.demo(site))
+    return Plan(str(root), tuple(made), tuple(absent), choice.notes, machine.python), site
 
 
 def _absent(name: str, machine: Machine, without: frozenset[str]) -> Absent | None:

@@ -11,9 +11,12 @@ def ask(url: str, *, timeout: float = 2.0) -> str | None:
     """Return None when the component behind a probe's address is well, else what is the matter.
 
     Args:
-        url: http:// for one that must answer 200; redis:// for one that must answer PING.
+        url: http:// for one that must answer 200; redis:// for one that must answer PING; empty for one that answers
+            nobody, and is well while it runs.
         timeout: Seconds.
     """
+    if not url:
+        return None
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or REDIS_PORT
     try:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from deploy.local import table
 from deploy.local.component import Plan
+from deploy.local.components import DEMO
 from deploy.local.progress import Failure
 from deploy.local.rundir import RunDirectory
 from deploy.local.say import say
@@ -63,6 +64,7 @@ def _hints(plan: Plan, script: str) -> list[str]:
         *lines,
         "",
         f"Watch it do without one:  {script} --stop user-service   then --start user-service",
+        *([f"Send no more traffic:     {script} --stop {DEMO}"] if plan.component(DEMO) else []),
         f"What runs:                {script} --status",
         f"End it:                   {script} --stop",
     ]

@@ -38,6 +38,7 @@ def start(options: Options, run: RunDirectory) -> Plan:
         data=options.data,
         derived=run.derived,
         without=options.without,
+        demo=options.demo,
     )
     say(f"Starting {len(plan.components)} processes; data in {options.data}, logs in {options.run}.")
     for line in (*table.absent(plan), *plan.notes):

@@ -50,7 +50,7 @@ def rows(plan: Plan, run: RunDirectory) -> list[Row]:
         status = run.status(component.name)
         pid = str(status.child.pid) if status and status.child else "-"
         how = state(component, status, time.monotonic())
-        found.append(Row(component.name, component.url, pid, how, run.log(component.name).name))
+        found.append(Row(component.name, component.url or "-", pid, how, run.log(component.name).name))
     return found
 
 

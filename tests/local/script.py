@@ -88,6 +88,12 @@ class System:
         """Ask the user service whom it knows; the last ones are nobody's first request."""
         return [user["id"] for user in self._get("user-service", "/users?limit=100")]
 
+    def metrics(self, name: str) -> str:
+        """What a component tells Prometheus."""
+        with urllib.request.urlopen(f"{self.url(name)}/metrics", timeout=10) as answer:
+            text: str = answer.read().decode()
+        return text
+
     def targets(self) -> dict[str, str]:
         """Ask Prometheus how each job's target is."""
         targets = self._get("prometheus", "/api/v1/targets")["data"]["activeTargets"]

@@ -67,6 +67,30 @@ def test_without_redis_the_gateway_keeps_the_persons_own_setting() -> None:
     }
 
 
+def test_the_demo_asks_what_runs_here_and_nobody_else() -> None:
+    """A service that was left out may be a person's own, which is asked by the gateway alone."""
+    plan, _ = planning.plan(
+        FULL,
+        {"GATEWAY_PORT": "9000"},
+        root=ROOT,
+        data=ROOT / ".data",
+        derived=ROOT / ".run" / "derived",
+        without=frozenset({"order-service"}),
+        demo=True,
+    )
+    assert _command(plan, "demo") == (
+        "/venv/bin/python",
+        "-m",
+        "deploy.demo",
+        "--gateway",
+        "http://127.0.0.1:9000",
+        "--users",
+        "http://127.0.0.1:8001",
+        "--products",
+        "http://127.0.0.1:8003",
+    )
+
+
 def test_alertmanager_is_our_own_and_stands_alone() -> None:
     """It has the checkout's configuration, keeps its state with the data, and looks for no peers."""
     plan, site = _plan(FULL, ALERTMANAGER_PORT="9999")

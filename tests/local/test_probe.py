@@ -54,6 +54,11 @@ def test_silence_is_not_waited_for() -> None:
         assert probe.ask(f"http://127.0.0.1:{port}/", timeout=0.05) == "no answer within 0.05 s"
 
 
+def test_one_that_answers_nobody_is_well_while_it_runs() -> None:
+    """There is no address at which it could be asked."""
+    assert probe.ask("") is None
+
+
 def test_nobody_there_is_told() -> None:
     """The system's own words are shown."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

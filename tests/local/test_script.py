@@ -12,8 +12,8 @@ DOCKER = """#!/bin/sh
 echo "$*" >>"$STATE/asked"
 case "$*" in
     info) [ -z "$NO_ENGINE" ] || { echo "ERROR: Cannot connect to the Docker daemon" >&2; exit 1; } ;;
-    *" up "*) touch "$STATE/up" ;;
-    "compose down"*) rm -f "$STATE/up" ;;
+    *" up "*) touch "$STATE/up"; echo "up $COMPOSE_PROFILES" >>"$STATE/profiles" ;;
+    "compose down"*) rm -f "$STATE/up"; echo "down $COMPOSE_PROFILES" >>"$STATE/profiles" ;;
     "compose ps "*) [ ! -e "$STATE/up" ] || echo c1 ;;
     inspect*) echo "api-gateway|running|${HEALTH:-healthy}|0|127.0.0.1:1 " ;;
 esac
@@ -53,6 +53,10 @@ class Machine:
         asked = (self._folder / "asked").read_text().splitlines()
         return [line for line in asked if line.startswith(("compose up", "compose down", "compose stop"))]
 
+    def profiles(self) -> list[str]:
+        """Which profiles were in force when containers were started and ended."""
+        return (self._folder / "profiles").read_text().splitlines()
+
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
@@ -69,6 +73,7 @@ def test_help_names_every_option(machine: Machine) -> None:
         "--docker",
         "--detach",
         "--clean",
+        "--demo",
         "--status",
         "--stop",
         "--start",
@@ -87,6 +92,8 @@ def test_help_names_every_option(machine: Machine) -> None:
         ("--docker", "--data", "somewhere"),
         ("--stop", "--status"),
         ("--stop", "--clean"),
+        ("--stop", "--demo"),
+        ("--start", "redis", "--demo"),
         ("--start",),
         ("--data",),
         ("--timeout", "soon"),
@@ -111,6 +118,23 @@ def test_where_an_engine_answers_containers_are_started(machine: Machine) -> Non
     ended = machine.script("--stop")
     assert (ended.returncode, machine.script("--status").returncode) == (0, 3)
     assert machine.asked() == ["compose up --build --detach", "compose down"]
+
+
+def test_the_demo_is_one_more_profile(machine: Machine) -> None:
+    """It joins those that were chosen, sends in place of the first little traffic, and is ended with the rest."""
+    started = machine.script("--docker", "--demo", "--detach", COMPOSE_PROFILES="alerting")
+    assert (started.returncode, started.stderr) == (0, "")
+    assert "Sending a little traffic" not in started.stdout
+    assert "--stop demo" in started.stdout
+    machine.script("--docker", "--stop", COMPOSE_PROFILES="alerting")
+    assert machine.profiles() == ["up alerting,demo", "down alerting,demo"]
+
+
+def test_without_the_demo_no_profile_is_added_to_a_start(machine: Machine) -> None:
+    """Whatever ends it ends a demo as well."""
+    assert machine.script("--docker", "--detach").returncode == 0
+    machine.script("--docker", "--stop")
+    assert machine.profiles() == ["up ", "down demo"]
 
 
 def test_containers_that_stay_ill_are_ended(machine: Machine) -> None:

@@ -1,9 +1,11 @@
 """The whole system, started, used, broken and ended through start_with_monitoring.sh."""
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,30 @@ from deploy.local.ports import PORTS
 from deploy.local.status import Phase
 from tests.fixtures.processes import wait_until
 from tests.local.script import MONITORING, System
+
+
+def _requests(method: str, endpoint: str, status: int) -> str:
+    return f'http_requests_total{{endpoint="{endpoint}",method="{method}",status="{status}"}}'
+
+
+OWN_ORDERS = _requests("GET", "/orders/<order_id>", 200)
+PROFILES = "/api/profile/<user_id>"
+SHOWN_BY_THE_DEMO = (
+    ("api-gateway", 'cache_hits_total{cache_type="memory"}'),
+    ("api-gateway", 'cache_misses_total{cache_type="memory"}'),
+    ("api-gateway", 'cache_coalesced_total{scope="process"}'),
+    ("api-gateway", _requests("GET", PROFILES, 200)),
+    ("api-gateway", _requests("GET", PROFILES, 304)),
+    ("api-gateway", _requests("GET", PROFILES, 400)),
+    ("api-gateway", _requests("GET", PROFILES, 404)),
+    ("api-gateway", _requests("GET", "unmatched", 404)),
+    ("api-gateway", _requests("HEAD", PROFILES, 200)),
+    ("api-gateway", _requests("DELETE", "/api/cache/profile/<user_id>", 204)),
+    ("user-service", _requests("GET", "/users", 200)),
+    ("order-service", OWN_ORDERS),
+    ("product-service", _requests("GET", "/products/<product_id>", 404)),
+    ("product-service", _requests("POST", "/products/batch", 200)),
+)
 
 
 @pytest.fixture
@@ -46,6 +72,9 @@ def test_a_life(system: System) -> None:
     assert (again.returncode, "It is running already." in again.stdout) == (0, True)
     assert system.command("--status").returncode == 0
     assert system.command("--local", "--clean").returncode == 1
+    with_demo = system.command("--local", "--demo")
+    assert with_demo.returncode == 1
+    assert with_demo.stderr.startswith("It is running without demo: end it first, with ")
 
     system.kill("redis")
     assert system.profile("user123")["user"]["id"] == "user123"
@@ -128,6 +157,31 @@ def test_clean_begins_anew(system: System) -> None:
     (system.data / "users.db").write_text("this is no database")
     assert system.start("--clean").returncode == 0
     assert system.profile("user123")["user"]["id"] == "user123"
+
+
+def test_the_demo_shows_something_of_everything(system: System) -> None:
+    """Every kind of traffic is counted; it goes on while a service is away, and can be stopped by itself."""
+    started = system.start("--demo", ADMIN_TOKEN="purge-me-0123456789")
+    assert (started.returncode, started.stderr) == (0, "")
+    for name, counted in SHOWN_BY_THE_DEMO:
+        complaint = f"{name} never counts {counted}".replace("{", "{{").replace("}", "}}")
+        wait_until(partial(_counts, system, name, counted), complaint)
+    system.kill("user-service")
+    before = _count(system, "order-service", OWN_ORDERS)
+    wait_until(lambda: _count(system, "order-service", OWN_ORDERS) > before, "it does not go on")
+    assert system.has("demo", Phase.RUNNING)
+    assert system.command("--stop", "demo").returncode == 0
+    assert "demo" in system.command("--status").stdout
+    assert system.command("--stop").returncode == 0
+
+
+def _count(system: System, name: str, counted: str) -> float:
+    found = re.search(rf"^{re.escape(counted)} (\S+)$", system.metrics(name), re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def _counts(system: System, name: str, counted: str) -> bool:
+    return _count(system, name, counted) > 0
 
 
 @pytest.mark.prometheus
