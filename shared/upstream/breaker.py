@@ -12,8 +12,10 @@ import enum
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from shared import metrics
 from shared.deadline import Clock
@@ -182,7 +184,7 @@ def breaking(breaker: Breaker) -> Policy:
                 raise CircuitOpen("the service has been failing")
             outcome: Outcome = "ignored"  # whoever leaves says nothing about the service
             try:
-                value = await send(replace(call, permit=permit))
+                value = await send(msgspec.structs.replace(call, permit=permit))
                 outcome = "success"
             except UpstreamError as error:
                 outcome = "failure" if error.is_failure else "ignored"

@@ -84,7 +84,14 @@ def bulkheading(
     """
     in_flight = metrics.upstream_in_flight.labels(service_name)
     limit = metrics.upstream_limit.labels(service_name)
-    limit.set(bulkhead.limit.value)
+    told = bulkhead.limit.value
+    limit.set(told)
+
+    def tell() -> None:
+        nonlocal told
+        if told != bulkhead.limit.value:
+            told = bulkhead.limit.value
+            limit.set(told)
 
     def policy(send: Send) -> Send:
         async def slotted(call: Call[Any]) -> Any:
@@ -103,7 +110,7 @@ def bulkheading(
                 return value
             finally:
                 in_flight.dec()
-                limit.set(bulkhead.limit.value)
+                tell()
                 bulkhead.leave()
 
         return slotted

@@ -1,25 +1,24 @@
 """What is asked of a service, what comes back, and the function types that the whole stack is made of."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from shared.deadline import Deadline
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer as it came: status, headers by lower-case name, and the whole body."""
+class Reply(msgspec.Struct, frozen=True):
+    """An answer as it came: status, headers by name in any case, and the whole body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(msgspec.Struct, Generic[T], frozen=True):
     """One idempotent request to a service.
 
     Attributes:

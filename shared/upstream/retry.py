@@ -9,8 +9,10 @@ closed meanwhile is no attempt at the service: the call is sent again at once, o
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from shared import metrics
 from shared.errors import UpstreamError
@@ -96,7 +98,7 @@ class _Retrying:
                         raise
                 await asyncio.sleep(pause)
                 self._done.inc()
-                call = replace(call, attempt=call.attempt + 1)
+                call = msgspec.structs.replace(call, attempt=call.attempt + 1)
         finally:
             self._budget.calls -= 1
             if held:

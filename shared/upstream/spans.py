@@ -1,9 +1,10 @@
 """A span round each attempt at a service, whose id is the one that travels on to the service."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from shared.errors import UpstreamError
 from shared.telemetry.spans import Span, Spans, Value, spanning
@@ -28,7 +29,7 @@ def span_attempts(spans: Spans, service_name: str, base_url: str) -> Policy:
                 attributes["http.request.resend_count"] = call.attempt
             with spanning(spans, f"{method} {service_name}", "client", attributes) as span:
                 try:
-                    return await send(replace(call, read=_telling(span, call.read)))
+                    return await send(msgspec.structs.replace(call, read=_telling(span, call.read)))
                 except UpstreamError as error:
                     if error.status is not None:
                         span.tell("http.response.status_code", error.status)

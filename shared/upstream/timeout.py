@@ -1,8 +1,9 @@
 """The attempt timeout: no attempt outlives its time or the deadline, and one that cannot fit is not made."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any, Final
+
+import msgspec
 
 from shared.errors import AttemptTimeout, NoBudget
 from shared.upstream.call import Call, Policy, Send
@@ -27,7 +28,7 @@ def attempt_timeout(seconds: float) -> Policy:
             timeout = min(seconds, left)
             try:
                 async with asyncio.timeout(timeout):
-                    return await send(replace(call, timeout=timeout))
+                    return await send(msgspec.structs.replace(call, timeout=timeout))
             except TimeoutError as error:
                 taken = left - call.deadline.left()
                 is_failure = timeout == seconds and taken < timeout + _HELD_UP_SECONDS
