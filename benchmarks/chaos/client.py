@@ -1,5 +1,7 @@
 """A client as browsers and libraries are one: connections kept alive, and one retry where there was no answer at all.
 
+The retry has a connection of its own: what ended one that was kept may have ended the others, unread as yet.
+
 RFC 9110 §9.2.2 lets a client repeat an idempotent request whose connection ended before any of the answer came.
 """
 
@@ -57,10 +59,10 @@ class Client:
             NoAnswer: at the second attempt as well.
             BrokenAnswer: half an answer came.
         """
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             connection: _Connection | None = None
             try:
-                connection = await self._connection()
+                connection = await self._connection() if attempt == 0 else await self._connect()
                 return await self._ask(connection, path)
             except (ConnectionError, EOFError, asyncio.LimitOverrunError) as error:
                 if getattr(error, "partial", b""):
@@ -81,6 +83,9 @@ class Client:
             if connection.is_usable():
                 return connection
             self._discard(connection)
+        return await self._connect()
+
+    async def _connect(self) -> _Connection:
         connection = _Connection(*await asyncio.open_connection(LOCAL, self.port))
         self._open.add(connection)
         return connection

@@ -41,6 +41,7 @@ def launch(run: RunDirectory, plan: Plan) -> None:
 
     Raises:
         Refused: It did not come up.
+        Interrupted: A signal came meanwhile.
     """
     # A process that starts while a signal comes must not be lost sight of.
     with signals.deferred():
@@ -60,6 +61,8 @@ def launch(run: RunDirectory, plan: Plan) -> None:
             process.kill()
             process.wait()
             clear(run)
+            # One for the whole group of processes ends a supervisor that has not left the group yet.
+            signals.check()
             raise
         # It is meant to outlive this process, which is no reason to warn.
         process.returncode = 0

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -12,6 +12,7 @@ from shared.cache.entry import Entry
 from shared.cache.near import Trust
 
 KINDS = ("profile", "user", "orders")
+_TICK_SECONDS = 0.01
 OpenCache = Callable[..., Awaitable[Cache]]
 
 
@@ -71,3 +72,38 @@ async def until_found(cache: Cache, key: str, value: bytes | None) -> None:
     """
     while await found(cache, key) != value or (value is not None and cache.look_near(key) is None):
         await asyncio.sleep(0.001)
+
+
+async def share(one: Cache, other: Cache, key: str, value: bytes) -> None:
+    """Have ``one`` store a value and ``other`` find it; a write that is lost on a busy machine is made again."""
+    while await found(other, key) != value or other.look_near(key) is None:
+        if await far(one, key) is None:
+            put(one, key, value)
+        await asyncio.sleep(0.001)
+
+
+async def purge(cache: Cache, subject: str) -> None:
+    """Purge a subject; one that Redis was not told of, on a busy machine, is asked for again, as its answer says."""
+    while not await cache.purge(subject):
+        await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def waited() -> AsyncIterator[Callable[[], float]]:
+    """Gives a function that tells for how many seconds the loop has been waiting inside the context.
+
+    What a busy machine has kept it from running does not count: a long stretch is one tick, like a short one.
+    """
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    try:
+        yield lambda: ticks * _TICK_SECONDS
+    finally:
+        ticking.cancel()

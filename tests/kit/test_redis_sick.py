@@ -20,7 +20,7 @@ from tests.fixtures.log_lines import heard
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.redis_sets import LOCAL, Proxy
-from tests.kit.caches import KINDS, OpenCache, far, found, put, until
+from tests.kit.caches import KINDS, OpenCache, far, found, put, share, until, waited
 
 KEYS = Keys("bff", KINDS)
 KEY = KEYS.entry("profile", "user1")
@@ -81,13 +81,12 @@ async def assert_down(cache: Cache) -> None:
     """Redis is bypassed: everything works, memory alone serves, and nobody waits."""
     async with asyncio.timeout(NOTICED_SECONDS):
         await until(cache, up=False)
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    put(cache, KEY, b"alone")
-    for _ in range(20):
-        assert await far(cache, KEYS.entry("profile", "nobody")) is None
-    assert await found(cache, KEY) == b"alone"
-    assert loop.time() - begun < REPLY_SECONDS
+    async with waited() as seconds:
+        put(cache, KEY, b"alone")
+        for _ in range(20):
+            assert await far(cache, KEYS.entry("profile", "nobody")) is None
+        assert await found(cache, KEY) == b"alone"
+        assert seconds() < REPLY_SECONDS
     assert is_down(cache)
     await use(cache)
 
@@ -102,17 +101,14 @@ async def assert_recovers(cache: Cache) -> None:
     await use(cache)
 
 
-async def share(one: Cache, other: Cache, value: bytes) -> None:
-    """Have ``one`` store a value and ``other`` find it; a write that is lost on a busy machine is made again."""
-    while await found(other, KEY) != value or other.look_near(KEY) is None:
-        if await far(one, KEY) is None:
-            put(one, KEY, value)
-        await asyncio.sleep(0.001)
-
-
 def assert_said(said: list[str], *events: str) -> None:
-    """These were logged first, and each change of state once; a busy machine may have brought about further ones."""
-    assert tuple(said[: len(events)]) == events
+    """These were logged, and each change of state once; a busy machine may have brought about further ones.
+
+    Those come afterwards, but for a Redis that did not answer to the very first look in time.
+    """
+    before = said.index(events[0])
+    assert said[:before] in ([], [ABSENT])
+    assert tuple(said[before : before + len(events)]) == events
     assert all(one != following for one, following in pairwise(said))
 
 
@@ -173,12 +169,11 @@ async def test_killed_under_load(open_cache: OpenCache, redis_server: RedisServe
 async def test_hanging(open_cache: OpenCache, redis_server: RedisServer, said: list[str]) -> None:
     """A stopped process costs all who ask at the time one timeout together, and nobody after them."""
     cache = await open_cache(redis_server.url)
-    loop = asyncio.get_running_loop()
     redis_server.signal(signal.SIGSTOP)
     try:
-        begun = loop.time()
-        assert await asyncio.gather(*(far(cache, KEY) for _ in range(100))) == [None] * 100
-        assert loop.time() - begun < 3 * REPLY_SECONDS
+        async with waited() as seconds:
+            assert await asyncio.gather(*(far(cache, KEY) for _ in range(100))) == [None] * 100
+            assert seconds() < 3 * REPLY_SECONDS
         await assert_down(cache)
     finally:
         redis_server.signal(signal.SIGCONT)
@@ -190,9 +185,9 @@ async def test_slow(open_cache: OpenCache, proxy: Proxy, meddler: "Redis", said:
     """Answers that take longer than the timeout are no answers; the tier stays bypassed until they are quick again."""
     cache = await open_cache(f"redis://{LOCAL}:{proxy.port}")
     proxy.delay = 0.3
-    begun = asyncio.get_running_loop().time()
-    assert await far(cache, KEY) is None
-    assert asyncio.get_running_loop().time() - begun < 3 * REPLY_SECONDS
+    async with waited() as seconds:
+        assert await far(cache, KEY) is None
+        assert seconds() < 3 * REPLY_SECONDS
     await assert_down(cache)
     await until_tried_again(meddler)
     assert is_down(cache)
@@ -204,7 +199,7 @@ async def test_slow(open_cache: OpenCache, proxy: Proxy, meddler: "Redis", said:
 async def test_half_open(open_cache: OpenCache, proxy: Proxy, meddler: "Redis", said: list[str]) -> None:
     """A connection that swallows everything is noticed although nobody asks: memory would be outdated unawares."""
     cache = await open_cache(f"redis://{LOCAL}:{proxy.port}")
-    await share(cache, cache, b"value")
+    await share(cache, cache, KEY, b"value")
     proxy.silent = True
     meddler.delete(KEY)
     async with asyncio.timeout(NOTICED_SECONDS):
@@ -296,28 +291,28 @@ async def test_garbage(
     assert await one.kept([KEY]) == [None]
     assert metrics.cache_unreadable._value.get() == before + 2
     assert one.trust is Trust.COHERENT
-    await share(one, other, b"good")
+    await share(one, other, KEY, b"good")
 
 
 async def test_flushed(open_cache: OpenCache, meddler: "Redis", redis_server: RedisServer) -> None:
     """FLUSHALL empties the memory of every process at once; the tier stays up."""
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
-    await share(one, other, b"value")
+    await share(one, other, KEY, b"value")
     meddler.flushall()
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(NOTICED_SECONDS):
         while one.look_near(KEY) is not None or other.look_near(KEY) is not None:
             await asyncio.sleep(0.001)
-    await share(one, other, b"again")
+    await share(one, other, KEY, b"again")
 
 
 async def test_restarted_empty(open_cache: OpenCache, redis_server: RedisServer, said: list[str]) -> None:
     """A Redis that comes back without its data is found within seconds; nothing of before is served as current."""
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
-    await share(one, other, b"value")
+    await share(one, other, KEY, b"value")
     redis_server.kill()
     redis_server.start()
     while said.count(BYPASSED) < 2:
         await asyncio.sleep(0.001)
     for cache in (one, other):
         await assert_recovers(cache)
-    await share(one, other, b"again")
+    await share(one, other, KEY, b"again")

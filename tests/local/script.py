@@ -68,9 +68,9 @@ class System:
         return self.command("--local", "--detach", *self._without, "--data", self.data.name, *arguments, **more)
 
     def attached(self) -> "subprocess.Popen[str]":
-        """Start as the leader of a group, the way a terminal does."""
+        """Start as the leader of a group, the way a terminal does: with no signal ignored."""
         return subprocess.Popen(
-            self._words("--local", *self._without, "--data", self.data.name),
+            ["env", "--default-signal", *self._words("--local", *self._without, "--data", self.data.name)],
             cwd=self._folder,
             env=self._environment,
             stdout=subprocess.PIPE,

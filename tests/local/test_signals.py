@@ -2,17 +2,26 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from deploy.local import signals
+from deploy.local import signals, supervisor
+from deploy.local.component import Plan
 from deploy.local.errors import Interrupted
+from deploy.local.rundir import RunDirectory
+
+ENDED_WITH_US = """
+import os, signal
+os.kill(os.getppid(), signal.SIGTERM)
+raise SystemExit(1)
+"""
 
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """This process keeps its own handlers."""
-    before = {number: signal.getsignal(number) for number in signals.ENDING}
+    """This process keeps its own handlers; a test begins with none, although a run in the background ignores some."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in signals.ENDING}
     signals.install()
     yield
     for number, action in before.items():
@@ -65,3 +74,15 @@ def test_what_was_ignored_on_purpose_stays_ignored() -> None:
     with signals.deferred():
         signal.raise_signal(signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_a_supervisor_that_was_ended_by_the_signal_too_has_not_failed(tmp_path: Path) -> None:
+    """A signal for the whole group may meet it before it has a session of its own."""
+    module = tmp_path / "deploy" / "local" / "supervise.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(ENDED_WITH_US)
+    run = RunDirectory(tmp_path / "run")
+    run.path.mkdir()
+    with pytest.raises(Interrupted):
+        supervisor.launch(run, Plan(str(tmp_path), ()))
+    assert [path.name for path in run.path.iterdir()] == ["supervisor.log"]

@@ -117,8 +117,8 @@ def test_interrupted_while_starting_it_leaves_nothing(system: System) -> None:
         assert command.stdout is not None
         command.stdout.readline()
         os.killpg(command.pid, signal.SIGTERM)
-        command.communicate(timeout=30)
-    assert command.returncode == 143
+        rest, _ = command.communicate(timeout=30)
+    assert command.returncode == 143, rest
     assert system.leftovers() == []
     assert system.files() == set()
 

@@ -38,6 +38,7 @@ def lock(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.timeout(300)
 def test_it_is_made_once(tmp_path: Path, lock: Path) -> None:
     """A second run has nothing to do and says nothing; a changed lock file is installed, or the one to fall back on."""
     venv, impossible = tmp_path / "a place" / ".venv", tmp_path / "impossible.lock"

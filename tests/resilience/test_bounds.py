@@ -5,6 +5,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.fixtures.counting_services import CountingServices
 from tests.fixtures.load import Connection
 from tests.fixtures.processes import App, StartApp
@@ -48,6 +50,7 @@ def _entries_while_asking(app: App, first: int) -> list[int]:
     return entries
 
 
+@pytest.mark.timeout(300)
 def test_memory_is_bounded_however_many_users_ask(start_app: StartApp, redis_server: RedisServer) -> None:
     """Twenty times as many users as fit cost no more entries than allowed, and no more memory than half of them."""
     with CountingServices() as services:

@@ -19,6 +19,8 @@ from tests.fixtures.redis_server import RedisServer
 
 USERS = 50
 CONNECTIONS = 8
+TTL_SECONDS = "5"
+"""In which even a busy machine answers each user once, so that Redis has the profiles of all at some time."""
 ENOUGH_ANSWERS = 400
 FURTHER_DESCRIPTORS = 2
 LONGER_THAN_GARBAGE = 200
@@ -121,7 +123,7 @@ def test_no_client_notices_that_redis_was_not_there(start_app: StartApp, redis_s
 
 
 def _start(start_app: StartApp, services: CountingServices, redis: RedisServer) -> App:
-    return start_app("bff", REDIS_URL=redis.url, CACHE_TTL_SECONDS="1", **services.environment)
+    return start_app("bff", REDIS_URL=redis.url, CACHE_TTL_SECONDS=TTL_SECONDS, **services.environment)
 
 
 def _nothing_is_left(gateway: App, services: CountingServices, client: Redis, idle: int) -> None:

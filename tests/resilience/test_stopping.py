@@ -56,6 +56,7 @@ async def test_a_stop_signal_under_load_fails_no_request(
     assert app.lines() == ""
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_worker_that_ends_under_load_fails_no_request(
     loop: object, start_app: StartApp, settings: Mapping[str, str], number: signal.Signals

@@ -1,0 +1,28 @@
+"""The tests' own servers: no two get the same port, and a stranger is not taken for one of them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.processes import free_port
+from tests.fixtures.redis_server import RedisServer
+
+FAR = 10_000
+DRAWN = 1_000
+"""Of so many out of 11,000 some would be the same, were they not remembered."""
+
+
+def test_a_port_is_given_once() -> None:
+    """Neither a port nor one beside it is given again, although nothing listens there yet."""
+    pairs = [free_port(FAR) for _ in range(DRAWN // 2)]
+    given = [*pairs, *(port + FAR for port in pairs), *(free_port() for _ in range(DRAWN // 2))]
+    assert len(set(given)) == len(given)
+
+
+def test_a_server_whose_port_is_taken_is_not_mistaken_for_its_neighbour(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """It ends at start, which is told at once, with its log."""
+    second = RedisServer(redis_server.binary, tmp_path, redis_server.port)
+    with pytest.raises(AssertionError, match="Address already in use"):
+        second.start()
