@@ -7,13 +7,17 @@ the environment before this module is imported; then whichever worker answers ad
 import os
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from shared import metric_files
 
 disable_created_metrics()  # a time of creation for each series doubles many of them, and nobody reads it
 
@@ -22,6 +26,9 @@ MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 _REQUEST_BUCKETS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
+_DECIMALS: Final = 6
+"""Floats added up in another order, once another worker has ended, differ in their last digits; Prometheus would take
+a total that is less by so little for a restart."""
 _CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.0, 5.0)
 
 
@@ -205,23 +212,38 @@ def totals(label_of: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
 
 
 def worker_ended(pid: int) -> None:
-    """Take the gauges of a worker that has ended out of the picture; its counters stay."""
-    if MULTIPROC_DIR in os.environ:
-        mark_process_dead(pid)
+    """Take the gauges of a worker that has ended out of the picture; its totals stay."""
+    directory = os.environ.get(MULTIPROC_DIR)
+    if directory is not None:
+        metric_files.worker_ended(Path(directory), pid, _add_up)
 
 
 def _registry() -> CollectorRegistry:
     directory = os.environ.get(MULTIPROC_DIR)
     if directory is None:
         return REGISTRY
-    _forget_killed_workers(Path(directory))
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)
+    registry.register(_AllWorkers(Path(directory)))
     return registry
 
 
-def _forget_killed_workers(directory: Path) -> None:
-    for file in directory.glob("gauge_live*_*.db"):
-        pid = int(file.stem.rpartition("_")[2])
-        if not Path(f"/proc/{pid}").exists():
-            mark_process_dead(pid)
+class _AllWorkers(Collector):
+    """What all workers have counted, those that have ended included, and what those that live measure."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def collect(self) -> Iterable[Metric]:
+        with metric_files.read(self._directory) as paths:
+            merged: list[Metric] = list(MultiProcessCollector.merge(paths))
+        for metric in merged:
+            if metric.type != "gauge":
+                metric.samples = [sample._replace(value=round(sample.value, _DECIMALS)) for sample in metric.samples]
+        return merged
+
+
+def _add_up(totals: Path, more: Path) -> None:
+    file = MmapedDict(str(totals))
+    for key, value, _, _ in MmapedDict.read_all_values_from_file(str(more)):
+        file.write_value(key, file.read_value(key)[0] + value, 0.0)
+    file.close()

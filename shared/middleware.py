@@ -10,7 +10,7 @@ from asyncio import CancelledError
 from typing import Any, ClassVar
 
 from sanic import HTTPResponse, Request, Sanic
-from sanic.exceptions import RequestCancelled, RequestTimeout
+from sanic.exceptions import BadURL, RequestCancelled, RequestTimeout
 from sanic.handlers import ErrorHandler
 from sanic.http import Http
 
@@ -21,7 +21,23 @@ from shared.moments import http_date
 
 
 class TimedRequest(Request):
-    """A request whose body has to arrive in ``REQUEST_TIMEOUT``; Sanic asks that of the header alone."""
+    """A request whose body has to arrive in ``REQUEST_TIMEOUT``; Sanic asks that of the header alone.
+
+    One whose target cannot be read is answered and counted like any other.
+    """
+
+    def __init__(self, url_bytes: bytes, *arguments: Any, **named: Any) -> None:
+        """Raises ``BadURL`` for a target that cannot be read.
+
+        Sanic answers that with a request that it makes up, without a head but with the same target; that one must come
+        about, or the client would get no answer and nobody would count it.
+        """
+        try:
+            super().__init__(url_bytes, *arguments, **named)
+        except BadURL:
+            if named.get("head"):
+                raise
+            super().__init__(b"*", *arguments, **named)
 
     async def receive_body(self) -> None:
         """Read the body; one that stays incomplete is the client's fault (408) and ends the connection."""

@@ -122,22 +122,31 @@ def states(title: str, description: str, query: Query, *meanings: State, **look:
 
 
 def rows(title: str, description: str, expr: str, columns: Sequence[str], **look: Unpack[Look]) -> Panel:
-    """A table of what there is now: a line a series, a column for each of those labels and no other."""
+    """A table of what there is now: a line a series, a column for each of those labels and no other.
+
+    Names of alerts lead to their runbooks.
+    """
     layout = {
         "include": {"names": list(columns)},
     }
     order = {
         "excludeByName": {},
         "indexByName": {label: index for index, label in enumerate(columns)},
-        "renameByName": {label: label.removeprefix("redis_").replace("_", " ").capitalize() for label in columns},
+        "renameByName": {label: _heading(label) for label in columns},
     }
     asked = (Query(expr, "{{instance}}"),)
-    return (
+    panel = (
         _dressed(table.Panel(), (title, "none", description), asked, look, form=_TABLE, instant=True)
         .show_header(True)
         .with_transformation(model.DataTransformerConfig(id_val="filterFieldsByName", options=layout))
         .with_transformation(model.DataTransformerConfig(id_val="organize", options=order))
     )
+    leading = [model.DynamicConfigValue("links", [links.EACH_RUNBOOK])]
+    return panel.override_by_name(_heading("alertname"), leading) if "alertname" in columns else panel
+
+
+def _heading(label: str) -> str:
+    return label.removeprefix("redis_").replace("_", " ").capitalize()
 
 
 def _dressed(

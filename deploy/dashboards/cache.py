@@ -6,8 +6,9 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import StackingMode
 
 from deploy.dashboards import links
-from deploy.dashboards.blocks import lines, states
+from deploy.dashboards.blocks import Panel, lines, states
 from deploy.dashboards.frame import GATEWAYS, REDIS_RESTARTS, Section, board
+from deploy.dashboards.links import Place
 from deploy.dashboards.look import Limit, Query, State
 from deploy.dashboards.promql import GATEWAY, rate, total
 
@@ -40,6 +41,20 @@ def dashboard() -> model.Dashboard:
     )
 
 
+def tiers(*, more: Place, span: int) -> Panel:
+    """Which tiers were used when."""
+    return states(
+        "Tier state",
+        "Whether each tier takes reads and writes. A bypassed tier costs no answer, only hits.",
+        Query(f"min by (instance, cache_type) (cache_tier_up{{{GATEWAY}}})", "{{cache_type}} {{instance}}"),
+        State(0, "bypassed", "red"),
+        State(1, "up", "green"),
+        span=span,
+        alert="RedisTierDown",
+        more=more,
+    )
+
+
 def _worth() -> Section:
     return Section(
         "What it is worth",
@@ -47,8 +62,9 @@ def _worth() -> Section:
             lines(
                 "Answers from the cache",
                 "percentunit",
-                "Share of the answers that either tier had. The alert CacheHitRatioFallen compares it with the last"
-                " hour. Without requests there is no line.",
+                "Share of the answers that either tier had. Partial answers are not kept: it falls as well while a"
+                " service fails. The alert CacheHitRatioFallen compares it with the last hour. Without requests there"
+                " is no line.",
                 Query(SERVED, "from the cache"),
                 at_most=1,
                 alert="CacheHitRatioFallen",
@@ -92,19 +108,7 @@ def _tiers() -> Section:
                 Query(_TIER_MISSES, "{{cache_type}} misses"),
                 span=6,
             ),
-            states(
-                "Tier state",
-                "Whether each tier takes reads and writes. A bypassed tier costs no answer, only hits.",
-                Query(
-                    f"min by (instance, cache_type) (cache_tier_up{{{GATEWAY}}})",
-                    "{{cache_type}} {{instance}}",
-                ),
-                State(0, "bypassed", "red"),
-                State(1, "up", "green"),
-                span=6,
-                alert="RedisTierDown",
-                more=links.REDIS,
-            ),
+            tiers(more=links.REDIS, span=6),
             states(
                 "Coherence",
                 "How far memory may be believed. Coherent: Redis tells of every change, memory answers first. Blind:"

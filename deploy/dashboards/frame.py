@@ -52,13 +52,14 @@ ALERTS: Final = Note(
     "{{alertname}}",
     "{{job}} {{instance}} {{service_name}} {{part}} {{cache_type}}",
 )
-# A process that starts counts from zero, also its scrapes, which come whatever clients do. After a longer outage there
-# is nothing to compare with, but it is up and was not. Both work with any number of workers, whereas
+# A process that starts counts from zero, also its scrapes, which come whatever clients do; one that did not answer is
+# marked as soon as it is back, and one that was not known is new. All work with any number of workers, whereas
 # process_start_time_seconds is there with one alone.
 RESTARTS: Final = Note(
     "Restarts",
-    f'sum by (job, instance) (resets(http_requests_total{{{_PROCESSES}, endpoint="/metrics"}}[$__rate_interval])) > 0'
-    f" or (up{{{_PROCESSES}}} == 1 unless up offset $__rate_interval == 1)",
+    f'max by (job, instance) (resets(http_requests_total{{{_PROCESSES}, endpoint="/metrics"}}[$__rate_interval]) > 0'
+    f" or (up{{{_PROCESSES}}} == 1 and min_over_time(up{{{_PROCESSES}}}[$__rate_interval]) == 0)"
+    f" or (up{{{_PROCESSES}}} == 1 unless up offset $__rate_interval))",
     "blue",
     "{{job}} has started, or is back",
     "{{instance}}",
@@ -68,6 +69,15 @@ BREAKERS: Final = Note(
     "sum by (service_name, state) (increase(upstream_breaker_changes_total[$__rate_interval])) > 0",
     "orange",
     "Breaker of {{service_name}}: {{state}}",
+    "",
+)
+# Asks further back than a restart takes, so that a version that merely was away is none.
+VERSIONS: Final = Note(
+    "New versions",
+    f"max by (job, version) (build_info{{{_PROCESSES}}})"
+    f" unless max by (job, version) (max_over_time(build_info{{{_PROCESSES}}}[1h] offset $__rate_interval))",
+    "green",
+    "{{job}} runs {{version}}",
     "",
 )
 REDIS_RESTARTS: Final = Note(
@@ -96,7 +106,7 @@ def board(
         description: What it is about, in a sentence.
         variables: What its reader can choose.
         sections: The panels.
-        notes: What is marked besides alerts, restarts and changes of breakers.
+        notes: What is marked besides alerts, restarts, new versions and changes of breakers.
     """
     frame = (
         Dashboard(place.title)
@@ -110,7 +120,7 @@ def board(
         .version(1)
         .links(list(links.between(place)))
         .variables([_variable(variable) for variable in variables])
-        .annotations([_annotation(note) for note in (ALERTS, RESTARTS, BREAKERS, *notes)])
+        .annotations([_annotation(note) for note in (ALERTS, RESTARTS, VERSIONS, BREAKERS, *notes)])
     )
     for section in sections:
         frame.with_row(Row(section.title))
@@ -150,7 +160,7 @@ def _annotation(note: Note) -> AnnotationQuery:
         .hide(False)
         .icon_color(note.color)
         .expr(note.expr)
-        .step("15s")
+        .step("5s")
         .title_format(note.title)
         .text_format(note.text)
         .use_value_for_time(False)

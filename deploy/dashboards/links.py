@@ -74,6 +74,13 @@ HOST: Final = Place(
 
 PLACES: Final = (OVERVIEW, CACHE, UPSTREAMS, SERVICES, REDIS, HOST)
 
+EACH_RUNBOOK: Final = {
+    "title": "Runbook",
+    "url": f"{DOCS}/runbooks/${{__value.raw}}.md",
+    "targetBlank": True,
+}
+"""From a cell with the name of an alert to what to do when it fires."""
+
 
 def runbook(alert: str) -> DashboardLink:
     """A link to what to do when `alert` fires."""

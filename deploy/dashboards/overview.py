@@ -5,16 +5,17 @@ from typing import Final
 from grafana_foundation_sdk.models import dashboard as model
 
 from deploy.dashboards import aggregates, cache, links, objectives, services, upstreams
-from deploy.dashboards.blocks import dial, heat, lines, number
+from deploy.dashboards.blocks import dial, heat, lines, number, rows
 from deploy.dashboards.frame import CALLED, GATEWAYS, Section, board
 from deploy.dashboards.look import FEW, SLOW, Limit, Query
-from deploy.dashboards.promql import CLIENTS, FAILED, PERCENTILES, quantile, rate, share, spread, total
+from deploy.dashboards.promql import CLIENTS, FAILED, GATEWAY, PERCENTILES, quantile, rate, share, spread, total
 
 PLACE: Final = links.OVERVIEW
 
 _REQUESTS: Final = "http_requests_total"
 _DURATION: Final = "http_request_duration_seconds"
 _ANY: Final = (Limit(1, "red"),)
+_ALERTS: Final = 'ALERTS or on () label_replace(vector(0), "alertstate", "none", "", "")'
 
 
 def dashboard() -> model.Dashboard:
@@ -74,7 +75,8 @@ def _glance() -> Section:
             dial(
                 "From the cache",
                 "percentunit",
-                "Share of the answers that either tier of the cache had.",
+                "Share of the answers that either tier of the cache had. Partial answers are not kept: it falls as well"
+                " while a service fails.",
                 Query(cache.SERVED, "from the cache"),
                 span=6,
                 height=4,
@@ -102,6 +104,15 @@ def _glance() -> Section:
                 span=3,
                 height=4,
                 limits=_ANY,
+            ),
+            rows(
+                "Alerts",
+                "Which alerts fire now, and which will unless it passes (pending). The name of each leads to what to"
+                " do.",
+                _ALERTS,
+                ("alertstate", "severity", "alertname", "job", "instance", "service_name", "part"),
+                span=24,
+                height=6,
             ),
         ),
     )
@@ -145,24 +156,23 @@ def _requests() -> Section:
                 "Latency of all requests",
                 "How many requests took how long. Two bands are hits and misses of the cache.",
                 spread(_DURATION, CLIENTS),
-                span=12,
+                span=24,
             ),
             lines(
                 "Active requests",
                 "short",
                 "Requests being answered at the moment of the scrape, by gateway.",
                 Query(total("http_active_requests", by="instance"), "{{instance}}"),
-                span=6,
             ),
             lines(
                 "Requests shed",
                 "reqps",
                 "Requests a second refused with 503 because too many were in flight already, by gateway.",
                 Query(rate("requests_shed_total", by="instance"), "{{instance}}"),
-                span=6,
                 limits=(Limit(0.1, "red"),),
                 alert="RequestsShed",
             ),
+            services.loop_lag(GATEWAY, more=links.SERVICES),
         ),
     )
 
@@ -172,7 +182,9 @@ def _behind() -> Section:
         "Behind the gateway",
         (
             upstreams.errors(more=links.UPSTREAMS),
+            upstreams.attempt_latency(95, "one attempt in twenty", more=links.UPSTREAMS),
             upstreams.breakers(more=links.UPSTREAMS),
-            services.targets(more=links.SERVICES),
+            services.targets(more=links.SERVICES, span=12),
+            cache.tiers(more=links.CACHE, span=12),
         ),
     )

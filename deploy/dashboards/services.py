@@ -46,6 +46,20 @@ def targets(*, more: Place | None = None, span: int = 8) -> Panel:
     )
 
 
+def loop_lag(labels: str, *, more: Place | None = None) -> Panel:
+    """Who answers late because its event loop is held up or gets too little CPU."""
+    return lines(
+        "Event loop lag",
+        "s",
+        "How late one wake-up in a hundred of an event loop comes at least. All requests in that process wait as long:"
+        " it computes too much, or gets too little of the processor.",
+        Query(quantile(0.99, "event_loop_lag_seconds", labels, by="job, instance"), "{{job}} {{instance}}"),
+        limits=(Limit(0.1, "red"),),
+        alert="EventLoopLate",
+        more=more,
+    )
+
+
 def _requests() -> Section:
     every = rate(_REQUESTS, _CLIENTS, by="job")
     failed = rate(_REQUESTS, f"{_CLIENTS}, {FAILED}", by="job")
@@ -61,7 +75,8 @@ def _requests() -> Section:
             lines(
                 "Service error ratio",
                 "percentunit",
-                "Share of its requests that a service answered with a status of 500 or above.",
+                "Share of its requests that a service answered with a status of 500 or above. While a breaker keeps the"
+                " gateway from asking there is no line.",
                 Query(f"({failed} or 0 * {every}) / ({every} > 0)", "{{job}}"),
                 limits=FEW,
             ),
@@ -86,39 +101,47 @@ def _requests() -> Section:
 
 
 def _processes() -> Section:
+    versions = f"max by (job, version) (build_info{{{_PROCESSES}}})"
+    shown = f"max by (job, version) (max_over_time(build_info{{{_PROCESSES}}}[$__range]))"
     return Section(
         "Processes",
         (
-            targets(span=12),
+            targets(),
+            states(
+                "Versions over time",
+                "Which version of what ran when, somewhere at least.",
+                Query(f"{versions} or 0 * {shown}", "{{job}} {{version}}"),
+                State(0, "gone", "blue"),
+                State(1, "runs", "green"),
+            ),
             rows(
                 "Versions",
                 "What runs where.",
                 "build_info",
                 ("service", "version", "instance", "job"),
-                span=12,
-            ),
-            lines(
-                "Process memory",
-                "bytes",
-                "Resident memory of the gateway and the services. With several workers there is no line.",
-                Query(f"process_resident_memory_bytes{{{_PROCESSES}}}", "{{job}} {{instance}}"),
-                limits=(Limit(256 * 2**20, "orange"), Limit(512 * 2**20, "red")),
-                span=6,
             ),
             lines(
                 "Process CPU",
                 "percentunit",
-                "Share of one core that the gateway and the services use. With several workers there is no line.",
-                Query(rate("process_cpu_seconds_total", _PROCESSES, by="job, instance"), "{{job}} {{instance}}"),
+                "Cores that the gateway and the services use, all workers of a process together. A worker can use one:"
+                " the lines at 80 and 100 % are for one worker.",
+                Query(rate("worker_cpu_seconds_total", _PROCESSES, by="job, instance"), "{{job}} {{instance}}"),
                 limits=(Limit(0.8, "orange"), Limit(1, "red")),
-                span=6,
+            ),
+            loop_lag(_PROCESSES),
+            lines(
+                "Process memory",
+                "bytes",
+                "Resident memory of the gateway and the services, all workers of a process together.",
+                Query(total("worker_resident_memory_bytes", _PROCESSES, by="job, instance"), "{{job}} {{instance}}"),
+                limits=(Limit(256 * 2**20, "orange"), Limit(512 * 2**20, "red")),
             ),
             lines(
                 "Uptime",
                 "s",
                 "How long ago the gateway and the services have started. With several workers there is no line.",
                 Query(f"time() - process_start_time_seconds{{{_PROCESSES}}}", "{{job}} {{instance}}"),
-                span=6,
+                span=12,
             ),
             lines(
                 "Log lines dropped",
@@ -126,7 +149,7 @@ def _processes() -> Section:
                 "Log lines a second that were lost because whatever reads them is too slow.",
                 Query(rate("log_lines_dropped_total", _PROCESSES, by="job"), "{{job}}"),
                 limits=(Limit(0.1, "red"),),
-                span=6,
+                span=12,
                 alert="LogLinesDropped",
             ),
         ),

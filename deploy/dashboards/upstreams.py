@@ -58,6 +58,20 @@ def breakers(*, more: Place | None = None, span: int = 8) -> Panel:
     )
 
 
+def attempt_latency(percent: int, words: str, *, more: Place | None = None) -> Panel:
+    """How long a service takes."""
+    return lines(
+        f"Attempt latency p{percent}",
+        "s",
+        f"What {words} takes at least, by service. At ATTEMPT_TIMEOUT_SECONDS (0.8 s) an attempt is given up; that is"
+        " drawn up to 1 s, the next bound of the histogram. One that is refused takes no time: a service that is down"
+        " looks quick, or has no line.",
+        Query(quantile(percent / 100, _ATTEMPT, UPSTREAM, by="service_name"), "{{service_name}}"),
+        limits=SLOW,
+        more=more,
+    )
+
+
 def _failed(counter: str) -> str:
     every = rate(counter, UPSTREAM, by="service_name")
     good = rate(counter, f"{UPSTREAM}, {_GOOD}", by="service_name")
@@ -116,19 +130,19 @@ def _outcomes() -> Section:
 
 
 def _latency() -> Section:
-    quantiles = [
+    one_attempt = [attempt_latency(percent, words.replace("request", "attempt")) for percent, words in PERCENTILES]
+    whole_call = [
         lines(
-            f"{what} latency p{percent}",
+            f"Call latency p{percent}",
             "s",
-            f"What {words.replace('request', what.lower())} takes at least, by service{note}.",
-            Query(quantile(percent / 100, histogram, UPSTREAM, by="service_name"), "{{service_name}}"),
+            f"What {words.replace('request', 'call')} takes at least, by service, waiting and all attempts included.",
+            Query(quantile(percent / 100, _CALL, UPSTREAM, by="service_name"), "{{service_name}}"),
             limits=SLOW,
         )
-        for what, histogram, note in (("Attempt", _ATTEMPT, ""), ("Call", _CALL, ", waiting and all attempts included"))
         for percent, words in PERCENTILES
     ]
     attempts = heat("Latency of all attempts", "How many attempts took how long.", spread(_ATTEMPT, UPSTREAM), span=24)
-    return Section("Latency", (*quantiles, attempts))
+    return Section("Latency", (*one_attempt, *whole_call, attempts))
 
 
 def _policies() -> Section:

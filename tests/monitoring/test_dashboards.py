@@ -18,12 +18,15 @@ _DASHBOARDS = definitions.GRAFANA / "dashboards"
 _WANTED = {
     "gateway": {
         "Request rate",
+        "Alerts",
         "Latency p50 by endpoint",
         "Latency p95 by endpoint",
         "Latency p99 by endpoint",
         "Latency of all requests",
         "Error ratio",
         "Active requests",
+        "Requests shed",
+        "Event loop lag",
         "Availability budget left",
         "Latency budget left",
         "Budget burn rate",
@@ -32,6 +35,10 @@ _WANTED = {
         "Parts by status",
         "Parts not fresh",
         "Errors by service",
+        "Attempt latency p95",
+        "Breakers",
+        "Targets",
+        "Tier state",
         "From the cache",
     },
     "cache": {
@@ -52,7 +59,16 @@ _WANTED = {
         "Breaker changes",
         "Bulkhead use",
     },
-    "services": {"Service request rate", "Service error ratio", "Service latency p95", "Targets", "Versions"},
+    "services": {
+        "Service request rate",
+        "Service error ratio",
+        "Service latency p95",
+        "Targets",
+        "Versions",
+        "Versions over time",
+        "Process CPU",
+        "Event loop lag",
+    },
     "redis": {"Redis memory", "Redis connections", "Redis hit ratio", "Redis hits and misses", "Redis commands"},
     "host": {"CPU", "Memory", "Disk", "Network"},
 }
@@ -205,10 +221,10 @@ def test_what_is_watched_can_be_chosen(board: Json) -> None:
         assert variable["current"]["value"] == ["$__all"]
 
 
-def test_restarts_and_changes_of_breakers_are_marked(board: Json) -> None:
+def test_restarts_deploys_and_changes_of_breakers_are_marked(board: Json) -> None:
     """Whoever looks for the cause of a change in a line sees what else changed at that moment."""
     notes = {note["name"]: note for note in board["annotations"]["list"]}
-    assert {"Alerts", "Restarts", "Breaker changes"} <= notes.keys()
+    assert {"Alerts", "Restarts", "New versions", "Breaker changes"} <= notes.keys()
     assert all(note["enable"] for note in notes.values())
 
 
@@ -245,6 +261,19 @@ def test_links_lead_somewhere(board: Json) -> None:
     for link in [*board["links"], *(link for panel in drawn_panels(board) for link in panel["links"])]:
         dashboard, page = link["url"].removeprefix("/d/"), link["url"].removeprefix(f"{links.DOCS}/")
         assert dashboard in uids or (definitions.ROOT / "docs" / page).is_file(), link
+
+
+def test_alerts_in_a_table_lead_to_their_runbooks() -> None:
+    """The name of an alert that fires is a link to what to do, on the dashboard that is looked at first."""
+    panel = _panels(definitions.dashboard(_DASHBOARDS / "gateway.json"))["Alerts"]
+    (override,) = panel["fieldConfig"]["overrides"]
+    assert override["matcher"] == {"id": "byName", "options": "Alertname"}
+    (found,) = override["properties"]
+    (link,) = found["value"]
+    assert link["url"] == f"{links.DOCS}/runbooks/${{__value.raw}}.md"
+    assert all(
+        (definitions.ROOT / "docs" / "runbooks" / f"{rule['alert']}.md").is_file() for rule in definitions.alerts()
+    )
 
 
 def test_alerts_that_panels_name_exist(board: Json) -> None:

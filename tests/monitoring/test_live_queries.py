@@ -39,8 +39,8 @@ _VARIABLES = [
     for variable in board["templating"]["list"]
 ]
 _NOTES = {note["name"]: _substituted(note["expr"], board) for board in _BOARDS for note in board["annotations"]["list"]}
-_SEEN_LIVE = ("Restarts", "Breaker changes")
-"""The annotations that losing a service brings about, each within some seconds."""
+_SEEN_LIVE = ("Restarts", "New versions", "Breaker changes")
+"""The annotations that a start and losing a service bring about, each within some seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,8 @@ def test_every_variable_has_values(prometheus: PrometheusApi, variable: definiti
 
 @pytest.mark.parametrize("name", sorted(_NOTES))
 def test_every_annotation_can_be_asked_for(prometheus: PrometheusApi, name: str) -> None:
-    """Prometheus accepts every annotation's query, and those of restarts and of changes of breakers find some."""
-    over_time = f"max_over_time(({_NOTES[name]})[10m:1s])"
+    """Prometheus accepts every annotation's query, and those of restarts, versions and breakers find some."""
+    over_time = f"max_over_time(({_NOTES[name]})[30m:1s])"
     prometheus.samples(over_time)
     if name in _SEEN_LIVE:
         # Steps lie on whole seconds, so what has been scraped within the last one is found in the next.

@@ -4,13 +4,13 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
 from tests.fixtures.counting_services import CountingServices
 from tests.fixtures.patient_clients import PatientClients
-from tests.fixtures.processes import App, StartApp
+from tests.fixtures.processes import StartApp
+from tests.fixtures.workers import workers_of
 
 REPETITIONS = 20
 
@@ -20,21 +20,6 @@ def settings() -> Iterator[Mapping[str, str]]:
     """Settings of a gateway over services that are well, half of its answers from the cache."""
     with CountingServices(delay=0.005) as services:
         yield {**services.environment, "LOG_LEVEL": "warning"}
-
-
-def _workers(app: App) -> set[int]:
-    """The processes that serve, as the kernel knows them."""
-    assert app.process is not None
-    lists = Path(f"/proc/{app.process.pid}/task").glob("*/children")
-    children = [int(child) for file in lists for child in file.read_text().split()]
-    return {child for child in children if _is_worker(child)}
-
-
-def _is_worker(pid: int) -> bool:
-    try:
-        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @pytest.mark.timeout(300)
@@ -66,9 +51,9 @@ async def test_a_worker_that_ends_under_load_fails_no_request(
     async with PatientClients(app.port) as clients:
         for _ in range(REPETITIONS):
             await clients.answered(50)
-            known = _workers(app)
+            known = workers_of(app)
             os.kill(min(known), number)
-            while _workers(app) == known or len(_workers(app)) < 2:
+            while workers_of(app) == known or len(workers_of(app)) < 2:
                 await asyncio.sleep(0.005)
         await clients.answered(50)
     assert (set(clients.statuses), clients.refused) == ({200}, False)

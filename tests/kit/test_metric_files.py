@@ -1,0 +1,90 @@
+"""The files of several workers' metrics, while workers come and go."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
+
+from shared import metric_files, metrics
+
+_LIVING = os.getpid()
+
+
+def _gone() -> int:
+    """The id of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def _write(folder: Path, name: str, text: str = "something") -> None:
+    (folder / name).write_text(text)
+
+
+def _names(folder: Path) -> list[str]:
+    with metric_files.read(folder) as paths:
+        return [Path(path).name for path in paths]
+
+
+def _add_up(totals: Path, more: Path) -> None:
+    with totals.open("a") as file:
+        file.write(more.read_text())
+
+
+def test_only_what_can_be_read_is(tmp_path: Path) -> None:
+    """Gauges of a process that is gone do not count, nor does a file that its worker did not live to fill."""
+    gone = _gone()
+    for name in (f"gauge_livesum_{_LIVING}.db", f"gauge_livesum_{gone}.db", f"counter_{gone}.db"):
+        _write(tmp_path, name)
+    _write(tmp_path, f"histogram_{gone}.db", "")
+    assert _names(tmp_path) == [f"counter_{gone}.db", f"gauge_livesum_{_LIVING}.db"]
+
+
+def test_workers_that_have_ended_leave_two_files_together(tmp_path: Path) -> None:
+    """However many there were, their totals are in one file a type, and their gauges are gone."""
+    for pid in (101, 102, 103):
+        for kind in ("counter", "histogram", "gauge_livesum", "gauge_livemax"):
+            _write(tmp_path, f"{kind}_{pid}.db", f"{pid} ")
+        metric_files.worker_ended(tmp_path, pid, _add_up)
+        metric_files.worker_ended(tmp_path, pid, _add_up)
+    assert _names(tmp_path) == ["counter_ended.db", "histogram_ended.db"]
+    assert (tmp_path / "counter_ended.db").read_text() == "101 102 103 "
+
+
+def test_a_worker_that_filled_no_file_leaves_none(tmp_path: Path) -> None:
+    """One that was killed while it made its first file is no trouble to anybody."""
+    _write(tmp_path, "counter_101.db", "")
+    metric_files.worker_ended(tmp_path, 101, _add_up)
+    assert [path.name for path in tmp_path.glob("*.db")] == []
+
+
+def test_whoever_reads_finds_each_total_once(tmp_path: Path) -> None:
+    """Files stay where they are until they have been read."""
+    _write(tmp_path, "counter_101.db")
+    with ThreadPoolExecutor(1) as pool:
+        with metric_files.read(tmp_path) as paths:
+            moved = pool.submit(metric_files.worker_ended, tmp_path, 101, _add_up)
+            assert [Path(path).read_text() for path in paths] == ["something"]
+            assert not (tmp_path / "counter_ended.db").exists()
+        moved.result()
+    assert _names(tmp_path) == ["counter_ended.db"]
+
+
+def test_a_total_does_not_shrink_because_a_worker_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds are added up in another order then, to a sum that differs in its last digits; what is told does not."""
+    monkeypatch.setenv(metrics.MULTIPROC_DIR, str(tmp_path))
+    for pid, seconds in ((101, 0.1), (102, 0.2), (103, 0.3)):
+        file = MmapedDict(str(tmp_path / f"counter_{pid}.db"))
+        file.write_value(mmap_key("busy_seconds", "busy_seconds_total", [], [], "For a test."), seconds, 0.0)
+        file.close()
+    told = []
+    for pid in (102, 103, 101):
+        told.append(metrics.totals({"busy_seconds_total": ""}))
+        metrics.worker_ended(pid)
+    told.append(metrics.totals({"busy_seconds_total": ""}))
+    assert told == [{("busy_seconds_total", ""): 0.6}] * 4
+    assert 0.1 + 0.2 + 0.3 != 0.1 + (0.2 + 0.3)
