@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -12,8 +11,7 @@ from shared.cache.entry import Entry
 from shared.moments import rfc3339
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The two bodies, which differ in ``metadata.cached`` alone, and the entity tag of a complete answer."""
 
     body: bytes

@@ -32,8 +32,23 @@ a total that is less by so little for a restart."""
 _CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.0, 5.0)
 
 
+class _QuickCounter(Counter):
+    """A counter without the library's checks, which take longer than counting: no amount here is negative."""
+
+    def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:  # noqa: ARG002 - there are none
+        self._value.inc(amount)
+
+
 class BatchHistogram(Histogram):
-    """A histogram that takes many values at once."""
+    """A histogram without the library's checks, that takes many values at once as well."""
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Put ``amount`` into its bucket; an ``exemplar`` leads from there to a trace."""
+        if exemplar is not None:
+            super().observe(amount, exemplar)
+            return
+        self._sum.inc(amount)
+        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
 
     def observe_all(self, amounts: Sequence[float]) -> None:
         """What ``observe`` does for each of ``amounts``, in one go."""
@@ -46,7 +61,7 @@ class BatchHistogram(Histogram):
             self._buckets[place].inc(count)
 
 
-requests: Final = Counter("http_requests_total", "Requests answered.", ["method", "endpoint", "status"])
+requests: Final = _QuickCounter("http_requests_total", "Requests answered.", ["method", "endpoint", "status"])
 request_duration: Final = BatchHistogram(
     "http_request_duration_seconds",
     "From the parsed request to the last byte of the answer handed over.",
@@ -54,8 +69,8 @@ request_duration: Final = BatchHistogram(
     buckets=_REQUEST_BUCKETS,
 )
 active_requests: Final = Gauge("http_active_requests", "Requests being answered.", multiprocess_mode="livesum")
-cache_hits: Final = Counter("cache_hits_total", "Lookups that found a fresh entry.", ["cache_type"])
-cache_misses: Final = Counter("cache_misses_total", "Lookups that did not.", ["cache_type"])
+cache_hits: Final = _QuickCounter("cache_hits_total", "Lookups that found a fresh entry.", ["cache_type"])
+cache_misses: Final = _QuickCounter("cache_misses_total", "Lookups that did not.", ["cache_type"])
 cache_tier_up: Final = Gauge(
     "cache_tier_up",
     "1 while the tier takes reads and writes, 0 while it is bypassed.",
@@ -71,47 +86,49 @@ cache_coherent: Final = Gauge(
     "1 while Redis tells of every change, so that the memory tier may answer first.",
     multiprocess_mode="livemin",
 )
-cache_invalidations: Final = Counter("cache_invalidations_total", "Changes of keys that Redis has told of.")
+cache_invalidations: Final = _QuickCounter("cache_invalidations_total", "Changes of keys that Redis has told of.")
 cache_redis_lag: Final = Gauge(
     "cache_redis_lag_seconds",
     "Round trip of the last heartbeat on the connection that tells of changes.",
     multiprocess_mode="livemax",
 )
-cache_coalesced: Final = Counter(
+cache_coalesced: Final = _QuickCounter(
     "cache_coalesced_total", "Lookups that waited for a load that somebody else had begun.", ["scope"]
 )
-cache_early_refreshes: Final = Counter("cache_early_refreshes_total", "Loads begun before an entry had expired.")
-cache_unreadable: Final = Counter("cache_unreadable_total", "Things in Redis that are no entry of this version.")
-aggregation_duration: Final = Histogram(
+cache_early_refreshes: Final = _QuickCounter("cache_early_refreshes_total", "Loads begun before an entry had expired.")
+cache_unreadable: Final = _QuickCounter("cache_unreadable_total", "Things in Redis that are no entry of this version.")
+aggregation_duration: Final = BatchHistogram(
     "aggregation_duration_seconds", "Putting one aggregate together, cache apart.", buckets=_CALL_BUCKETS
 )
-aggregate_parts: Final = Counter(
+aggregate_parts: Final = _QuickCounter(
     "aggregate_parts_total", "Parts delivered in aggregates.", ["endpoint", "part", "status"]
 )
-part_sources: Final = Counter(
+part_sources: Final = _QuickCounter(
     "part_sources_total",
     "Where parts came from: cache, service, or a call that another request had begun.",
     ["part", "source"],
 )
-service_errors: Final = Counter(
+service_errors: Final = _QuickCounter(
     "service_errors_total", "Calls that gave nothing usable: services and Redis.", ["service_name"]
 )
-upstream_calls: Final = Counter(
+upstream_calls: Final = _QuickCounter(
     "upstream_calls_total",
     "Calls to a service as their callers see them, all attempts together.",
     ["service_name", "outcome"],
 )
-upstream_call_duration: Final = Histogram(
+upstream_call_duration: Final = BatchHistogram(
     "upstream_call_duration_seconds",
     "One call to a service, all attempts and waiting included.",
     ["service_name"],
     buckets=_CALL_BUCKETS,
 )
-upstream_attempts: Final = Counter("upstream_attempts_total", "Attempts at a service.", ["service_name", "outcome"])
-upstream_attempt_duration: Final = Histogram(
+upstream_attempts: Final = _QuickCounter(
+    "upstream_attempts_total", "Attempts at a service.", ["service_name", "outcome"]
+)
+upstream_attempt_duration: Final = BatchHistogram(
     "upstream_attempt_duration_seconds", "One attempt at a service.", ["service_name"], buckets=_CALL_BUCKETS
 )
-upstream_retries: Final = Counter(
+upstream_retries: Final = _QuickCounter(
     "upstream_retries_total", "Retries, done or denied by the budget.", ["service_name", "outcome"]
 )
 breaker_state: Final = Gauge(
@@ -120,7 +137,7 @@ breaker_state: Final = Gauge(
     ["service_name"],
     multiprocess_mode="livemax",
 )
-breaker_changes: Final = Counter(
+breaker_changes: Final = _QuickCounter(
     "upstream_breaker_changes_total", "Changes of the breaker's state.", ["service_name", "state"]
 )
 upstream_in_flight: Final = Gauge(
@@ -132,20 +149,20 @@ upstream_limit: Final = Gauge(
     ["service_name"],
     multiprocess_mode="livesum",
 )
-requests_shed: Final = Counter("requests_shed_total", "Requests refused because too many were in flight.")
-event_loop_lag: Final = Histogram(
+requests_shed: Final = _QuickCounter("requests_shed_total", "Requests refused because too many were in flight.")
+event_loop_lag: Final = BatchHistogram(
     "event_loop_lag_seconds",
     "How much later than asked for the event loop came back.",
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
 )
-worker_cpu: Final = Counter("worker_cpu_seconds_total", "CPU time used, all workers together.")
+worker_cpu: Final = _QuickCounter("worker_cpu_seconds_total", "CPU time used, all workers together.")
 worker_memory: Final = Gauge(
     "worker_resident_memory_bytes", "Resident memory, all workers together.", multiprocess_mode="livesum"
 )
 worker_descriptors: Final = Gauge(
     "worker_open_descriptors", "Open file descriptors, all workers together.", multiprocess_mode="livesum"
 )
-log_lines_dropped: Final = Counter("log_lines_dropped_total", "Log lines lost because nobody read them in time.")
+log_lines_dropped: Final = _QuickCounter("log_lines_dropped_total", "Log lines lost because nobody read them in time.")
 build_info: Final = Gauge(
     "build_info", "Always 1; the labels tell what runs.", ["service", "version"], multiprocess_mode="livemax"
 )

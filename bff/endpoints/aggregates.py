@@ -2,11 +2,11 @@
 
 import random
 import time
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import Any
 
+import msgspec
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
@@ -28,8 +28,7 @@ from shared.exchange import Exchange
 from shared.overload import Gate
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """What a load gave: an answer or an error for the client, and how it went."""
 
     answer: Answer | RequestError

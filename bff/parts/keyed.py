@@ -84,8 +84,11 @@ class KeyedParts(Generic[T]):
         due: list[str] = []
         for one, entry in kept.items():
             current = entry.is_new(now) if renew else entry.is_fresh(now)
-            if current and self._read(one, entry, answer) and entry.is_due(now):
-                due.append(one)
+            if current and self._read(one, entry, answer):
+                answer.fresh_until = min(answer.fresh_until, entry.fresh_until)
+                if entry.is_due(now):
+                    due.append(one)
+        self._sources["cache"].inc(len(answer.known))
         return due
 
     async def _take_from_service(
@@ -144,7 +147,10 @@ class KeyedParts(Generic[T]):
             entry = kept.get(one)
             if one in answer.known or entry is None or not self._read(one, entry, answer):
                 continue
-            if not entry.is_fresh(now):
+            self._sources["cache"].inc()
+            if entry.is_fresh(now):
+                answer.fresh_until = min(answer.fresh_until, entry.fresh_until)
+            else:
                 answer.oldest = min(answer.oldest or float("inf"), entry.stored_at)
 
     def _read(self, one: str, entry: Entry, answer: _Answer[T]) -> bool:
@@ -156,9 +162,6 @@ class KeyedParts(Generic[T]):
                 return False
             known = (thing, entry.value)
         answer.known[one] = known
-        if entry.is_fresh(self._shelf.clock()):
-            answer.fresh_until = min(answer.fresh_until, entry.fresh_until)
-        self._sources["cache"].inc()
         return True
 
     def _part(self, order: Sequence[str], answer: _Answer[T], duration: float) -> Part[Mapping[str, T]]:

@@ -1,8 +1,9 @@
 """A part is one named piece of an aggregate, with where it came from; an aggregate is its parts and a few facts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar, get_args
+
+import msgspec
 
 from shared.errors import Reason
 
@@ -14,8 +15,7 @@ STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 """Every status there is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part(Generic[T_co]):
+class Part(msgspec.Struct, Generic[T_co], frozen=True):
     """A value and its provenance; a missing part has no value, for unknown is not empty.
 
     Attributes:
@@ -49,8 +49,7 @@ class Part(Generic[T_co]):
         return shown
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(msgspec.Struct, frozen=True):
     """Parts in the order of the document, and the endpoint's own facts for ``metadata``."""
 
     parts: Mapping[str, Part[object]]
