@@ -31,6 +31,14 @@ class PrometheusApi:
         """What ``expression`` gives now, NaN left out."""
         return [sample for sample in self._data("query", query=expression)["result"] if sample["value"][1] != "NaN"]
 
+    def active_alerts(self) -> set[tuple[str, str, str]]:
+        """Of each alert that is pending or firing: its name, what it is about, and which of the two it is."""
+        return {
+            (labels["alertname"], labels.get("service_name") or labels.get("part") or labels["job"], alert["state"])
+            for alert in self._data("alerts")["alerts"]
+            for labels in [alert["labels"]]
+        }
+
     def rules(self) -> list[Json]:
         """Every rule with its health and last error."""
         return [rule for group in self._data("rules")["groups"] for rule in group["rules"]]

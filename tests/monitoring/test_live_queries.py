@@ -43,15 +43,47 @@ _SEEN_LIVE = ("Restarts", "New versions", "Breaker changes")
 """The annotations that a start and losing a service bring about, each within some seconds."""
 
 
+_SEEN_WHEN_WELL = (
+    "cache_coherent == 1",
+    'cache_hits_total{cache_type="memory"} > 0',
+    "cache_early_refreshes_total > 0",
+    'cache_coalesced_total{scope="process"} > 0',
+    "cache_invalidations_total > 0",
+    "cache_redis_lag_seconds > 0",
+    'part_sources_total{part="products", source="cache"} > 0',
+    'http_requests_total{method="DELETE", status="204"} > 0',
+)
+"""What the traffic does to the cache, before anything fails."""
+
+_SEEN_WITHOUT_ORDERS = (
+    'aggregate_parts_total{part="orders", status="missing"} > 0',
+    'aggregate_parts_total{part="orders", status="stale"} > 0',
+    'upstream_breaker_changes_total{service_name="order_service", state="open"} > 0',
+)
+
+
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusApi]:
-    """A Prometheus that has seen the system work, lose a service and recover."""
-    with live_system(tmp_path_factory.mktemp("live")) as running:
-        yield running
+    """A Prometheus that has seen the system work, lose a service and recover.
+
+    Older parts have stood in for those of the order service in some answers and others have missed them, and its
+    breaker has opened.
+    """
+    with live_system(tmp_path_factory.mktemp("live")) as system:
+        for seen in _SEEN_WHEN_WELL:
+            _wait_for_data(system.prometheus, seen)
+        orders = system.apps["order-service"]
+        orders.kill()
+        for seen in _SEEN_WITHOUT_ORDERS:
+            _wait_for_data(system.prometheus, seen)
+        orders.start()
+        wait_until(system.prometheus.all_up, "some target is not up again")
+        yield system.prometheus
 
 
 def _wait_for_data(prometheus: PrometheusApi, expression: str) -> None:
-    wait_until(lambda: bool(prometheus.samples(expression)), "no data")
+    complaint = f"no data: {expression}".replace("{", "{{").replace("}", "}}")
+    wait_until(lambda: bool(prometheus.samples(expression)), complaint)
 
 
 def test_every_target_is_up(prometheus: PrometheusApi) -> None:

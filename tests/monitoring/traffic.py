@@ -1,15 +1,21 @@
-"""Light traffic of every kind: known and ever new users, unknown ones, bad input, unknown routes, pairs, purges."""
+"""Light traffic of every kind: known and ever new users, unknown ones, bad input, unknown routes, pairs, purges.
+
+It counts what it is answered, as the gateway should have counted it.
+"""
 
 import http.client
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections import Counter
+from contextlib import ExitStack, closing
 from itertools import count
+from types import TracebackType
+from typing import Final, Self
 
-_PAUSE_SECONDS = 0.05
-_KNOWN = "/api/profile/user123"
-_NEW = "/api/profile/user{}"
-_ROUNDS: tuple[tuple[str, ...], ...] = (
+_PAUSE_SECONDS: Final = 0.05
+_ANSWER_SECONDS: Final = 30
+_KNOWN: Final = "/api/profile/user123"
+_NEW: Final = "/api/profile/user{}"
+_ROUNDS: Final[tuple[tuple[str, ...], ...]] = (
     (f"GET {_KNOWN}",),
     (f"GET {_NEW}",),
     ("GET /api/profile/nobody{}",),
@@ -23,31 +29,57 @@ _ROUNDS: tuple[tuple[str, ...], ...] = (
 """What is sent at once, round by round; braces are a number that is another one in each round."""
 
 
-@contextmanager
-def light_traffic(port: int, admin_token: str) -> Iterator[None]:
-    """About 20 requests a second to the gateway at ``port`` while the context is open."""
-    enough = threading.Event()
-    thread = threading.Thread(target=_send, args=(port, admin_token, enough))
-    thread.start()
-    try:
-        yield
-    finally:
-        enough.set()
-        thread.join()
+_ENDPOINTS: Final = {
+    "/api/profile/": "/api/profile/<user_id>",
+    "/api/cache/profile/": "/api/cache/profile/<user_id>",
+    "/nowhere/": "unmatched",
+}
+"""The label of an endpoint by how its paths begin."""
 
 
-def _send(port: int, admin_token: str, enough: threading.Event) -> None:
-    headers = {"Authorization": f"Bearer {admin_token}"}
-    for number in count(1):
-        with ExitStack() as stack:
-            waiting: list[http.client.HTTPConnection] = []
-            for request in _ROUNDS[number % len(_ROUNDS)]:
-                method, path = request.format(number % 1000 + 1).split(" ")
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-                stack.enter_context(closing(connection))
-                connection.request(method, path, headers=headers)
-                waiting.append(connection)
-            for connection in waiting:
-                connection.getresponse().read()
-        if enough.wait(_PAUSE_SECONDS):
-            return
+class LightTraffic:
+    """About 20 requests a second to the gateway at ``port`` while the context is open, or until it is stopped.
+
+    Attributes:
+        answered: answers by method, endpoint and status.
+    """
+
+    def __init__(self, port: int, admin_token: str, *, purges: bool = True) -> None:
+        self._port = port
+        self._rounds = [each for each in _ROUNDS if purges or not each[0].startswith("DELETE")]
+        self._headers = {"Authorization": f"Bearer {admin_token}"}
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+        self.answered: Counter[tuple[str, str, str]] = Counter()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Wait for the answers that are under way, and send no more; a second call does nothing."""
+        self._enough.set()
+        self._thread.join()
+
+    def _send(self) -> None:
+        for number in count(1):
+            with ExitStack() as stack:
+                waiting: list[tuple[str, str, http.client.HTTPConnection]] = []
+                for request in self._rounds[number % len(self._rounds)]:
+                    method, path = request.format(number % 1000 + 1).split(" ")
+                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_ANSWER_SECONDS)
+                    stack.enter_context(closing(connection))
+                    connection.request(method, path, headers=self._headers)
+                    endpoint = next(label for begin, label in _ENDPOINTS.items() if path.startswith(begin))
+                    waiting.append((method, endpoint, connection))
+                for method, endpoint, connection in waiting:
+                    answer = connection.getresponse()
+                    answer.read()
+                    self.answered[method, endpoint, str(answer.status)] += 1
+            if self._enough.wait(_PAUSE_SECONDS):
+                return
