@@ -1,43 +1,39 @@
-"""Instants as text. Each second is put into words once."""
+"""Instants as text. Each second is put into words once, and so is each millisecond while many ask."""
 
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Final, NamedTuple
+from typing import Final
 
 _FLOAT_ERROR: Final = 0.0005
 """In milliseconds: more than what a float of this size is off by."""
 
 
-class _Second(NamedTuple):
-    number: int
-    rfc3339: str
-    http: str
+class _Last:
+    """What was asked for last, with its words: number and texts change together, whichever thread asks."""
 
-
-def _told(number: int) -> _Second:
-    text = datetime.fromtimestamp(number, UTC).isoformat()[:19]
-    return _Second(number, text, formatdate(number, usegmt=True))
-
-
-_last = _told(0)
-
-
-def _second_of(epoch_seconds: float) -> _Second:
-    global _last  # noqa: PLW0603 - a memory of one
-    number = int(epoch_seconds // 1)
-    second = _last
-    if second.number != number:
-        second = _last = _told(number)
-    return second
+    second = (0, "1970-01-01T00:00:00", "Thu, 01 Jan 1970 00:00:00 GMT")
+    millisecond = (0, "1970-01-01T00:00:00.000Z")
 
 
 def rfc3339(epoch_seconds: float) -> str:
     """The instant in UTC with milliseconds, such as ``2026-11-23T06:00:00.123Z`` (RFC 3339)."""
-    second = _second_of(epoch_seconds)
-    thousandths = int((epoch_seconds - second.number) * 1000 + _FLOAT_ERROR)
-    return f"{second.rfc3339}.{min(thousandths, 999):03d}Z"
+    number = int((epoch_seconds * 1000 + _FLOAT_ERROR) // 1)
+    known, text = _Last.millisecond
+    if number != known:
+        second, rest = divmod(number, 1000)
+        text = f"{_second(second)[1]}.{rest:03d}Z"
+        _Last.millisecond = (number, text)
+    return text
 
 
 def http_date(epoch_seconds: float) -> str:
     """The second in the form that HTTP's ``Date`` has (RFC 9110 §5.6.7); the same object within a second."""
-    return _second_of(epoch_seconds).http
+    return _second(int(epoch_seconds // 1))[2]
+
+
+def _second(number: int) -> tuple[int, str, str]:
+    second = _Last.second
+    if second[0] != number:
+        text = datetime.fromtimestamp(number, UTC).isoformat()[:19]
+        second = _Last.second = (number, text, formatdate(number, usegmt=True))
+    return second
