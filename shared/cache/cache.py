@@ -3,17 +3,16 @@
 Memory answers first while Redis tells of changes, and alone when Redis is gone (see ``near.Trust``).
 """
 
-import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
 from shared import metrics
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
+from shared.cache.link import Command
 from shared.cache.near import NearTier, Token, Trust
 from shared.cache.redis import RedisTier, TierDown
 from shared.deadline import Clock
@@ -23,9 +22,11 @@ TierName = Literal["redis", "memory"]
 JITTER: Final = 0.05
 """By up to this share a fresh life is cut short, so that what was stored together does not expire together."""
 
-_WRITES_WAITING: Final = 1_000
-_CLOSE_SECONDS: Final = 1.0
 _LATEST_LOAD_SECONDS: Final = 60.0
+
+
+UNANSWERED: Final = object()
+"""Told from all that Redis answers."""
 
 
 class Value(NamedTuple):
@@ -41,12 +42,15 @@ class Value(NamedTuple):
     cost: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """What a lookup in Redis found: an entry or None, and whether Redis was asked at all."""
+class Lookup(NamedTuple):
+    """What a lookup in Redis found: an entry or None, and whether Redis was asked at all.
+
+    ``answer`` is what a wish that went along was answered; :data:`UNANSWERED` when it was not.
+    """
 
     entry: Entry | None
     asked: bool
+    answer: object = UNANSWERED
 
 
 class Cache:
@@ -70,7 +74,6 @@ class Cache:
         self._redis = redis
         self._longest_life = longest_life
         self._draw = draw
-        self._writes: set[asyncio.Task[None]] = set()
         self.keys = keys
         self.clock = clock
         self._hits = {tier: metrics.cache_hits.labels(tier) for tier in ("redis", "memory")}
@@ -97,8 +100,6 @@ class Cache:
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         """Finish writes under way, for a second at most, and close."""
-        if self._writes:
-            await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
         if self._redis is not None:
             await self._redis.__aexit__(kind, error, frames)
 
@@ -123,16 +124,28 @@ class Cache:
         """Whether it is time to reload ``entry``."""
         return entry.is_due(self.clock())
 
-    async def look_far(self, key: str, token: Token, *, count: bool = True) -> Lookup:
-        """The fresh entry that Redis has under ``key``; memory keeps it from then on. Counted as a hit or a miss."""
+    async def look_far(self, key: str, token: Token, *, wish: Command | None = None, count: bool = True) -> Lookup:
+        """The fresh entry that Redis has under ``key``; memory keeps it from then on. Counted as a hit or a miss.
+
+        ``wish`` is a command about ``key`` that goes along, and is carried out before.
+        """
         if self._redis is None or not self._redis.up:
             return Lookup(None, asked=False)
-        (entry,) = await self._read([(key, token)])
-        if entry is not None and not entry.is_fresh(self.clock()):
-            entry = None
+        entry, answer = None, UNANSWERED
+        try:
+            if wish is None:
+                (entry,) = await self._redis.read([(key, token)])
+            else:
+                entry, answer = await self._redis.look(key, token, wish)
+        except TierDown:
+            pass  # logged and counted by the tier
+        if entry is not None:
+            self._near.put(key, entry, token)
+            if not entry.is_fresh(self.clock()):
+                entry = None
         if count:
             (self._misses if entry is None else self._hits)["redis"].inc()
-        return Lookup(entry, asked=True)
+        return Lookup(entry, asked=True, answer=answer)
 
     def kept_near(self, key: str) -> Entry | None:
         """What memory has under ``key``, fresh or stale; not counted."""
@@ -174,10 +187,8 @@ class Cache:
         now = self.clock()
         entries = [(value.key, self._entry(value, now)) for value in values] if token.alive else []
         kept = [(key, entry) for key, entry in entries if self._near.put(key, entry, token)]
-        if self._redis is not None and self._redis.up and (kept or delete) and len(self._writes) < _WRITES_WAITING:
-            write = asyncio.get_running_loop().create_task(_write(self._redis, kept, token, delete))
-            self._writes.add(write)
-            write.add_done_callback(self._writes.discard)
+        if self._redis is not None and (kept or delete):
+            self._redis.write(kept, token, delete)
 
     def forget(self, keys: Sequence[str]) -> None:
         """Drop entries that have turned out to be wrong."""
@@ -221,10 +232,3 @@ class Cache:
     def _entry(self, value: Value, now: float) -> Entry:
         fresh = value.fresh * (1 - JITTER * self._draw())
         return Entry.made(value.data, now, fresh, value.stale, value.cost)
-
-
-async def _write(redis: RedisTier, entries: Sequence[tuple[str, Entry]], token: Token, delete: Sequence[str]) -> None:
-    try:
-        await redis.write(entries, token, delete)
-    except TierDown:
-        return  # logged and counted by the tier; the memory tier has the entries

@@ -76,7 +76,7 @@ class Entry:
         return now >= self.refresh_from
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredEntry:
     """What stands under a key in Redis.
 

@@ -17,12 +17,13 @@ Load = Callable[[], Coroutine[Any, Any, T]]
 
 
 class _Flight(Generic[T]):
-    __slots__ = ("held", "task", "waiting")
+    __slots__ = ("held", "task", "waiters", "waiting")
 
     def __init__(self, task: "asyncio.Task[T]", *, held: bool) -> None:
         self.task = task
         self.held = held
         self.waiting = 0
+        self.waiters: list[asyncio.Future[None]] = []
 
 
 class Flights(Generic[T]):
@@ -74,13 +75,19 @@ class Flights(Generic[T]):
         self._flights.pop(key, None)
 
     async def _wait(self, key: str, flight: _Flight[T], *, joined: bool) -> tuple[T, bool]:
+        task = flight.task
         try:
-            return await asyncio.shield(flight.task), joined
+            if not task.done():
+                # Each waits for a future of its own: whoever is cancelled cancels no more than that.
+                waiter = task.get_loop().create_future()
+                flight.waiters.append(waiter)
+                await waiter
+            return task.result(), joined
         finally:
             flight.waiting -= 1
-            if not flight.waiting and not flight.held and not flight.task.done():
+            if not flight.waiting and not flight.held and not task.done():
                 self._remove(key, flight)  # nobody may join what is being cancelled
-                flight.task.cancel()
+                task.cancel()
 
     def _start(self, key: str, load: Load[T], *, held: bool) -> _Flight[T]:
         loop = asyncio.get_running_loop()
@@ -88,9 +95,17 @@ class Flights(Generic[T]):
         flight = _Flight(task, held=held)
         self._flights[key] = flight
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: self._remove(key, flight))
+        task.add_done_callback(lambda _: self._land(key, flight))
         return flight
+
+    def _land(self, key: str, flight: _Flight[T]) -> None:
+        self._tasks.discard(flight.task)
+        self._remove(key, flight)
+        if not flight.held and not flight.task.cancelled():
+            flight.task.exception()  # if all who waited have left, nobody is to be told of it
+        for waiter in flight.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _remove(self, key: str, flight: _Flight[T]) -> None:
         if self._flights.get(key) is flight:

@@ -5,13 +5,12 @@ dies keeps them for no longer than the lease lasts. One that is lost costs a sec
 """
 
 import asyncio
-import contextlib
 import enum
 import os
-from collections.abc import Iterator
 from typing import Final
 
-from shared.cache.cache import Cache
+from shared.cache.cache import UNANSWERED, Cache, Lookup
+from shared.cache.near import Token
 from shared.cache.redis import TierDown
 from shared.deadline import Deadline
 
@@ -38,31 +37,36 @@ class Leases:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._holder = os.urandom(8)
+        self._held: dict[Token, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def wish(self, key: str) -> Grant:
-        """Ask for the lease on ``key``."""
-        redis = self._cache.redis
-        if redis is None or not redis.up:
-            return Grant.NONE
+    async def look(self, key: str, token: Token, *, count: bool = True) -> tuple[Lookup, Grant]:
+        """Look ``key`` up in Redis and ask for the lease on it, in one round trip and in the other order.
+
+        What the holder before us has stored is found, because it was there when we got the lease. Give the lease back
+        when the entry will do.
+        """
         lease = self._cache.keys.lease(key)
-        try:
-            (reply,) = await redis.ask(lease, ("SET", lease, self._holder, "NX", "PX", _LEASE_MS))
-        except TierDown:
-            return Grant.NONE
-        return Grant.TAKEN if reply is None else Grant.HELD
+        lookup = await self._cache.look_far(
+            key, token, wish=("SET", lease, self._holder, "NX", "PX", _LEASE_MS), count=count
+        )
+        if lookup.answer is UNANSWERED:
+            return lookup, Grant.NONE
+        return lookup, Grant.TAKEN if lookup.answer is None else Grant.HELD
 
     def given_back(self, key: str) -> tuple[str, ...]:
         """What is to be deleted in Redis to give the lease on ``key`` back."""
         return (self._cache.keys.lease(key),)
 
-    @contextlib.contextmanager
-    def kept(self, key: str) -> Iterator[None]:
-        """Lengthen the lease on ``key`` as long as this lasts."""
-        lengthening = asyncio.get_running_loop().create_task(self._lengthen(self._cache.keys.lease(key)))
-        try:
-            yield
-        finally:
-            lengthening.cancel()
+    def keep(self, key: str, token: Token) -> None:
+        """Lengthen the lease on ``key`` until the load that ``token`` stands for lets it go."""
+        self._held[token] = self._cache.keys.lease(key)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LENGTHEN_SECONDS, self._lengthen)
+
+    def let_go(self, token: Token) -> None:
+        """Lengthen no more."""
+        self._held.pop(token, None)
 
     async def outwait(self, key: str, patience: float) -> None:
         """Return when ``key`` has changed, its lease is gone, or ``patience`` seconds are over."""
@@ -79,13 +83,15 @@ class Leases:
         finally:
             self._cache.end(token)
 
-    async def _lengthen(self, lease: str) -> None:
-        while True:
-            await asyncio.sleep(_LENGTHEN_SECONDS)
-            redis = self._cache.redis
-            if redis is not None:
-                with contextlib.suppress(TierDown):
-                    await redis.ask(lease, ("PEXPIRE", lease, _LEASE_MS))
+    def _lengthen(self) -> None:
+        # One timer for all: most loads are over before it comes round.
+        self._timer = None
+        redis = self._cache.redis
+        if redis is None or not self._held:
+            return
+        for lease in self._held.values():
+            redis.post(lease, ("PEXPIRE", lease, _LEASE_MS))
+        self._timer = asyncio.get_running_loop().call_later(_LENGTHEN_SECONDS, self._lengthen)
 
     async def _is_taken(self, key: str) -> bool:
         redis = self._cache.redis

@@ -1,22 +1,26 @@
 """One connection to one Redis node, on which this process does everything: reads, writes, and hearing of changes.
 
-Commands are pipelined: whoever asks joins the queue, and all that was asked in one turn of the loop leaves together.
-Redis answers in order, and tells of changes (`CLIENT TRACKING … BCAST … NOLOOP`, server-assisted client-side caching)
-on this same connection, so that an answer and the change that outdates it cannot overtake each other, and what this
-process writes itself is not told back to it. An answer that is overdue means that all are: the link is lost at once.
+Commands are pipelined: nobody waits for another's answer before asking. Redis answers in order, and tells of changes
+(`CLIENT TRACKING … BCAST … NOLOOP`, server-assisted client-side caching) on this same connection, so that an answer and
+the change that outdates it cannot overtake each other, and what this process writes itself is not told back to it. An
+answer that is overdue means that all are: the link is lost at once.
+
+redis-py opens the connection (TLS, credentials, `HELLO 3`); from then on it is a plain asyncio protocol, read and
+written by hiredis (docs/decisions/0010-redis-protocol.md).
 """
 
 import asyncio
 import contextlib
-import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from hiredis import PushNotification, Reader, pack_command
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
-Command = tuple[Any, ...]
+Command = tuple[str | bytes | int, ...]
 Changed = Callable[[Iterable[str] | None], None]
 """Told the keys that others have changed, or None for all."""
 
@@ -24,7 +28,8 @@ REPLY_SECONDS: Final = 0.15
 _GRACE_SECONDS: Final = 0.05
 _TURNS: Final = 4
 _WAITING_MOST: Final = 10_000
-_PUSHED: Final = object()
+_NOTHING: Final = object()
+_pack: Final = cast("Callable[[Command], bytes]", pack_command)  # which is declared for commands of one word
 
 
 class LinkLost(Exception):
@@ -43,7 +48,7 @@ class _Group:
         self.replies: list[Any] = []
 
 
-class Link:
+class Link(asyncio.Protocol):
     """A pipelined connection; open it once, and make another when it is lost."""
 
     def __init__(self, connection: AbstractConnection, changed: Changed) -> None:
@@ -51,28 +56,29 @@ class Link:
         self._connection = connection
         self._changed = changed
         self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._reader = Reader(protocolError=InvalidResponse, replyError=ResponseError, notEnoughData=_NOTHING)
         self._outgoing: list[bytes] = []
         self._waiting: deque[_Group] = deque()
-        self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._patient = True
-        self._tasks: list[asyncio.Task[None]] = []
         self.lost: asyncio.Future[BaseException] = self._loop.create_future()
 
     async def open(self, prefix: str) -> bool:
         """Connect, and ask to be told of changes to keys under ``prefix``; False when Redis does not do that.
 
         Raises:
-            RedisError, OSError: there is no connection to be had.
+            RedisError, OSError, LinkLost: there is no connection to be had.
         """
         await self._connection.connect()
-        parser: Any = self._connection._parser  # noqa: SLF001 - redis-py has no other way in
-        parser.set_invalidation_push_handler(self._on_push)
-        tracked = await self._track(prefix)
-        for work in (self._read, self._write):
-            self._tasks.append(self._loop.create_task(self._until_lost(work), name=f"redis-link-{work.__name__}"))
-        return tracked
+        if await self._connection.can_read():
+            raise NoConnection("closed, or an answer to nothing")
+        writer: Any = self._connection._writer  # noqa: SLF001 - redis-py has no other way to hand it over
+        self._transport = writer.transport
+        writer.transport.set_protocol(self)
+        (reply,) = await self.ask(("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix, "NOLOOP"))
+        return not isinstance(reply, ResponseError)
 
     def ask(self, *commands: Command) -> "asyncio.Future[list[Any]]":
         """Send ``commands``; the future has their answers, each a value or a ``ResponseError``.
@@ -80,15 +86,13 @@ class Link:
         The future fails with :class:`LinkLost`.
         """
         future: asyncio.Future[list[Any]] = self._loop.create_future()
-        if self.lost.done() or len(self._waiting) >= _WAITING_MOST:
-            future.set_exception(LinkLost("lost" if self.lost.done() else "too many commands wait"))
+        if self._transport is None or self.lost.done() or len(self._waiting) >= _WAITING_MOST:
+            future.set_exception(LinkLost("too many commands wait" if self._waiting else "lost"))
             return future
-        pack = self._connection.pack_command
-        for command in commands:
-            self._outgoing.extend(pack(*command))
-        now = self._loop.time()
-        self._waiting.append(_Group(len(commands), now, future))
-        self._wake.set()
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.extend(map(_pack, commands))
+        self._waiting.append(_Group(len(commands), self._loop.time(), future))
         if self._timer is None:
             self._arm(REPLY_SECONDS)
         return future
@@ -108,55 +112,47 @@ class Link:
         self.lose(LinkLost("closed"))
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._transport is not None:
+            self._transport.abort()  # what a node that hangs does not take in would keep the socket open
         with contextlib.suppress(RedisError, OSError):
             await self._connection.disconnect(nowait=True)
 
-    async def _track(self, prefix: str) -> bool:
-        await self._connection.send_command("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix, "NOLOOP")
+    def data_received(self, data: bytes) -> None:
+        """Redis answers, or tells of changes."""
+        if self.lost.done():
+            return
+        self._reader.feed(data)
         try:
-            await self._connection.read_response()
-        except ResponseError:
-            return False
-        return True
-
-    async def _until_lost(self, work: "Callable[[], Any]") -> None:
-        try:
-            await work()
-        except (RedisError, OSError, IndexError) as error:  # IndexError: an answer that nobody has asked for
+            while (reply := self._reader.gets(False)) is not _NOTHING:
+                if isinstance(reply, PushNotification):
+                    self._hear(reply)
+                else:
+                    self._take(reply)
+        except (RedisError, IndexError) as error:  # IndexError: an answer that nobody has asked for
             self.lose(error)
 
-    async def _write(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            outgoing, self._outgoing = self._outgoing, []
-            await self._connection.send_packed_command(outgoing, check_health=False)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self.lose(exc or NoConnection("closed by Redis"))
 
-    async def _read(self) -> None:
-        read = self._connection.read_response
-        reply: Any
-        while True:
-            try:
-                reply = await read(disable_decoding=True, timeout=math.inf, push_request=True)
-            except ResponseError as error:
-                reply = error
-            if reply is _PUSHED:
-                continue
-            group = self._waiting[0]
-            group.replies.append(reply)
-            if len(group.replies) == group.count:
-                self._waiting.popleft()
-                self._patient = True
-                if not group.future.done():
-                    group.future.set_result(group.replies)
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None:
+            self._transport.write(b"".join(outgoing))
 
-    async def _on_push(self, message: list[Any]) -> object:
-        names = message[1]
-        self._changed(None if names is None else [name.decode("utf-8", "replace") for name in names])
-        return _PUSHED
+    def _take(self, reply: Any) -> None:
+        group = self._waiting[0]
+        group.replies.append(reply)
+        if len(group.replies) == group.count:
+            self._waiting.popleft()
+            self._patient = True
+            if not group.future.done():
+                group.future.set_result(group.replies)
+
+    def _hear(self, message: list[Any]) -> None:
+        if message[0] == b"invalidate":
+            names = message[1]
+            self._changed(None if names is None else [name.decode("utf-8", "replace") for name in names])
 
     def _arm(self, seconds: float) -> None:
         self._due = self._loop.time() + seconds

@@ -3,10 +3,9 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from redis.exceptions import AskError, RedisError, ResponseError, TryAgainError
+from redis.exceptions import RedisError, ResponseError
 
 from shared.cache.entry import NO_STAMP
 from shared.cache.keys import Keys
@@ -16,6 +15,7 @@ from shared.cache.topology import Topology, raise_if_cancelled
 _PROBE_MS: Final = 10_000
 _PROBE_KEYS_MOST: Final = 10_000
 _WRONG_TYPE: Final = "WRONGTYPE"
+_MOVING: Final = ("ASK", "TRYAGAIN")
 _ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
 
 
@@ -23,8 +23,7 @@ class Refused(Exception):
     """A node answers, but not as one that takes reads and writes: read-only, out of memory, another's key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What stands under a key.
 
     Attributes:
@@ -90,7 +89,7 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        return [_usable(reply) for reply in await self._link(key).ask(*commands)]
+        return usable(await self._link(key).ask(*commands))
 
     async def ask_all(self, *commands: Command) -> list[list[Any]]:
         """Send the same commands to every node; error answers stay as they are.
@@ -106,14 +105,18 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        asked: list[tuple[bool, asyncio.Future[list[Any]]]] = []
-        for key in keys:
-            stamp = self._keys.stamp_of(key)
-            commands: tuple[Command, ...] = (("GET", key), ("PTTL", key))
-            if stamp is not None:
-                commands = (*commands, ("GET", stamp))
-            asked.append((stamp is not None, self._link(key).ask(*commands)))
-        return [_found(stamped, replies) for (stamped, _), replies in zip(asked, await _all(asked), strict=True)]
+        asked = [self._link(key).ask(*self._questions(key)) for key in keys]
+        replies = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
+        return [_found(one) for one in replies]
+
+    async def read_after(self, key: str, first: Command) -> tuple[Any, Found]:
+        """What ``first`` answers, and what stands under ``key`` after it; one round trip.
+
+        Raises:
+            LinkLost, Refused: there is no answer.
+        """
+        reply, *found = await self._link(key).ask(first, *self._questions(key))
+        return _usable(reply), _found(found)
 
     async def stamp(self, key: str) -> bytes | None:
         """The stamp under ``key``, or None.
@@ -124,20 +127,23 @@ class Links:
         (reply,) = await self._link(key).ask(("GET", key))
         return _stamp(reply)
 
-    async def write(self, values: Sequence[tuple[str, bytes, int]], delete: Sequence[str] = ()) -> None:
-        """Set each key to its bytes for so many milliseconds, then delete the others.
+    def post(self, commands: Sequence[tuple[str, Command]]) -> "list[asyncio.Future[list[Any]]]":
+        """Send commands, each about a key, in this order to each node; see :func:`usable` for the answers.
 
         Raises:
-            LinkLost, Refused: it is not certain that all of it was done.
+            LinkLost: there is nobody to send them to; the futures fail with it too.
         """
-        commands: dict[Link, list[Command]] = defaultdict(list)
-        for key, data, milliseconds in values:
-            commands[self._link(key)].append(("SET", key, data, "PX", milliseconds))
-        for key in delete:
-            commands[self._link(key)].append(("UNLINK", key))
-        for replies in await asyncio.gather(*(link.ask(*group) for link, group in commands.items())):
-            for reply in replies:
-                _usable(reply)
+        if len(self._links) == 1 and commands:
+            return [self._links[0].ask(*[command for _, command in commands])]
+        of_link: dict[Link, list[Command]] = defaultdict(list)
+        for key, command in commands:
+            of_link[self._link(key)].append(command)
+        return [link.ask(*group) for link, group in of_link.items()]
+
+    def _questions(self, key: str) -> tuple[Command, ...]:
+        stamp = self._keys.stamp_of(key)
+        asked: tuple[Command, ...] = (("GET", key), ("PTTL", key))
+        return asked if stamp is None else (*asked, ("GET", stamp))
 
     def _link(self, key: str) -> Link:
         if not self._links:
@@ -171,15 +177,18 @@ class Links:
         raise Refused("a node with hardly any slots")
 
 
-async def _all(asked: Sequence[tuple[bool, "asyncio.Future[list[Any]]"]]) -> list[list[Any]]:
-    if len(asked) == 1:
-        return [await asked[0][1]]
-    return list(await asyncio.gather(*(future for _, future in asked)))
+def usable(replies: Sequence[Any]) -> list[Any]:
+    """The answers of a node.
+
+    Raises:
+        Refused: one of them says that the node is not usable.
+    """
+    return [_usable(reply) for reply in replies]
 
 
-def _found(stamped: bool, replies: list[Any]) -> Found:
+def _found(replies: list[Any]) -> Found:
     data, left_ms = replies[0], replies[1]
-    stamp = _stamp(replies[2]) if stamped else None
+    stamp = _stamp(replies[2]) if len(replies) > 2 else None
     if _is_wrong_type(data):
         return Found(None, -1, stamp, odd=True)
     return Found(_usable(data), int(_usable(left_ms) or 0), stamp)
@@ -195,12 +204,17 @@ def _stamp(reply: Any) -> bytes | None:
 
 
 def _is_wrong_type(reply: Any) -> bool:
-    return isinstance(reply, ResponseError) and str(reply).startswith(_WRONG_TYPE)
+    return isinstance(reply, ResponseError) and _code(reply) == _WRONG_TYPE
 
 
 def _usable(reply: Any) -> Any:
-    if isinstance(reply, AskError | TryAgainError):
-        return None  # the key's slot is being moved to another node: nothing is known of it for a while
     if isinstance(reply, ResponseError):
-        raise Refused(type(reply).__name__) from reply
+        code = _code(reply)
+        if code not in _MOVING:
+            raise Refused(code) from reply
+        return None  # the key's slot is being moved to another node: nothing is known of it for a while
     return reply
+
+
+def _code(error: ResponseError) -> str:
+    return str(error).partition(" ")[0]

@@ -8,7 +8,6 @@ near miss ─► join the load under way, or begin one:
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
@@ -30,7 +29,7 @@ _REFRESHES_MOST: Final = 64
 """With more loads than this under way, nothing is refreshed before its time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Loaded(Generic[T]):
     """What a load gave: the result for those who wait, and what is to be kept, under the key or under others."""
 
@@ -38,7 +37,7 @@ class Loaded(Generic[T]):
     values: Sequence[Value]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome(Generic[T]):
     """How a value was come by: ``entry`` out of Redis, or ``loaded`` just now.
 
@@ -126,51 +125,55 @@ class ReadThrough(Generic[T]):
     async def _come_by(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
         token = self._begin(key)
         try:
-            lookup = await self._cache.look_far(key, token)
+            lookup, grant = await self._leases.look(key, token)
             if lookup.entry is not None:
+                self._give_back(key, token, grant)
                 return Outcome(lookup.entry, None, asked_redis=True)
-            grant = await self._leases.wish(key)
             if grant is Grant.TAKEN:
                 self._cache.end(token)
                 await self._leases.outwait(key, deadline.left() * _WAIT_SHARE)
                 token = self._begin(key)
-                lookup = await self._cache.look_far(key, token)
+                lookup, grant = await self._leases.look(key, token)
                 if lookup.entry is not None:
+                    self._give_back(key, token, grant)
                     self._coalesced["redis"].inc()
                     return Outcome(lookup.entry, None, asked_redis=True, joined=True)
-                grant = await self._leases.wish(key)
             work = load(deadline, False)
             return await self._load(key, work, token, grant, asked_redis=lookup.asked)
         finally:
             self._cache.end(token)
 
     async def _refresh(self, key: str, load: Load[T]) -> Outcome[T] | None:
-        grant = await self._leases.wish(key)
-        if grant is Grant.TAKEN:
-            return None
         token = self._begin(key)
         try:
-            entry = (await self._cache.look_far(key, token, count=False)).entry
-            if entry is not None and not self._cache.is_due(entry):  # another process has just done it
-                self._cache.put(token, (), self._leases.given_back(key))
-                return Outcome(entry, None, asked_redis=False)
+            lookup, grant = await self._leases.look(key, token, count=False)
+            if grant is Grant.TAKEN:
+                return None
+            if lookup.entry is not None and not self._cache.is_due(lookup.entry):  # another process has just done it
+                self._give_back(key, token, grant)
+                return Outcome(lookup.entry, None, asked_redis=False)
             metrics.cache_early_refreshes.inc()
             work = load(Deadline.after(self._budget), True)
             return await self._load(key, work, token, grant, asked_redis=False)
         finally:
             self._cache.end(token)
 
+    def _give_back(self, key: str, token: Token, grant: Grant) -> None:
+        if grant is Grant.HELD:
+            self._cache.put(token, (), self._leases.given_back(key))
+
     async def _load(
         self, key: str, work: Awaitable[Loaded[T]], token: Token, grant: Grant, *, asked_redis: bool
     ) -> Outcome[T]:
         held = grant is Grant.HELD
-        give_back = self._leases.given_back(key) if held else ()
         values: Sequence[Value] = ()
+        if held:
+            self._leases.keep(key, token)
         try:
-            with self._leases.kept(key) if held else nullcontext():
-                loaded = await work
-            values = [value for value in loaded.values if max(value.fresh, value.stale) > 0]
+            loaded = await work
+            values = [value for value in loaded.values if value.fresh > 0 or value.stale > 0]
         finally:
-            self._cache.put(token, values, give_back)
+            self._leases.let_go(token)
+            self._cache.put(token, values, self._leases.given_back(key) if held else ())
         stored = token.alive and any(value.key == key for value in values)
         return Outcome(None, loaded.result, asked_redis, stored=stored)

@@ -1,10 +1,11 @@
 """The Redis tier: entries in Redis while it is there, refused at once while it is not (see ``watch``)."""
 
+import asyncio
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from redis.exceptions import ResponseError
 
@@ -12,12 +13,15 @@ from shared import metrics
 from shared.cache.entry import Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
 from shared.cache.link import Command
-from shared.cache.links import Found
+from shared.cache.links import Found, usable
 from shared.cache.near import NearTier, Token
-from shared.cache.stores import RedisStore
+from shared.cache.stores import Answers, RedisStore
 from shared.cache.topology import Topology
 from shared.cache.watch import FAULTS, Watch
 from shared.deadline import Clock
+
+_WRITES_WAITING: Final = 1_000
+_CLOSE_SECONDS: Final = 1.0
 
 
 class TierDown(Exception):
@@ -40,6 +44,7 @@ class RedisTier:
         self._clock = clock
         self._watch = Watch(topology, near, keys, clock)
         self._store = RedisStore(self._watch.links)
+        self._writes: set[Answers] = set()
 
     @property
     def up(self) -> bool:
@@ -54,8 +59,23 @@ class RedisTier:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
-        """Stop looking, close the connections."""
+        """Finish writes under way, for a second at most, and close the connections."""
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
         await self._watch.__aexit__(kind, error, frames)
+
+    async def look(self, key: str, token: Token, wish: Command) -> tuple[Entry | None, Any]:
+        """The entry under ``key``, as :meth:`read` gives it, and before that what ``wish`` is answered.
+
+        Raises:
+            TierDown: Redis is away, or went away just now; costs at most one reply timeout.
+        """
+        self._require_up()
+        try:
+            reply, found = await self._store.read_after(key, wish)
+        except FAULTS as error:
+            raise self._fault(error) from error
+        return self._entry(found, token), reply
 
     async def read(self, tokens: Sequence[tuple[str, Token]]) -> list[Entry | None]:
         """The entry under each key, all asked at once; anything unreadable is none.
@@ -67,26 +87,18 @@ class RedisTier:
         """
         self._require_up()
         try:
-            found: list[Found] = await self._store.multi_get([key for key, _ in tokens])
+            found = await self._store.read([key for key, _ in tokens])
         except FAULTS as error:
             raise self._fault(error) from error
         return [self._entry(one, token) for one, (_, token) in zip(found, tokens, strict=True)]
 
-    async def write(self, entries: Iterable[tuple[str, Entry]], token: Token, delete: Sequence[str] = ()) -> None:
-        """Store entries until they are stale, and then delete keys.
-
-        Raises:
-            TierDown: it is not certain that they are stored.
-        """
-        self._require_up()
+    def write(self, entries: Iterable[tuple[str, Entry]], token: Token, delete: Sequence[str] = ()) -> None:
+        """Store entries until they are stale, and then delete keys; nobody waits for it, and it may come to nothing."""
+        if not self._watch.up or len(self._writes) >= _WRITES_WAITING:
+            return
         now = self._clock()
         pairs = [(key, StoredEntry.of(entry, now, token.generation, token.stamp)) for key, entry in entries]
-        try:
-            await self._store.multi_set(pairs)
-            if delete:
-                await self._watch.links.write([], delete)
-        except FAULTS as error:
-            raise self._fault(error) from error
+        self._await_none(lambda: self._store.post(pairs, delete))
 
     async def ask(self, key: str, *commands: Command) -> list[Any]:
         """Send other commands about ``key``.
@@ -150,6 +162,28 @@ class RedisTier:
             return None
         outdated = stored.generation != self._near.generation or found.stamp not in {None, stored.stamp}
         return None if outdated else entry
+
+    def post(self, key: str, command: Command) -> None:
+        """Send a command about ``key``; nobody waits for it, and it may come to nothing."""
+        if self._watch.up and len(self._writes) < _WRITES_WAITING:
+            self._await_none(lambda: self._watch.links.post([(key, command)]))
+
+    def _await_none(self, send: Callable[[], list[Answers]]) -> None:
+        try:
+            sent = send()
+        except FAULTS as error:
+            self._watch.fault(error)
+            return
+        for answers in sent:
+            self._writes.add(answers)
+            answers.add_done_callback(self._written)
+
+    def _written(self, answers: Answers) -> None:
+        self._writes.discard(answers)
+        try:
+            usable(answers.result())
+        except FAULTS as error:
+            self._watch.fault(error)
 
     def _require_up(self) -> None:
         if not self._watch.up:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
+from shared.cache.link import Command
 from shared.cache.near import NearTier, Token
 from shared.cache.redis import RedisTier
 from shared.cache.topology import Topology
@@ -23,6 +24,13 @@ class SpannedRedisTier(RedisTier):
     ) -> None:
         super().__init__(topology, near, keys, clock)
         self._spans = spans
+
+    async def look(self, key: str, token: Token, wish: Command) -> tuple[Entry | None, Any]:
+        """The entry under a key, and what the wish is answered."""
+        with spanning(self._spans, "redis lookup", "client", {**_REDIS, "cache.wanted": 1}) as span:
+            entry, answer = await super().look(key, token, wish)
+            span.tell("cache.found", int(entry is not None))
+        return entry, answer
 
     async def read(self, tokens: Sequence[tuple[str, Token]]) -> list[Entry | None]:
         """The entry under each key."""

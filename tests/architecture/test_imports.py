@@ -72,6 +72,7 @@ def test_an_import_in_the_wrong_direction_is_noticed(tmp_path: Path, module: str
         ("aiocache", "shared/cache/stores.py"),
         ("aiohttp", "shared/upstream/transport.py"),
         ("prometheus_client", "shared/metrics.py"),
+        ("hiredis", "shared/cache/link.py"),
         ("dotenv", "shared/environment.py"),
         ("opentelemetry", "shared/telemetry/otel.py"),
     ],

@@ -150,6 +150,27 @@ async def test_the_lease_is_given_back(start_process: StartProcess, redis_server
     assert (await process.ask()).loaded == "load 2"
 
 
+async def test_an_entry_found_in_redis_costs_nobody_the_lease(
+    start_process: StartProcess, redis_server: RedisServer
+) -> None:
+    """The lease that was asked for along with it is given back at once, not left to run out."""
+    one, other = await start_process(redis_server.url), await start_process(redis_server.url)
+    await one.ask()
+    with redis_server.client() as client:
+
+        def leases_given_back() -> int:
+            return int(client.info("commandstats").get("cmdstat_unlink", {"calls": 0})["calls"])
+
+        while not leases_given_back():
+            await asyncio.sleep(0.001)
+        outcome = await other.ask()
+        assert outcome.entry is not None
+        assert outcome.entry.value == b"load 1"
+        while leases_given_back() < 2:
+            await asyncio.sleep(0.001)
+        assert not client.exists(one.cache.keys.lease(KEY))
+
+
 async def test_a_load_that_began_before_a_purge_is_not_kept_and_not_joined(
     start_process: StartProcess, redis_server: RedisServer
 ) -> None:

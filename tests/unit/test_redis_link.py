@@ -1,0 +1,138 @@
+"""What a connection makes of the bytes that Redis sends, however they are cut, and whatever they are."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import InvalidResponse, ResponseError
+
+from shared.cache.link import Link, LinkLost
+
+TOLD = b">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n"
+TOLD_ALL = b">2\r\n$10\r\ninvalidate\r\n_\r\n"
+OF_ANOTHER_KIND = b">2\r\n$7\r\nmessage\r\n$1\r\na\r\n"
+ANSWERS = b"$5\r\nvalue\r\n:30\r\n" + TOLD + b"_\r\n" + TOLD_ALL + OF_ANOTHER_KIND + b"-OOM no room\r\n"
+
+
+class Wire:
+    """A connection that is open, on which nobody answers but a test."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.writes = 0
+        self.aborted = False
+        self._writer = SimpleNamespace(transport=self)
+
+    async def connect(self) -> None:
+        """Nothing to do."""
+
+    async def can_read(self) -> bool:
+        """Nothing has come."""
+        return False
+
+    async def disconnect(self, *, nowait: bool) -> None:
+        """Nothing to do."""
+
+    def set_protocol(self, _protocol: asyncio.Protocol) -> None:
+        """The test has it already."""
+
+    def write(self, data: bytes) -> None:
+        """Take what is sent."""
+        self.sent += data
+        self.writes += 1
+
+    def abort(self) -> None:
+        """The end."""
+        self.aborted = True
+
+
+class Opened:
+    """A link over such a connection, and what it has told of changes."""
+
+    def __init__(self) -> None:
+        self.wire = Wire()
+        self.changes: list[Iterable[str] | None] = []
+        self.link = Link(cast("AbstractConnection", self.wire), self.changes.append)
+
+    async def open(self, answer: bytes) -> bool:
+        """Open it; Redis answers this to the wish to be told of changes."""
+        opening = asyncio.ensure_future(self.link.open("bff:"))
+        while not self.wire.sent:
+            await asyncio.sleep(0)
+        self.link.data_received(answer)
+        return await opening
+
+
+@pytest.fixture
+async def opened(loop: object) -> AsyncIterator[Opened]:
+    """An open link, closed after the test."""
+    made = Opened()
+    assert await made.open(b"+OK\r\n")
+    made.wire.sent, made.wire.writes = b"", 0
+    yield made
+    await made.link.close()
+    assert made.wire.aborted
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, len(ANSWERS)])
+async def test_answers_and_news_are_told_apart_however_they_are_cut(opened: Opened, size: int) -> None:
+    """Answers go to those who asked, in order, errors as values; news go to whoever keeps memory."""
+    both, none = opened.link.ask(("GET", "a"), ("PTTL", "a")), opened.link.ask(("GET", "b"))
+    refused = opened.link.ask(("SET", "b", b""))
+    for start in range(0, len(ANSWERS), size):
+        opened.link.data_received(ANSWERS[start : start + size])
+    assert await both == [b"value", 30]
+    assert await none == [None]
+    (error,) = await refused
+    assert isinstance(error, ResponseError)
+    assert str(error) == "OOM no room"
+    assert opened.changes == [["a", "b"], None]
+
+
+async def test_what_is_asked_in_one_turn_leaves_together(opened: Opened) -> None:
+    """Whoever asks, in the order in which they ask; bytes, text and numbers alike."""
+    asked = [opened.link.ask(("SET", "ä", b"\r\n", "PX", 30)), opened.link.ask(("PING",))]
+    while not opened.wire.sent:
+        await asyncio.sleep(0)
+    assert opened.wire.writes == 1
+    words = (b"SET", "ä".encode(), b"\r\n", b"PX", b"30")
+    packed = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+    assert opened.wire.sent == b"*5\r\n" + packed + b"*1\r\n$4\r\nPING\r\n"
+    opened.link.data_received(b"+OK\r\n+PONG\r\n")
+    assert await asyncio.gather(*asked) == [[b"OK"], [b"PONG"]]
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"), [(b"what?\r\n", InvalidResponse), (b"$3\r\nvalue\r\n", InvalidResponse), (b"", OSError)]
+)
+async def test_the_end_of_the_connection_is_told_to_all(opened: Opened, sent: bytes, error: type[Exception]) -> None:
+    """Bytes that are no RESP are the end too: whoever waits is told, and whoever asks then; news are not heard."""
+    waiting = [opened.link.ask(("GET", "a")) for _ in range(3)]
+    if sent:
+        opened.link.data_received(sent)
+        opened.link.data_received(b"+late\r\n")
+    else:
+        opened.link.connection_lost(ConnectionResetError())
+    assert isinstance(await opened.link.lost, error)
+    results = await asyncio.gather(*waiting, opened.link.ask(("GET", "b")), return_exceptions=True)
+    assert [type(result) for result in results[-3:]] == [LinkLost] * 3
+    opened.link.data_received(TOLD)
+    assert opened.changes == []
+
+
+async def test_an_answer_to_nothing_ends_the_connection(opened: Opened) -> None:
+    """Who knows whose the next one would be."""
+    asked = opened.link.ask(("PING",))
+    opened.link.data_received(b"+PONG\r\n+PONG\r\n")
+    assert await asked == [b"PONG"]
+    assert isinstance(await opened.link.lost, IndexError)
+
+
+async def test_a_redis_that_does_not_tell_of_changes_is_open_all_the_same(loop: object) -> None:
+    """It says so when it is asked."""
+    made = Opened()
+    assert not await made.open(b"-NOPERM no permissions\r\n")
+    await made.link.close()
