@@ -1,9 +1,9 @@
 """Answers given as soon as a request has come in, before Sanic makes an object of it.
 
 A hit in memory costs a few microseconds; Sanic's way to an endpoint costs many times that. So an endpoint may *declare*
-that it has answers at hand for ids under its path. A request that leaves no doubt (``shared.request_head``) and whose
-answer is at hand is then answered here, with the same bytes, metrics and log line as by the endpoint. Every other one
-goes Sanic's way untouched.
+that it answers for ids under its path, with what it has at hand as bytes, or else in its own time. A request that
+leaves no doubt (``shared.request_head``) is then answered here, with the same bytes, metrics and log line as by way of
+Sanic. Every other one goes that way untouched.
 
 Nothing is answered early where a request has to pass something first: while the app has middleware of its own, before
 it serves, and from the moment it stops.
@@ -13,22 +13,24 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from sanic import Sanic
 
-from shared import ids, metrics
+from shared import ids, metrics, problems
 from shared.conditional import matches
+from shared.exchange import CLIENT_LEFT, Exchange
 from shared.logs import Recurring, log, log_error
 from shared.moments import http_date
 from shared.request_head import Fields, read_fields
-from shared.tracing import begin_trace
+from shared.response_head import JSON, Body, HeaderFields, closing, lines, opening
+from shared.tracing import Trace, begin_trace
 
-HeaderFields = Sequence[tuple[str, str]]
-
-_REASONS: Final = {200: "OK", 304: "Not Modified"}
+Make = Callable[[], Coroutine[Any, Any, bytes]]
+"""Makes an answer that is not at hand."""
 
 
 class _Head(NamedTuple):
@@ -72,15 +74,29 @@ class Ready:
         return head
 
     def _composed(self, status: int) -> _Head:
-        first = [*self._of_answer, ("Date", self._date), ("X-Content-Type-Options", "nosniff"), ("X-Request-ID", "")]
-        length = [("content-length", str(len(self.body)))] if status == 200 else []
-        kind = [("content-type", "application/json")] if status == 200 else []
-        last = [*length, ("connection", "keep-alive"), *kind]
         return _Head(
-            f"HTTP/1.1 {status} {_REASONS[status]}\r\n{_lines(first)}",
-            f"\r\n{_lines([*self._of_cache, ('Server-Timing', 'total;dur=')])}",
-            f"\r\n{_lines(last)}\r\n\r\n",
+            opening(status, self._of_answer, self._date),
+            f"\r\n{lines([*self._of_cache, ('Server-Timing', 'total;dur=')])}",
+            closing(None if status == 304 else Body(len(self.body), JSON), keep_alive=True),
         )
+
+
+class Given(NamedTuple):
+    """An answer that had to be made: its status, 200 or 304, its own header fields, and its body, which is JSON."""
+
+    status: int
+    fields: dict[str, str]
+    body: bytes
+
+
+class _Asked(NamedTuple):
+    """A request, as far as it matters."""
+
+    method: bytes
+    identifier: str
+    if_none_match: str | None
+    trace: Trace
+    started: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +108,15 @@ class Declared:
         label: the endpoint's label in metrics and logs.
         at_hand: the answer for an id, when it is at hand and nothing else is to be done about it.
         given: told how many such answers have been given.
-        log_share: how many of them leave a line in the log, from 0 to 1.
+        make: the answer for an id and an ``If-None-Match``, whatever it takes; or it raises what is wrong.
+        log_share: how many answers at hand leave a line in the log, from 0 to 1.
     """
 
     path: str
     label: str
     at_hand: Callable[[str], Ready | None]
     given: Callable[[int], None]
+    make: Callable[[str, str | None, Exchange], Coroutine[Any, Any, Given]]
     log_share: float = 1.0
 
 
@@ -156,21 +174,22 @@ class EarlyAnswers:
         self._loop = asyncio.get_running_loop()
 
     def close(self) -> None:
-        """Give no more answers."""
+        """Take no more requests; those that have been taken are answered, each as the last one of its connection."""
         self._loop = None
 
-    def answer(self, data: bytes, client: Client) -> bytes | None:
-        """The answer to ``data``, when that is one plain request and its answer is at hand; counted and logged."""
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are taken."""
+        return self._loop is not None
+
+    def answer(self, data: bytes, client: Client) -> bytes | Make | None:
+        """The answer to ``data``, when that is one plain request; or what makes it, when it is not at hand.
+
+        Either way it is counted and logged. None leaves the request to Sanic.
+        """
         loop = self._loop
         if loop is None:
             return None
-        try:
-            return self._answer(data, client, loop)
-        except Exception as error:  # noqa: BLE001 - the endpoint itself may do better
-            log_error("unexpected error", "app", error)
-            return None
-
-    def _answer(self, data: bytes, client: Client, loop: asyncio.AbstractEventLoop) -> bytes | None:
         started = time.monotonic()
         line = self._request_line(data)
         if line is None:
@@ -183,11 +202,16 @@ class EarlyAnswers:
                 return None
         method, path, identifier = line.groups()
         declared = self._declared[path]
-        ready = declared.at_hand(identifier.decode())
-        if ready is None:
+        try:
+            ready = declared.at_hand(identifier.decode())
+        except Exception as error:  # noqa: BLE001 - the endpoint itself may do better
+            log_error("unexpected error", "app", error)
             return None
-        status = 304 if fields.if_none_match is not None and matches(fields.if_none_match, ready.etag) else 200
         trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
+        if ready is None:
+            asked = _Asked(method, identifier.decode(), fields.if_none_match, trace, started)
+            return partial(self._make, declared, asked)
+        status = 304 if fields.if_none_match is not None and matches(fields.if_none_match, ready.etag) else 200
         now = time.time()
         to_request_id, to_duration, to_body = ready.head(status, http_date(now))
         duration = time.monotonic() - started
@@ -200,10 +224,26 @@ class EarlyAnswers:
         if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
             tally.line.log(now, trace, duration * 1000)
         head = (
-            f"{to_request_id}{trace.request_id}\r\ntraceparent: {trace.traceparent}"
+            f"{to_request_id}{trace.request_id}\r\ntraceparent: 00-{trace.trace_id}-{trace.span_id}-{trace.flags}"
             f"{to_duration}{duration * 1000:.2f}{to_body}"
         ).encode("ascii")
         return head if status == 304 or method == b"HEAD" else head + ready.body
+
+    async def _make(self, declared: Declared, asked: _Asked) -> bytes:
+        exchange = Exchange.under(asked.trace, asked.started)
+        kind, status = JSON, CLIENT_LEFT
+        try:
+            status, fields, body = await declared.make(asked.identifier, asked.if_none_match, exchange)
+        except Exception as error:  # noqa: BLE001 - whatever it is has an answer
+            if problems.is_ours_to_mend(error):
+                log_error("unexpected error", "app", error)
+            status, fields, body = problems.describe(error, f"{declared.path}{asked.identifier}")
+            kind = problems.CONTENT_TYPE
+        finally:
+            exchange.record(asked.method.decode(), declared.label, status)
+        about = None if status == 304 else Body(len(body), kind)
+        head = _head(exchange, status, fields, about, keep_alive=self._loop is not None)
+        return head if about is None or asked.method == b"HEAD" else head + body
 
     def _tally(self, method: bytes, path: bytes, status: int) -> _Tally:
         tally = self._tallies[method, path, status] = _Tally(method.decode(), self._declared[path], status)
@@ -215,5 +255,9 @@ class EarlyAnswers:
             tally.tell()
 
 
-def _lines(fields: HeaderFields) -> str:
-    return "\r\n".join(f"{name}: {value}" for name, value in fields)
+def _head(exchange: Exchange, status: int, own: Mapping[str, str], body: Body | None, *, keep_alive: bool) -> bytes:
+    more = f"\r\n{lines(exchange.headers.items())}" if exchange.headers else ""
+    return (
+        f"{opening(status, own.items(), http_date(time.time()))}{exchange.trace.request_id}"
+        f"\r\ntraceparent: {exchange.trace.traceparent}{more}{closing(body, keep_alive=keep_alive)}"
+    ).encode("ascii")

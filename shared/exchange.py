@@ -40,11 +40,16 @@ class Exchange:
         """Start the clock, take or make the identity, count the request as active."""
         headers = request.headers
         trace = begin_trace(headers.get("x-request-id"), headers.get("traceparent"), headers.get("tracestate"))
-        current_trace.set(trace)
-        metrics.active_requests.inc()
-        exchange = cls(trace, time.monotonic())
+        exchange = cls.under(trace, time.monotonic())
         request.ctx.exchange = exchange
         return exchange
+
+    @classmethod
+    def under(cls, trace: Trace, started: float) -> Self:
+        """One that ``started`` then, as what the current task does; counted as active."""
+        current_trace.set(trace)
+        metrics.active_requests.inc()
+        return cls(trace, started)
 
     def elapsed(self) -> float:
         """Seconds since the request was first looked at."""
@@ -52,11 +57,13 @@ class Exchange:
 
     def finish(self, request: Request, status: int) -> None:
         """Count and log the request; a second call does nothing."""
-        if self.finished:
-            return
+        if not self.finished:
+            self.record(method_label(request), endpoint_label(request), status)
+
+    def record(self, method: str, endpoint: str, status: int) -> None:
+        """Count and log a request with these labels, which is over now."""
         self.finished = True
         duration = self.elapsed()
-        method, endpoint = method_label(request), endpoint_label(request)
         metrics.active_requests.dec()
         metrics.requests.labels(method, endpoint, str(status)).inc()
         # An exemplar leads from a bucket to a trace; nobody looks for one of a fast answer.

@@ -6,6 +6,7 @@ The ``type`` is a URN under ``urn:problem:``; ``docs/problems.md`` describes eac
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import responses
+from typing import NamedTuple
 
 from sanic import HTTPResponse, Request
 from sanic.exceptions import MethodNotAllowed, SanicException
@@ -57,8 +58,24 @@ ALL: tuple[Problem, ...] = (*_OURS.values(), *(problem for problem, _ in _SERVER
 """Every kind of problem that has a name of its own."""
 
 
+class Described(NamedTuple):
+    """A problem as an answer; its content type is :data:`CONTENT_TYPE`."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
 def response_to(request: Request, error: BaseException) -> HTTPResponse:
     """The problem document for ``error``, with the headers that go with its status."""
+    described = describe(error, request.path)
+    if isinstance(error, MethodNotAllowed):
+        described.headers["Allow"] = allowed_methods(request)
+    return raw(described.body, status=described.status, headers=described.headers, content_type=CONTENT_TYPE)
+
+
+def describe(error: BaseException, path: str) -> Described:
+    """The problem document for ``error``, met by a request for ``path``, with the headers that go with its status."""
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, RequestError):
         problem, detail = _OURS[type(error)], error.detail
@@ -68,22 +85,8 @@ def response_to(request: Request, error: BaseException) -> HTTPResponse:
             headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, SanicException):
         problem, detail = _of_server(error.status_code)
-        if isinstance(error, MethodNotAllowed):
-            headers["Allow"] = allowed_methods(request)
     else:
         problem, detail = _INTERNAL, _INTERNAL_DETAIL
-    return problem_response(request, problem, detail, headers)
-
-
-def is_ours_to_mend(error: BaseException) -> bool:
-    """Whether ``error`` is a fault of this process, to be logged with its frames."""
-    return not isinstance(error, RequestError | SanicException) or (
-        isinstance(error, SanicException) and error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
-    )
-
-
-def problem_response(request: Request, problem: Problem, detail: str, headers: dict[str, str]) -> HTTPResponse:
-    """``problem`` as an ``application/problem+json`` answer to ``request``."""
     trace = current_trace.get()
     body = codec.document(
         {
@@ -91,11 +94,18 @@ def problem_response(request: Request, problem: Problem, detail: str, headers: d
             "title": problem.title,
             "status": problem.status,
             "detail": detail,
-            "instance": request.path,
+            "instance": path,
             "request_id": trace.request_id if trace else None,
         }
     )
-    return raw(body, status=problem.status, headers=headers, content_type=CONTENT_TYPE)
+    return Described(problem.status, headers, body)
+
+
+def is_ours_to_mend(error: BaseException) -> bool:
+    """Whether ``error`` is a fault of this process, to be logged with its frames."""
+    return not isinstance(error, RequestError | SanicException) or (
+        isinstance(error, SanicException) and error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    )
 
 
 def _of_server(status: int) -> tuple[Problem, str]:

@@ -10,8 +10,8 @@ from sanic.http import Http
 from sanic.http.constants import Stage
 from sanic.server import HttpProtocol
 
-from shared.early import EarlyAnswers
-from shared.request_head import Fields
+from shared.early import EarlyAnswers, Make
+from shared.request_head import HEAD_LIMIT, Fields
 
 SETTLE_SECONDS: Final = 0.05
 """Between the last connection that may queue up and the end of listening."""
@@ -21,12 +21,14 @@ _LOOK_SECONDS: Final = 0.01
 class Protocol(HttpProtocol):
     """One connection of a client."""
 
-    __slots__ = ("_early", "fields")
+    __slots__ = ("_early", "_held", "_making", "fields")
 
     def __init__(self, *, app: Sanic[Any, Any], **options: Any) -> None:
         super().__init__(app=app, **options)
         self._http: Http | None = None  # there is none before the connection's task has begun
         self._early: EarlyAnswers | None = getattr(app.ctx, "early", None)
+        self._making: asyncio.Task[None] | None = None
+        self._held = bytearray()
         self.fields: Fields | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -34,10 +36,22 @@ class Protocol(HttpProtocol):
         super().connection_made(transport)  # type: ignore[no-untyped-call]
         self.app.ctx.connections = self.connections
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what was being made for nobody else than the client who has left."""
+        if self._making is not None:
+            self._making.cancel()
+        super().connection_lost(exc)  # type: ignore[no-untyped-call]
+
+    def close_if_idle(self) -> bool:
+        """Close the connection if there is nothing to be answered; tells whether it was closed."""
+        return self._making is None and bool(super().close_if_idle())
+
     def data_received(self, data: bytes) -> None:
         """Take what has come; more of a header does not give it more time (slowloris)."""
         http = self._http
-        if http is not None and http.stage is Stage.REQUEST:
+        if self._making is not None:
+            self._hold(data)
+        elif http is not None and http.stage is Stage.REQUEST:
             begun = self._time
             super().data_received(data)
             self._time = begun
@@ -53,8 +67,33 @@ class Protocol(HttpProtocol):
         if answer is None:
             return False
         self._time = time.monotonic()
-        transport.write(answer)
+        if isinstance(answer, bytes):
+            transport.write(answer)
+        else:
+            self._making = self.loop.create_task(self._give_when_made(answer, early))
         return True
+
+    async def _give_when_made(self, make: Make, early: EarlyAnswers) -> None:
+        made = await make()
+        self._making = None
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        self._time = time.monotonic()
+        transport.write(made)
+        if not early.is_open:
+            self.close()
+            return
+        transport.resume_reading()
+        if self._held:
+            held, self._held = bytes(self._held), bytearray()
+            self.data_received(held)
+
+    def _hold(self, data: bytes) -> None:
+        """Keep what comes while an answer is being made; it is read when that has been given."""
+        self._held += data
+        if len(self._held) >= HEAD_LIMIT and self.transport is not None:
+            self.transport.pause_reading()
 
 
 def owns(app: Sanic[Any, Any], listening: socket) -> None:

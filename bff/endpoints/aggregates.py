@@ -22,7 +22,7 @@ from shared.cache.entry import Entry
 from shared.cache.loader import Loaded, Outcome, ReadThrough
 from shared.conditional import matches
 from shared.deadline import Deadline
-from shared.early import Declared, Ready
+from shared.early import Declared, Given, Ready
 from shared.errors import NotFound, RequestError
 from shared.exchange import Exchange
 from shared.overload import Gate
@@ -66,9 +66,14 @@ class AggregateEndpoint:
         routing.get(app, f"{self._kind.path}/<{self._kind.parameter}:str>", self._answer, self._kind.name)
 
     def declared(self) -> Declared:
-        """What is answered early: hits in memory that nothing else is to be done about."""
+        """What is answered early: everything that is asked for by a plain request."""
         return Declared(
-            f"{self._kind.path}/", self._label, self._at_hand, self._cache.count_near_hits, log_share=self._log_hits
+            path=f"{self._kind.path}/",
+            label=self._label,
+            at_hand=self._at_hand,
+            given=self._cache.count_near_hits,
+            make=self._give,
+            log_share=self._log_hits,
         )
 
     def _at_hand(self, identifier: str) -> Ready | None:
@@ -93,7 +98,12 @@ class AggregateEndpoint:
 
     async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
         identifier = ids.checked(self._kind.parameter, parameters[self._kind.parameter])
-        exchange: Exchange = request.ctx.exchange
+        given = await self._give(identifier, request.headers.get("if-none-match"), request.ctx.exchange)
+        if given.status == 304:
+            return HTTPResponse(status=304, headers=given.fields)
+        return raw(given.body, headers=given.fields, content_type="application/json")
+
+    async def _give(self, identifier: str, if_none_match: str | None, exchange: Exchange) -> Given:
         key = self._cache.keys.entry(self._kind.name, identifier)
         load = partial(self._load, identifier, key)
         status = CacheStatus(self._cache)
@@ -102,7 +112,7 @@ class AggregateEndpoint:
         if entry is not None and stored is not None:
             exchange.facts["cache"] = "memory hit"
             exchange.logged = self._log_hits >= 1 or random.random() < self._log_hits  # noqa: S311 - a sample
-            return self._from_cache(request, exchange, entry, stored, status.hit_in_memory(entry))
+            return self._from_cache(if_none_match, exchange, entry, stored, status.hit_in_memory(entry))
         with self._gate:  # hits in memory have been served already, however much there is to do
             deadline = Deadline(exchange.started + self._settings.request_budget)
             outcome = await self._through.get(key, deadline, load)
@@ -111,24 +121,24 @@ class AggregateEndpoint:
             if stored is None:
                 raise TypeError("an entry of another form stands under a key of ours")
             exchange.facts["cache"] = "redis hit"
-            return self._from_cache(request, exchange, outcome.entry, stored, status.hit_in_redis(outcome.entry))
+            return self._from_cache(if_none_match, exchange, outcome.entry, stored, status.hit_in_redis(outcome.entry))
         exchange.facts["cache"] = "collapsed" if outcome.joined else "miss"
-        return self._as_made(request, exchange, outcome, status)
+        return self._as_made(if_none_match, exchange, outcome, status)
 
     def _from_cache(
-        self, request: Request, exchange: Exchange, entry: Entry, stored: StoredAnswer, status: str
-    ) -> HTTPResponse:
+        self, if_none_match: str | None, exchange: Exchange, entry: Entry, stored: StoredAnswer, status: str
+    ) -> Given:
         now = self._cache.clock()
         exchange.headers["Cache-Status"] = status
         exchange.headers["Age"] = str(_age(entry, now))
         if stored.status == 404:
             raise NotFound(stored.body.decode())
         exchange.headers["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.2f}"
-        return _conditional(request, stored.body, stored.etag, _left(entry, now))
+        return _conditional(if_none_match, stored.body, stored.etag, _left(entry, now))
 
     def _as_made(
-        self, request: Request, exchange: Exchange, outcome: Outcome[Made], status: CacheStatus
-    ) -> HTTPResponse:
+        self, if_none_match: str | None, exchange: Exchange, outcome: Outcome[Made], status: CacheStatus
+    ) -> Given:
         made = outcome.loaded
         if made is None:
             raise AssertionError("an outcome has an entry or something that was loaded")
@@ -139,8 +149,8 @@ class AggregateEndpoint:
             raise made.answer.with_traceback(None)
         exchange.headers["Server-Timing"] = made.timing
         if made.answer.etag is None:
-            return raw(made.answer.body, headers={"Cache-Control": "no-store"}, content_type="application/json")
-        return _conditional(request, made.answer.body, made.answer.etag, left)
+            return Given(200, {"Cache-Control": "no-store"}, made.answer.body)
+        return _conditional(if_none_match, made.answer.body, made.answer.etag, left)
 
     async def _load(self, identifier: str, key: str, deadline: Deadline, early: bool) -> Loaded[Made]:
         sources = self._sources.until(deadline, renew=early)
@@ -190,8 +200,6 @@ def _cache_control(max_age: int) -> str:
     return f"private, max-age={max_age}"
 
 
-def _conditional(request: Request, body: bytes, etag: str, max_age: int) -> HTTPResponse:
-    headers = {"ETag": etag, "Cache-Control": _cache_control(max_age)}
-    if matches(request.headers.get("if-none-match"), etag):
-        return HTTPResponse(status=304, headers=headers)
-    return raw(body, headers=headers, content_type="application/json")
+def _conditional(if_none_match: str | None, body: bytes, etag: str, max_age: int) -> Given:
+    fields = {"ETag": etag, "Cache-Control": _cache_control(max_age)}
+    return Given(304, fields, b"") if matches(if_none_match, etag) else Given(200, fields, body)
