@@ -5,15 +5,15 @@ that it answers for ids under its path, with what it has at hand as bytes, or el
 leaves no doubt (``shared.request_head``) is then answered here, with the same bytes, metrics and log line as by way of
 Sanic. Every other one goes that way untouched.
 
-Nothing is answered early where a request has to pass something first: while the app has middleware of its own, before
-it serves, and from the moment it stops.
+Nothing is answered early where a request has to pass something first: while the app has middleware or signals of its
+own, before it serves, and from the moment it stops.
 """
 
 import asyncio
 import random
 import re
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -82,7 +82,7 @@ class Ready:
 
 
 class Given(NamedTuple):
-    """An answer that had to be made: its status, 200 or 304, its own header fields, and its body, which is JSON."""
+    """An answer that had to be made: its status, its own header fields, and its body, which is none for 304."""
 
     status: int
     fields: dict[str, str]
@@ -154,7 +154,7 @@ class EarlyAnswers:
     def __init__(self) -> None:
         self._declared: dict[bytes, Declared] = {}
         self._request_line = re.compile(rb"(?!)").match
-        self._tallies: dict[tuple[bytes, bytes, int], _Tally] = {}
+        self._tallies: dict[tuple[str, bytes, int], _Tally] = {}
         self._untold: list[_Tally] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -166,9 +166,10 @@ class EarlyAnswers:
         self._request_line = re.compile(pattern).match
 
     def open(self, app: Sanic[Any, Any], *, middleware: int) -> None:
-        """Begin, unless ``app`` has more middleware than the kit's own, which are so many."""
+        """Begin, unless ``app`` has more middleware than the kit's own, which are so many, or hears of each request."""
         found = (app.request_middleware, app.response_middleware, *app.named_request_middleware.values())
-        if sum(map(len, (*found, *app.named_response_middleware.values()))) > middleware:
+        passed = sum(map(len, (*found, *app.named_response_middleware.values())))
+        if passed > middleware or any(signal.name.startswith("http.") for signal in app.signal_router.routes):
             log("info", "no early answers: requests pass middleware", "app")
             return
         self._loop = asyncio.get_running_loop()
@@ -187,11 +188,8 @@ class EarlyAnswers:
 
         Either way it is counted and logged. None leaves the request to Sanic.
         """
-        loop = self._loop
-        if loop is None:
-            return None
         started = time.monotonic()
-        line = self._request_line(data)
+        line = None if self._loop is None else self._request_line(data)
         if line is None:
             return None
         block = data[line.end() :]
@@ -202,62 +200,72 @@ class EarlyAnswers:
                 return None
         method, path, identifier = line.groups()
         declared = self._declared[path]
+        trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
+        asked = _Asked(method, identifier.decode(), fields.if_none_match, trace, started)
         try:
-            ready = declared.at_hand(identifier.decode())
+            ready = declared.at_hand(asked.identifier)
+            if ready is not None:
+                return self._give(declared, asked, ready)
         except Exception as error:  # noqa: BLE001 - the endpoint itself may do better
             log_error("unexpected error", "app", error)
-            return None
-        trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
-        if ready is None:
-            asked = _Asked(method, identifier.decode(), fields.if_none_match, trace, started)
-            return partial(self._make, declared, asked)
-        status = 304 if fields.if_none_match is not None and matches(fields.if_none_match, ready.etag) else 200
+        return partial(self._make, declared, asked)
+
+    def _give(self, declared: Declared, asked: _Asked, ready: Ready) -> bytes:
+        method, _, if_none_match, trace, started = asked
+        status = 304 if if_none_match is not None and matches(if_none_match, ready.etag) else 200
         now = time.time()
         to_request_id, to_duration, to_body = ready.head(status, http_date(now))
         duration = time.monotonic() - started
-        tally = self._tallies.get((method, path, status)) or self._tally(method, path, status)
-        if not tally.durations:
-            if not self._untold:
-                loop.call_soon(self._tell)
-            self._untold.append(tally)
-        tally.durations.append(duration)
-        if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
-            tally.line.log(now, trace, duration * 1000)
-        head = (
+        answer = (
             f"{to_request_id}{trace.request_id}\r\ntraceparent: 00-{trace.trace_id}-{trace.span_id}-{trace.flags}"
             f"{to_duration}{duration * 1000:.2f}{to_body}"
         ).encode("ascii")
-        return head if status == 304 or method == b"HEAD" else head + ready.body
+        if status == 200 and method == b"GET":
+            answer += ready.body
+        # Nothing that may fail comes after this: what the endpoint is left to answer is for it to count.
+        tally = self._tallies.get((declared.label, method, status)) or self._tally(declared, method, status)
+        if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
+            tally.line.log(now, trace, duration * 1000)
+        if not tally.durations:
+            self._untold.append(tally)
+            if len(self._untold) == 1 and self._loop is not None:
+                self._loop.call_soon(self._tell)
+        tally.durations.append(duration)
+        return answer
 
     async def _make(self, declared: Declared, asked: _Asked) -> bytes:
         exchange = Exchange.under(asked.trace, asked.started)
-        kind, status = JSON, CLIENT_LEFT
+        status = CLIENT_LEFT
         try:
-            status, fields, body = await declared.make(asked.identifier, asked.if_none_match, exchange)
-        except Exception as error:  # noqa: BLE001 - whatever it is has an answer
-            if problems.is_ours_to_mend(error):
-                log_error("unexpected error", "app", error)
-            status, fields, body = problems.describe(error, f"{declared.path}{asked.identifier}")
-            kind = problems.CONTENT_TYPE
+            try:
+                given = await declared.make(asked.identifier, asked.if_none_match, exchange)
+                answer = self._composed(asked, exchange, given, JSON)
+                status = given.status
+            except Exception as error:  # noqa: BLE001 - whatever it is has an answer
+                if problems.is_ours_to_mend(error):
+                    log_error("unexpected error", "app", error)
+                described = Given(*problems.describe(error, f"{declared.path}{asked.identifier}"))
+                answer = self._composed(asked, exchange, described, problems.CONTENT_TYPE)
+                status = described.status
         finally:
             exchange.record(asked.method.decode(), declared.label, status)
-        about = None if status == 304 else Body(len(body), kind)
-        head = _head(exchange, status, fields, about, keep_alive=self._loop is not None)
-        return head if about is None or asked.method == b"HEAD" else head + body
+        return answer
 
-    def _tally(self, method: bytes, path: bytes, status: int) -> _Tally:
-        tally = self._tallies[method, path, status] = _Tally(method.decode(), self._declared[path], status)
+    def _composed(self, asked: _Asked, exchange: Exchange, given: Given, kind: str) -> bytes:
+        body = None if given.status == 304 else Body(len(given.body), kind)
+        more = f"\r\n{lines(exchange.headers.items())}" if exchange.headers else ""
+        head = (
+            f"{opening(given.status, given.fields.items(), http_date(time.time()))}{exchange.trace.request_id}"
+            f"\r\ntraceparent: {exchange.trace.traceparent}{more}"
+            f"{closing(body, keep_alive=self._loop is not None)}"
+        ).encode("ascii")
+        return head if body is None or asked.method == b"HEAD" else head + given.body
+
+    def _tally(self, declared: Declared, method: bytes, status: int) -> _Tally:
+        tally = self._tallies[declared.label, method, status] = _Tally(method.decode(), declared, status)
         return tally
 
     def _tell(self) -> None:
         untold, self._untold = self._untold, []
         for tally in untold:
             tally.tell()
-
-
-def _head(exchange: Exchange, status: int, own: Mapping[str, str], body: Body | None, *, keep_alive: bool) -> bytes:
-    more = f"\r\n{lines(exchange.headers.items())}" if exchange.headers else ""
-    return (
-        f"{opening(status, own.items(), http_date(time.time()))}{exchange.trace.request_id}"
-        f"\r\ntraceparent: {exchange.trace.traceparent}{more}{closing(body, keep_alive=keep_alive)}"
-    ).encode("ascii")

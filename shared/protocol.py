@@ -47,11 +47,18 @@ class Protocol(HttpProtocol):
         return self._making is None and bool(super().close_if_idle())
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come; more of a header does not give it more time (slowloris)."""
+        """Take what has come, or keep it while an answer is being made."""
+        if self._making is None:
+            self._take(data)
+        else:
+            self._held += data
+            if len(self._held) >= HEAD_LIMIT and self.transport is not None:
+                self.transport.pause_reading()
+
+    def _take(self, data: bytes) -> None:
+        """More of a header does not give it more time (slowloris)."""
         http = self._http
-        if self._making is not None:
-            self._hold(data)
-        elif http is not None and http.stage is Stage.REQUEST:
+        if http is not None and http.stage is Stage.REQUEST:
             begun = self._time
             super().data_received(data)
             self._time = begun
@@ -62,7 +69,8 @@ class Protocol(HttpProtocol):
         early, transport = self._early, self.transport
         if early is None or transport is None or transport.is_closing():
             return False
-        at_rest = http.stage is Stage.IDLE and http.keep_alive and not http.request_body and not self.recv_buffer
+        # While Sanic still holds a request, the rest of its body may be on its way, although it has been answered.
+        at_rest = http.stage is Stage.IDLE and getattr(http, "request", http) is None and not self.recv_buffer
         answer = early.answer(data, self) if at_rest and self._can_write.is_set() else None
         if answer is None:
             return False
@@ -74,8 +82,10 @@ class Protocol(HttpProtocol):
         return True
 
     async def _give_when_made(self, make: Make, early: EarlyAnswers) -> None:
-        made = await make()
-        self._making = None
+        try:
+            made = await make()
+        finally:
+            self._making = None
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -87,13 +97,7 @@ class Protocol(HttpProtocol):
         transport.resume_reading()
         if self._held:
             held, self._held = bytes(self._held), bytearray()
-            self.data_received(held)
-
-    def _hold(self, data: bytes) -> None:
-        """Keep what comes while an answer is being made; it is read when that has been given."""
-        self._held += data
-        if len(self._held) >= HEAD_LIMIT and self.transport is not None:
-            self.transport.pause_reading()
+            self._take(held)
 
 
 def owns(app: Sanic[Any, Any], listening: socket) -> None:

@@ -9,6 +9,8 @@ import socket
 from typing import Any
 
 from sanic import Sanic
+from sanic.application.state import ApplicationServerInfo
+from sanic.http.constants import HTTP
 
 from shared.protocol import Protocol
 
@@ -27,7 +29,9 @@ async def start_server(server: Any) -> None:
     if made is None:
         raise RuntimeError("the app made no server")
     server.server = made
+    app.state.server_info.append(ApplicationServerInfo({"version": HTTP.VERSION_1}))  # as in a worker: no Alt-Svc
     await made.startup()
+    app.state.server_info.clear()  # apps that are known to serve share their signals
     await made.before_start()
     await made.start_serving()
     await made.after_start()

@@ -9,6 +9,7 @@ from bff.app import create_app
 from bff.settings import GatewaySettings
 from shared.settings import load
 from tests.fixtures.faulty_services import FaultyServices
+from tests.fixtures.suite_settings import SUITE_SETTINGS
 
 StartOver = Callable[..., Awaitable[Any]]
 
@@ -25,7 +26,7 @@ def gateway_over(services: FaultyServices, sanic_client: Any) -> StartOver:
     """A function that serves the gateway over them and returns a client; keywords are environment variables."""
 
     async def start(**environment: str) -> Any:
-        settings = load(GatewaySettings, {**services.environment, **environment})
+        settings = load(GatewaySettings, {**SUITE_SETTINGS, **services.environment, **environment})
         return await sanic_client(create_app(settings), verify=False)
 
     return start

@@ -1,0 +1,150 @@
+"""Whatever comes in, the answers are the same bytes whether hits in memory are answered early or not."""
+
+import asyncio
+import logging
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Final
+
+import orjson
+import pytest
+from prometheus_client import REGISTRY
+
+from tests.fixtures.conversations import ServerSide
+from tests.fixtures.fake_services import FakeServices, order, product, user
+from tests.fixtures.gateway import Clock, Gateway, StartGateway
+from tests.fixtures.log_lines import heard
+from tests.fixtures.odd_requests import TRACES, WITH_BODIES, Conversation, Ids, OddRequests
+
+SEED: Final = 4711
+CONVERSATIONS: Final = 3_000
+
+UNHURRIED: Final = {
+    "CACHE_TTL_SECONDS": "600",
+    "CACHE_NEGATIVE_TTL_SECONDS": "600",
+    "REQUEST_BUDGET_SECONDS": "30",
+    "ATTEMPT_TIMEOUT_SECONDS": "30",
+}
+"""Nothing is reloaded in the background or cut short, at moments that would not be the same in both."""
+
+IDS: Final = Ids(
+    warm=("user1", "user1", "u", "A_b-9", "x" * 64, "0"),
+    absent=("ghost", "nobody"),
+    cold=tuple(f"cold{number}" for number in range(40)),
+)
+
+_OF_TIME: Final = re.compile(r"^(process_|python_|event_loop_|worker_|log_lines_)|_(bucket|sum|created)$")
+_MADE_ID: Final = re.compile(r"[0-9a-f]{32}")
+_GIVEN_TRACES: Final = frozenset(trace.encode() for trace in TRACES)
+_DATE: Final = re.compile(rb"(?<=\r\nDate: )[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT(?=\r\n)")
+_REQUEST_ID: Final = re.compile(rb'(\r\nX-Request-ID: |"request_id":")[0-9a-f]{32}(?=[\r"])')
+_TRACE_PARENT: Final = re.compile(rb"(?<=\r\ntraceparent: 00-)([0-9a-f]{32})-[0-9a-f]{16}(?=-0[01]\r\n)")
+_DURATION: Final = re.compile(rb"(?<=;dur=)\d+\.(\d+)")
+
+
+@dataclass
+class Seen:
+    """What one gateway did: what clients got, what it counted, what it logged, and how often it answered early."""
+
+    answers: list[bytes] = field(default_factory=list)
+    early_in: "Counter[str]" = field(default_factory=Counter)
+    counted: Mapping[str, float] = field(default_factory=dict)
+    logged: list[Mapping[str, object]] = field(default_factory=list)
+
+
+def without_what_must_differ(stream: bytes) -> bytes:
+    """Answers without the instant, ids that the gateway made, and what was measured."""
+    stream = _DATE.sub(b"now", stream)
+    stream = _REQUEST_ID.sub(rb"\1made", stream)
+    stream = _TRACE_PARENT.sub(lambda m: (m[1] if m[1] in _GIVEN_TRACES else b"made") + b"-made", stream)
+    return _DURATION.sub(lambda m: b"d" * len(m[1]), stream)  # as many decimals as there were
+
+
+def _counted() -> dict[str, float]:
+    return {
+        f"{sample.name} {sorted(sample.labels.items())}": sample.value
+        for family in REGISTRY.collect()
+        for sample in family.samples
+        if not _OF_TIME.search(sample.name)
+    }
+
+
+def _told(line: bytes) -> Mapping[str, object]:
+    document: dict[str, Any] = orjson.loads(line)
+    for name in ("request_id", "trace_id"):
+        if _MADE_ID.fullmatch(document[name] or "") and document[name] not in TRACES:
+            document[name] = "made"
+    return {name: value for name, value in document.items() if name not in {"timestamp", "duration_ms"}}
+
+
+def _services() -> FakeServices:
+    names = sorted({*IDS.warm, *IDS.cold})
+    return FakeServices(
+        users={name: user(name) for name in names},
+        orders={name: [order(f"o-{name}", name, "p1", "p2")] for name in names},
+        products={name: product(name) for name in ("p1", "p2")},
+    )
+
+
+@pytest.fixture
+def server_side(monkeypatch: pytest.MonkeyPatch) -> ServerSide:
+    """The server's end of connections; what is put together takes no time and happens at one instant."""
+    instant = SimpleNamespace(monotonic=lambda: 0.0, time=lambda: 1_800_000_000.0)
+    monkeypatch.setattr("bff.endpoints.aggregates.time", instant)
+    monkeypatch.setattr("shared.cache.cache.JITTER", 0.0)
+    monkeypatch.setattr(logging.getLogger("sanic.error"), "disabled", True)  # it tells of each hostile one at length
+    return ServerSide(monkeypatch)
+
+
+async def _warm(gateway: Gateway) -> list[str]:
+    for name in IDS.absent:
+        assert (await gateway.get(f"/api/profile/{name}")).status_code == 404
+    return [(await gateway.get(f"/api/profile/{name}")).headers["etag"] for name in IDS.warm]
+
+
+def _conversations(tags: Sequence[str]) -> list[Conversation]:
+    odd = OddRequests(SEED, IDS, tags)
+    whole = [*odd.conversations(CONVERSATIONS)]
+    for request in (odd.last(), odd.plain(), odd.last() + odd.last()):
+        whole += odd.split_everywhere(request)
+    for request in WITH_BODIES:
+        whole += odd.split_everywhere(request)
+        whole += odd.cut_off_everywhere(request)
+    return whole
+
+
+async def _run(start_gateway: StartGateway, server_side: ServerSide, early: str) -> tuple[list[Conversation], Seen]:
+    asyncio.get_running_loop().set_debug(False)  # a record of who began what costs more than all the answers
+    clock, seen = Clock(), Seen()
+    gateway = await start_gateway(_services(), clock=clock, EARLY_ANSWERS=early, **UNHURRIED)
+    conversations = _conversations(await _warm(gateway))
+    before = _counted()
+    with heard(lambda line: seen.logged.append(_told(line))):
+        for conversation in conversations:
+            clock.now += conversation.ages
+            earlier = server_side.early
+            stream = await server_side.converse(gateway.client.port, conversation.pieces)
+            seen.answers.append(without_what_must_differ(stream))
+            seen.early_in[conversation.kind] += server_side.early - earlier
+    after = _counted()
+    seen.counted = {name: value - before.get(name, 0) for name, value in after.items() if value != before.get(name, 0)}
+    return conversations, seen
+
+
+async def test_thousands_of_requests_get_the_same_answers_either_way(
+    start_gateway: StartGateway, server_side: ServerSide
+) -> None:
+    """Bytes, order and ends of connections, counts and log lines agree; a good part really was answered early."""
+    conversations, early = await _run(start_gateway, server_side, "true")
+    same, late = await _run(start_gateway, server_side, "false")
+    assert conversations == same
+    for conversation, ours, theirs in zip(conversations, early.answers, late.answers, strict=True):
+        assert ours == theirs, conversation
+    assert early.counted == late.counted
+    assert early.logged == late.logged
+    assert early.early_in.total() > len(early.logged) / 3
+    assert early.early_in.keys() >= {"plain", "kept alive", "odd fields", "in pieces", "mutated", "split"}
+    assert late.early_in.total() == 0
