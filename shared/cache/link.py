@@ -25,6 +25,7 @@ Changed = Callable[[Iterable[str] | None], None]
 """Told the keys that others have changed, or None for all."""
 
 REPLY_SECONDS: Final = 0.15
+_TARDY_SECONDS: Final = 0.001
 _GRACE_SECONDS: Final = 0.05
 _TURNS: Final = 4
 _WAITING_MOST: Final = 10_000
@@ -59,6 +60,8 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader = Reader(protocolError=InvalidResponse, replyError=ResponseError, notEnoughData=_NOTHING)
         self._outgoing: list[bytes] = []
+        self._flushing = False
+        self._tardy: asyncio.TimerHandle | None = None
         self._waiting: deque[_Group] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -85,12 +88,25 @@ class Link(asyncio.Protocol):
 
         The future fails with :class:`LinkLost`.
         """
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+        return self._queue(commands)
+
+    def post(self, *commands: Command) -> "asyncio.Future[list[Any]]":
+        """Send ``commands`` together with what is asked next, or in a millisecond; otherwise like :meth:`ask`.
+
+        Under load that spares a system call, and this process and Redis a wake-up.
+        """
+        if self._tardy is None:
+            self._tardy = self._loop.call_later(_TARDY_SECONDS, self._be_tardy)
+        return self._queue(commands)
+
+    def _queue(self, commands: tuple[Command, ...]) -> "asyncio.Future[list[Any]]":
         future: asyncio.Future[list[Any]] = self._loop.create_future()
         if self._transport is None or self.lost.done() or len(self._waiting) >= _WAITING_MOST:
             future.set_exception(LinkLost("too many commands wait" if self._waiting else "lost"))
             return future
-        if not self._outgoing:
-            self._loop.call_soon(self._flush)
         self._outgoing.extend(map(_pack, commands))
         self._waiting.append(_Group(len(commands), self._loop.time(), future))
         if self._timer is None:
@@ -110,8 +126,9 @@ class Link(asyncio.Protocol):
     async def close(self) -> None:
         """End the connection."""
         self.lose(LinkLost("closed"))
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._tardy):
+            if timer is not None:
+                timer.cancel()
         if self._transport is not None:
             self._transport.abort()  # what a node that hangs does not take in would keep the socket open
         with contextlib.suppress(RedisError, OSError):
@@ -135,9 +152,14 @@ class Link(asyncio.Protocol):
         """The connection has ended."""
         self.lose(exc or NoConnection("closed by Redis"))
 
+    def _be_tardy(self) -> None:
+        self._tardy = None
+        self._flush()
+
     def _flush(self) -> None:
+        self._flushing = False
         outgoing, self._outgoing = self._outgoing, []
-        if self._transport is not None:
+        if outgoing and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(outgoing))
 
     def _take(self, reply: Any) -> None:

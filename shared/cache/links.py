@@ -128,17 +128,19 @@ class Links:
         return _stamp(reply)
 
     def post(self, commands: Sequence[tuple[str, Command]]) -> "list[asyncio.Future[list[Any]]]":
-        """Send commands, each about a key, in this order to each node; see :func:`usable` for the answers.
+        """Send commands that nobody waits for, each about a key, in this order to each node.
+
+        :func:`usable` says what their answers mean. They leave within a millisecond.
 
         Raises:
             LinkLost: there is nobody to send them to; the futures fail with it too.
         """
         if len(self._links) == 1 and commands:
-            return [self._links[0].ask(*[command for _, command in commands])]
+            return [self._links[0].post(*[command for _, command in commands])]
         of_link: dict[Link, list[Command]] = defaultdict(list)
         for key, command in commands:
             of_link[self._link(key)].append(command)
-        return [link.ask(*group) for link, group in of_link.items()]
+        return [link.post(*group) for link, group in of_link.items()]
 
     def _questions(self, key: str) -> tuple[Command, ...]:
         stamp = self._keys.stamp_of(key)

@@ -44,6 +44,10 @@ class Wire:
         self.sent += data
         self.writes += 1
 
+    def is_closing(self) -> bool:
+        """Whether the end has come."""
+        return self.aborted
+
     def abort(self) -> None:
         """The end."""
         self.aborted = True
@@ -103,6 +107,21 @@ async def test_what_is_asked_in_one_turn_leaves_together(opened: Opened) -> None
     assert opened.wire.sent == b"*5\r\n" + packed + b"*1\r\n$4\r\nPING\r\n"
     opened.link.data_received(b"+OK\r\n+PONG\r\n")
     assert await asyncio.gather(*asked) == [[b"OK"], [b"PONG"]]
+
+
+async def test_what_nobody_waits_for_leaves_with_what_is_asked_next_or_by_itself(opened: Opened) -> None:
+    """In the order in which it was said."""
+    posted = opened.link.post(("SET", "a", b"1"))
+    asked = opened.link.ask(("PING",))
+    while not opened.wire.sent:
+        await asyncio.sleep(0)
+    assert opened.wire.writes == 1
+    assert opened.wire.sent.endswith(b"1\r\n*1\r\n$4\r\nPING\r\n")
+    last = opened.link.post(("ECHO", "b"))
+    while not opened.wire.sent.endswith(b"b\r\n"):
+        await asyncio.sleep(0)
+    opened.link.data_received(b"+OK\r\n+PONG\r\n+b\r\n")
+    assert [*await posted, *await asked, *await last] == [b"OK", b"PONG", b"b"]
 
 
 @pytest.mark.parametrize(
