@@ -33,20 +33,19 @@ class Batches(Generic[R]):
 
     async def get(self, join: Sequence[str], ask: Sequence[str], deadline: Deadline) -> list[R | UpstreamError]:
         """What the calls give that ``join`` is part of, and new ones for ``ask``; errors of services in their place."""
-        waits = [self._flights.share(number, _begun) for number in {self._flight_of[one] for one in join}]
+        seats = [self._flights.seat(number, _begun) for number in {self._flight_of[one] for one in join}]
         starts = range(0, len(ask), self._most)
-        waits.extend(self._begin(ask[start : start + self._most], deadline) for start in starts)
+        seats.extend(self._begin(ask[start : start + self._most], deadline) for start in starts)
         try:
             async with asyncio.timeout(max(0.0, deadline.left())):
-                results = await asyncio.gather(*map(_result, waits))
+                return [_result(done) for done in await asyncio.gather(*seats, return_exceptions=True)]
         except TimeoutError:
             return [AttemptTimeout("no answer before the deadline")]
-        return list(results)
 
-    def _begin(self, ids: Sequence[str], deadline: Deadline) -> "Coroutine[Any, Any, tuple[R, bool]]":
+    def _begin(self, ids: Sequence[str], deadline: Deadline) -> "asyncio.Future[R]":
         number = str(next(self._numbers))
         self._flight_of |= dict.fromkeys(ids, number)
-        return self._flights.share(number, lambda: self._carry_out(ids, deadline))
+        return self._flights.seat(number, lambda: self._carry_out(ids, deadline))
 
     async def _carry_out(self, ids: Sequence[str], deadline: Deadline) -> R:
         later = deadline.clock() + self._patience
@@ -57,11 +56,11 @@ class Batches(Generic[R]):
                 self._flight_of.pop(one, None)
 
 
-async def _result(wait: "Coroutine[Any, Any, tuple[R, bool]]") -> R | UpstreamError:
-    try:
-        return (await wait)[0]
-    except UpstreamError as error:
-        return error
+def _result(done: R | BaseException) -> R | UpstreamError:
+    """What a call gave, or the error of its service; raises any other."""
+    if isinstance(done, BaseException) and not isinstance(done, UpstreamError):
+        raise done
+    return done
 
 
 async def _begun() -> Any:

@@ -17,13 +17,13 @@ Load = Callable[[], Coroutine[Any, Any, T]]
 
 
 class _Flight(Generic[T]):
-    __slots__ = ("held", "task", "waiters", "waiting")
+    __slots__ = ("held", "seats", "task", "waiting")
 
     def __init__(self, task: "asyncio.Task[T]", *, held: bool) -> None:
         self.task = task
         self.held = held
         self.waiting = 0
-        self.waiters: list[asyncio.Future[None]] = []
+        self.seats: list[asyncio.Future[T]] = []
 
 
 class Flights(Generic[T]):
@@ -58,12 +58,25 @@ class Flights(Generic[T]):
 
         The load is joined, or begun, by the call itself. Raises whatever it raises.
         """
+        joined = key in self._flights
+        return self._wait(self.seat(key, load), joined=joined)
+
+    def seat(self, key: str, load: Load[T]) -> "asyncio.Future[T]":
+        """What the load of ``key`` gives, as a future of the caller's own; who cancels it has left.
+
+        Unlike what :meth:`share` gives it need not be awaited: whoever waits for several at once may be cancelled
+        before it has begun to wait for each.
+        """
         flight = self._flights.get(key)
-        joined = flight is not None
         if flight is None:
             flight = self._start(key, load, held=False)
+        seat: asyncio.Future[T] = flight.task.get_loop().create_future()
         flight.waiting += 1
-        return self._wait(key, flight, joined=joined)
+        flight.seats.append(seat)
+        seat.add_done_callback(lambda _: self._leave(key, flight))
+        if flight.task.done():
+            _tell(flight.task, seat)
+        return seat
 
     def hold(self, key: str, load: Load[T]) -> None:
         """Begin a load in the background, for nobody in particular; nothing is done when one is under way."""
@@ -74,20 +87,14 @@ class Flights(Generic[T]):
         """Let nobody join the load of ``key`` any more; those who wait for it still get what it gives."""
         self._flights.pop(key, None)
 
-    async def _wait(self, key: str, flight: _Flight[T], *, joined: bool) -> tuple[T, bool]:
-        task = flight.task
-        try:
-            if not task.done():
-                # Each waits for a future of its own: whoever is cancelled cancels no more than that.
-                waiter = task.get_loop().create_future()
-                flight.waiters.append(waiter)
-                await waiter
-            return task.result(), joined
-        finally:
-            flight.waiting -= 1
-            if not flight.waiting and not flight.held and not task.done():
-                self._remove(key, flight)  # nobody may join what is being cancelled
-                task.cancel()
+    async def _wait(self, seat: "asyncio.Future[T]", *, joined: bool) -> tuple[T, bool]:
+        return await seat, joined
+
+    def _leave(self, key: str, flight: _Flight[T]) -> None:
+        flight.waiting -= 1
+        if not flight.waiting and not flight.held and not flight.task.done():
+            self._remove(key, flight)  # nobody may join what is being cancelled
+            flight.task.cancel()
 
     def _start(self, key: str, load: Load[T], *, held: bool) -> _Flight[T]:
         loop = asyncio.get_running_loop()
@@ -103,13 +110,24 @@ class Flights(Generic[T]):
         self._remove(key, flight)
         if not flight.held and not flight.task.cancelled():
             flight.task.exception()  # if all who waited have left, nobody is to be told of it
-        for waiter in flight.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        for seat in flight.seats:
+            _tell(flight.task, seat)
 
     def _remove(self, key: str, flight: _Flight[T]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
+
+
+def _tell(task: "asyncio.Task[T]", seat: "asyncio.Future[T]") -> None:
+    """Whoever sits there gets what the load has given, or how it has ended."""
+    if seat.done():
+        return
+    if task.cancelled():
+        seat.cancel()
+    elif (error := task.exception()) is not None:
+        seat.set_exception(error)
+    else:
+        seat.set_result(task.result())
 
 
 def _report(task: "asyncio.Task[Any]") -> None:

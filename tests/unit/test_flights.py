@@ -121,3 +121,17 @@ async def test_the_end_cancels_what_is_under_way(loop: object) -> None:
         flights.part("b")
     assert load.cancelled == 2
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+async def test_a_seat_may_be_left_before_it_is_awaited(flights: Flights[int]) -> None:
+    """Whoever is cancelled while it takes several seats leaves all of them; only who else waits keeps a load going."""
+    seats = [flights.seat("a", Load()), flights.seat("b", shared := Load())]
+    other = asyncio.ensure_future(flights.share("b", shared))
+    waiting = asyncio.gather(*seats)
+    waiting.cancel()  # before any of them has had a turn
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await _settled()
+    assert ("a" in flights, "b" in flights, shared.cancelled) == (False, True, 0)
+    shared.gate.set()
+    assert await other == (1, True)
