@@ -17,4 +17,5 @@ upgrade=("$@") # for example --upgrade, or --upgrade-package sanic
 lock runtime.lock
 lock local.lock --extra local
 lock redis-server.lock --extra local --extra redis-server
-lock test.lock --extra local --extra redis-server --extra otel --extra dashboards --extra test --extra lint
+lock test.lock --extra local --extra redis-server --extra otel --extra dashboards \
+    --extra benchmark --extra test --extra lint

@@ -5,15 +5,15 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from benchmarks.chaos import report
-from benchmarks.chaos.client import BrokenAnswer, NoAnswer
 from benchmarks.chaos.faults import FAULTS, HEALTHY
-from benchmarks.chaos.process import CannotRun
 from benchmarks.chaos.run import Plan, Result, run
 from benchmarks.chaos.slo import objectives
+from benchmarks.common.arguments import new_file, positive, say
+from benchmarks.common.client import BrokenAnswer, NoAnswer
+from benchmarks.common.process import CannotRun
 
 _LONG_SECONDS: Final = 6.0
 _SHORT_SECONDS: Final = 3.0
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seconds=options.seconds or (_SHORT_SECONDS if options.short else _LONG_SECONDS),
         objectives=bounds,
     )
-    _say(report.head())
+    say(report.head())
     try:
         results = asyncio.run(_until_signal(plan))
     except CannotRun as error:
@@ -55,14 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         sys.stderr.write("Interrupted.\n")
         return 128 + (signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
-    _say(report.verdict(results))
+    say(report.verdict(results))
     if options.json:
         options.json.write_bytes(report.as_json(results))
     return 1 if any(result.broken for result in results) else 0
 
 
 async def _until_signal(plan: Plan) -> Sequence[Result]:
-    running = asyncio.create_task(run(plan, lambda result: _say(report.line(result))))
+    running = asyncio.create_task(run(plan, lambda result: say(report.line(result))))
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     return await running
@@ -80,37 +80,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", action="append", choices=names, metavar="NAME", help="this fault alone; may be repeated"
     )
-    parser.add_argument("--rate", type=_positive, default=_RATE, metavar="N", help=f"requests a second ({_RATE:g})")
+    parser.add_argument("--rate", type=positive, default=_RATE, metavar="N", help=f"requests a second ({_RATE:g})")
     parser.add_argument(
         "--seconds",
-        type=_positive,
+        type=positive,
         metavar="N",
         help=f"how long each fault lasts ({_LONG_SECONDS:g}, short {_SHORT_SECONDS:g})",
     )
-    parser.add_argument("--json", type=_new_file, metavar="FILE", help="write the figures to a file as well")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write the figures to a file as well")
     return parser
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 100_000:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
-    return number
-
-
-def _new_file(text: str) -> Path:
-    path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written")
-    return path
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

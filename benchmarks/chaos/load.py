@@ -12,8 +12,8 @@ from random import Random
 from types import TracebackType
 from typing import Final, Self
 
-from benchmarks.chaos.client import BrokenAnswer, Client, NoAnswer
-from benchmarks.chaos.kinds import Kind, kind_of
+from benchmarks.common.client import BrokenAnswer, Client, NoAnswer
+from benchmarks.common.kinds import Kind, kind_of
 
 ANSWER_SECONDS: Final = 5.0
 """Who has waited for so long has given up."""

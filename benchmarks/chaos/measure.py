@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.chaos.client import Client
-from benchmarks.chaos.kinds import Kind
 from benchmarks.chaos.load import Load, Record
+from benchmarks.common.client import Client
+from benchmarks.common.kinds import Kind
 
 CALM_SECONDS: Final = 0.5
 """For so long every answer must be complete for the system to have recovered."""

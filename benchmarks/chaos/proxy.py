@@ -7,8 +7,8 @@ import struct
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from benchmarks.chaos.ports import LOCAL, free_port
 from benchmarks.chaos.refusal import Refusal
+from benchmarks.common.ports import LOCAL, free_port
 
 _CHUNK: Final = 65_536
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)

@@ -6,8 +6,8 @@ from typing import Final
 
 import orjson
 
-from benchmarks.chaos.kinds import Kind
 from benchmarks.chaos.run import Result
+from benchmarks.common.kinds import Kind
 
 _HEAD: Final = (
     "fault",

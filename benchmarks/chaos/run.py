@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.chaos.client import Client
 from benchmarks.chaos.faults import HEALTHY, Fault
 from benchmarks.chaos.load import Load
 from benchmarks.chaos.measure import Figures, attempts, figures, time_to_recover
 from benchmarks.chaos.slo import Objectives
 from benchmarks.chaos.system import System
+from benchmarks.common.client import Client
 
 _PATIENCE_SECONDS: Final = 30.0
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.chaos.kinds import Kind
 from benchmarks.chaos.measure import Figures
+from benchmarks.common.kinds import Kind
 
 FILE: Final = Path(__file__).with_name("slo.toml")
 

@@ -4,7 +4,6 @@ Between the gateway and each of the others stands a proxy. Everything has a free
 """
 
 import asyncio
-import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -12,13 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from benchmarks.chaos.ports import LOCAL, free_port
-from benchmarks.chaos.process import CannotRun, Process
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.chaos.refusal import refuse_http, refuse_redis
+from benchmarks.common import redis
+from benchmarks.common.ports import LOCAL, free_port
+from benchmarks.common.process import Process
 
 SERVICES: Final = ("users", "orders", "products")
-REDIS: Final = "redis"
+REDIS: Final = redis.NAME
 
 SETTINGS: Final[Mapping[str, str]] = {
     "WORKERS": "2",
@@ -55,7 +55,7 @@ class System:
         """
         self.settings = SETTINGS
         self._folder = folder
-        self.servers = {name: self._service(name) for name in SERVICES} | {REDIS: self._redis()}
+        self.servers = {name: self._service(name) for name in SERVICES} | {REDIS: redis.redis_server(folder)}
         self.proxies = {
             name: Proxy(server.port, refuse_redis, _REDIS_DELAY)
             if name == REDIS
@@ -113,14 +113,3 @@ class System:
         port = free_port()
         command = (sys.executable, "-m", module)
         return Process(name, command, {"LOG_LEVEL": "warning", "PORT": str(port)} | environment, port, self._folder)
-
-    def _redis(self) -> Process:
-        beside = Path(sys.executable).with_name("redis-server")
-        program = str(beside) if beside.exists() else shutil.which("redis-server")
-        if program is None:
-            raise CannotRun("There is no redis-server, neither beside this Python nor on PATH.")
-        port = free_port()
-        own = ("--port", str(port), "--bind", LOCAL, "--save", "", "--dir", str(self._folder))
-        redis = Process(REDIS, (program, *own), {}, port, self._folder)
-        redis.question, redis.answer = b"PING\r\n", b"+PONG"
-        return redis

@@ -6,10 +6,11 @@ import ctypes
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
-from benchmarks.chaos.ports import LOCAL
+from benchmarks.common.ports import LOCAL
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _START_SECONDS: Final = 60.0
@@ -29,9 +30,16 @@ class Process:
     """A server of ours; ready when it answers ``question`` with something that begins with ``answer``."""
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], port: int, folder: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        port: int,
+        folder: Path,
+        *,
+        cores: AbstractSet[int] = frozenset(),
     ) -> None:
-        """``folder`` takes its log and its temporary files."""
+        """``folder`` takes its log and its temporary files; it runs on ``cores`` alone, if there are any."""
         self.name = name
         self.port = port
         self.question = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -41,7 +49,13 @@ class Process:
         own = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self._environment = own | {"TMPDIR": str(folder), "PYTHONPATH": str(_ROOT)} | dict(environment)
         self._folder = folder  # where it runs too, so that nobody's .env has a say
+        self._cores = cores
         self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its id; 0 while it does not run."""
+        return 0 if self._process is None else self._process.pid
 
     async def start(self) -> None:
         """Start it, and wait until it takes traffic.
@@ -57,7 +71,7 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_end_with_us,
+                preexec_fn=self._before_it_runs,
             )
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -119,13 +133,14 @@ class Process:
         except (OSError, EOFError):
             return False
 
+    def _before_it_runs(self) -> None:
+        # The kernel is to kill it when this process ends without having ended it.
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if self._cores:
+            os.sched_setaffinity(0, self._cores)
+
     def _last_lines(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
-
-
-def _end_with_us() -> None:
-    """Have the kernel kill the process that is being started when this one ends without having ended it."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _ids(file: Path) -> Sequence[int]:

@@ -7,10 +7,12 @@ RFC 9110 §9.2.2 lets a client repeat an idempotent request whose connection end
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
-from benchmarks.chaos.ports import LOCAL
+from benchmarks.common.ports import LOCAL
 
 _ATTEMPTS: Final = 2
 _USES_MOST: Final = 25
@@ -27,11 +29,12 @@ class BrokenAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: status, headers by lower-case name, body."""
+    """What came back: status, headers by lower-case name, body, and how many bytes all that was."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    size: int
 
 
 @dataclass(eq=False)
@@ -52,8 +55,8 @@ class Client:
     _idle: deque[_Connection] = field(default_factory=deque)
     _open: set[_Connection] = field(default_factory=set)
 
-    async def get(self, path: str) -> Answer:
-        """The answer to a GET.
+    async def get(self, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
+        """The answer to a GET with these headers.
 
         Raises:
             NoAnswer: at the second attempt as well.
@@ -63,7 +66,7 @@ class Client:
             connection: _Connection | None = None
             try:
                 connection = await self._connection() if attempt == 0 else await self._connect()
-                return await self._ask(connection, path)
+                return await self._ask(connection, path, headers)
             except (ConnectionError, EOFError, asyncio.LimitOverrunError) as error:
                 if getattr(error, "partial", b""):
                     raise BrokenAnswer("the answer broke off") from error
@@ -90,18 +93,17 @@ class Client:
         self._open.add(connection)
         return connection
 
-    async def _ask(self, connection: _Connection, path: str) -> Answer:
+    async def _ask(self, connection: _Connection, path: str, further: Mapping[str, str]) -> Answer:
         used, connection.uses = connection.uses, _USES_MOST  # until the answer is whole
-        connection.writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        asked = "".join(f"{name}: {value}\r\n" for name, value in further.items())
+        connection.writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{asked}\r\n".encode())
         head = await connection.reader.readuntil(b"\r\n\r\n")
         try:
             first, *lines = head.decode("latin-1").strip().split("\r\n")
             headers = {name.lower(): value.strip() for name, value in (line.split(":", 1) for line in lines)}
-            answer = Answer(
-                int(first.split(" ")[1]),
-                headers,
-                await connection.reader.readexactly(int(headers["content-length"])),
-            )
+            status = int(first.split(" ")[1])
+            body = await connection.reader.readexactly(0 if status == 304 else int(headers["content-length"]))
+            answer = Answer(status, headers, body, len(head) + len(body))
         except (OSError, EOFError, ValueError, LookupError) as error:
             raise BrokenAnswer("the answer broke off, or is no HTTP") from error
         if headers.get("connection", "").lower() != "close":

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from benchmarks.chaos.client import Answer
+from benchmarks.common.client import Answer
 
 _PARTS: Final = ("user", "orders", "products")
 

@@ -1,0 +1,60 @@
+"""What a miss does: the calls with all that is round them, reading what the services say, putting it together."""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final
+
+from benchmarks.micro.piece import AwaitedPiece, Piece
+from benchmarks.speed import people
+from bff.answer import compose
+from bff.models import Order, Product, User
+from bff.parts.part import Aggregate, Part
+from shared import codec
+from shared.deadline import Deadline
+from shared.upstream.call import Call, Reply
+from shared.upstream.client import Policies, Upstream
+from shared.upstream.reading import json_of
+
+_PRODUCTS: Final = people.products(list(people.products_of("user1")))
+
+
+def _decode(kind: Any, data: bytes) -> Callable[[], object]:
+    return partial(codec.decoder(kind), data)
+
+
+def _encode() -> Callable[[], object]:
+    return partial(codec.encode, codec.decoder(list[Order])(people.orders("user1")))
+
+
+def _compose() -> Callable[[], object]:
+    products = {product.id: product for product in codec.decoder(list[Product])(_PRODUCTS)}
+    parts: dict[str, Part[object]] = {
+        "user": Part(object(), "fresh", people.user("user1")),
+        "orders": Part(object(), "fresh", people.orders("user1")),
+        "products": Part(products, "fresh", codec.encode(products)),
+    }
+    aggregate = Aggregate(parts, {"user_id": "user1", "orders_count": 3, "products_count": 8})
+    return partial(compose, aggregate, ttl=30, duration=0.0123, now=time.time())
+
+
+def _stack(policies: Policies) -> Callable[[], Awaitable[object]]:
+    reply = Reply(200, {"content-type": "application/json"}, b"{}")
+
+    async def transport(call: Call[Any]) -> Any:
+        return call.read(reply)
+
+    upstream = Upstream("user_service", transport, policies)
+    read = json_of(dict[str, object])
+    return lambda: upstream.call(Call("/users/user1", read, Deadline.after(2.0)))
+
+
+PIECES: Final = (
+    Piece("user, decoded", partial(_decode, User, people.user("user1"))),
+    Piece("three orders, decoded", partial(_decode, list[Order], people.orders("user1"))),
+    Piece("three orders, encoded", _encode),
+    Piece("eight products, decoded", partial(_decode, list[Product], _PRODUCTS)),
+    Piece("compose, both bodies and the tag", _compose),
+    AwaitedPiece("a call through all policies, no network", partial(_stack, Policies())),
+    AwaitedPiece("the same with the adaptive limit", partial(_stack, Policies(adaptive=True))),
+)

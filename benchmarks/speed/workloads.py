@@ -1,0 +1,137 @@
+"""What is asked of a server, what must be so before it is asked, and what has to come back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from benchmarks.common.kinds import Kind, kind_of
+from benchmarks.common.process import CannotRun
+from benchmarks.speed.people import OWN
+from benchmarks.speed.stage import Stage
+from benchmarks.speed.wrk import Load
+
+PROFILE: Final = "/api/profile/"
+
+_PEOPLE: Final = 2_000
+_DRAWS: Final = 50_000
+_ZIPF_EXPONENT: Final = 1.0
+_NEW_EVERY: Final = 20
+_STALE_PEOPLE: Final = 4_000
+"""So many that each is asked for less than once in a second, after which what the services said is over."""
+_OPENING_CALLS: Final = 40
+_PATIENCE_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A load and what it means.
+
+    Attributes:
+        prepare: brings about what must be so, and gives the load.
+        calls: to the services for each request.
+        status: of every answer.
+        kind: what an answer is worth; None for a server that does not say.
+        cached: whether it comes from the cache, as ``Cache-Status`` has it; None for a server that does not say.
+        floors: what it is held against: shares of floors, by their names.
+    """
+
+    prepare: Callable[[Stage], Awaitable[Load]]
+    calls: float
+    status: int = 200
+    kind: Kind | None = Kind.COMPLETE
+    cached: bool | None = None
+    floors: Mapping[str, float] = field(default_factory=dict)
+
+
+async def _one(stage: Stage) -> Load:
+    await stage.ask([PROFILE + "user1"])
+    return Load([PROFILE + "user1"])
+
+
+async def _one_known(stage: Stage) -> Load:
+    answer = await stage.client.get(PROFILE + "user1")
+    return Load([PROFILE + "user1"], {"If-None-Match": answer.headers["etag"]})
+
+
+async def _many(stage: Stage) -> Load:
+    await stage.ask(_people(_PEOPLE))
+    return Load(_zipf())
+
+
+async def _mixed(stage: Stage) -> Load:
+    await stage.ask(_people(_PEOPLE))
+    drawn = _zipf()
+    return Load([PROFILE + "new-*" if number % _NEW_EVERY == 0 else path for number, path in enumerate(drawn, 1)])
+
+
+async def _cold(_stage: Stage) -> Load:
+    return Load([PROFILE + OWN + "*"])
+
+
+async def _cold_shared(stage: Stage) -> Load:
+    await stage.ask([PROFILE + "user1"])
+    return Load([PROFILE + "new-*"])
+
+
+async def _degraded(stage: Stage) -> Load:
+    people = _people(_STALE_PEOPLE)
+    await stage.ask(people)
+    stage.services["users"].close()
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while b"circuit_open" not in (await stage.client.get(people[0])).body:
+                await stage.ask(people[:_OPENING_CALLS])
+    except TimeoutError:
+        raise CannotRun("The breaker does not open, though a service is down.") from None
+    return Load(people[_OPENING_CALLS:] + people[:_OPENING_CALLS])
+
+
+_FROM_CACHE: Final = {"bare": 1.0}
+_FROM_SERVICES: Final = {"calls": 1.0}
+
+HIT: Final = Workload(_one, calls=0, cached=True, floors=_FROM_CACHE)
+HIT_MANY: Final = Workload(_many, calls=0, cached=True, floors=_FROM_CACHE)
+NOT_MODIFIED: Final = Workload(_one_known, calls=0, status=304, kind=None, cached=True, floors=_FROM_CACHE)
+MIXED: Final = Workload(_mixed, calls=2 / _NEW_EVERY, floors={"bare": 1 - 1 / _NEW_EVERY, "calls": 1 / _NEW_EVERY})
+COLD: Final = Workload(_cold, calls=3, cached=False, floors=_FROM_SERVICES)
+COLD_SHARED: Final = Workload(_cold_shared, calls=2, cached=False, floors=_FROM_SERVICES)
+DEGRADED: Final = Workload(_degraded, calls=1, kind=Kind.STALE, cached=False)
+
+READY_BYTES: Final = Workload(_one, calls=0, kind=None)
+BARE_CALLS: Final = Workload(_cold, calls=3, kind=None)
+
+
+async def check(workload: Workload, load: Load, stage: Stage) -> int:
+    """The size in bytes of a right answer.
+
+    Raises:
+        CannotRun: three in turn were not right.
+    """
+    wrong = ""
+    for number in range(3):  # what is still being written, or runs out just now, may spoil one
+        path = load.paths[number % len(load.paths)].replace("*", str(stage.first + number))
+        before = stage.services.asked
+        answer = await stage.client.get(path, load.headers)
+        calls = stage.services.asked - before
+        said = answer.headers.get("cache-status", "")
+        is_hit = "; hit" in said if said else None
+        kind = None if workload.kind is None else kind_of(answer, path.removeprefix(PROFILE))
+        got = (answer.status, kind, is_hit if workload.cached is not None else None, calls)
+        expected = (workload.status, workload.kind, workload.cached, round(workload.calls))
+        if got == expected:
+            return answer.size
+        wrong = f"{path}: expected status, kind, hit and calls {expected}, not {got}"
+    raise CannotRun(wrong)
+
+
+def _people(count: int) -> list[str]:
+    return [f"{PROFILE}user{number}" for number in range(1, count + 1)]
+
+
+def _zipf() -> Sequence[str]:
+    """Draws of which the k-th person gets a share of 1/k, the same at each run."""
+    people = _people(_PEOPLE)
+    weights = [1 / rank**_ZIPF_EXPONENT for rank in range(1, _PEOPLE + 1)]
+    return Random(1).choices(people, weights, k=_DRAWS)  # noqa: S311 - nothing here is a secret
