@@ -156,6 +156,7 @@ class EarlyAnswers:
         self._request_line = re.compile(rb"(?!)").match
         self._tallies: dict[tuple[str, bytes, int], _Tally] = {}
         self._untold: list[_Tally] = []
+        self._unsent: list[tuple[asyncio.Transport, bytes]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def declare(self, declared: Declared) -> None:
@@ -228,10 +229,17 @@ class EarlyAnswers:
             tally.line.log(now, trace, duration * 1000)
         if not tally.durations:
             self._untold.append(tally)
-            if len(self._untold) == 1 and self._loop is not None:
-                self._loop.call_soon(self._tell)
         tally.durations.append(duration)
         return answer
+
+    def send(self, transport: asyncio.Transport, answer: bytes) -> None:
+        """Send an answer that was at hand, when all that this turn of the event loop has given is counted.
+
+        So nobody ever holds more answers than have been counted, even if the process is killed just then.
+        """
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._tell_and_send)
+        self._unsent.append((transport, answer))
 
     async def _make(self, declared: Declared, asked: _Asked) -> bytes:
         exchange = Exchange.under(asked.trace, asked.started)
@@ -265,7 +273,11 @@ class EarlyAnswers:
         tally = self._tallies[declared.label, method, status] = _Tally(method.decode(), declared, status)
         return tally
 
-    def _tell(self) -> None:
+    def _tell_and_send(self) -> None:
         untold, self._untold = self._untold, []
         for tally in untold:
             tally.tell()
+        unsent, self._unsent = self._unsent, []
+        for transport, answer in unsent:
+            if not transport.is_closing():
+                transport.write(answer)

@@ -76,7 +76,7 @@ class Protocol(HttpProtocol):
             return False
         self._time = time.monotonic()
         if isinstance(answer, bytes):
-            transport.write(answer)
+            early.send(transport, answer)
         else:
             self._making = self.loop.create_task(self._give_when_made(answer, early))
         return True
