@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from bff.models import Order, Product, User
 from bff.settings import GatewaySettings
-from shared import codec
+from shared import codec, ids
 from shared.deadline import Deadline
 from shared.telemetry.spans import Spans
 from shared.upstream.call import Call, Send
@@ -31,7 +31,7 @@ class Users:
 
     async def one(self, user_id: str, deadline: Deadline) -> User | None:
         """The user, or None when the service says that there is no such user."""
-        return await self.upstream.call(Call(f"/users/{quote(user_id, safe='')}", _read_user, deadline))
+        return await self.upstream.call(Call(f"/users/{_encoded(user_id)}", _read_user, deadline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Orders:
 
     async def of_user(self, user_id: str, deadline: Deadline) -> list[Order]:
         """The user's orders, newest first; empty for an unknown user."""
-        return await self.upstream.call(Call(f"/orders/user/{quote(user_id, safe='')}", _read_orders, deadline))
+        return await self.upstream.call(Call(f"/orders/user/{_encoded(user_id)}", _read_orders, deadline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +93,7 @@ def build_upstreams(settings: GatewaySettings, transports: Transports, spans: Sp
         orders=Orders(upstream("order_service", settings.order_service_url, transports.orders)),
         products=Products(upstream("product_service", settings.product_service_url, transports.products)),
     )
+
+
+def _encoded(one: str) -> str:
+    return one if ids.is_id(one) else quote(one, safe="")

@@ -58,8 +58,10 @@ class AggregateEndpoint:
         self._gate = gate
         self._log_hits = settings.log_hits / 100
         self._label = f"{kind.path}/<{kind.parameter}>"
-        for part, status in product(kind.parts, STATUSES):
-            metrics.aggregate_parts.labels(self._label, part, status)
+        self._delivered = {
+            (part, status): metrics.aggregate_parts.labels(self._label, part, status)
+            for part, status in product(kind.parts, STATUSES)
+        }
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """GET and HEAD of the kind's path followed by an id."""
@@ -168,8 +170,10 @@ class AggregateEndpoint:
 
     def _complete(self, key: str, aggregate: Aggregate, sources: Sources, duration: float) -> Loaded[Made]:
         statuses = {name: part.status for name, part in aggregate.parts.items()}
-        for name, status in statuses.items():
-            metrics.aggregate_parts.labels(self._label, name, status).inc()
+        for delivered in statuses.items():
+            if delivered not in self._delivered:  # of a part that its kind has not named
+                self._delivered[delivered] = metrics.aggregate_parts.labels(self._label, *delivered)
+            self._delivered[delivered].inc()
         timings = [f"{name};dur={part.duration * 1000:.1f}" for name, part in aggregate.parts.items()]
         timing = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
         answer = compose(aggregate, ttl=self._settings.cache_ttl, duration=duration, now=time.time())

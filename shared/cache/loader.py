@@ -107,8 +107,8 @@ class ReadThrough(Generic[T]):
 
     def _is_to_be_refreshed(self, entry: Entry) -> bool:
         return (
-            not entry.refreshing
-            and self._cache.is_due(entry)
+            self._cache.is_due(entry)
+            and not entry.refreshing
             and len(self._flights) < _REFRESHES_MOST
             and not self._busy()
         )

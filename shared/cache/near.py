@@ -76,8 +76,11 @@ class NearTier:
 
     def fresh(self, key: str) -> Entry | None:
         """The entry under ``key`` if it may be served as current."""
-        entry = self.kept(key)
-        return entry if entry is not None and entry.is_fresh(self._clock()) else None
+        entry = self._store.peek(key) if self._believed else None
+        if entry is None or self._clock() < entry.fresh_until:
+            return entry
+        self.kept(key)  # or dropped
+        return None
 
     def kept(self, key: str) -> Entry | None:
         """The entry under ``key`` if it may be used at all, as a stale one for example."""
