@@ -117,7 +117,7 @@ class GatewaySettings(TracedSettings):
         "EARLY_ANSWERS",
         values.one_of("true", "false"),
         "true",
-        "Whether hits in memory are answered before Sanic makes an object of the request.",
+        "Whether plain requests are answered before Sanic makes an object of them.",
     )
     admin_token: str = setting(
         "ADMIN_TOKEN", values.TOKEN, "", "Bearer token of the admin routes; empty turns them off.", secret=True
