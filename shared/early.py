@@ -47,7 +47,7 @@ class Ready:
     ``until`` is an instant of the maker's own clock; ``body`` is JSON.
     """
 
-    __slots__ = ("_date", "_heads", "_of_answer", "_of_cache", "body", "etag", "until")
+    __slots__ = ("_heads", "_of_answer", "_of_cache", "_second", "body", "etag", "until")
 
     def __init__(self, etag: str, body: bytes) -> None:
         self.etag = etag
@@ -55,7 +55,7 @@ class Ready:
         self.until = float("-inf")
         self._of_answer: HeaderFields = ()
         self._of_cache: HeaderFields = ()
-        self._date = ""
+        self._second = 0
         self._heads: dict[int, _Head] = {}
 
     def tell(self, of_answer: HeaderFields, of_cache: HeaderFields, until: float) -> None:
@@ -63,19 +63,20 @@ class Ready:
         self._of_answer, self._of_cache, self.until = of_answer, of_cache, until
         self._heads.clear()
 
-    def head(self, status: int, date: str) -> _Head:
-        """The head of an answer with ``status`` on ``date``."""
-        if self._date is not date:
-            self._date = date
+    def head(self, status: int, now: float) -> _Head:
+        """The head of an answer with ``status``; ``now`` is in seconds since the epoch."""
+        second = int(now)
+        if self._second != second:
+            self._second = second
             self._heads.clear()
         head = self._heads.get(status)
         if head is None:
-            head = self._heads[status] = self._composed(status)
+            head = self._heads[status] = self._composed(status, http_date(now))
         return head
 
-    def _composed(self, status: int) -> _Head:
+    def _composed(self, status: int, date: str) -> _Head:
         return _Head(
-            opening(status, self._of_answer, self._date),
+            opening(status, self._of_answer, date),
             f"\r\n{lines([*self._of_cache, ('Server-Timing', 'total;dur=')])}",
             closing(None if status == 304 else Body(len(self.body), JSON), keep_alive=True),
         )
@@ -201,32 +202,34 @@ class EarlyAnswers:
                 return None
         method, path, identifier = line.groups()
         declared = self._declared[path]
-        trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
-        asked = _Asked(method, identifier.decode(), fields.if_none_match, trace, started)
+        subject = identifier.decode()
         try:
-            ready = declared.at_hand(asked.identifier)
+            ready = declared.at_hand(subject)
             if ready is not None:
-                return self._give(declared, asked, ready)
+                return self._give(declared, ready, method, fields, started)
         except Exception as error:  # noqa: BLE001 - the endpoint itself may do better
             log_error("unexpected error", "app", error)
-        return partial(self._make, declared, asked)
+        trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
+        return partial(self._make, declared, _Asked(method, subject, fields.if_none_match, trace, started))
 
-    def _give(self, declared: Declared, asked: _Asked, ready: Ready) -> bytes:
-        method, _, if_none_match, trace, started = asked
-        status = 304 if if_none_match is not None and matches(if_none_match, ready.etag) else 200
+    def _give(self, declared: Declared, ready: Ready, method: bytes, fields: Fields, started: float) -> bytes:
+        wanted = fields.if_none_match
+        status = 304 if wanted is not None and matches(wanted, ready.etag) else 200
+        trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
         now = time.time()
-        to_request_id, to_duration, to_body = ready.head(status, http_date(now))
+        to_request_id, to_duration, to_body = ready.head(status, now)
         duration = time.monotonic() - started
+        milliseconds = f"{duration * 1000:.3f}"
         answer = (
             f"{to_request_id}{trace.request_id}\r\ntraceparent: 00-{trace.trace_id}-{trace.span_id}-{trace.flags}"
-            f"{to_duration}{duration * 1000:.2f}{to_body}"
+            f"{to_duration}{milliseconds}{to_body}"
         ).encode("ascii")
         if status == 200 and method == b"GET":
             answer += ready.body
         # Nothing that may fail comes after this: what the endpoint is left to answer is for it to count.
         tally = self._tallies.get((declared.label, method, status)) or self._tally(declared, method, status)
         if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
-            tally.line.log(now, trace, duration * 1000)
+            tally.line.log(now, trace, milliseconds)
         if not tally.durations:
             self._untold.append(tally)
         tally.durations.append(duration)

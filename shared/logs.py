@@ -100,17 +100,15 @@ class Recurring:
         self._before = f',{_inside(before)},"request_id":'
         self._after = f'",{_inside(facts)},"{number}":'
 
-    def log(self, now: float, trace: Trace, number: float) -> None:
-        """Log it as part of ``trace``; ``now`` is in seconds since the epoch, ``number`` keeps three decimals."""
+    def log(self, now: float, trace: Trace, number: str) -> None:
+        """Log it as part of ``trace``; ``now`` is in seconds since the epoch, ``number`` is written as it stands."""
         writer = _sink.writer
         if self._severity < _sink.threshold or writer is None:
             return
         request_id = trace.request_id
         quoted = f'"{request_id}"' if request_id.isalnum() else orjson.dumps(request_id).decode()
-        line = (
-            f'{{"timestamp":"{rfc3339(now)}"{self._before}{quoted},"trace_id":"{trace.trace_id}'
-            f"{self._after}{number:.3f}}}\n"
-        )
+        trace_id = trace.trace_id
+        line = f'{{"timestamp":"{rfc3339(now)}"{self._before}{quoted},"trace_id":"{trace_id}{self._after}{number}}}\n'
         writer.put(line.encode())
 
 

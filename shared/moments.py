@@ -1,5 +1,6 @@
 """Instants as text. Each second is put into words once, and so is each millisecond while many ask."""
 
+import math
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Final
@@ -17,7 +18,7 @@ class _Last:
 
 def rfc3339(epoch_seconds: float) -> str:
     """The instant in UTC with milliseconds, such as ``2026-11-23T06:00:00.123Z`` (RFC 3339)."""
-    number = int((epoch_seconds * 1000 + _FLOAT_ERROR) // 1)
+    number = math.floor(epoch_seconds * 1000 + _FLOAT_ERROR)
     known, text = _Last.millisecond
     if number != known:
         second, rest = divmod(number, 1000)
@@ -28,7 +29,7 @@ def rfc3339(epoch_seconds: float) -> str:
 
 def http_date(epoch_seconds: float) -> str:
     """The second in the form that HTTP's ``Date`` has (RFC 9110 §5.6.7); the same object within a second."""
-    return _second(int(epoch_seconds // 1))[2]
+    return _second(math.floor(epoch_seconds))[2]
 
 
 def _second(number: int) -> tuple[int, str, str]:

@@ -52,7 +52,7 @@ def begin_trace(request_id: str | None, traceparent: str | None, tracestate: str
     A request id of 1 to 128 visible ASCII characters is kept, any other replaced. An unusable
     ``traceparent`` starts a new trace and drops ``tracestate`` with it.
     """
-    fresh = f"{random.getrandbits(320):080x}"
+    fresh = random.randbytes(40).hex()  # noqa: S311 - names, no secrets
     if request_id is None or _REQUEST_ID.match(request_id) is None:
         request_id = fresh[:32]
     match = _TRACEPARENT.match(traceparent) if traceparent else None

@@ -135,7 +135,7 @@ class AggregateEndpoint:
         exchange.headers["Age"] = str(_age(entry, now))
         if stored.status == 404:
             raise NotFound(stored.body.decode())
-        exchange.headers["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.2f}"
+        exchange.headers["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.3f}"
         return _conditional(if_none_match, stored.body, stored.etag, _left(entry, now))
 
     def _as_made(
