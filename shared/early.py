@@ -278,9 +278,11 @@ class EarlyAnswers:
 
     def _tell_and_send(self) -> None:
         untold, self._untold = self._untold, []
-        for tally in untold:
-            tally.tell()
         unsent, self._unsent = self._unsent, []
-        for transport, answer in unsent:
-            if not transport.is_closing():
-                transport.write(answer)
+        try:
+            for tally in untold:
+                tally.tell()
+        finally:  # whatever becomes of the counts
+            for transport, answer in unsent:
+                if not transport.is_closing():
+                    transport.write(answer)

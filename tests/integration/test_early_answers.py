@@ -15,7 +15,7 @@ from bff.app import create_app, gateway_cache
 from bff.settings import GatewaySettings
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
-from shared.early import Ready
+from shared.early import EarlyAnswers, Ready
 from shared.settings import load
 from tests.fixtures.conversations import ServerSide
 from tests.fixtures.fake_services import FakeServices
@@ -236,6 +236,19 @@ async def test_an_error_leaves_the_request_to_the_endpoint(start: Start) -> None
     assert (error["event"], error["level"], error["error"]) == ("unexpected error", "error", "KeyError")
     assert (access["event"], access["cache"]) == ("request", "memory hit")
     assert await counted.reaches(1) == {("GET", LABEL, "200"): 1}
+
+
+async def test_counts_that_fail_keep_no_answer_back(start: Start) -> None:
+    """Neither this one nor those after it."""
+    running = await start()
+    early: EarlyAnswers = running.app.ctx.early
+
+    def broken(_: int) -> None:
+        raise KeyError
+
+    early.declare(replace(early._declared[b"/api/profile/"], given=broken))
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    assert await running.early(HIT, HIT) == 2
 
 
 @pytest.mark.parametrize(("percent", "least", "most"), [("0", 0, 0), ("50", 20, 180), ("100", 200, 200)])
