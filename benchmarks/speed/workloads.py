@@ -18,7 +18,7 @@ _PEOPLE: Final = 2_000
 _DRAWS: Final = 50_000
 _ZIPF_EXPONENT: Final = 1.0
 _NEW_EVERY: Final = 20
-_STALE_PEOPLE: Final = 4_000
+_STALE_PEOPLE: Final = 20_000
 """So many that each is asked for less than once in a second, after which what the services said is over."""
 _OPENING_CALLS: Final = 40
 _PATIENCE_SECONDS: Final = 30.0
