@@ -22,7 +22,7 @@ from shared.cache.entry import Entry
 from shared.cache.loader import Loaded, Outcome, ReadThrough
 from shared.conditional import matches
 from shared.deadline import Deadline
-from shared.early import Declared, Given, Ready
+from shared.declared import Declared, Given, Ready
 from shared.errors import NotFound, RequestError
 from shared.exchange import Exchange
 from shared.overload import Gate

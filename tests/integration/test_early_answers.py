@@ -15,7 +15,8 @@ from bff.app import create_app, gateway_cache
 from bff.settings import GatewaySettings
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
-from shared.early import EarlyAnswers, Ready
+from shared.declared import Ready
+from shared.early import EarlyAnswers
 from shared.settings import load
 from tests.fixtures.conversations import ServerSide
 from tests.fixtures.fake_services import FakeServices
