@@ -1,6 +1,6 @@
 """What an endpoint declares to be answered early (``shared.early``), and the two forms in which it answers."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -75,6 +75,7 @@ class Declared:
         label: the endpoint's label in metrics and logs.
         at_hand: the answer for an id, when it is at hand and nothing else is to be done about it.
         given: told how many such answers have been given.
+        facts: what their lines in the log say besides, always the same.
         make: the answer for an id and an ``If-None-Match``, whatever it takes; or it raises what is wrong.
         log_share: how many answers at hand leave a line in the log, from 0 to 1.
     """
@@ -83,5 +84,6 @@ class Declared:
     label: str
     at_hand: Callable[[str], Ready | None]
     given: Callable[[int], None]
+    facts: Mapping[str, object]
     make: Callable[[str, str | None, Exchange], Coroutine[Any, Any, Given]]
     log_share: float = 1.0

@@ -59,7 +59,7 @@ class _Tally:
         self.requests = metrics.requests.labels(method, label, str(status))
         self.duration = metrics.request_duration.labels(method, label)
         self.line = Recurring(
-            "info", "request", "access", "duration_ms", method=method, route=label, status=status, cache="memory hit"
+            "info", "request", "access", "duration_ms", method=method, route=label, status=status, **declared.facts
         )
         self.durations: list[float] = []
 

@@ -26,10 +26,11 @@ MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 _REQUEST_BUCKETS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
+_CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.0, 5.0)
+
 _DECIMALS: Final = 6
 """Floats added up in another order, once another worker has ended, differ in their last digits; Prometheus would take
 a total that is less by so little for a restart."""
-_CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.0, 5.0)
 
 
 class _QuickCounter(Counter):

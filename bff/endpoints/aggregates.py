@@ -4,7 +4,7 @@ import random
 import time
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sanic import HTTPResponse, Request, Sanic
@@ -26,6 +26,8 @@ from shared.declared import Declared, Given, Ready
 from shared.errors import NotFound, RequestError
 from shared.exchange import Exchange
 from shared.overload import Gate
+
+_MEMORY_HIT: Final = "memory hit"
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -74,6 +76,7 @@ class AggregateEndpoint:
             label=self._label,
             at_hand=self._at_hand,
             given=self._cache.count_near_hits,
+            facts={"cache": _MEMORY_HIT},
             make=self._give,
             log_share=self._log_hits,
         )
@@ -112,7 +115,7 @@ class AggregateEndpoint:
         entry = self._through.near(key, load)
         stored = None if entry is None else StoredAnswer.of(entry)
         if entry is not None and stored is not None:
-            exchange.facts["cache"] = "memory hit"
+            exchange.facts["cache"] = _MEMORY_HIT
             exchange.logged = self._log_hits >= 1 or random.random() < self._log_hits  # noqa: S311 - a sample
             return self._from_cache(if_none_match, exchange, entry, stored, status.hit_in_memory(entry))
         with self._gate:  # hits in memory have been served already, however much there is to do
