@@ -1,7 +1,7 @@
 """Reads the head of the plainest requests there are, and no others.
 
-What is read here means the same to Sanic. Whatever leaves any doubt (a body, an upgrade, a folded line, a field twice
-that counts once, bytes beyond ASCII, more than one request) is not read at all: it is Sanic's to judge.
+What is read here means the same to Sanic. Whatever is not plain (a body, an upgrade, a field twice, bytes beyond ASCII,
+more than one request) is not read at all: ``shared.strict_head`` takes it apart, or refuses it.
 """
 
 import re
@@ -11,7 +11,13 @@ from typing import Final
 HEAD_LIMIT: Final = 4096
 """Longest head that is read, in bytes; half of what Sanic takes."""
 
-_BLOCK: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e]*\r\n)+\r\n")
+TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+"""What methods and names of fields are made of (RFC 9110 §5.6.2)."""
+HOST: Final = r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?"
+"""What ``Host`` may say; it may be empty (RFC 9110 §7.2)."""
+
+_BLOCK: Final = re.compile(rb"(?:%b:[\t\x20-\x7e]*\r\n)+\r\n" % TOKEN)
+_is_host: Final = re.compile(HOST).fullmatch
 _DOUBTFUL: Final = frozenset(
     {"content-length", "expect", "http2-settings", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -45,8 +51,9 @@ def read_fields(block: bytes) -> Fields | None:
         name = name.lower()
         if name in found or name in _DOUBTFUL:
             return None
-        found[name] = value.lstrip()
-    if "host" not in found or found.get("connection", "keep-alive").lower() != "keep-alive":
+        found[name] = value.strip(" \t")
+    host = found.get("host")
+    if host is None or _is_host(host) is None or found.get("connection", "keep-alive").lower() != "keep-alive":
         return None
     return Fields(
         block,
