@@ -22,7 +22,7 @@ class Purge:
     def __init__(self, kinds: Sequence[AggregateKind], cache: Cache, admin_token: str) -> None:
         self._kinds = kinds
         self._cache = cache
-        self._expected = f"Bearer {admin_token}".encode() if admin_token else b""
+        self._expected = admin_token.encode()
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """DELETE of ``/api/cache`` and of ``/api/cache/<kind>/<id>``."""
@@ -43,8 +43,9 @@ class Purge:
         return self._answer(await self._cache.purge_all(), "everything")
 
     def _authorize(self, request: Request) -> None:
-        given = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(given, self._expected):
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        given = token.lstrip(" ").encode("utf-8", "surrogateescape")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._expected):
             raise Unauthorized("This needs Authorization: Bearer with the admin token.")
 
     def _answer(self, everywhere: bool, scope: str) -> HTTPResponse:
