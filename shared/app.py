@@ -11,6 +11,7 @@ from sanic.response import raw
 
 import shared
 from shared import metrics, routing
+from shared.connections import Connections
 from shared.early import EarlyAnswers
 from shared.exchange import count_failures_from_zero
 from shared.logs import log
@@ -83,6 +84,7 @@ def build_app(
     )
     app.ctx.spans = spans
     app.ctx.early = early
+    app.ctx.limit = Connections(settings.max_connections)
     first = [Vitals()] if spans is None else [Vitals(), spans]  # spans may come until all else is closed
     lifecycle = _Lifecycle(service, (*first, *resources), ready, drain_seconds=settings.shutdown_drain)
     app.register_listener(lifecycle.start, "before_server_start")

@@ -70,6 +70,13 @@ request_duration: Final = BatchHistogram(
     buckets=_REQUEST_BUCKETS,
 )
 active_requests: Final = Gauge("http_active_requests", "Requests being answered.", multiprocess_mode="livesum")
+connections: Final = Gauge("http_connections", "Connections of clients.", multiprocess_mode="livesum")
+connections_ended: Final = _QuickCounter(
+    "http_connections_ended_total", "Idle connections that were ended to make room for new ones."
+)
+connections_refused: Final = _QuickCounter(
+    "http_connections_refused_total", "Connections that were refused because all were taken and busy."
+)
 cache_hits: Final = _QuickCounter("cache_hits_total", "Lookups that found a fresh entry.", ["cache_type"])
 cache_misses: Final = _QuickCounter("cache_misses_total", "Lookups that did not.", ["cache_type"])
 cache_tier_up: Final = Gauge(
@@ -180,12 +187,12 @@ calls: Final = Observed(upstream_calls, upstream_call_duration)
 attempts: Final = Observed(upstream_attempts, upstream_attempt_duration)
 
 _ALL = (
-    requests, request_duration, active_requests, cache_hits, cache_misses, cache_tier_up, cache_memory_entries,
-    cache_memory_bytes, cache_coherent, cache_invalidations, cache_redis_lag, cache_coalesced, cache_early_refreshes,
-    cache_unreadable, aggregation_duration, aggregate_parts, part_sources, service_errors, upstream_calls,
-    upstream_call_duration, upstream_attempts, upstream_attempt_duration, upstream_retries, breaker_state,
-    breaker_changes, upstream_in_flight, upstream_limit, requests_shed, event_loop_lag, worker_cpu,
-    worker_memory, worker_descriptors, log_lines_dropped, build_info,
+    requests, request_duration, active_requests, connections, connections_ended, connections_refused, cache_hits,
+    cache_misses, cache_tier_up, cache_memory_entries, cache_memory_bytes, cache_coherent, cache_invalidations,
+    cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
+    part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
+    upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_in_flight, upstream_limit,
+    requests_shed, event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped, build_info,
 )  # fmt: skip
 
 

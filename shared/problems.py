@@ -49,6 +49,7 @@ _SERVER: dict[int, tuple[Problem, str]] = {
     408: (Problem("request-timeout", 408, "Request timeout"), "The request did not arrive in time."),
     413: (Problem("too-large", 413, "Content too large"), "The header or the body exceeds the limit."),
     417: (Problem("expectation-failed", 417, "Expectation failed"), "Only 100-continue can be expected."),
+    431: (Problem("fields-too-large", 431, "Request header fields too large"), "The header exceeds the limit."),
     503: (Problem("response-timeout", 503, "Service unavailable"), "The answer took too long to make."),
 }
 _INTERNAL = Problem("internal-error", 500, "Internal error")

@@ -1,83 +1,224 @@
-"""Sanic's HTTP/1.1 protocol with what it lacks: a clock that dribbling cannot wind back, early answers, and a drain."""
+"""One connection of a client: what comes in is taken apart strictly, and answered early or given to Sanic, in turn.
+
+Sanic gets one request at a time, and the next one not in the same turn of the event loop, so that nobody who sends many
+at once keeps others waiting. More of a header or a body does not give it more time (slowloris), and who does not read
+is let go. A client that sends no more may still read, and gets all its answers; one that leaves resets the connection.
+"""
 
 import asyncio
+import enum
 import time
 from socket import socket
 from typing import Any, Final
 
 from sanic import Sanic
-from sanic.http import Http
 from sanic.http.constants import Stage
+from sanic.models.server_types import ConnInfo
 from sanic.server import HttpProtocol
 
+from shared import metrics
+from shared.connections import LINGER_SECONDS, Connections
 from shared.early import EarlyAnswers, Make
-from shared.request_head import HEAD_LIMIT, Fields
+from shared.intake import PLENTY, Intake
+from shared.request_head import Fields
+from shared.strict_head import Refused
+from shared.strict_http import StrictHttp
+from shared.unread import Unread
 
 SETTLE_SECONDS: Final = 0.05
 """Between the last connection that may queue up and the end of listening."""
 _LOOK_SECONDS: Final = 0.01
 
 
-class Protocol(HttpProtocol):
-    """One connection of a client."""
+class _Turn(enum.Enum):
+    """What Sanic is at."""
 
-    __slots__ = ("_early", "_held", "_making", "fields")
+    BEGINNING = enum.auto()
+    REST = enum.auto()
+    """All that it was given is answered."""
+    HEAD = enum.auto()
+    """It waits for the end of a head that has begun to come."""
+    REQUEST = enum.auto()
+    """It has the head of a request, and may wait for the rest of the body."""
+
+
+class Protocol(HttpProtocol):
+    """One connection of a client.
+
+    Attributes:
+        fields: those of its last early request: most clients send the same ones again.
+        refused: why nothing that it sends is taken any more.
+    """
+
+    HTTP_CLASS = StrictHttp
+
+    __slots__ = ("_early", "_ended", "_intake", "_making", "_quiet", "_turn", "_unread", "fields", "refused")
 
     def __init__(self, *, app: Sanic[Any, Any], **options: Any) -> None:
         super().__init__(app=app, **options)
-        self._http: Http | None = None  # there is none before the connection's task has begun
+        self._http: StrictHttp | None = None  # there is none before the connection's task has begun
         self._early: EarlyAnswers | None = getattr(app.ctx, "early", None)
         self._making: asyncio.Task[None] | None = None
-        self._held = bytearray()
+        self._intake = Intake()
+        self._unread = Unread()
+        self._turn = _Turn.BEGINNING
+        self._quiet = False
+        self._ended = False
         self.fields: Fields | None = None
+        self.refused: Refused | None = None
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when it has waited for a request; None while there is something to do."""
+        return self._time if self._quiet and self._can_write.is_set() else None
 
     def connection_made(self, transport: Any) -> None:
-        """Remember where all connections are listed, for :func:`drain`."""
-        super().connection_made(transport)  # type: ignore[no-untyped-call]
-        self.app.ctx.connections = self.connections
+        """Begin, unless there are too many; remember where all connections are listed, for :func:`drain`."""
+        limit: Connections = self.app.ctx.limit
+        if limit.has_room(self.connections):
+            super().connection_made(transport)  # type: ignore[no-untyped-call]
+            self.app.ctx.connections = self.connections
+            metrics.connections.inc()
+        else:
+            self.transport, self.conn_info = transport, ConnInfo(transport)
+            self.refused = Refused(503)
+            limit.refuse(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what was being made for nobody else than the client who has left."""
+        if self in self.connections:
+            metrics.connections.dec()
         if self._making is not None:
             self._making.cancel()
+        self._unread.forget()
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
+
+    def close(self, timeout: float | None = None) -> None:
+        """Close the connection; a client that may still be sending can read first what it was told."""
+        transport = self.transport
+        may_send = not self._ended and (self.refused is not None or bool(self._intake) or self._wants_more())
+        if transport is None or transport.is_closing() or not may_send:
+            super().close(timeout)
+            return
+        self._ended, self.refused = True, self.refused or Refused(408)
+        transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.close)
 
     def close_if_idle(self) -> bool:
         """Close the connection if there is nothing to be answered; tells whether it was closed."""
-        return self._making is None and bool(super().close_if_idle())
+        return self._making is None and not self._intake and bool(super().close_if_idle())
+
+    def check_timeouts(self) -> None:
+        """Let go who does not send the rest of a body that nobody waits for any more."""
+        http = self._http
+        if (
+            http is not None
+            and http.stage is Stage.IDLE
+            and not self._intake.is_whole
+            and time.monotonic() - self._time > self.request_timeout
+        ):
+            self.close()
+        else:
+            super().check_timeouts()  # type: ignore[no-untyped-call]
+
+    def pause_writing(self) -> None:
+        """More waits to be sent than there is room for: see to it that it is read."""
+        super().pause_writing()  # type: ignore[no-untyped-call]
+        if self.transport is not None:
+            self._unread.watch(self.transport, self.loop)
+
+    def resume_writing(self) -> None:
+        """Most of it has been read."""
+        super().resume_writing()  # type: ignore[no-untyped-call]
+        self._unread.forget()
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come, or keep it while an answer is being made."""
-        if self._making is None:
-            self._take(data)
-        else:
-            self._held += data
-            if len(self._held) >= HEAD_LIMIT and self.transport is not None:
+        """Answer what has come at once if it can be, or take it apart in its turn."""
+        if not (self._quiet and self._answer_early(data)) and self.refused is None:
+            self._quiet = False
+            self._intake.add(data)
+            self._go_on()
+            if len(self._intake) >= PLENTY and self.transport is not None:
                 self.transport.pause_reading()
 
-    def _take(self, data: bytes) -> None:
-        """More of a header does not give it more time (slowloris)."""
-        http = self._http
-        if http is not None and http.stage is Stage.REQUEST:
-            begun = self._time
-            super().data_received(data)
-            self._time = begun
-        elif http is None or not self._answer_early(http, data):
-            super().data_received(data)
-
-    def _answer_early(self, http: Http, data: bytes) -> bool:
-        early, transport = self._early, self.transport
-        if early is None or transport is None or transport.is_closing():
+    def eof_received(self) -> bool:
+        """The client sends no more; it stays until it has its answers, but not when it has left off in the middle."""
+        self._ended = True
+        if self.refused is not None:
             return False
-        # While Sanic still holds a request, the rest of its body may be on its way, although it has been answered.
-        at_rest = http.stage is Stage.IDLE and getattr(http, "request", http) is None and not self.recv_buffer
-        answer = early.answer(data, self) if at_rest and self._can_write.is_set() else None
+        self.loop.call_soon(self._go_on)
+        return True
+
+    async def receive_more(self) -> None:
+        """Wait until Sanic can be given more."""
+        self._data_received.clear()
+        if self.transport is not None:
+            self.transport.resume_reading()
+        if self._intake or self._ended:
+            self.loop.call_soon(self._go_on)
+        await self._data_received.wait()
+
+    def rest(self) -> None:
+        """All that Sanic was given is answered."""
+        self._turn = _Turn.REST
+        self._quiet = not self._intake and not self._ended
+        if not self._quiet:
+            self.loop.call_soon(self._go_on)
+
+    def _wants_more(self) -> bool:
+        """Whether what has been taken so far is the beginning of a request."""
+        return self._turn is _Turn.HEAD or (self._turn is _Turn.REQUEST and not self._intake.is_whole)
+
+    def _go_on(self) -> None:
+        """Give Sanic what it may have by now: that a request begins, its head, what there is of its body."""
+        intake = self._intake
+        if self._making is not None or self._http is None or self.refused is not None:
+            return
+        if self._turn is _Turn.REST:
+            intake.skip_empty_lines()
+            if not intake:
+                self._be_quiet()
+                return
+            self._turn = _Turn.HEAD
+            self._time = time.monotonic()
+            self._data_received.set()
+        if self._turn is _Turn.HEAD:
+            try:
+                head = intake.take_head()
+            except Refused as refused:
+                self.refused = refused
+                self._data_received.set()
+                return
+            if head is not None:
+                self._turn = _Turn.REQUEST
+                self._give(head.data)
+        if self._turn is _Turn.REQUEST and not intake.is_whole and len(self.recv_buffer) < PLENTY:
+            self._give(intake.take_body())
+        if self._ended and self._wants_more() and not self._data_received.is_set() and self.transport is not None:
+            self.transport.close()  # the client has left in the middle
+
+    def _be_quiet(self) -> None:
+        self._quiet = not self._ended
+        if self._ended:
+            self.close()
+
+    def _give(self, data: bytes) -> None:
+        if data:
+            self.recv_buffer += data
+            self._data_received.set()
+
+    def _answer_early(self, data: bytes) -> bool:
+        early, transport = self._early, self.transport
+        if early is None or transport is None or transport.is_closing() or not self._can_write.is_set():
+            return False
+        answer = early.answer(data, self)
         if answer is None:
             return False
         self._time = time.monotonic()
         if isinstance(answer, bytes):
             early.send(transport, answer)
         else:
+            self._quiet = False
             self._making = self.loop.create_task(self._give_when_made(answer, early))
         return True
 
@@ -95,9 +236,11 @@ class Protocol(HttpProtocol):
             self.close()
             return
         transport.resume_reading()
-        if self._held:
-            held, self._held = bytes(self._held), bytearray()
-            self._take(held)
+        self._quiet = not self._ended
+        if self._intake:
+            self.data_received(self._intake.take_all())
+        elif self._ended:
+            self.close()
 
 
 def owns(app: Sanic[Any, Any], listening: socket) -> None:

@@ -10,6 +10,7 @@ import ctypes
 import gc
 import importlib
 import os
+import resource
 import socket
 import sys
 import tempfile
@@ -28,6 +29,8 @@ from shared.settings import Settings, describe, load
 from shared.workers import Workers
 
 _BACKLOG = 1024
+_OTHER_DESCRIPTORS = 1024
+"""For services, Redis, files and what is being accepted."""
 
 
 def main(service: str, settings_type: type[Settings], factory: str, arguments: Sequence[str] | None = None) -> None:
@@ -79,12 +82,23 @@ def work_on(service: str, settings: Settings, factory: str, listening: socket.so
     app: Sanic[Any, Any] = getattr(importlib.import_module(module), function)(settings)
     if alone:
         owns(app, listening)
+    _allow_descriptors(settings.max_connections + _OTHER_DESCRIPTORS)
     _settle()
     app.prepare(sock=listening, protocol=Protocol, single_process=True, access_log=False, motd=False, backlog=_BACKLOG)
     try:
         Sanic.serve_single(primary=app)
     finally:
         logs.flush()
+
+
+def _allow_descriptors(wanted: int) -> None:
+    """Raise the soft limit on open descriptors, which many shells set low, as far as the hard one lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        logs.log("warning", "fewer descriptors than connections", "app", descriptors=hard, wanted=wanted)
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _settle() -> None:

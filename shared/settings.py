@@ -46,6 +46,12 @@ class Settings:
     host: str = setting("HOST", values.HOST, "127.0.0.1", "Address to listen on.")
     port: int = setting("PORT", values.integer(1, 65535), "8000", "Port to listen on.")
     workers: int = setting("WORKERS", values.integer(1, 64), "1", "Processes that answer requests.")
+    max_connections: int = setting(
+        "MAX_CONNECTIONS",
+        values.integer(1, 1_000_000),
+        "10000",
+        "Connections of clients that each process holds at once; idle ones make room for new ones.",
+    )
     log_level: str = setting(
         "LOG_LEVEL",
         values.one_of("debug", "info", "warning", "error"),

@@ -1,6 +1,8 @@
 """A small app of the kit on a real socket, spoken to in raw bytes, and what the metrics say of it."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -11,6 +13,9 @@ from shared import routing
 from shared.app import build_app
 from shared.errors import InvalidInput, NotFound
 from shared.settings import Settings, load
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""Who really leaves resets: the mere end of what a client sends may come from one that still reads."""
 
 
 class Doors:
@@ -62,11 +67,17 @@ class Wire:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
+        connection: socket.socket = self._writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._writer.transport.abort()
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""
         self._writer.write(data)
+
+    def shut(self) -> None:
+        """Send no more, and go on reading."""
+        self._writer.write_eof()
 
     async def answer(self, *, body: bool = True) -> tuple[int, Mapping[str, str], bytes]:
         """One answer: status, headers by lower-case name, body; ``body`` is False after HEAD."""

@@ -1,0 +1,37 @@
+"""Clients that do not read what they have asked for."""
+
+import asyncio
+from typing import Final
+
+LEAST_BYTES: Final = 4096
+LOOK_SECONDS: Final = 5.0
+"""Of what waits for it, a client must take :data:`LEAST_BYTES` at least between two looks, or it is let go."""
+
+
+class Unread:
+    """Watches a connection while more waits to be sent on it than it has room for."""
+
+    __slots__ = ("_last", "_timer")
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin."""
+        self.forget()
+        self._last = transport.get_write_buffer_size()
+        self._timer = loop.call_later(LOOK_SECONDS, self._look, transport, loop)
+
+    def forget(self) -> None:
+        """All is well again, or over."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
+        if self._last - transport.get_write_buffer_size() < LEAST_BYTES:
+            self._timer = None
+            transport.abort()
+        else:
+            self.watch(transport, loop)
