@@ -48,6 +48,13 @@ async def test_another_token_is_refused(start_gateway: StartGateway, authorizati
     assert (await gateway.get(PROFILE)).json()["metadata"]["cached"] is True
 
 
+@pytest.mark.parametrize("authorization", [f"bearer {TOKEN}", f"BEARER {TOKEN}", f"Bearer   {TOKEN}"])
+async def test_the_scheme_is_taken_in_any_case(start_gateway: StartGateway, authorization: str) -> None:
+    """With one space behind it or more (RFC 9110 §11.1, RFC 6750 §2.1)."""
+    gateway = await start_gateway(ADMIN_TOKEN=TOKEN)
+    assert await _delete(gateway, ENTRY, authorization) == 204
+
+
 async def test_a_purge_of_a_bad_id_is_400(start_gateway: StartGateway) -> None:
     """The rule for ids is the same as everywhere."""
     gateway = await start_gateway(ADMIN_TOKEN=TOKEN)
