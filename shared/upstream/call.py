@@ -26,7 +26,11 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
         read: turns a reply with a status below 500 into the value; raises ``UpstreamError`` on a broken contract.
         deadline: the instant after which an answer is of no use.
         body: JSON to send by POST; None sends GET.
+        wanted_until: gives the instant (on the deadline's clock) from which nobody wants the answer any more; asked
+            at the moment of writing, since those who join a call meanwhile may want it for longer, and those who leave
+            for less. What the service is told never lies beyond it. None: wanted for as long as the attempt lasts.
         timeout: seconds that this attempt may take; the timeout policy sets it.
+        begun: the instant (on the deadline's clock) from which that counts; the timeout policy sets it.
         attempt: which attempt this is, from 0; the retry policy sets it.
         permit: under which the breaker has let it through; the breaker policy sets it.
     """
@@ -35,9 +39,18 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
     read: Callable[[Reply], T]
     deadline: Deadline
     body: bytes | None = None
+    wanted_until: Callable[[], float] | None = None
     timeout: float = float("inf")
+    begun: float = 0.0
     attempt: int = 0
     permit: int = 0
+
+    def left(self) -> float:
+        """Seconds from now until this attempt ends, or until nobody wants its answer, whichever is sooner."""
+        ends = self.begun + self.timeout
+        if self.wanted_until is not None:
+            ends = min(ends, self.wanted_until())
+        return ends - self.deadline.clock()
 
 
 Send = Callable[[Call[Any]], Awaitable[Any]]

@@ -63,7 +63,9 @@ class Upstream:
             *each_attempt,
             attempt_timeout(policies.timeout),
         )
-        self._probe = stack(transport, attempt_timeout(HEALTH_SECONDS))
+        # Without retries, but one that a stale connection costs is none.
+        once = retrying(name, RetryRules(retries=0), RetryBudget(0, 0))
+        self._probe = stack(transport, once, attempt_timeout(HEALTH_SECONDS))
 
     async def call(self, call: Call[T]) -> T:
         """Carry out ``call``.

@@ -2,15 +2,16 @@
 
 The pause has full jitter (Brooker, *Exponential Backoff And Jitter*), so that callers who failed together do not come
 back together. The budget bounds retries to a share of the calls in flight (Envoy's retry budget): when much fails,
-little is retried, and a service that is down is not asked twice as often. A connection of the pool that the service had
-closed meanwhile is no attempt at the service: the call is sent again at once, outside the budget.
+little is retried, and a service that is down is not asked twice as often. A connection of the pool that the service was
+closing just then is no attempt at the service: the call is sent again at once, outside the budget, but only once, since
+nobody can know what the service had read of it.
 """
 
 import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -20,9 +21,6 @@ from shared.upstream.call import Call, Policy, Send
 from shared.upstream.timeout import SHORTEST_SECONDS
 
 Draw = Callable[[float, float], float]
-
-_STALE_MOST: Final = 3
-"""So many connections out of the pool may turn out to be stale before a call counts as failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +76,15 @@ class _Retrying:
 
     async def __call__(self, call: Call[Any]) -> Any:
         self._budget.calls += 1
-        stale = 0
+        free = True
         held = False
         try:
             while True:
                 try:
                     return await self._send(call)
                 except UpstreamError as error:
-                    if error.at_once and stale < _STALE_MOST and call.deadline.left() > SHORTEST_SECONDS:
-                        stale += 1  # it never reached the service, so it is not one of the retries
+                    if error.at_once and free and call.deadline.left() > SHORTEST_SECONDS:
+                        free = False  # it has hardly reached the service, so it is not one of the retries
                         continue
                     if not error.retryable or call.attempt >= self._rules.retries:
                         raise

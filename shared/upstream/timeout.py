@@ -12,26 +12,30 @@ SHORTEST_SECONDS: Final = 0.005
 """With less than this left, no service can be asked and answer."""
 _HELD_UP_SECONDS: Final = 0.05
 """A timeout that comes this much too late was noticed by a loop that had too much to do itself."""
+_NEARLY_ALL: Final = 0.9
+"""Of the configured time: a service that did not answer within so much of it would hardly have within all of it."""
 
 
 def attempt_timeout(seconds: float) -> Policy:
     """Bound each attempt by ``seconds`` and by what is left until the call's deadline.
 
-    A timeout speaks against the service only if it had all of its time and this process was in time itself.
+    A timeout speaks against the service only if it had nearly all of its time and this process was in time itself.
     """
 
     def policy(send: Send) -> Send:
         async def bounded(call: Call[Any]) -> Any:
-            left = call.deadline.left()
+            deadline = call.deadline
+            begun = deadline.clock()
+            left = deadline.at - begun
             if left < SHORTEST_SECONDS:
                 raise NoBudget("the request's time is used up")
             timeout = min(seconds, left)
             try:
                 async with asyncio.timeout(timeout):
-                    return await send(msgspec.structs.replace(call, timeout=timeout))
+                    return await send(msgspec.structs.replace(call, timeout=timeout, begun=begun))
             except TimeoutError as error:
-                taken = left - call.deadline.left()
-                is_failure = timeout == seconds and taken < timeout + _HELD_UP_SECONDS
+                taken = deadline.clock() - begun
+                is_failure = timeout >= _NEARLY_ALL * seconds and taken < timeout + _HELD_UP_SECONDS
                 raise AttemptTimeout(f"no answer within {timeout:.3f} s", is_failure=is_failure) from error
 
         return bounded

@@ -5,33 +5,56 @@ answers; what is asked is written here. ``ClientSession.request`` would put ever
 never use (cookies, proxies, redirects, netrc, middleware, timeouts of its own), which takes twice as long as all the
 rest of a call (``docs/decisions/0009-requests.md``).
 
+An answer belongs to its question: what a service says while no request is outstanding ends that connection (RFC 9112
+§9.2). It is looked for in all that has been read, and, just before and just after a request is written, in what the
+kernel holds unread.
+
 No redirect is followed, no cookie kept, no compression asked for and no compressed body taken, so that nothing a
 service sends can grow in memory here.
 """
 
 import asyncio
-from collections.abc import Mapping
-from contextvars import ContextVar
+import select
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
 from aiohttp.hdrs import CONTENT_ENCODING, CONTENT_LENGTH, HOST
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EofStream, StreamReader
 from yarl import URL
 
-from shared.errors import BadResponse, Overloaded, Unreachable
-from shared.tracing import current_trace
+from shared.deadline import Clock
+from shared.errors import BadResponse, Unreachable
+from shared.flood import Flood
+from shared.logs import log
 from shared.upstream.call import Call, Reply, Send
+from shared.upstream.interim import Interim
+from shared.upstream.request import CONSTANT_FIELDS, request
+from shared.upstream.statuses import accepted
 
 BODY_LIMIT: Final = 2 * 1024 * 1024
-_WORTH_A_RETRY: Final = (502, 503, 504)
 KEEPALIVE_SECONDS: Final = 15.0
 """Shorter than any service keeps an idle connection, so that we never write into one that is being closed."""
+_TOO_SOON_SECONDS: Final = 25e-6
+"""What can be read so soon after the beginning of a write is no answer to it: of 60,000 that a program in C gave on the
+same machine none was. After more time, nothing is known."""
+_STALE_SECONDS: Final = 0.01
+"""A pooled connection that is lost so soon after a write was being closed when the request came."""
+_FRESH_MOST: Final = 2
+"""So many new connections may be of no use before anything was asked."""
+_PIECE: Final = 8_192
+"""Bytes that are parsed before it is asked whether the answer has ended: nothing behind its end is worth the time."""
+_FINAL: Final = (b"HTTP/1.1 2", b"HTTP/1.1 4", b"HTTP/1.1 5")
+"""How nearly all answers begin; what begins otherwise is looked at more closely."""
 
-_CONSTANT_FIELDS: Final = "Accept: application/json\r\nAccept-Encoding: identity\r\nUser-Agent: profile-gateway\r\n"
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None)
 """Deadlines are kept by the timeout policy."""
 
@@ -39,13 +62,23 @@ _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None)
 class Session:
     """The connection pool of one worker; a resource of the app, open while it serves."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, clock: Clock = time.monotonic) -> None:
+        """``tls`` says whom to trust and as whom to come; None trusts whom the system trusts."""
+        self._tls = tls
+        self._clock = clock
+        self._flood = Flood()
         self._session: aiohttp.ClientSession | None = None
         self._origins: dict[str, _Origin] = {}
 
     async def __aenter__(self) -> Self:
         """Open the pool; no connection is made before it is needed."""
-        connector = _Connector(limit=0, limit_per_host=0, keepalive_timeout=KEEPALIVE_SECONDS)
+        connector = _Connector(
+            partial(_Conversation, flood=self._flood, clock=self._clock),
+            limit=0,
+            limit_per_host=0,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            ssl=self._tls or True,
+        )
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self
 
@@ -68,44 +101,52 @@ class Session:
 
     async def _exchange(self, base_url: str, call: Call[Any]) -> Reply:
         origin = self._origins.get(base_url) or self._find(base_url)
-        _connected.set(False)
-        answered = False
+        conversation: _Conversation | None = None
         try:
-            connection = await origin.connector.connect(origin.example, [], _NO_TIMEOUT)
+            connection = await _connect(origin)
             try:
-                protocol = connection.protocol
-                transport = None if protocol is None else protocol.transport
-                if protocol is None or transport is None or transport.is_closing():
-                    raise aiohttp.ClientConnectionResetError("closed by the service")  # noqa: TRY301 - handled below
-                protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-                transport.write(_request(origin, call))
-                message, payload = await protocol.read()
-                while 100 <= message.code <= 199 and message.code != 101:  # informational (RFC 9110 §15.2)
-                    message, payload = await protocol.read()
-                answered = True
+                conversation = cast("_Conversation", connection.protocol)
+                conversation.ask(request(origin.path, origin.fields, call))
+                message, payload = await conversation.read()
                 reply = Reply(message.code, message.headers, await _read_bounded(message.headers, payload))
             except BaseException:
                 connection.close()
                 raise
             connection.release()
+        except aiohttp.ClientConnectorError as error:
+            raise self._not_connected(base_url, error) from error
         except (aiohttp.ClientPayloadError, HttpProcessingError, ValueError) as error:
             raise BadResponse(f"the answer is not valid HTTP ({type(error).__name__})") from error
-        except aiohttp.ClientConnectorError as error:
-            raise Unreachable(f"no connection ({type(error).__name__})", retryable=True) from error
         except (aiohttp.ClientError, OSError, EofStream) as error:
-            if not answered and not _connected.get():
-                # The service had closed it while it lay in the pool: no fault of anybody's.
+            if conversation is not None and conversation.was_stale():
+                # The service was closing it while the request was on its way: no fault of anybody's.
                 raise Unreachable(
                     "a pooled connection was stale", retryable=True, at_once=True, is_failure=False
                 ) from error
+            if isinstance(refusal := error.__cause__, ssl.SSLError):
+                raise self._refused(base_url, "the service refused the handshake", refusal) from error
             raise Unreachable(f"the connection broke ({type(error).__name__})") from error
-        return _accepted(reply)
+        return accepted(reply)
 
     def _find(self, base_url: str) -> "_Origin":
         if self._session is None or self._session.connector is None:
             raise Unreachable("the session is closed")
         origin = self._origins[base_url] = _Origin(self._session, self._session.connector, base_url)
         return origin
+
+    def _not_connected(self, base_url: str, error: aiohttp.ClientConnectorError) -> Unreachable:
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return self._refused(base_url, "the service's certificate is not accepted", error.certificate_error)
+        if isinstance(error, aiohttp.ClientConnectorSSLError):
+            return self._refused(base_url, "the TLS handshake failed", error.os_error)
+        return Unreachable(f"no connection ({type(error).__name__})", retryable=True)
+
+    def _refused(self, base_url: str, what: str, error: Exception) -> Unreachable:
+        """What a person has to mend is told to people, and not tried again."""
+        why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
+        if (untold := self._flood.untold(f"{base_url} {what} {why}")) is not None:
+            log("error", "upstream TLS failed", "upstream", address=base_url, error=f"{what}: {why}", untold=untold)
+        return Unreachable(f"{what}: {why}")
 
 
 class _Origin:
@@ -124,36 +165,147 @@ class _Origin:
         self.connector = connector
         self.example = ClientRequest("GET", url, loop=asyncio.get_running_loop(), session=session, ssl=True)
         self.path = url.raw_path.rstrip("/")
-        self.fields = f"{HOST}: {self.example.headers[HOST]}\r\n{_CONSTANT_FIELDS}"
-
-
-_connected: ContextVar[bool] = ContextVar("connected", default=False)
-"""Whether the request that is being sent had to open its connection, rather than found one in the pool."""
+        self.fields = f"{HOST}: {self.example.headers[HOST]}\r\n{CONSTANT_FIELDS}"
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells a request whether its connection is a new one."""
+    """Makes conversations of connections."""
 
-    async def _create_connection(self, *arguments: Any, **options: Any) -> Any:
-        _connected.set(True)
-        return await super()._create_connection(*arguments, **options)
+    def __init__(self, conversation: "Callable[..., _Conversation]", **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = cast("partial[ResponseHandler]", partial(conversation, loop=self._loop))
 
 
-def _request(origin: _Origin, call: Call[Any]) -> bytes:
-    """The request in bytes (RFC 9112 §2.1); paths come percent-encoded, and ids and traces without line ends."""
-    lines = [f"{'GET' if call.body is None else 'POST'} {origin.path}{call.path} HTTP/1.1\r\n{origin.fields}"]
-    if call.timeout < float("inf"):
-        lines.append(f"X-Request-Timeout-Ms: {max(1, int(call.timeout * 1000))}\r\n")
-    trace = current_trace.get()
-    if trace is not None:
-        lines.append(f"X-Request-ID: {trace.request_id}\r\ntraceparent: {trace.traceparent}\r\n")
-        if trace.state:
-            lines.append(f"tracestate: {trace.state}\r\n")
-    if call.body is None:
-        lines.append("\r\n")
-        return "".join(lines).encode("ascii")
-    lines.append(f"Content-Type: application/json\r\nContent-Length: {len(call.body)}\r\n\r\n")
-    return "".join(lines).encode("ascii") + call.body
+class _Conversation(ResponseHandler):
+    """One connection: what the service says is an answer only while a request is outstanding (RFC 9112 §9.2)."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, flood: Flood, clock: Clock) -> None:
+        """``flood`` decides what of all that goes wrong is told of."""
+        super().__init__(loop)
+        self._flood = flood
+        self._clock = clock
+        self._write: Callable[[bytes], None] = lambda _data: None
+        self._unread: Callable[[int], object] = lambda _milliseconds: None
+        self._encrypted = False
+        self._outstanding = False
+        self._heard = False
+        self._interim: Interim | None = None
+        self._asked_at = 0.0
+        self.asked = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """One parser and one look at the socket serve the connection for as long as it lives."""
+        super().connection_made(transport)
+        self.set_response_params(read_until_eof=True, auto_decompress=False)
+        socket = select.poll()
+        socket.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self._write, self._unread = cast("asyncio.Transport", transport).write, socket.poll
+        self._encrypted = transport.get_extra_info("sslcontext") is not None
+
+    def is_quiet(self) -> bool:
+        """Whether it is open and nothing waits in it, so that a request may be written."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return False
+        # A service may have given session tickets (RFC 8446 §4.6.1) when the handshake was over.
+        return (self._encrypted and not self.asked) or not self._unread(0)
+
+    def ask(self, written: bytes) -> None:
+        """Write a request, to which the next answer belongs.
+
+        Raises:
+            BadResponse: something was there sooner than any answer can be.
+        """
+        self._payload = self._interim = None
+        self._heard, self._outstanding = False, True
+        self.asked += 1
+        self._asked_at = self._clock()
+        self._write(written)
+        if (
+            (self.asked > 1 or not self._encrypted)
+            and self._unread(0)
+            and self._clock() - self._asked_at < _TOO_SOON_SECONDS
+        ):
+            self._end_unasked()
+            raise BadResponse("something came before it can have been an answer", at_once=True, is_failure=False)
+
+    def was_stale(self) -> bool:
+        """Whether its loss, of which one has heard just now, came too soon after the request to be an answer to it."""
+        return self.asked > 1 and not self._heard and self._clock() - self._asked_at < _STALE_SECONDS
+
+    def data_received(self, data: bytes) -> None:
+        """Take what belongs to the outstanding request, and nothing else."""
+        if data and not self._outstanding:
+            self._end_unasked()
+            return
+        if not self._heard or self._interim is not None:
+            self._heard = True
+            if self._interim is not None or not data.startswith(_FINAL):
+                data = self._without_interim(data)
+                if not data:
+                    return
+        if len(data) <= _PIECE:
+            self._take(data)
+            return
+        for start in range(0, len(data), _PIECE):
+            if not self._outstanding:
+                self._end_unasked()
+                return
+            self._take(data[start : start + _PIECE])
+
+    def _take(self, data: bytes) -> None:
+        super().data_received(data)
+        payload = self._payload
+        if payload is not None and payload.is_eof() and self._outstanding:
+            self._outstanding = False
+            if self._parser is not None and _has_more(self._parser):
+                self._end_unasked()
+
+    def _without_interim(self, data: bytes) -> bytes:
+        if self._interim is None:
+            self._interim = Interim()
+        try:
+            data = self._interim.cut(data)
+        except BadResponse as error:
+            self.set_exception(error)
+            self._end()
+            return b""
+        if data:
+            self._interim = None
+        return data
+
+    def _end_unasked(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            peer = str(self.transport.get_extra_info("peername"))
+            if (untold := self._flood.untold(peer)) is not None:
+                log("warning", "service spoke unasked", "upstream", address=peer, untold=untold)
+        self._end()
+
+    def _end(self) -> None:
+        self.force_close()
+        if self.transport is not None:
+            self.transport.close()
+
+
+async def _connect(origin: _Origin) -> Connection:
+    """A connection in which nothing waits; that some out of the pool are of no use any more is no attempt."""
+    fresh = 0
+    while fresh < _FRESH_MOST:
+        connection = await origin.connector.connect(origin.example, [], _NO_TIMEOUT)
+        conversation = cast("_Conversation", connection.protocol)
+        if conversation.is_quiet():
+            return connection
+        fresh += not conversation.asked
+        connection.close()
+    raise Unreachable("connections are ended, or spoken on, before anything was asked", retryable=True)
+
+
+def _has_more(parser: Any) -> bool:
+    """Whether the beginning of another head came with an answer; the parser keeps it to itself until it is asked."""
+    try:
+        return parser.feed_eof() is not None
+    except Exception:  # noqa: BLE001 - whatever there is to dislike about it, it is there
+        return True
 
 
 async def _read_bounded(headers: Mapping[str, str], payload: StreamReader) -> bytes:
@@ -172,22 +324,3 @@ async def _read_bounded(headers: Mapping[str, str], payload: StreamReader) -> by
         chunks.append(chunk)
         if payload.at_eof():
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _accepted(reply: Reply) -> Reply:
-    if reply.status >= 500:
-        retryable = reply.status in _WORTH_A_RETRY
-        raise Unreachable(
-            f"status {reply.status}", retryable=retryable, retry_after=_retry_after(reply), status=reply.status
-        )
-    if reply.status == 429:
-        raise Overloaded("status 429", status=429)
-    if 300 <= reply.status < 400 or reply.status < 200:
-        raise BadResponse(f"status {reply.status}", status=reply.status)
-    return reply
-
-
-def _retry_after(reply: Reply) -> float | None:
-    """Seconds, where the service gave them (RFC 9110 §10.2.3); a date is taken for none."""
-    text = reply.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

@@ -100,12 +100,12 @@ def test_an_open_breaker_answers_at_once() -> None:
 
 
 def test_stale_connections_cost_nothing_and_are_nobodys_fault() -> None:
-    """However many calls meet up to three of them at once, all come through; the breaker stays closed."""
+    """However many calls meet one each at once, all come through; the breaker stays closed."""
     counts = Counts()
-    upstream = Upstream(NAME, Service(*[STALE] * 300, 200), Policies(breaker=TOUCHY))
+    upstream = Upstream(NAME, Service(*[STALE] * 100, 200), Policies(breaker=TOUCHY))
     assert _at_once(upstream, *[10] * 100) == [(200, 0.0)] * 100
     assert (counts("upstream_retries_total_"), counts("service_errors_total")) == ({}, {})
-    upstream = Upstream(NAME, Service(*[STALE] * 100, 200), Policies(retry=NO_PAUSE, breaker=TOUCHY))
+    upstream = Upstream(NAME, Service(*[STALE] * 60, 200), Policies(retry=NO_PAUSE, breaker=TOUCHY))
     assert _in_turn(upstream, *[10] * 21) == [(Unreachable, 0.0)] * 20 + [(200, 0.0)]
     assert counts("upstream_retries_total_") == {"done": 20}
 
@@ -143,6 +143,23 @@ def test_a_timeout_that_the_deadline_cut_short_is_no_failure() -> None:
     assert [error for error, _ in got] == errors
     assert [at for _, at in got] == pytest.approx(times)
     assert len(service.asked) == 3
+
+
+@pytest.mark.parametrize(("spent", "speaks"), [(0.0, True), (0.05, True), (0.1, False), (0.5, False)])
+def test_a_timeout_that_is_the_services_counts_also_when_the_deadline_is_no_later(spent: float, speaks: bool) -> None:
+    """With as much time for an attempt as for the whole request, one that had nine tenths of it opens the breaker."""
+    service = Service(200, takes=(100,))
+    upstream = Upstream(NAME, service, Policies(timeout=0.8, breaker=TOUCHY))
+    got = _in_turn(upstream, 0.8 - spent, 0.8)
+    assert [error for error, _ in got] == [AttemptTimeout, CircuitOpen if speaks else AttemptTimeout]
+
+
+def test_a_probe_of_its_health_is_sent_again_once_where_the_connection_was_stale() -> None:
+    """A connection of the pool that was being closed says nothing about the service; two do."""
+    assert run(Upstream(NAME, Service(STALE, 200)).healthy("/health"))
+    service = Service(STALE, STALE, 200)
+    assert not run(Upstream(NAME, service).healthy("/health"))
+    assert len(service.asked) == 2
 
 
 def test_a_timeout_while_this_process_was_held_up_is_no_failure() -> None:

@@ -91,21 +91,29 @@ def test_a_retry_that_does_not_fit_is_not_waited_for(
 
 
 @pytest.mark.parametrize("error", [STALE, STALE_FOR_GOOD])
-@pytest.mark.parametrize("times", [1, 2, 3])
-def test_stale_connections_are_left_at_once_and_cost_nothing(error: UpstreamError, times: int) -> None:
+def test_a_stale_connection_is_left_at_once_and_costs_nothing(error: UpstreamError) -> None:
     """The same attempt is sent again, where there is neither a retry nor a budget for one."""
-    service = Service(*[error] * times, "well")
+    service = Service(error, "well")
     assert _ask(service, rules=RetryRules(retries=0), draw=_not_drawn, least=0) == ("well", 0.0)
-    assert service.asked == [(0, 0.0)] * (times + 1)
+    assert service.asked == [(0, 0.0)] * 2
 
 
-def test_the_fourth_stale_connection_of_a_call_is_an_error_like_any_other() -> None:
+def test_the_second_stale_connection_of_a_call_is_an_error_like_any_other() -> None:
     """It is retried after a pause, within the budget, if it is worth a retry."""
-    service = Service(*[STALE] * 4, "well")
+    service = Service(STALE, STALE, "well")
     assert _ask(service) == ("well", 0.125)
-    assert service.asked == [(0, 0.0)] * 4 + [(1, 0.125)]
-    assert _ask(Service(*[STALE] * 4, "well"), least=0) == (STALE, 0.0)
-    assert _ask(Service(*[STALE_FOR_GOOD] * 4, "well"), draw=_not_drawn) == (STALE_FOR_GOOD, 0.0)
+    assert service.asked == [(0, 0.0)] * 2 + [(1, 0.125)]
+    assert _ask(Service(STALE, STALE, "well"), least=0) == (STALE, 0.0)
+    assert _ask(Service(STALE_FOR_GOOD, STALE_FOR_GOOD, "well"), draw=_not_drawn) == (STALE_FOR_GOOD, 0.0)
+
+
+@pytest.mark.parametrize("retries", [0, 1, 5])
+@pytest.mark.parametrize("error", [STALE, WORTH_IT, STALE_FOR_GOOD, HOPELESS], ids=str)
+def test_no_call_is_sent_more_often_than_its_retries_and_once(error: UpstreamError, retries: int) -> None:
+    """Whatever it does to the connections that it is sent on: one that kills its service does so no more often."""
+    service = Service(error)
+    _ask(service, rules=RetryRules(retries=retries), least=1_000)
+    assert len(service.asked) == 1 + error.at_once + (retries if error.retryable else 0)
 
 
 _ERRORS = st.sampled_from([WORTH_IT, STALE, WORTH_IT, STALE, STALE_FOR_GOOD, HOPELESS])
@@ -114,11 +122,11 @@ _ERRORS = st.sampled_from([WORTH_IT, STALE, WORTH_IT, STALE, STALE_FOR_GOOD, HOP
 @given(errors=st.lists(_ERRORS, max_size=10), retries=st.integers(0, 4))
 @settings(deadline=None)
 def test_a_call_is_sent_again_exactly_as_often_as_its_errors_allow(errors: list[UpstreamError], retries: int) -> None:
-    """Three times at once in all, and so many times after a pause; never without need, nor once too little."""
+    """Once at once, and so many times after a pause; never without need, nor once too little."""
     stale = attempt = 0
     expected = [(0, 0.0)]
     for error in errors:
-        if error.at_once and stale < 3:
+        if error.at_once and not stale:
             stale += 1
         elif error.retryable and attempt < retries:
             attempt += 1
@@ -212,9 +220,9 @@ def test_without_budget_the_first_error_is_the_answer() -> None:
 
 
 def test_a_call_holds_one_unit_of_the_budget_from_its_first_retry_to_its_end() -> None:
-    """However often it is retried, and stale connections before and between leave it as it is."""
+    """However often it is retried, and a stale connection leaves it as it is."""
     budget = _budget(1)
-    service = Service(STALE, WORTH_IT, STALE, WORTH_IT, WORTH_IT, "well")
+    service = Service(WORTH_IT, STALE, WORTH_IT, WORTH_IT, "well")
     held: list[int] = []
 
     async def watched(asked: Call[Any]) -> Any:
@@ -225,7 +233,7 @@ def test_a_call_holds_one_unit_of_the_budget_from_its_first_retry_to_its_end() -
         return await retrying("user_service", RetryRules(retries=3), budget)(watched)(call())
 
     assert (run(ask()), budget.retries) == ("well", 0)
-    assert held == [0, 0, 1, 1, 1, 1]
+    assert held == [0, 1, 1, 1, 1]
 
 
 class Watched(RetryBudget):
