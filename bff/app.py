@@ -47,7 +47,7 @@ def create_app(
     if spans is not None:
         kinds = [spanned(kind, spans) for kind in kinds]
     if transports is None:
-        session = Session()
+        session = Session(settings.tls())
         resources.append(session)
         transports = Transports(
             users=session.transport(settings.user_service_url),

@@ -1,5 +1,6 @@
 """The gateway's settings, each beside its variable and default."""
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from shared import values
 from shared.cache.address import REDIS_URL
 from shared.settings import setting
 from shared.telemetry.settings import TracedSettings
+from shared.upstream import tls
 from shared.upstream.breaker import BreakerRules
 from shared.upstream.client import Policies
 from shared.upstream.retry import RetryRules
@@ -27,6 +29,18 @@ class GatewaySettings(TracedSettings):
     )
     upstream_health_path: str = setting(
         "UPSTREAM_HEALTH_PATH", values.PATH, "/health", "Path that tells with 200 that a service is healthy."
+    )
+    upstream_ca_file: str = setting(
+        "UPSTREAM_CA_FILE",
+        tls.CERTIFICATES,
+        "",
+        "Certificates (PEM) of authorities that services are trusted by, beside those that the system trusts.",
+    )
+    upstream_client_cert_file: str = setting(
+        "UPSTREAM_CLIENT_CERT_FILE", tls.CERTIFICATES, "", "Certificate (PEM) that services are shown."
+    )
+    upstream_client_key_file: str = setting(
+        "UPSTREAM_CLIENT_KEY_FILE", tls.KEY, "", "Its key (PEM, without a password), if that is in another file."
     )
     redis_url: str = setting(
         "REDIS_URL", REDIS_URL, "", "Redis, the primary cache tier; empty for the memory tier alone."
@@ -126,6 +140,7 @@ class GatewaySettings(TracedSettings):
     def conflicts(self) -> Iterator[str]:
         """Pairs of values that cannot be used together."""
         yield from super().conflicts()
+        yield from tls.conflicts(self.upstream_client_cert_file, self.upstream_client_key_file)
         if self.attempt_timeout > self.request_budget:
             yield (
                 f"ATTEMPT_TIMEOUT_SECONDS={self.attempt_timeout:g}: expected no more than "
@@ -136,6 +151,10 @@ class GatewaySettings(TracedSettings):
                 f"BREAKER_OPEN_SECONDS={self.breaker_open:g}: expected no more than "
                 f"BREAKER_OPEN_MAX_SECONDS={self.breaker_longest:g}"
             )
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What handshakes with services are made with; None for the usual."""
+        return tls.client_context(self.upstream_ca_file, self.upstream_client_cert_file, self.upstream_client_key_file)
 
     def policies(self) -> Policies:
         """How carefully the services are called."""

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import Generic, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 T = TypeVar("T")
 
@@ -59,19 +59,40 @@ def one_of(*choices: str) -> Kind[str]:
     return Kind("one of " + ", ".join(choices), parse)
 
 
-def _split(text: str, schemes: tuple[str, ...]) -> SplitResult:
-    url = urlsplit(text)
-    # Reading the port checks it: urlsplit itself accepts anything there.
-    if url.scheme not in schemes or not url.hostname or url.port == 0 or any(c.isspace() for c in text):
-        raise ValueError(text)
-    return url
+_AUTHORITY = re.compile(
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<name>[\w.-]+))(?::(?P<port>[0-9]{0,5}))?", re.ASCII
+)
+_LABEL = r"[\w-]{1,63}"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
+_NUMBERS = re.compile(r"(?:(?:[0-9]+|0x[0-9a-f]*)(?:\.|$))+", re.IGNORECASE)
+_PATH = re.compile(r"(?:/(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*", re.ASCII)
+"""Segments of the characters that a path may hold as they are (RFC 3986 §3.3), and others percent-encoded."""
 
 
 def _base_url(text: str) -> str:
-    url = _split(text, ("http", "https"))
-    if url.query or url.fragment or url.username is not None:
+    scheme, _, rest = text.partition("://")
+    authority, slash, path = rest.partition("/")
+    found = _AUTHORITY.fullmatch(authority)
+    if scheme.lower() not in ("http", "https") or found is None or not _PATH.fullmatch(slash + path):
+        raise ValueError(text)
+    if found["address"]:
+        IPv6Address(found["address"])
+    else:
+        _check_name(found["name"])
+    if found["port"] and not 0 < int(found["port"]) < 65536:
         raise ValueError(text)
     return text.rstrip("/")
+
+
+def _check_name(name: str) -> None:
+    """A name that can be looked up (RFC 1035 §2.3.4), underscores too, as Docker's have; or an address in four numbers.
+
+    Systems read other numbers as addresses too (``127.1``); nothing here does.
+    """
+    if _NUMBERS.fullmatch(name):
+        IPv4Address(name)
+    elif not _NAME.fullmatch(name) or len(name.removesuffix(".")) > 253:
+        raise ValueError(name)
 
 
 def _host(text: str) -> str:
@@ -81,7 +102,7 @@ def _host(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    if not text.startswith("/") or not text.isascii() or any(c.isspace() or c in "?#" for c in text):
+    if not text or not _PATH.fullmatch(text):
         raise ValueError(text)
     return text
 
@@ -98,9 +119,9 @@ def _token(text: str) -> str:
     return text
 
 
-BASE_URL = Kind("an http:// or https:// address without query or credentials", _base_url)
+BASE_URL = Kind("an http:// or https:// address that can be looked up, without query or credentials", _base_url)
 SHARE = Kind("a number from 0 to 1", _share)
-PATH = Kind("a path that starts with /", _path)
+PATH = Kind("a path that starts with /, percent-encoded", _path)
 TOKEN = Kind("at least 8 visible ASCII characters", _token)
 HOST = Kind("a host name or an address", _host)
 NAMESPACE = Kind("1 to 32 characters of a-z, 0-9 and -", _namespace)

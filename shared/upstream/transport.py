@@ -144,8 +144,7 @@ class Session:
     def _refused(self, base_url: str, what: str, error: Exception) -> Unreachable:
         """What a person has to mend is told to people, and not tried again."""
         why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
-        if (untold := self._flood.untold(f"{base_url} {what} {why}")) is not None:
-            log("error", "upstream TLS failed", "upstream", address=base_url, error=f"{what}: {why}", untold=untold)
+        _tell(self._flood, "error", "upstream TLS failed", address=base_url, error=f"{what}: {why}")
         return Unreachable(f"{what}: {why}")
 
 
@@ -277,14 +276,19 @@ class _Conversation(ResponseHandler):
     def _end_unasked(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
             peer = str(self.transport.get_extra_info("peername"))
-            if (untold := self._flood.untold(peer)) is not None:
-                log("warning", "service spoke unasked", "upstream", address=peer, untold=untold)
+            _tell(self._flood, "warning", "upstream spoke unasked", address=peer)
         self._end()
 
     def _end(self) -> None:
         self.force_close()
         if self.transport is not None:
             self.transport.close()
+
+
+def _tell(flood: Flood, level: str, event: str, **facts: object) -> None:
+    untold = flood.untold(f"{event} {facts}")
+    if untold is not None:
+        log(level, event, "upstream", **facts, **({"untold": untold} if untold else {}))
 
 
 async def _connect(origin: _Origin) -> Connection:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import msgspec
 import orjson
@@ -13,8 +14,12 @@ from shared.tracing import begin_trace, current_trace
 from shared.upstream.call import Call
 from shared.upstream.client import Policies, Upstream
 from shared.upstream.reading import json_of, json_or_absent
+from shared.upstream.retry import RetryRules
+from shared.upstream.timeout import attempt_timeout
 from shared.upstream.transport import BODY_LIMIT, Session
+from tests.fixtures.gateway import Clock
 from tests.fixtures.processes import free_port
+from tests.fixtures.unruly_service import FRAMED, UnrulyService
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 
@@ -195,3 +200,91 @@ async def test_a_closed_session_is_unreachable() -> None:
         pass
     with pytest.raises(Unreachable):
         await ask(session, Service(b""))
+
+
+@pytest.mark.parametrize("heard", [b"", b"HTTP/1.1 2", b"HTTP/1.1 103 Early"], ids=["nothing", "a beginning", "a hint"])
+@pytest.mark.parametrize("after", [0.0, 0.009, 0.011, 1.0])
+async def test_a_pooled_connection_that_is_lost_is_stale_only_right_after_the_write(
+    loop: object, after: float, heard: bytes
+) -> None:
+    """A loss within milliseconds, with nothing heard, costs one more sending; a later one is the service's own."""
+    clock = Clock()
+
+    async with Session(clock=clock) as session, UnrulyService() as service:
+        upstream = Upstream("user_service", session.transport(service.address), Policies(5, retry=RetryRules(0)))
+
+        async def ask() -> object:
+            return await upstream.call(Call("/users/bob", json_of(object), Deadline.after(5)))
+
+        def die(body: bytes) -> tuple[bytes, ...]:
+            service.framed = FRAMED["with its length"]
+            clock.now += after
+            service.ends[0].send(heard)
+            service.hang_up(service.ends[0])
+            return (body,)
+
+        assert await ask() == {"id": "bob"}
+        service.framed = die
+        if after < 0.01 and not heard:
+            assert await ask() == {"id": "bob"}
+            assert len(service.asked) == 3
+            return
+        with pytest.raises((Unreachable, BadResponse)) as caught:
+            await ask()
+        assert caught.value.is_failure
+        assert len(service.asked) == 2
+
+
+@pytest.mark.parametrize("retries", [0, 1, 5])
+@pytest.mark.parametrize("pooled", [0, 1, 30])
+@pytest.mark.parametrize("after", [0.0, 1.0], ids=["at once", "later"])
+async def test_a_call_that_kills_its_service_is_sent_twice_at_most(
+    loop: object, after: float, pooled: int, retries: int
+) -> None:
+    """All connections die with the worker that it kills; only the first loss can pass for a stale connection."""
+    clock = Clock()
+
+    async with Session(clock=clock) as session, UnrulyService() as service:
+        policies = Policies(5, retry=RetryRules(retries, shortest_pause=0, longest_pause=0))
+        upstream = Upstream("user_service", session.transport(service.address), policies)
+
+        async def ask(name: str) -> object:
+            return await upstream.call(Call(f"/users/{name}", json_of(object), Deadline.after(5)))
+
+        def crash(body: bytes) -> tuple[bytes, ...]:
+            if b"poison" in body:
+                clock.now += after
+                for end in list(service.ends):
+                    service.hang_up(end)
+            return (body,)
+
+        await asyncio.gather(*(ask(f"user{number}") for number in range(pooled)))
+        service.framed = crash
+        with pytest.raises(Unreachable):
+            await ask("poison")
+        assert service.asked.count("poison") == (2 if pooled and not after else 1)
+
+
+@pytest.mark.parametrize(
+    ("spent", "wanted", "told"),
+    [(0.0, None, 3000), (1.25, None, 1750), (2.9999, None, 1), (7.0, None, 1), (0.0, 2.0, 2000), (0.5, 2.0, 1500),
+     (0.0, 60.0, 3000), (0.5, 0.25, 1), (0.5, -5.0, 1)],
+)  # fmt: skip
+async def test_the_service_is_told_what_is_left_at_the_moment_of_the_write(
+    session: Session, spent: float, wanted: float | None, told: int
+) -> None:
+    """Until the attempt ends or nobody wants the answer any more, whichever is sooner, reckoned when it is sent."""
+    clock = Clock()
+    service = Service(answer(b'{"name":"a"}'))
+    server = await asyncio.start_server(service.talk, "127.0.0.1", 0)
+    transport = session.transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+    async def slow(call: Call[Any]) -> Any:
+        clock.now += spent  # for a look-up of the name, a connection, a handshake
+        return await transport(call)
+
+    until = None if wanted is None else (lambda instant=clock.now + wanted: instant)
+    call: Call[Thing] = Call("/", json_of(Thing), Deadline(clock.now + 9, clock), wanted_until=until)
+    await attempt_timeout(3)(slow)(call)
+    server.close()
+    assert f"x-request-timeout-ms: {told}\r\n" in service.asked[0].decode().lower()
