@@ -70,6 +70,21 @@ async def test_two_hundred_callers_of_a_service_that_hangs(services: FaultyServi
     assert active() == 0
 
 
+async def test_a_breaker_opens_also_where_an_attempt_may_take_as_long_as_the_request(
+    services: FaultyServices, gateway_over: StartOver
+) -> None:
+    """A service that hangs is found out, though each of its timeouts comes with the request's own deadline."""
+    times = {"ATTEMPT_TIMEOUT_SECONDS": "0.5", "REQUEST_BUDGET_SECONDS": "0.5", "CACHE_THROTTLE_SECONDS": "0"}
+    gateway = await gateway_over(**times, BREAKER_MIN_CALLS="2", BREAKER_OPEN_SECONDS="60")
+    services.faults["users"] = BEHAVE["hangs"]
+    async with asyncio.timeout(60):
+        while await _reason(gateway) != "circuit_open":
+            pass  # a timeout that this process was late to notice counts for nothing
+    calls = services.calls["users"]
+    assert await _reason(gateway) == "circuit_open"
+    assert services.calls["users"] == calls
+
+
 async def test_a_total_outage_is_not_made_worse(services: FaultyServices, gateway_over: StartOver) -> None:
     """At high concurrency retries are few: at most 1.3 calls to a service for each request."""
     gateway = await gateway_over(BREAKER_MIN_CALLS="100000")
