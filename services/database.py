@@ -17,6 +17,7 @@ from services.founding import DataSet, found
 from services.reading import CLOSE_SECONDS, DatabaseFailure, DatabaseSlow, Reader, Record, Statement, reason
 from services.settings import ServiceSettings
 from shared.errors import ServiceUnavailable
+from shared.lasting import lasting
 from shared.logs import log
 
 _FOUNDING_SECONDS: Final = 30.0
@@ -44,7 +45,7 @@ class Database:
         self._reader = Reader(
             partial(reading_engine, self._url, self._service, self._pool_size, self._timeout),
         )
-        self._keeper = asyncio.create_task(self._keep())
+        self._keeper = asyncio.create_task(lasting(self._keep, "database"))
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -93,6 +94,7 @@ class Database:
 
     async def _keep(self) -> None:
         while True:
+            self._available = False
             await self._make_ready()
             self._available = True
             await self._watch()

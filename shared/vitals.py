@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from shared import metrics
+from shared.lasting import lasting
 
 _STEP_SECONDS: Final = 0.25
 _STEPS_A_LOOK: Final = 4
@@ -23,10 +24,13 @@ _DESCRIPTORS: Final = Path("/proc/self/fd")
 class Vitals:
     """Measures while it is entered; a resource of every app."""
 
+    def __init__(self) -> None:
+        self._used = 0.0
+
     async def __aenter__(self) -> Self:
         """Begin."""
         loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._measure(loop), name="vitals", context=Context())
+        self._task = loop.create_task(lasting(self._measure, "vitals"), name="vitals", context=Context())
         return self
 
     async def __aexit__(
@@ -36,22 +40,20 @@ class Vitals:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
-        used, step = 0.0, 0
+    async def _measure(self) -> None:
+        loop, step = asyncio.get_running_loop(), 0
         while True:
             if step % _STEPS_A_LOOK == 0:
-                used = _look(used)
+                self._look()
             step += 1
             due = loop.time() + _STEP_SECONDS
             await asyncio.sleep(_STEP_SECONDS)
             metrics.event_loop_lag.observe(max(0.0, loop.time() - due))
 
-
-def _look(used: float) -> float:
-    """Record what is used by now; returns the CPU time, of which only what has been added is counted."""
-    now = time.process_time()
-    metrics.worker_cpu.inc(now - used)
-    if _STATM.exists():
-        metrics.worker_memory.set(int(_STATM.read_text().split()[1]) * _PAGE_BYTES)
-        metrics.worker_descriptors.set(sum(1 for _ in _DESCRIPTORS.iterdir()))
-    return now
+    def _look(self) -> None:
+        """Record what is used by now; of the CPU time only what has been added is counted."""
+        before, self._used = self._used, time.process_time()
+        metrics.worker_cpu.inc(self._used - before)
+        if _STATM.exists():
+            metrics.worker_memory.set(int(_STATM.read_text().split()[1]) * _PAGE_BYTES)
+            metrics.worker_descriptors.set(sum(1 for _ in _DESCRIPTORS.iterdir()))

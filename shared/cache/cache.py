@@ -12,9 +12,9 @@ from typing import Final, Literal, NamedTuple, Self
 from shared import metrics
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
-from shared.cache.link import Command
 from shared.cache.near import NearTier, Token, Trust
 from shared.cache.redis import RedisTier, TierDown
+from shared.cache.replies import Command
 from shared.deadline import Clock
 
 TierName = Literal["redis", "memory"]

@@ -89,9 +89,9 @@ class Leases:
         redis = self._cache.redis
         if redis is None or not self._held:
             return
+        self._timer = asyncio.get_running_loop().call_later(_LENGTHEN_SECONDS, self._lengthen)
         for lease in self._held.values():
             redis.post(lease, ("PEXPIRE", lease, _LEASE_MS))
-        self._timer = asyncio.get_running_loop().call_later(_LENGTHEN_SECONDS, self._lengthen)
 
     async def _is_taken(self, key: str) -> bool:
         redis = self._cache.redis
@@ -104,4 +104,4 @@ class Leases:
                 await redis.ask(lease, ("UNLINK", lease))
         except TierDown:
             return False
-        return int(left_ms) > 0
+        return left_ms is not None and left_ms > 0  # None: its slot is being moved

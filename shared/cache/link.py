@@ -12,15 +12,18 @@ written by hiredis (docs/decisions/0010-redis-protocol.md).
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
 
-from hiredis import PushNotification, Reader, pack_command
+from hiredis import PushNotification, pack_command
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
-Command = tuple[str | bytes | int, ...]
+from shared.cache.replies import Command, Fitting, checked, fitting, outdated_keys
+from shared.cache.resp import MOST_BYTES, BoundedReader, Excessive
+from shared.logs import log_error
+
 Changed = Callable[[Iterable[str] | None], None]
 """Told the keys that others have changed, or None for all."""
 
@@ -38,12 +41,12 @@ class LinkLost(Exception):
 
 
 class _Group:
-    """Commands that were asked together, and the answers so far."""
+    """Commands that were asked together, what their answers can be, and the answers so far."""
 
-    __slots__ = ("asked_at", "count", "future", "replies")
+    __slots__ = ("asked_at", "fits", "future", "replies")
 
-    def __init__(self, count: int, asked_at: float, future: "asyncio.Future[list[Any]]") -> None:
-        self.count = count
+    def __init__(self, fits: Sequence[Fitting], asked_at: float, future: "asyncio.Future[list[Any]]") -> None:
+        self.fits = fits
         self.asked_at = asked_at
         self.future = future
         self.replies: list[Any] = []
@@ -58,7 +61,8 @@ class Link(asyncio.Protocol):
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._reader = Reader(protocolError=InvalidResponse, replyError=ResponseError, notEnoughData=_NOTHING)
+        self._reader = BoundedReader(protocolError=InvalidResponse, replyError=ResponseError, notEnoughData=_NOTHING)
+        self._unfinished = 0
         self._outgoing: list[bytes] = []
         self._flushing = False
         self._tardy: asyncio.TimerHandle | None = None
@@ -108,7 +112,7 @@ class Link(asyncio.Protocol):
             future.set_exception(LinkLost("too many commands wait" if self._waiting else "lost"))
             return future
         self._outgoing.extend(map(_pack, commands))
-        self._waiting.append(_Group(len(commands), self._loop.time(), future))
+        self._waiting.append(_Group([fitting(command) for command in commands], self._loop.time(), future))
         if self._timer is None:
             self._arm(REPLY_SECONDS)
         return future
@@ -138,15 +142,22 @@ class Link(asyncio.Protocol):
         """Redis answers, or tells of changes."""
         if self.lost.done():
             return
-        self._reader.feed(data)
+        self._unfinished += len(data)
         try:
+            self._reader.feed(data)
             while (reply := self._reader.gets(False)) is not _NOTHING:
+                self._unfinished = 0
                 if isinstance(reply, PushNotification):
                     self._hear(reply)
                 else:
                     self._take(reply)
         except (RedisError, IndexError) as error:  # IndexError: an answer that nobody has asked for
             self.lose(error)
+        except Exception as error:  # noqa: BLE001 - hiredis raises TypeError for a map with a list for a key
+            log_error("answer of redis cannot be read", "cache", error, level="warning")
+            self.lose(error)
+        if self._unfinished > MOST_BYTES:
+            self.lose(Excessive("an answer without end"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
@@ -164,17 +175,18 @@ class Link(asyncio.Protocol):
 
     def _take(self, reply: Any) -> None:
         group = self._waiting[0]
-        group.replies.append(reply)
-        if len(group.replies) == group.count:
+        replies, fits = group.replies, group.fits
+        replies.append(checked(reply, fits[len(replies)]))
+        if len(replies) == len(fits):
             self._waiting.popleft()
             self._patient = True
             if not group.future.done():
-                group.future.set_result(group.replies)
+                group.future.set_result(replies)
 
     def _hear(self, message: list[Any]) -> None:
-        if message[0] == b"invalidate":
-            names = message[1]
-            self._changed(None if names is None else [name.decode("utf-8", "replace") for name in names])
+        names = outdated_keys(message)
+        if names is None or names:
+            self._changed(names)
 
     def _arm(self, seconds: float) -> None:
         self._due = self._loop.time() + seconds

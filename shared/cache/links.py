@@ -9,8 +9,10 @@ from redis.exceptions import RedisError, ResponseError
 
 from shared.cache.entry import NO_STAMP
 from shared.cache.keys import Keys
-from shared.cache.link import Changed, Command, Link, LinkLost
+from shared.cache.link import Changed, Link, LinkLost
+from shared.cache.replies import Command
 from shared.cache.topology import Topology, raise_if_cancelled
+from shared.logs import log_error
 
 _PROBE_MS: Final = 10_000
 _PROBE_KEYS_MOST: Final = 10_000
@@ -80,8 +82,11 @@ class Links:
 
     async def close(self) -> None:
         """End all connections."""
-        await asyncio.gather(*(link.close() for link in self._links))
+        ends = await asyncio.gather(*(link.close() for link in self._links), return_exceptions=True)
         self._links = ()  # only now: whoever is cancelled meanwhile can begin again
+        for error in ends:
+            if isinstance(error, Exception):
+                log_error("redis connection not closed", "cache", error)
 
     async def ask(self, key: str, *commands: Command) -> list[Any]:
         """Send commands to the node of ``key``; answers that say the node is not usable are raised.

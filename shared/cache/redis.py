@@ -12,9 +12,9 @@ from redis.exceptions import ResponseError
 from shared import metrics
 from shared.cache.entry import Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
-from shared.cache.link import Command
 from shared.cache.links import Found, usable
 from shared.cache.near import NearTier, Token
+from shared.cache.replies import Command
 from shared.cache.stores import Answers, RedisStore
 from shared.cache.topology import Topology
 from shared.cache.watch import FAULTS, Watch
@@ -202,4 +202,4 @@ def _used_memory(reply: Any) -> int:
     if not isinstance(reply, bytes):
         return 0
     lines = (line.partition(b":") for line in reply.splitlines())
-    return next((int(value) for name, _, value in lines if name == b"used_memory"), 0)
+    return next((int(value) for name, _, value in lines if name == b"used_memory" and value.isdigit()), 0)

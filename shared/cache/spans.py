@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
-from shared.cache.link import Command
 from shared.cache.near import NearTier, Token
 from shared.cache.redis import RedisTier
+from shared.cache.replies import Command
 from shared.cache.topology import Topology
 from shared.deadline import Clock
 from shared.telemetry.spans import Spans, Value, spanning

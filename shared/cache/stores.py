@@ -15,8 +15,8 @@ from aiocache.serializers import NullSerializer
 
 from shared import metrics
 from shared.cache.entry import Entry, StoredEntry
-from shared.cache.link import Command
 from shared.cache.links import Found, Links, usable
+from shared.cache.replies import Command
 
 Answers = asyncio.Future[list[Any]]
 """What Redis will have answered to commands that were sent together."""

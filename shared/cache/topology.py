@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ClusterError, RedisClusterException, RedisError
 
 from shared.cache.address import RedisAddress
+from shared.cache.resp import BoundedParser
 
 CONNECT_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 0.5
@@ -66,6 +67,7 @@ def _connection(address: RedisAddress, host: str, port: int) -> AbstractConnecti
         host=host,
         port=port,
         protocol=3,
+        parser_class=BoundedParser,
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=None,
         retry=Retry(NoBackoff(), 0),

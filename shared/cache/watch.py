@@ -23,6 +23,7 @@ from shared.cache.links import Links, Refused
 from shared.cache.near import NearTier, Trust
 from shared.cache.topology import Topology
 from shared.deadline import Clock
+from shared.lasting import lasting
 from shared.logs import log, log_error
 
 FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, Refused)
@@ -65,9 +66,8 @@ class Watch:
         metrics.cache_coherent.set(0)
         # In contexts of their own: what they log belongs to no request.
         for work in (self._supervise, self._beat):
-            task = asyncio.get_running_loop().create_task(
-                work(), name=f"redis-watch-{work.__name__}", context=Context()
-            )
+            name = f"redis-watch{work.__name__}"
+            task = asyncio.get_running_loop().create_task(lasting(work, name), name=name, context=Context())
             self._tasks.append(task)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LOOK_SECONDS):
@@ -117,15 +117,16 @@ class Watch:
             self._near.turn(Trust.ALONE)
 
     async def _supervise(self) -> None:
+        self._leave(LinkLost("begun again"))
+        await self.links.close()
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 async with asyncio.timeout(_OPEN_SECONDS):
                     tracked = await self.links.open()
                     generation = await self._generation()
-            except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end
-                if not isinstance(error, FAULTS):
-                    log_error("redis cannot be used", "cache", error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                self._report(error)
                 self._stay_away(error)
                 await self.links.close()
                 await asyncio.sleep(pause)
@@ -188,7 +189,12 @@ class Watch:
     async def _learn_generation(self) -> None:
         try:
             generation = await self._generation()
-        except FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not known what memory is worth
+            self._report(error)
             self.links.lose(error)
             return
         self.begin_generation(generation)
+
+    def _report(self, error: Exception) -> None:
+        if not isinstance(error, FAULTS):
+            log_error("redis cannot be used", "cache", error)

@@ -1,0 +1,114 @@
+"""Reads what Redis sends, with a bound on what that may announce.
+
+hiredis makes room for all elements of an array as soon as it has read their number, and waits for a string of any
+length. What is out of all proportion is refused before it sees it. To know a header from text in a value, the bytes are
+followed from header to header; only where that can matter: in bytes that hold the first one of such a header, and in
+those that come after half an answer. (https://redis.io/docs/latest/develop/reference/protocol-spec/)
+"""
+
+import re
+from typing import Any, Final
+
+from hiredis import Reader
+from redis._parsers import _AsyncHiredisParser  # no other way to give a connection a reader of ours
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
+from redis.exceptions import InvalidResponse
+
+MOST_ELEMENTS: Final = 500_000
+"""In an array; hiredis itself takes nine inside each other. News of more keys cost a new connection, and no more."""
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""In a string."""
+_LINE_MOST: Final = 64 * 1024
+_NUMBER_MOST: Final = 24
+_SHORT: Final = 1024
+_ARRAY: Final = 0x2A  # *
+_SET: Final = 0x7E  # ~
+_PUSH: Final = 0x3E  # >
+_MAP: Final = 0x25  # %
+_ATTRIBUTE: Final = 0x7C  # |
+_EACH: Final = {_ARRAY: 1, _SET: 1, _PUSH: 1, _MAP: 2, _ATTRIBUTE: 2}
+"""How many elements there are for each that is announced."""
+_SIZED: Final = frozenset(b"$=!")
+_many: Final = re.compile(rb"[*~>%|]\d{6}").search
+
+
+class Excessive(InvalidResponse):
+    """Redis announces more than any answer to us can hold."""
+
+
+class BoundedReader(Reader):
+    """hiredis' reader; :meth:`feed` raises ``InvalidResponse`` for what must not go on."""
+
+    _unfollowed = b""  # the last bytes, if they began with a header and it has not mattered where they ended
+    _skip = 0  # bytes still to come of a string
+    _line = b""  # the beginning of a header
+    _ended = True  # with the end of a line, which is that of something if hiredis has nothing left to look at
+
+    def feed(self, data: bytes) -> None:  # type: ignore[override]
+        """Take bytes, after all that was complete has been got.
+
+        Raises:
+            InvalidResponse: that is not to be read any further.
+        """
+        if self.has_data() or not self._ended:
+            self._follow(self._unfollowed)
+            self._unfollowed = b""
+            self._follow(data)
+        elif _announces(data) and (len(data) > _SHORT or _many(data)):
+            self._unfollowed = b""
+            self._follow(data)
+        else:
+            self._unfollowed = data
+        self._ended = data.endswith(b"\n")
+        super().feed(data)
+
+    def _follow(self, data: bytes) -> None:
+        if self._skip >= len(data):
+            self._skip -= len(data)
+            return
+        data, place = self._line + data, self._skip
+        self._skip, self._line = 0, b""
+        while place < len(data):
+            end = data.find(b"\r\n", place)
+            if end < 0:
+                self._line = data[place:]
+                if len(self._line) > _LINE_MOST:
+                    raise Excessive("a line without end")
+                return
+            kind = data[place]
+            if kind in _EACH:
+                elements = _number(data[place + 1 : end]) * _EACH[kind]
+                if elements > MOST_ELEMENTS:
+                    raise Excessive(f"an answer of {elements} elements")
+            elif kind in _SIZED:
+                length = _number(data[place + 1 : end])
+                if length > MOST_BYTES:
+                    raise Excessive(f"a string of {length} bytes")
+                end += length + 2 if length >= 0 else 0
+            place = end + 2
+        self._skip = place - len(data)
+
+
+class BoundedParser(_AsyncHiredisParser):
+    """What redis-py reads the answers to its own greeting with."""
+
+    def on_connect(self, connection: Any) -> None:
+        """Begin to read from ``connection``."""
+        super().on_connect(connection)  # type: ignore[no-untyped-call]
+        self._reader: Any = BoundedReader(
+            protocolError=InvalidResponse, replyError=self.parse_error, notEnoughData=NOT_ENOUGH_DATA
+        )
+
+
+def _announces(data: bytes) -> bool:
+    # To look for a number in bytes is five times as quick as for a byte.
+    return _ARRAY in data or _PUSH in data or _MAP in data or _SET in data or _ATTRIBUTE in data
+
+
+def _number(digits: bytes) -> int:
+    if len(digits) > _NUMBER_MOST:
+        raise InvalidResponse("a number without end")
+    try:
+        return int(digits)
+    except ValueError as error:
+        raise InvalidResponse("no number where one should be") from error

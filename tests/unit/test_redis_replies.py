@@ -1,0 +1,73 @@
+"""What can be an answer to which command, and what news can be."""
+
+from itertools import product
+from typing import Any, Final
+
+import pytest
+from redis.exceptions import ResponseError
+
+from shared.cache.replies import OddReply, checked, fitting, outdated_keys
+
+ERROR: Final = ResponseError("ERR what?")
+ANSWERS: Final[list[Any]] = [
+    b"OK", b"master", b"", None, True, False, 0, -2, 2**63 - 1, 1.5, float("nan"), [], [b"master", 0, []], [b"slave"],
+    [None], [1], [[b"master"]], [ERROR], {}, {b"a": 1}, "OK", ERROR,
+]  # fmt: skip
+FITTING: Final[dict[str, list[Any]]] = {
+    "GET": [b"OK", b"master", b"", None],
+    "SET": [b"OK", None],
+    "PTTL": [0, -2, 2**63 - 1],
+    "PEXPIRE": [0, -2, 2**63 - 1],
+    "UNLINK": [0, -2, 2**63 - 1],
+    "DBSIZE": [0, -2, 2**63 - 1],
+    "INFO": [b"OK", b"master", b""],
+    "CLIENT": [b"OK"],
+    "ROLE": [[b"master", 0, []], [b"slave"]],
+    "another": [b"OK", b"master", b""],
+}
+
+
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and one == other
+
+
+@pytest.mark.parametrize(("command", "answer"), list(product(FITTING, ANSWERS)), ids=repr)
+def test_an_answer_fits_its_command_or_is_none(command: str, answer: Any) -> None:
+    """An error answers anything; a type that only looks alike (a boolean for a number) is another type."""
+    if answer is ERROR or any(_same(answer, fit) for fit in FITTING[command]):
+        assert checked(answer, fitting((command, "key"))) is answer
+    else:
+        with pytest.raises(OddReply):
+            checked(answer, fitting((command, "key")))
+
+
+@pytest.mark.parametrize(
+    ("message", "names"),
+    [
+        ([b"invalidate", None], None),
+        ([b"invalidate", []], []),
+        ([b"invalidate", [b"a", b"\xff"]], ["a", "\ufffd"]),
+        ([b"message", 1, {}], []),
+        ([b"subscribe"], []),
+    ],
+)
+def test_news_name_keys_or_all(message: list[Any], names: list[str] | None) -> None:
+    """News of another kind name none."""
+    assert outdated_keys(message) == names
+
+
+@pytest.mark.parametrize("message", [[], [None, None], [[b"invalidate"], None], [ERROR, None], [1]], ids=repr)
+def test_news_without_a_kind_are_none(message: list[Any]) -> None:
+    """They may be anything."""
+    with pytest.raises(OddReply):
+        outdated_keys(message)
+
+
+@pytest.mark.parametrize(
+    "names", [1, True, b"a", {}, ERROR, [None], [1], [b"a", 1], [[b"a"]], ["a"], [ERROR]], ids=repr
+)
+def test_news_of_what_is_no_key_are_none(names: Any) -> None:
+    """Nor with more or less than that."""
+    for message in ([b"invalidate", names], [b"invalidate"], [b"invalidate", None, None], [b"invalidate", [b"a"], []]):
+        with pytest.raises(OddReply):
+            outdated_keys(message)
