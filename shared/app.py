@@ -7,7 +7,6 @@ from typing import Any, Final, Protocol
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.config import Config
-from sanic.response import raw
 
 import shared
 from shared import metrics, routing
@@ -16,6 +15,7 @@ from shared.early import EarlyAnswers
 from shared.exchange import count_failures_from_zero
 from shared.logs import log
 from shared.loop_errors import report_loop_error
+from shared.metrics_route import metrics_route
 from shared.middleware import ObservedSanic, ProblemHandler, TimedRequest, add_headers
 from shared.protocol import drain
 from shared.settings import Settings
@@ -92,7 +92,7 @@ def build_app(
     app.register_listener(lifecycle.stopping, "before_server_stop")
     app.register_listener(lifecycle.stop, "after_server_stop")
     app.on_response(add_headers)  # type: ignore[no-untyped-call]
-    for group in (*routes, lifecycle.routes, _metrics_route):
+    for group in (*routes, lifecycle.routes, metrics_route):
         group(app)
     count_failures_from_zero(app)
     routing.add_options(app)
@@ -146,11 +146,3 @@ class _Lifecycle:
         ready = self._serving and self._ready()
         document = {"status": "ready" if ready else "not_ready"}
         return routing.json_response(document, 200 if ready else 503, Cache_Control="no-store")
-
-
-def _metrics_route(app: Sanic[Any, Any]) -> None:
-    async def exposition(request: Request) -> HTTPResponse:
-        body, content_type = metrics.exposition(request.headers.get("accept", ""))
-        return raw(body, headers={"Cache-Control": "no-store"}, content_type=content_type)
-
-    routing.get(app, "/metrics", exposition, "metrics")

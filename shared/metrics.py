@@ -7,7 +7,9 @@ the environment before this module is imported; then whichever worker answers ad
 import os
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -206,18 +208,34 @@ def names() -> frozenset[str]:
     return frozenset(exported)
 
 
-def exposition(accept: str) -> tuple[bytes, str]:
-    """The whole picture of all workers and its content type, in the format that ``accept`` asks for.
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One of the forms in which Prometheus takes metrics."""
 
-    The request that asks is not shown as active: an idle system reads zero.
-    """
+    content_type: str
+    encode: Callable[[CollectorRegistry], bytes] = field(compare=False)
+
+
+def format_for(accept: str) -> Format:
+    """The format that ``accept`` asks for."""
     try:
         encode, content_type = choose_encoder(accept)
     except ValueError:  # a version or an escaping that does not exist
         encode, content_type = choose_encoder("")
+    return Format(content_type, encode)
+
+
+def exposition(wanted: Format) -> bytes:
+    """The whole picture of all workers."""
+    return wanted.encode(_registry())
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Do not show the current request as active meanwhile: an idle system that is looked at reads zero."""
     active_requests.dec()
     try:
-        return encode(_registry()), content_type
+        yield
     finally:
         active_requests.inc()
 

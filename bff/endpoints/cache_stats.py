@@ -1,12 +1,17 @@
-"""``GET /api/cache/stats``: both tiers in figures, of all workers together."""
+"""``GET /api/cache/stats``: both tiers in figures, of all workers together; made once for all who ask at a time."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
+from sanic.response import raw
 
-from shared import metrics, routing
+from shared import codec, metrics, routing
 from shared.cache.cache import Cache
+from shared.cache.redis import Size
+from shared.coding import coded, coding_headers, takes_gzip
+from shared.paced import Paced
 
 _SAMPLES: Final = {
     "cache_hits_total": "cache_type",
@@ -30,15 +35,25 @@ class CacheStats:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
+        self._paced: Paced[bool, bytes] = Paced(self._make)
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """GET and HEAD of ``/api/cache/stats``."""
         routing.get(app, "/api/cache/stats", self._answer, "cache_stats")
 
-    async def _answer(self, _request: Request) -> HTTPResponse:
+    async def _answer(self, request: Request) -> HTTPResponse:
+        gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
+        headers = {"Cache-Control": "no-store", **coding_headers("Accept-Encoding", gzipped=gzipped)}
+        return raw(await self._paced(gzipped), headers=headers, content_type="application/json")
+
+    async def _make(self, forms: frozenset[bool]) -> tuple[Mapping[bool, bytes], float]:
+        redis = self._cache.redis
+        size = None if redis is None else await redis.size()
+        started = time.perf_counter()
         totals = metrics.totals(_SAMPLES)
-        document = {"tiers": {"memory": self._memory(totals), "redis": await self._redis(totals)}}
-        return routing.json_response(document, Cache_Control="no-store")
+        body = codec.document({"tiers": {"memory": self._memory(totals), "redis": self._redis(totals, size)}})
+        made = {gzipped: coded(body, gzipped=gzipped) for gzipped in forms}
+        return made, time.perf_counter() - started
 
     def _memory(self, totals: Mapping[tuple[str, str], float]) -> dict[str, object]:
         redis_up = totals.get(("cache_tier_up", "redis"), 0) > 0
@@ -54,9 +69,8 @@ class CacheStats:
             "invalidations": _whole(totals, "cache_invalidations_total"),
         }
 
-    async def _redis(self, totals: Mapping[tuple[str, str], float]) -> dict[str, object]:
+    def _redis(self, totals: Mapping[tuple[str, str], float], size: Size | None) -> dict[str, object]:
         redis = self._cache.redis
-        size = None if redis is None else await redis.size()
         return {
             "state": "disabled" if redis is None else "up" if redis.up else "down",
             "entries": None if size is None else size.keys,
