@@ -5,11 +5,17 @@ Only these fields pass: whatever else a service sends is dropped here, so that n
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
+from bff import money
+
+_EXACT: Final = 2**53 - 1
+"""Whole numbers beyond this are another number to many who read JSON (RFC 8259 §6)."""
+
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Whole = Annotated[int, msgspec.Meta(ge=-_EXACT, le=_EXACT)]
 
 
 class User(msgspec.Struct, frozen=True, gc=False):
@@ -27,8 +33,18 @@ class OrderItem(msgspec.Struct, frozen=True, gc=False):
     """One line of an order; ``price`` is that of one piece."""
 
     product_id: str
-    quantity: int
-    price: Decimal
+    quantity: Whole
+    price_text: msgspec.Raw = msgspec.field(name="price")
+
+    def __post_init__(self) -> None:
+        """Check the amount."""
+        if not money.is_plain(self.price_text):
+            msgspec.structs.force_setattr(self, "price_text", money.settled(self.price_text))
+
+    @property
+    def price(self) -> Decimal:
+        """The amount."""
+        return money.amount(self.price_text)
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
@@ -37,9 +53,19 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     id: str
     user_id: str
     status: str
-    total_amount: Decimal
+    total_text: msgspec.Raw = msgspec.field(name="total_amount")
     items: list[OrderItem]
     created_at: Moment
+
+    def __post_init__(self) -> None:
+        """Check the amount."""
+        if not money.is_plain(self.total_text):
+            msgspec.structs.force_setattr(self, "total_text", money.settled(self.total_text))
+
+    @property
+    def total_amount(self) -> Decimal:
+        """The amount."""
+        return money.amount(self.total_text)
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +74,16 @@ class Product(msgspec.Struct, frozen=True, gc=False):
     id: str
     name: str
     description: str
-    price: Decimal
+    price_text: msgspec.Raw = msgspec.field(name="price")
     category: str
-    stock_quantity: int
+    stock_quantity: Whole
+
+    def __post_init__(self) -> None:
+        """Check the amount."""
+        if not money.is_plain(self.price_text):
+            msgspec.structs.force_setattr(self, "price_text", money.settled(self.price_text))
+
+    @property
+    def price(self) -> Decimal:
+        """The amount."""
+        return money.amount(self.price_text)

@@ -1,0 +1,39 @@
+"""Amounts of money as services write them: checked as text where they enter, and passed on with the digits they have.
+
+An amount is a finite number as JSON writes it (RFC 8259 §6), or a string that holds exactly such a number. It stays
+text: neither a float nor a ``Decimal`` is made of it on the way through, and what leaves is always a number.
+"""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+_LONGEST: Final = 40
+_LARGEST: Final = Decimal("1e300")
+"""Far beyond any amount, and well within what every reader of JSON can take for a number."""
+
+_number = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?").fullmatch
+
+is_plain = re.compile(rb"-?[0-9.]{1,39}").fullmatch
+"""Tells of valid JSON whether it is an amount as nearly all are: a number, not long, without an exponent."""
+
+
+def amount(text: msgspec.Raw) -> Decimal:
+    """The amount to calculate with."""
+    return Decimal(bytes(text).decode("ascii"))
+
+
+def settled(text: msgspec.Raw) -> msgspec.Raw:
+    """The number that ``text``, which is valid JSON, says.
+
+    Raises:
+        ValueError: it is no amount of money.
+    """
+    number = bytes(text)
+    if number[:1] == b'"':
+        number = number[1:-1]
+    if len(number) > _LONGEST or not _number(number) or Decimal(number.decode("ascii")).copy_abs() >= _LARGEST:
+        raise ValueError("Expected an amount of money")
+    return msgspec.Raw(number)
