@@ -18,7 +18,7 @@ from bff.endpoints.purge import Purge
 from bff.parts.shelf import Shelf
 from bff.settings import GatewaySettings
 from bff.sources import OWNED, PartSources
-from bff.upstreams import Transports, build_upstreams
+from bff.upstreams import BATCH_LIMIT, Transports, build_upstreams
 from shared.app import Resource, build_app
 from shared.cache.build import build_cache
 from shared.cache.cache import Cache
@@ -66,7 +66,7 @@ def create_app(
         ttl=settings.cache_ttl,
         stale=settings.cache_stale,
     )
-    sources = PartSources(upstreams, shelf, patience=settings.attempt_timeout, spans=spans)
+    sources = PartSources(upstreams, shelf, settings.bounds(BATCH_LIMIT), spans)
     endpoint = partial(AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, gate=gate)
     endpoints = [endpoint(kind) for kind in kinds]
     early = EarlyAnswers() if settings.early_answers == "true" and spans is None else None

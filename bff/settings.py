@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bff.parts.bounds import Bounds
 from shared import values
 from shared.cache.address import REDIS_URL
 from shared.settings import setting
@@ -115,6 +116,12 @@ class GatewaySettings(TracedSettings):
         "static",
         "Whether that number is fixed, or shrinks and grows with how the service copes (aimd).",
     )
+    products_max: int = setting(
+        "PRODUCTS_MAX",
+        values.integer(1, 100_000),
+        "1000",
+        "Products that one answer has at most; those of the newest orders.",
+    )
     max_in_flight: int = setting(
         "MAX_REQUESTS_IN_FLIGHT",
         values.integer(1, 1_000_000),
@@ -155,6 +162,15 @@ class GatewaySettings(TracedSettings):
     def tls(self) -> ssl.SSLContext | None:
         """What handshakes with services are made with; None for the usual."""
         return tls.client_context(self.upstream_ca_file, self.upstream_client_cert_file, self.upstream_client_key_file)
+
+    def bounds(self, a_call: int) -> Bounds:
+        """How many products are asked for, of which a service takes ``a_call`` at once."""
+        return Bounds(
+            a_call=a_call,
+            an_aggregate=self.products_max,
+            at_once=max(1, self.upstream_concurrency // 4),
+            patience=self.attempt_timeout,
+        )
 
     def policies(self) -> Policies:
         """How carefully the services are called."""

@@ -5,21 +5,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from bff.forms import ORDERS, PRODUCTS, USER
 from bff.models import Order, Product, User
-from bff.parts.form import Form
+from bff.parts.bounds import Bounds
 from bff.parts.keyed import KeyedParts
 from bff.parts.part import Part
 from bff.parts.shelf import Shelf
 from bff.parts.single import SingleParts
 from bff.parts.spans import SpannedKeyedParts, SpannedSingleParts
-from bff.upstreams import BATCH_LIMIT, Upstreams
+from bff.upstreams import Upstreams
 from shared.cache.cache import Value
 from shared.deadline import Deadline
 from shared.telemetry.spans import Spans
-
-USER: Final = Form("user", User)
-ORDERS: Final = Form("orders", list[Order])
-PRODUCTS: Final = Form("products", Product)
 
 OWNED: Final = (USER.kind, ORDERS.kind)
 """Kinds of parts that belong to one user, and go when that user is purged."""
@@ -28,13 +25,14 @@ OWNED: Final = (USER.kind, ORDERS.kind)
 class PartSources:
     """The sources of a whole app."""
 
-    def __init__(self, upstreams: Upstreams, shelf: Shelf, patience: float, spans: Spans | None = None) -> None:
-        """``patience``: seconds for a call that several requests wait for; ``spans`` takes a span of each part."""
+    def __init__(self, upstreams: Upstreams, shelf: Shelf, bounds: Bounds, spans: Spans | None = None) -> None:
+        """``bounds`` are those of parts that are made of many things; ``spans`` takes a span of each part."""
         self.upstreams = upstreams
         single = SingleParts if spans is None else partial(SpannedSingleParts, spans=spans)
         self.single = single(shelf, OWNED)
         keyed = KeyedParts if spans is None else partial(SpannedKeyedParts[Product], spans=spans)
-        self.products = keyed(shelf, PRODUCTS, upstreams.products.batch, most=BATCH_LIMIT, patience=patience)
+        batch = upstreams.products.batch
+        self.products = keyed(shelf, PRODUCTS, lambda ids, terms: batch(ids, terms, terms.wanted_until), bounds)
 
     def until(self, deadline: Deadline, *, renew: bool) -> "Sources":
         """The sources as one load sees them; to ``renew``, only parts that are nearly new are taken from memory."""

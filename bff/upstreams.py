@@ -1,10 +1,12 @@
 """Typed clients of the three services: every route that the gateway calls, and nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
+from bff.forms import ORDERS, PRODUCTS, USER
 from bff.models import Order, Product, User
 from bff.settings import GatewaySettings
 from shared import codec, ids
@@ -12,7 +14,8 @@ from shared.deadline import Deadline
 from shared.telemetry.spans import Spans
 from shared.upstream.call import Call, Send
 from shared.upstream.client import Upstream
-from shared.upstream.reading import json_of, json_or_absent
+from shared.upstream.reading import about, json_of, json_or_absent
+from shared.upstream.records import Records
 from shared.upstream.spans import span_attempts
 
 BATCH_LIMIT: Final = 100
@@ -20,7 +23,7 @@ BATCH_LIMIT: Final = 100
 
 _read_user = json_or_absent(User)
 _read_orders = json_of(list[Order])
-_read_products = json_of(list[Product])
+_products = Records(Product, "id", PRODUCTS.same)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Users:
 
     async def one(self, user_id: str, deadline: Deadline) -> User | None:
         """The user, or None when the service says that there is no such user."""
-        return await self.upstream.call(Call(f"/users/{_encoded(user_id)}", _read_user, deadline))
+        read = about(_read_user, partial(USER.is_about, user_id))
+        return await self.upstream.call(Call(f"/users/{_encoded(user_id)}", read, deadline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Orders:
 
     async def of_user(self, user_id: str, deadline: Deadline) -> list[Order]:
         """The user's orders, newest first; empty for an unknown user."""
-        return await self.upstream.call(Call(f"/orders/user/{_encoded(user_id)}", _read_orders, deadline))
+        read = about(_read_orders, partial(ORDERS.is_about, user_id))
+        return await self.upstream.call(Call(f"/orders/user/{_encoded(user_id)}", read, deadline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,17 @@ class Products:
 
     upstream: Upstream
 
-    async def batch(self, product_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Product]:
-        """The products by id, those the service does not know left out; at most :data:`BATCH_LIMIT` at once."""
+    async def batch(
+        self, product_ids: Sequence[str], deadline: Deadline, wanted_until: Callable[[], float] | None = None
+    ) -> Mapping[str, Product]:
+        """The products by id, those the service does not know left out; at most :data:`BATCH_LIMIT` at once.
+
+        ``wanted_until`` tells until when anybody waits for them by now. Where a part of the answer is wrong, the error
+        has what is known all the same as its ``rest``.
+        """
         body = codec.document({"product_ids": product_ids})
-        products = await self.upstream.call(Call("/products/batch", _read_products, deadline, body))
-        return {product.id: product for product in products}
+        read = _products.about(product_ids)
+        return await self.upstream.call(Call("/products/batch", read, deadline, body, wanted_until=wanted_until))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,15 @@ document: Callable[[Any], bytes] = orjson.dumps
 """A plain dictionary or list as JSON."""
 
 
+def is_json(data: bytes) -> bool:
+    """Whether ``data`` is a JSON text (RFC 8259)."""
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 class MalformedJSON(ValueError):
     """Bytes that are no JSON (RFC 8259) at all."""
 

@@ -13,6 +13,8 @@
         ├── AttemptTimeout           timeout
         ├── Unreachable              unavailable
         ├── BadResponse              bad_response
+        │   ├── WrongSubject             the same, because it is about something else than was asked for
+        │   └── Refused                  the same, because the service does not take the question
         ├── CircuitOpen              circuit_open
         ├── Overloaded               overloaded
         └── NoBudget                 no_budget
@@ -21,13 +23,11 @@ Exceptions of libraries are turned into these in one place each: aiohttp's in
 ``shared.upstream.transport``, redis-py's in ``shared.cache.redis`` (see ``shared.cache.watch``).
 """
 
-from collections.abc import Sequence
-from typing import ClassVar, Final, Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Literal
 
-Reason = Literal["timeout", "unavailable", "bad_response", "circuit_open", "overloaded", "no_budget"]
-
-REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
-"""Every reason there is."""
+Reason = Literal["timeout", "unavailable", "bad_response", "circuit_open", "overloaded", "no_budget", "too_many"]
+"""Why a part is not what it should be; all but ``too_many`` are reasons of calls."""
 
 
 class KitError(Exception):
@@ -83,15 +83,24 @@ class UpstreamError(KitError):
 
     Attributes:
         reason: as clients see it.
+        outcome: as metrics tell it.
         is_failure: whether it speaks against the service; a breaker counts it then.
         retryable: whether another attempt may do better.
         at_once: whether that attempt need not wait.
         retry_after: seconds that the service has asked to be left alone for.
         status: of its answer, where it is the status that says so.
+        rest: of an answer about several things what is usable all the same; None when nothing is.
     """
 
     reason: ClassVar[Reason]
+    outcome: ClassVar[str]
     speaks_against_service: ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        """The outcome is the reason where a class does not say otherwise."""
+        super().__init_subclass__()
+        if "outcome" not in cls.__dict__:
+            cls.outcome = cls.reason
 
     def __init__(
         self,
@@ -102,12 +111,14 @@ class UpstreamError(KitError):
         at_once: bool = False,
         retry_after: float | None = None,
         status: int | None = None,
+        rest: Mapping[str, Any] | None = None,
     ) -> None:
         self.is_failure = self.speaks_against_service if is_failure is None else is_failure
         self.retryable = retryable
         self.at_once = at_once
         self.retry_after = retry_after
         self.status = status
+        self.rest = rest
         super().__init__(detail)
 
 
@@ -129,6 +140,18 @@ class BadResponse(UpstreamError):
     reason = "bad_response"
 
 
+class WrongSubject(BadResponse):
+    """An answer about somebody or something else than was asked for."""
+
+    outcome = "wrong_subject"
+
+
+class Refused(BadResponse):
+    """A status by which the service itself says that it does not take what it was asked: 400, 404, 413 or 422."""
+
+    speaks_against_service = False
+
+
 class CircuitOpen(UpstreamError):
     """The breaker keeps the call away from a service that has been failing."""
 
@@ -148,3 +171,9 @@ class NoBudget(UpstreamError):
 
     reason = "no_budget"
     speaks_against_service = False
+
+
+OUTCOMES: Final = tuple(
+    kind.outcome for kind in (AttemptTimeout, Unreachable, BadResponse, WrongSubject, CircuitOpen, Overloaded, NoBudget)
+)
+"""Every way in which a call may fail, as metrics tell it."""

@@ -1,20 +1,26 @@
 """Parts made of things that many subjects share, asked for by id in batches: products.
 
-Only ids that are neither at hand nor being asked for by another request cost a call; those that are, are joined.
+Only ids that are neither at hand nor being asked for by another request cost a call; those that are, are joined. Each
+id stands for itself: what cannot be had of one costs none of the others.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Generic, TypeVar
 
-from bff.parts.batches import Batches
+from bff.parts.batches import Batches, Terms
+from bff.parts.bounds import Bounds
 from bff.parts.form import Form
+from bff.parts.gathered import Fetched, Gathered, Known
 from bff.parts.part import Part
 from bff.parts.shelf import Shelf
-from shared import codec, ids, metrics
+from bff.parts.sieve import Ask, Sieve
+from shared import ids, metrics
 from shared.cache.cache import Value
 from shared.cache.entry import Entry
+from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
-from shared.errors import NoBudget, Reason, UpstreamError
+from shared.errors import AttemptTimeout, NoBudget, Reason, UpstreamError
 from shared.upstream.timeout import SHORTEST_SECONDS
 
 T = TypeVar("T")
@@ -22,63 +28,51 @@ T = TypeVar("T")
 _UNKNOWN: Final = b""
 """What is kept of a thing that the service does not know."""
 
-Batch = Callable[[Sequence[str], Deadline], Coroutine[Any, Any, Mapping[str, T]]]
-"""Asks the service for these ids before the deadline; ids it does not know are left out."""
+_REFUSED_MOST: Final = 10_000
+"""So many refused ids that are no identifiers, and have no place in the cache, are remembered."""
 
-Known = Mapping[str, tuple[T, bytes] | None]
-"""By id the thing and its JSON, or None where the service knows of none."""
-
-
-class _Answer(Generic[T]):
-    """What is known of the ids that one aggregate wants."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, tuple[T, bytes] | None] = {}
-        self.fresh_until = float("inf")
-        self.oldest: float | None = None  # when the oldest stale thing was stored
-        self.reason: Reason | None = None
-
-    def add(self, known: Known[T], fresh_until: float) -> None:
-        self.known.update(known)
-        self.fresh_until = min(self.fresh_until, fresh_until)
+_LONGEST: Final = 64
+"""An id that is longer is no identifier, and is remembered by a digest."""
 
 
 class KeyedParts(Generic[T]):
     """Things of one kind by id: current from the cache, else from the service, else last known good."""
 
-    def __init__(self, shelf: Shelf, form: Form[T], batch: Batch[T], *, most: int, patience: float) -> None:
-        """``most`` ids go into one call, which has ``patience`` seconds even if who began it has less left."""
+    def __init__(self, shelf: Shelf, form: Form[T], ask: Ask[T], bounds: Bounds) -> None:
         self._shelf = shelf
         self._form = form
-        self._batch = batch
-        self._batches: Batches[tuple[Known[T], float]] = Batches(self._ask, most=most, patience=patience)
+        self._bounds = bounds
+        self._sieve = Sieve(ask)
+        self._batches: Batches[Fetched[T]] = Batches(
+            self._ask, most=bounds.a_call, patience=bounds.patience, at_once=bounds.at_once
+        )
+        self._refused: Throttle[float] = Throttle(shelf.ttl, _REFUSED_MOST, shelf.cache.clock)
         self._sources = {name: metrics.part_sources.labels(form.kind, name) for name in ("cache", "service", "joined")}
 
     async def get(self, wanted: Iterable[str], deadline: Deadline, *, renew: bool = False) -> Part[Mapping[str, T]]:
-        """The things with these ids; those that the service does not know are left out.
+        """The things with these ids; those that the service does not know, or does not take, are left out.
 
         To ``renew``, only what is nearly new is taken from the cache while the service answers.
         """
         started = self._shelf.clock()
-        order = tuple(dict.fromkeys(wanted))
-        answer: _Answer[T] = _Answer()
-        kept = await self._kept(order, deadline)
+        everything = tuple(dict.fromkeys(wanted))
+        order = everything[: self._bounds.an_aggregate]
+        answer: Gathered[T] = Gathered({one: self._key(one) for one in order if ids.is_id(one)})
+        kept = await self._kept(answer.keys, deadline)
         due = self._take_fresh(kept, answer, renew=renew)
         wanting = [one for one in order if one not in answer.known]
         if wanting:
             await self._take_from_service(wanting, due, answer, deadline)
             self._take_kept(wanting, kept, answer)
-        duration = self._shelf.clock() - started
-        if len(answer.known) < len(order):
-            return Part.missing(answer.reason, duration)
-        return self._part(order, answer, duration)
+        now = self._shelf.clock()
+        answer.fresh_until = min(answer.fresh_until, now + self._shelf.ttl)
+        return answer.part(everything, now, now - started)
 
-    async def _kept(self, order: Sequence[str], deadline: Deadline) -> Mapping[str, Entry]:
-        keys = {one: self._name(one) for one in order if ids.is_id(one)}
+    async def _kept(self, keys: Mapping[str, str], deadline: Deadline) -> Mapping[str, Entry]:
         entries = zip(keys, await self._shelf.kept(list(keys.values()), deadline), strict=True)
         return {one: entry for one, entry in entries if entry is not None}
 
-    def _take_fresh(self, kept: Mapping[str, Entry], answer: _Answer[T], *, renew: bool) -> Sequence[str]:
+    def _take_fresh(self, kept: Mapping[str, Entry], answer: Gathered[T], *, renew: bool) -> Sequence[str]:
         """Take what is current, and return the ids of which that will soon be over."""
         now = self._shelf.clock()
         due: list[str] = []
@@ -92,55 +86,86 @@ class KeyedParts(Generic[T]):
         return due
 
     async def _take_from_service(
-        self, wanting: Sequence[str], due: Sequence[str], answer: _Answer[T], deadline: Deadline
+        self, wanting: Sequence[str], due: Sequence[str], answer: Gathered[T], deadline: Deadline
     ) -> None:
         if deadline.left() < SHORTEST_SECONDS:
-            answer.reason = NoBudget.reason
+            answer.lost |= dict.fromkeys(wanting, NoBudget.reason)
             return
-        join = [one for one in wanting if self._batches.has(one)]
+        join: list[str] = []
         ask: list[str] = []
         for one in wanting:
-            if one not in join:
-                reason = self._shelf.throttle.reason(self._name(one))
-                answer.reason = reason or answer.reason
-                if reason is None:
-                    ask.append(one)
+            if self._batches.has(one):
+                join.append(one)
+            elif (reason := self._shelf.throttle.reason(answer.keys.get(one) or self._key(one))) is not None:
+                answer.lost[one] = reason
+            else:
+                ask.append(one)
         if ask:
             # Since there is a call to be made, it may as well save the next one.
             ask += [one for one in due if not self._batches.has(one)]
+        if not join and not ask:
+            return
         self._sources["joined"].inc(len(join))
-        for result in await self._batches.get(join, ask, deadline):
-            if isinstance(result, UpstreamError):
-                answer.reason = result.reason
-            else:
-                known, fresh_until = result
-                answer.add({one: known[one] for one in wanting if one in known}, fresh_until)
+        await self._call(join, ask, answer, deadline)
+        again = [one for one in join if one in answer.late]
+        if again and deadline.left() >= SHORTEST_SECONDS:  # whoever had begun that call had less time
+            join = [one for one in again if self._batches.has(one)]
+            await self._call(join, [one for one in again if not self._batches.has(one)], answer, deadline)
 
-    async def _ask(self, batch: Sequence[str], deadline: Deadline) -> tuple[Known[T], float]:
-        """One call: what is known of these ids, and until when that counts as current."""
+    async def _call(self, join: Sequence[str], ask: Sequence[str], answer: Gathered[T], deadline: Deadline) -> None:
+        """Take what calls give; ids that are no identifiers may be refused, and go into calls of their own."""
+        good = [one for one in ask if one in answer.keys]
+        odd = [] if len(good) == len(ask) else self._not_refused([one for one in ask if one not in answer.keys], answer)
+        reason: Reason = AttemptTimeout.reason
+        wanting = [*join, *ask]
+        for result in await self._batches.get(join, good, deadline, odd):
+            if isinstance(result, UpstreamError):
+                reason = result.reason
+            else:
+                answer.add(wanting, result)
+        for one in wanting:
+            if one in answer.known:
+                answer.lost.pop(one, None)
+            else:
+                answer.lost.setdefault(one, reason)
+
+    def _not_refused(self, odd: Sequence[str], answer: Gathered[T]) -> list[str]:
+        """Those of which it is not remembered that the service refuses them; the others are known not to exist."""
+        for one in odd:
+            until = self._refused.reason(self._key(one))
+            if until is not None:
+                answer.known[one] = None
+                answer.fresh_until = min(answer.fresh_until, until)
+        return [one for one in odd if one not in answer.known]
+
+    async def _ask(self, batch: Sequence[str], terms: Terms) -> Fetched[T]:
+        """What can be learnt of these ids now, and until when that counts as current."""
         asked_at = self._shelf.clock()
-        try:
-            found = await self._batch(batch, deadline)
-        except UpstreamError as error:
-            for one in batch:
-                self._shelf.note(self._name(one), error)
-            raise
-        self._sources["service"].inc(len(batch))
-        known = {one: None if (thing := found.get(one)) is None else (thing, self._form.encode(thing)) for one in batch}
+        sifted = await self._sieve.ask(batch, terms)
+        for one, error in sifted.lost.items():
+            self._shelf.note(self._key(one), error)
+        for one in sifted.refused:
+            if not ids.is_id(one):  # those that are identifiers are kept as unknown
+                self._refused.failed(self._key(one), asked_at + self._shelf.ttl)
+        known = {
+            one: None if thing is None else (thing, self._form.encode(thing)) for one, thing in sifted.known.items()
+        }
+        self._sources["service"].inc(len(known))
         self._keep(known, asked_at)
-        return known, asked_at + self._shelf.ttl
+        lost = {one: error.reason for one, error in sifted.lost.items()}
+        return Fetched(known, lost, asked_at + self._shelf.ttl, terms.left() < SHORTEST_SECONDS)
 
     def _keep(self, known: Known[T], asked_at: float) -> None:
         values: list[Value] = []
         for one, thing in known.items():
             if ids.is_id(one):
                 data = _UNKNOWN if thing is None else thing[1]
-                values.append(self._shelf.value(self._name(one), data, asked_at))
+                values.append(self._shelf.value(self._key(one), data, asked_at))
         token = self._shelf.cache.begin()
         self._shelf.cache.put(token, values)
         self._shelf.cache.end(token)
 
-    def _take_kept(self, wanting: Sequence[str], kept: Mapping[str, Entry], answer: _Answer[T]) -> None:
+    def _take_kept(self, wanting: Sequence[str], kept: Mapping[str, Entry], answer: Gathered[T]) -> None:
         """Take what the service could not give from what is kept, as stale where it is no longer current."""
         now = self._shelf.clock()
         for one in wanting:
@@ -150,10 +175,11 @@ class KeyedParts(Generic[T]):
             self._sources["cache"].inc()
             if entry.is_fresh(now):
                 answer.fresh_until = min(answer.fresh_until, entry.fresh_until)
+                answer.lost.pop(one, None)
             else:
                 answer.oldest = min(answer.oldest or float("inf"), entry.stored_at)
 
-    def _read(self, one: str, entry: Entry, answer: _Answer[T]) -> bool:
+    def _read(self, one: str, entry: Entry, answer: Gathered[T]) -> bool:
         """Take what an entry says; false when it cannot be read."""
         known: tuple[T, bytes] | None = None
         if entry.value != _UNKNOWN:
@@ -164,15 +190,8 @@ class KeyedParts(Generic[T]):
         answer.known[one] = known
         return True
 
-    def _part(self, order: Sequence[str], answer: _Answer[T], duration: float) -> Part[Mapping[str, T]]:
-        found = [(one, thing) for one in order if (thing := answer.known[one]) is not None]
-        json = b"{%b}" % b",".join(b"%b:%b" % (codec.encode(one), data) for one, (_, data) in found)
-        things = {one: thing for one, (thing, _) in found}
-        if answer.oldest is None:
-            fresh_until = answer.fresh_until if order else self._shelf.clock() + self._shelf.ttl
-            return Part(things, "fresh", json, fresh_until, duration=duration)
-        age = self._shelf.clock() - answer.oldest
-        return Part(things, "stale", json, age=age, reason=answer.reason, duration=duration)
-
-    def _name(self, one: str) -> str:
+    def _key(self, one: str) -> str:
+        """What ``one`` is kept and remembered by, however long it is."""
+        if len(one) > _LONGEST:
+            one = "!" + hashlib.blake2b(one.encode(), digest_size=16).hexdigest()
         return self._shelf.cache.keys.entry(self._form.kind, one)

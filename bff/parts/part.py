@@ -9,7 +9,7 @@ from shared.errors import Reason
 
 T_co = TypeVar("T_co", covariant=True)
 
-Status = Literal["fresh", "stale", "missing"]
+Status = Literal["fresh", "stale", "partial", "missing"]
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 """Every status there is."""
@@ -21,7 +21,7 @@ class Part(msgspec.Struct, Generic[T_co], frozen=True):
     Attributes:
         json: the value as it stands in the document.
         fresh_until: the instant (monotonic clock) until when the value counts as current.
-        age: seconds since the value was last known good, for a stale part.
+        age: seconds since the value was last known good, for a part that is stale, or partial and stale in part.
         reason: why the part is not fresh.
         duration: seconds that it took to get, or to learn that it cannot be had.
     """

@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from bff.parts.bounds import Bounds
 from bff.parts.form import Form
-from bff.parts.keyed import Batch, KeyedParts
+from bff.parts.keyed import KeyedParts
 from bff.parts.part import Part
 from bff.parts.shelf import Shelf
+from bff.parts.sieve import Ask
 from bff.parts.single import SingleParts
 from shared.cache.cache import Value
 from shared.deadline import Deadline
@@ -42,10 +44,8 @@ class SpannedSingleParts(SingleParts):
 class SpannedKeyedParts(KeyedParts[T]):
     """Parts of things by id, each part a span."""
 
-    def __init__(
-        self, shelf: Shelf, form: Form[T], batch: Batch[T], *, most: int, patience: float, spans: Spans
-    ) -> None:
-        super().__init__(shelf, form, batch, most=most, patience=patience)
+    def __init__(self, shelf: Shelf, form: Form[T], ask: Ask[T], bounds: Bounds, *, spans: Spans) -> None:
+        super().__init__(shelf, form, ask, bounds)
         self._spans = spans
         self._span_name = f"part {form.kind}"
 

@@ -187,7 +187,10 @@ def breaking(breaker: Breaker) -> Policy:
                 value = await send(msgspec.structs.replace(call, permit=permit))
                 outcome = "success"
             except UpstreamError as error:
-                outcome = "failure" if error.is_failure else "ignored"
+                if error.is_failure:
+                    outcome = "failure"
+                elif error.rest is not None:
+                    outcome = "success"  # one thing that is wrong says nothing about the others
                 raise
             finally:
                 breaker.leave(permit, outcome)

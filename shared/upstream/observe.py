@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from shared import metrics
-from shared.errors import REASONS, UpstreamError
+from shared.errors import OUTCOMES, UpstreamError, WrongSubject
+from shared.flood import Flood
 from shared.logs import log
 from shared.upstream.call import Call, Policy, Send
 
@@ -17,10 +18,15 @@ _SILENT: Final = ("circuit_open", "overloaded")
 def observe_calls(service_name: str) -> Policy:
     """Record outcome and duration of calls to ``service_name``, and log those that gave nothing."""
     errors = metrics.service_errors.labels(service_name)
+    flood = Flood()
 
     def failed(error: UpstreamError) -> None:
         errors.inc()
-        if error.reason not in _SILENT:
+        if isinstance(error, WrongSubject):
+            untold = flood.untold(service_name)
+            if untold is not None:
+                log("error", "answer about something else", "upstream", upstream=service_name, untold=untold)
+        elif error.reason not in _SILENT:
             log(
                 "warning",
                 "upstream failed",
@@ -39,7 +45,7 @@ def observe_attempts(service_name: str) -> Policy:
 
 
 def _observe(recorded: metrics.Observed, service_name: str, failed: Callable[[UpstreamError], None]) -> Policy:
-    outcomes = {name: recorded.outcomes.labels(service_name, name) for name in ("success", "ignored", *REASONS)}
+    outcomes = {name: recorded.outcomes.labels(service_name, name) for name in ("success", "ignored", *OUTCOMES)}
     duration = recorded.duration.labels(service_name)
 
     def policy(send: Send) -> Send:
@@ -48,7 +54,7 @@ def _observe(recorded: metrics.Observed, service_name: str, failed: Callable[[Up
             try:
                 value = await send(call)
             except UpstreamError as error:
-                outcomes[error.reason].inc()
+                outcomes[error.outcome].inc()
                 failed(error)
                 raise
             except asyncio.CancelledError:

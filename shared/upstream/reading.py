@@ -1,13 +1,32 @@
-"""Ready-made ``Call.read`` functions: JSON of a known shape, and 404 as an answer."""
+"""Ready-made ``Call.read`` functions: JSON of a known shape, 404 as an answer, and who an answer is about."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from shared import codec
-from shared.errors import BadResponse
+from shared.errors import BadResponse, Refused, WrongSubject
 from shared.upstream.call import Reply
 
 T = TypeVar("T")
+
+_REFUSALS: Final = frozenset({400, 404, 413, 422})
+"""Statuses that are about what was asked, where they are the service's own."""
+
+
+def body_of(reply: Reply) -> bytes:
+    """The body of a 200 that is labelled as JSON.
+
+    Raises:
+        Refused: the service does not take what it was asked.
+        BadResponse: any other status, or another label.
+    """
+    if reply.status == 200:
+        if not _is_labelled_json(reply):
+            raise BadResponse("the body is not labelled as JSON")
+        return reply.body
+    kind = Refused if reply.status in _REFUSALS and not _is_a_strangers_404(reply) else BadResponse
+    # A 4xx is an answer to what was asked, and says nothing about the service's health.
+    raise kind(f"status {reply.status}", is_failure=not 400 <= reply.status < 500, status=reply.status)
 
 
 def json_of(kind: type[T]) -> Callable[[Reply], T]:
@@ -15,14 +34,9 @@ def json_of(kind: type[T]) -> Callable[[Reply], T]:
     decode = codec.decoder(kind)
 
     def read(reply: Reply) -> T:
-        if reply.status != 200:
-            # A 4xx is an answer to what was asked, and says nothing about the service's health.
-            raise BadResponse(f"status {reply.status}", is_failure=not 400 <= reply.status < 500)
-        content_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type != "application/json" and not content_type.endswith("+json"):
-            raise BadResponse("the body is not labelled as JSON")
+        body = body_of(reply)
         try:
-            return decode(reply.body)
+            return decode(body)
         except (codec.MalformedJSON, codec.WrongShape) as error:
             raise BadResponse(str(error)) from error
 
@@ -30,15 +44,39 @@ def json_of(kind: type[T]) -> Callable[[Reply], T]:
 
 
 def json_or_absent(kind: type[T]) -> Callable[[Reply], T | None]:
-    """Like :func:`json_of`, and None for the 404 by which a service says that the thing does not exist."""
+    """Like :func:`json_of`, and None for the 404 by which a service says that the thing does not exist.
+
+    Only a 404 with a JSON body is the service's own: a path that leads nowhere has one too, of whoever is in front.
+    """
     read_found = json_of(kind)
 
     def read(reply: Reply) -> T | None:
-        return None if reply.status == 404 else read_found(reply)
+        return None if reply.status == 404 and not _is_a_strangers_404(reply) else read_found(reply)
 
     return read
+
+
+def about(read: Callable[[Reply], T], is_about: Callable[[Any], bool]) -> Callable[[Reply], T]:
+    """What ``read`` gives if it ``is_about`` what was asked for, or None; anything else is a ``WrongSubject``."""
+
+    def checked(reply: Reply) -> T:
+        value = read(reply)
+        if value is not None and not is_about(value):
+            raise WrongSubject("the answer is about something else than was asked for")
+        return value
+
+    return checked
 
 
 def status_only(reply: Reply) -> int:
     """The status alone, for health checks."""
     return reply.status
+
+
+def _is_labelled_json(reply: Reply) -> bool:
+    content_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return content_type == "application/json" or content_type.endswith("+json")
+
+
+def _is_a_strangers_404(reply: Reply) -> bool:
+    return reply.status == 404 and not (_is_labelled_json(reply) and codec.is_json(reply.body))

@@ -1,0 +1,80 @@
+"""What is known so far of the things that one aggregate wants, and the part that it makes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from bff.parts.part import Part, Status
+from shared import codec
+from shared.errors import Reason
+
+T = TypeVar("T")
+
+Known = Mapping[str, tuple[T, bytes] | None]
+"""By id the thing and its JSON, or None where the service knows of none."""
+
+_TOO_MANY: Final[Reason] = "too_many"
+
+
+class Fetched(NamedTuple, Generic[T]):
+    """What a call has learnt.
+
+    Attributes:
+        known: by id what is known.
+        lost: by id why nothing is known.
+        fresh_until: until when what is known counts as current.
+        is_late: whether the call had no time left, so that somebody who has may learn more.
+    """
+
+    known: Known[T]
+    lost: Mapping[str, Reason]
+    fresh_until: float
+    is_late: bool
+
+
+class Gathered(Generic[T]):
+    """The things by id, as they come.
+
+    Attributes:
+        keys: the ids that are identifiers, with the keys that they are kept by.
+        known: what is known.
+        lost: why nothing current is known of others.
+        late: those of them that a call with more time may still give.
+        fresh_until: until when what is known counts as current.
+        oldest: when the oldest thing that is no longer current was stored.
+    """
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self.keys = keys
+        self.known: dict[str, tuple[T, bytes] | None] = {}
+        self.lost: dict[str, Reason] = {}
+        self.late: set[str] = set()
+        self.fresh_until = float("inf")
+        self.oldest: float | None = None
+
+    def add(self, wanting: Sequence[str], fetched: Fetched[T]) -> None:
+        """Take what a call has learnt of what is wanted."""
+        known, lost = fetched.known, fetched.lost
+        self.known |= {one: known[one] for one in wanting if one in known}
+        self.fresh_until = min(self.fresh_until, fetched.fresh_until)
+        if lost:
+            self.lost |= {one: lost[one] for one in wanting if one in lost}
+            if fetched.is_late:
+                self.late |= lost.keys()
+
+    def part(self, wanted: Sequence[str], now: float, duration: float) -> Part[Mapping[str, T]]:
+        """The part: fresh or stale where something is known of each, partial where only of some."""
+        found = [(one, thing) for one in wanted if (thing := self.known.get(one)) is not None]
+        is_complete = len(self.known) == len(wanted)
+        if not is_complete and not found:
+            return Part.missing(self._reason(wanted), duration)
+        json = b"{%b}" % b",".join(b"%b:%b" % (codec.encode(one), data) for one, (_, data) in found)
+        things = {one: thing for one, (thing, _) in found}
+        if is_complete and self.oldest is None:
+            return Part(things, "fresh", json, self.fresh_until, duration=duration)
+        status: Status = "stale" if is_complete else "partial"
+        age = None if self.oldest is None else now - self.oldest
+        return Part(things, status, json, age=age, reason=self._reason(wanted), duration=duration)
+
+    def _reason(self, wanted: Sequence[str]) -> Reason:
+        """Of the first thing, in the order of the document, that could not be had."""
+        return next((self.lost[one] for one in wanted if one in self.lost), _TOO_MANY)

@@ -1,0 +1,97 @@
+"""Reads a list of records, each about one of several things that were asked for: what is wrong costs itself alone."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from shared import codec
+from shared.errors import BadResponse, WrongSubject
+from shared.upstream.call import Reply
+from shared.upstream.reading import body_of
+
+T = TypeVar("T")
+
+Same = Callable[[str], str]
+"""Makes the same of two names if they name the same."""
+
+
+class Records(Generic[T]):
+    """Reads a 200 with a JSON list of ``kind``, whose field ``key`` tells which of the things a record is about."""
+
+    def __init__(self, kind: type[T], key: str, same: Same | None = None) -> None:
+        """Without ``same``, names are the same if they are equal."""
+        self._key: Callable[[T], str] = attrgetter(key)
+        self._same = same
+        self._all: Callable[[bytes], list[T]] = codec.decoder(list[kind])  # type: ignore[valid-type]
+        self._apart = codec.decoder(list[msgspec.Raw])
+        self._one = codec.decoder(kind)
+        self._label: Callable[[bytes], Any] = codec.decoder(
+            msgspec.defstruct("Label", [("name", str)], rename={"name": key})
+        )
+
+    def about(self, asked: Sequence[str]) -> Callable[[Reply], Mapping[str, T]]:
+        """Reads the records of ``asked`` by these names; what has none, the service does not know.
+
+        The error that is raised when only a part is wrong has the others in ``rest``, and None for those that the
+        service does not know.
+        """
+        return partial(self._read, asked)
+
+    def _read(self, asked: Sequence[str], reply: Reply) -> Mapping[str, T]:
+        body = body_of(reply)
+        try:
+            records = {self._key(record): record for record in self._all(body)}
+        except codec.MalformedJSON as error:
+            raise BadResponse(str(error)) from error
+        except codec.WrongShape as error:
+            raise self._sifted(asked, body, str(error)) from error
+        if self._same is not None:
+            records = {self._same(name): record for name, record in records.items()}
+        subjects = self._subjects(asked)
+        found = {name: records[one] for name, one in zip(asked, subjects, strict=True) if one in records}
+        if not records.keys() <= set(subjects):
+            raise _wrong_subject(found)
+        return found
+
+    def _sifted(self, asked: Sequence[str], body: bytes, complaint: str) -> BadResponse:
+        """The error to raise of a body in which something is not as it should be."""
+        try:
+            apart = self._apart(body)
+        except codec.WrongShape:
+            return BadResponse(complaint)
+        records: dict[str, T] = {}
+        spoilt: list[str | None] = []
+        for data in map(bytes, apart):
+            try:
+                record = self._one(data)
+                records[self._subjects([self._key(record)])[0]] = record
+            except codec.WrongShape:
+                spoilt.extend(self._subjects(self._labels(data)) or [None])
+        subjects = self._subjects(asked)
+        told = records.keys() | set(spoilt)
+        rest: dict[str, T | None] = {
+            name: records.get(one)
+            for name, one in zip(asked, subjects, strict=True)
+            if one not in spoilt and (one in records or told <= set(subjects))
+        }
+        if told - {None} - set(subjects):
+            return _wrong_subject(rest)
+        return BadResponse(complaint, is_failure=not rest and len(set(subjects)) > 1, rest=rest or None)
+
+    def _labels(self, data: bytes) -> list[str]:
+        """Which thing a record says that it is about, if that can be read."""
+        try:
+            return [self._label(data).name]
+        except codec.WrongShape:
+            return []
+
+    def _subjects(self, names: Iterable[str]) -> Sequence[str]:
+        return list(names) if self._same is None else [self._same(name) for name in names]
+
+
+def _wrong_subject(rest: Mapping[str, object]) -> WrongSubject:
+    """Whatever was asked for and has no record may be what another record should have been about."""
+    return WrongSubject("a record about something else than was asked for", is_failure=not rest, rest=rest or None)

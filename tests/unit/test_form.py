@@ -1,0 +1,29 @@
+"""Whom a value says it is about, compared exactly or as a service compares."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bff.parts.form import Form
+
+_names = st.text(max_size=8)
+
+
+def _form(**options: object) -> Form[list[str]]:
+    return Form("names", list[str], about=lambda names: names, **options)  # type: ignore[arg-type]
+
+
+@given(subject=_names, names=st.lists(_names))
+def test_by_default_names_are_the_same_if_they_are_equal(subject: str, names: list[str]) -> None:
+    """Every piece has to be about the subject; nothing is about anybody."""
+    assert _form().is_about(subject, names) is all(name == subject for name in names)
+    assert _form().is_about(subject, [subject] * len(names))
+
+
+@given(subject=_names, names=st.lists(_names))
+def test_a_service_may_fold_case(subject: str, names: list[str]) -> None:
+    """Where a part declares it, what is the same after folding is the same."""
+    form = _form(same=str.casefold)
+    assert form.is_about(subject, names) is all(name.casefold() == subject.casefold() for name in names)
+    assert form.is_about(subject, [subject.upper().lower()]) is (
+        subject.upper().lower().casefold() == subject.casefold()
+    )
