@@ -18,7 +18,7 @@ class Kind(enum.Enum):
     STALE = "stale"
     """Every part is there, at least one of them as it was last known."""
     PARTIAL = "partial"
-    """A part is missing."""
+    """A part is missing, or known in part."""
     REFUSED = "503"
     """Nothing could be given, and the answer says so and when to come back."""
     FAILED = "failed"
@@ -49,6 +49,6 @@ def _kind_of_profile(profile: Any, user_id: str) -> Kind:
     )
     if not is_true:
         return Kind.FAILED
-    if "missing" in states.values():
+    if {"missing", "partial"} & set(states.values()):
         return Kind.PARTIAL
     return Kind.STALE if "stale" in states.values() else Kind.COMPLETE

@@ -61,6 +61,10 @@ class Batches(Generic[R]):
         self._call_of: dict[str, _UnderWay] = {}
         self._numbers = count()
 
+    def __len__(self) -> int:
+        """How many ids are being asked for."""
+        return len(self._call_of)
+
     def has(self, one: str) -> bool:
         """Whether a call under way has asked for ``one``."""
         call = self._call_of.get(one)

@@ -46,7 +46,8 @@ def section() -> Section:
             lines(
                 "Parts by status",
                 "ops",
-                "Share of the parts that were delivered fresh, stale (last known good) or missing.",
+                "Share of the parts that were delivered fresh, stale (last known good), partial (known in part) or"
+                " missing.",
                 Query(rate(_PARTS, by="status"), "{{status}}"),
                 stacking=StackingMode.PERCENT,
             ),
@@ -59,7 +60,8 @@ def section() -> Section:
             lines(
                 "Parts not fresh",
                 "percentunit",
-                "Share of new aggregates whose part is stale or missing. Such answers are partial and are not kept.",
+                "Share of new aggregates whose part is stale, partial or missing. Such answers are partial and are not"
+                " kept.",
                 Query(_NOT_FRESH, "{{part}}"),
                 limits=(Limit(0.1, "red"),),
                 alert="PartialAnswers",

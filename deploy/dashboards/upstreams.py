@@ -103,7 +103,7 @@ def _outcomes() -> Section:
                 "Attempts by outcome",
                 "ops",
                 "Attempts a second by service and outcome; no_budget is one that was not made because too little time"
-                " was left.",
+                " was left, wrong_subject an answer about somebody or something else.",
                 Query(
                     rate("upstream_attempts_total", UPSTREAM, by="service_name, outcome"),
                     "{{service_name}} {{outcome}}",

@@ -13,7 +13,8 @@ from tests.fixtures.system import StartSystem, System
 
 _SERVICES: Final = ("user_service", "order_service", "product_service")
 _OUTCOMES: Final = (
-    "success", "ignored", "timeout", "unavailable", "bad_response", "circuit_open", "overloaded", "no_budget",
+    "success", "ignored", "timeout", "unavailable", "bad_response", "wrong_subject", "circuit_open", "overloaded",
+    "no_budget",
 )  # fmt: skip
 _PROFILE: Final = "/api/profile/<user_id>"
 _FOR_EACH_REQUEST: Final = "http_request"
@@ -26,7 +27,7 @@ def _expected() -> Iterator[Series]:
         yield series("cache_misses_total", cache_type=tier)
     for scope in ("process", "redis"):
         yield series("cache_coalesced_total", scope=scope)
-    for part, status in product(("user", "orders", "products"), ("fresh", "stale", "missing")):
+    for part, status in product(("user", "orders", "products"), ("fresh", "stale", "partial", "missing")):
         yield series("aggregate_parts_total", endpoint=_PROFILE, part=part, status=status)
     for part, source in product(("user", "orders", "products"), ("cache", "service")):
         yield series("part_sources_total", part=part, source=source)

@@ -3,9 +3,13 @@
 import asyncio
 import gc
 from collections.abc import Sequence
+from typing import Any
 
-from bff.parts.batches import Batches
+import pytest
+
+from bff.parts.batches import Batches, Terms
 from shared.deadline import Deadline
+from shared.errors import AttemptTimeout
 
 
 async def test_leaving_at_once_leaves_nothing_behind(loop: object) -> None:
@@ -25,3 +29,95 @@ async def test_leaving_at_once_leaves_nothing_behind(loop: object) -> None:
     gc.collect()
     assert asking.cancelled()
     assert await batches.get([], ["a"], Deadline.after(10)) == [len(asked)]
+
+
+class _Calls:
+    """Calls under way, each of which ends when its gate is opened."""
+
+    def __init__(self) -> None:
+        self.terms: list[Terms] = []
+        self.gates: dict[str, asyncio.Event] = {}
+
+    async def __call__(self, ids: Sequence[str], terms: Terms) -> Sequence[str]:
+        self.terms.append(terms)
+        if ids[0] in self.gates:
+            await self.gates[ids[0]].wait()
+        return ids
+
+
+async def _turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("left", "until"), [(5.0, 1005.0), (0.1, 1000.8)])
+async def test_a_call_has_its_patience(loop: object, left: float, until: float) -> None:
+    """Its deadline is that of whoever began it, or later; what it is wanted for is that one's own."""
+    calls = _Calls()
+    batches: Batches[Sequence[str]] = Batches(calls, most=10, patience=0.8)
+    await batches.get([], ["a"], Deadline(1000.0 + left, lambda: 1000.0))
+    assert calls.terms[0].at == pytest.approx(until)
+
+
+async def test_a_call_is_wanted_as_long_as_by_the_most_patient_of_those_who_wait(loop: object) -> None:
+    """It grows with those who join, and shrinks with those who leave; wanted by nobody it is wanted no longer."""
+    calls = _Calls()
+    calls.gates["a"] = asyncio.Event()
+    batches: Batches[Sequence[str]] = Batches(calls, most=10, patience=0.8)
+
+    def asking(join: Sequence[str], ask: Sequence[str], until: float) -> asyncio.Future[Any]:
+        return asyncio.ensure_future(batches.get(join, ask, Deadline(until, lambda: 1000.0)))
+
+    waiting = [asking([], ["a", "b"], 1005.0)]
+    await _turns()
+    wanted_until = calls.terms[0].wanted_until
+    seen = [wanted_until()]
+    for until in (1003.0, 1009.0, 1007.0):
+        waiting.append(asking(["b"], [], until))
+        await _turns()
+        seen.append(wanted_until())
+    for leaving in (2, 1, 3):
+        waiting[leaving].cancel()
+        await _turns()
+        seen.append(wanted_until())
+    assert seen == [1005.0, 1005.0, 1009.0, 1009.0, 1007.0, 1007.0, 1005.0]
+    calls.gates["a"].set()
+    assert await waiting[0] == [["a", "b"]]
+    await _turns()
+    assert wanted_until() == 0.0
+
+
+async def test_what_has_come_before_the_deadline_is_given(loop: object) -> None:
+    """One call that hangs costs what it was to give, and nothing of the others."""
+    calls = _Calls()
+    calls.gates["b"] = asyncio.Event()
+    batches: Batches[Sequence[str]] = Batches(calls, most=1, patience=0.0)
+    *given, late = await batches.get([], ["a", "b", "c"], Deadline.after(0.05), ["d"])
+    assert given == [["a"], ["c"], ["d"]]
+    assert isinstance(late, AttemptTimeout)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_no_id_is_remembered_when_it_is_no_longer_asked_for(loop: object, turns: int) -> None:
+    """Whoever leaves at whatever moment, and whoever stays, in the end there is nothing left."""
+    calls = _Calls()
+    calls.gates["a"] = asyncio.Event()
+    batches: Batches[Sequence[str]] = Batches(calls, most=2, patience=1.0)
+    first = asyncio.ensure_future(batches.get([], ["a", "b", "c"], Deadline.after(10), ["d"]))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    joined = [one for one in ("a", "b") if batches.has(one)]
+    second = asyncio.ensure_future(batches.get(joined, [], Deadline.after(10)))
+    await asyncio.sleep(0)
+    first.cancel()
+    await _turns()
+    assert all(batches.has(one) for one in joined)
+    calls.gates["a"].set()
+    assert await second == [["a", "b"] for _ in joined[:1]]
+    await _turns()
+    assert len(batches) == 0
+
+
+async def test_nothing_to_ask_for_is_no_call(loop: object) -> None:
+    """And no error."""
+    assert await Batches(_Calls(), most=1, patience=1.0).get([], [], Deadline.after(1)) == []

@@ -1,0 +1,110 @@
+"""Lists of records about several things: whatever is among them, each thing has its own record, or none."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import BadResponse, Refused, WrongSubject
+from shared.upstream.call import Reply
+from shared.upstream.records import Records
+
+_JSON: Final = {"content-type": "application/json"}
+_ASKED: Final = ("a", "b", "c", "d")
+
+
+class Thing(msgspec.Struct, frozen=True):
+    """A record."""
+
+    name: str
+    size: int
+
+
+_things = Records(Thing, "name")
+_folded = Records(Thing, "name", str.casefold)
+
+_good = st.builds(lambda name, size: {"name": name, "size": size}, st.sampled_from(_ASKED), st.integers(0, 9))
+_stray = st.just({"name": "z", "size": 1})
+_spoilt = st.builds(lambda name: {"name": name, "size": "big"}, st.sampled_from(_ASKED))
+_nameless: st.SearchStrategy[object] = st.sampled_from([None, 7, [], {}, {"size": 1}, {"name": 1, "size": 1}])
+
+
+def _read(records: Records[Thing], said: object) -> Mapping[str, Thing | None]:
+    """All that is known, None for what the service does not know."""
+    try:
+        found = records.about(_ASKED)(Reply(200, _JSON, json.dumps(said).encode()))
+    except BadResponse as error:
+        return error.rest or {}
+    return {name: found.get(name) for name in _ASKED}
+
+
+@given(said=st.lists(_good | _stray | _spoilt | _nameless, max_size=8))
+def test_each_thing_has_its_own_record_or_none(said: list[Any]) -> None:
+    """What is known is right; a thing without a record is unknown only if no record may have been its own."""
+    known = _read(_things, said)
+    named = [record for record in said if isinstance(record, dict) and isinstance(record.get("name"), str)]
+    spoilt = {record["name"] for record in named if record["size"] == "big"}
+    told = {record["name"]: record["size"] for record in named} if named else {}
+    whole = len(named) == len(said) and "z" not in told
+    for name in _ASKED:
+        if name in spoilt:
+            assert name not in known
+        elif name in told:
+            assert known[name] == Thing(name, told[name])
+        else:
+            assert (name in known) is whole
+            assert known.get(name) is None
+
+
+@given(said=st.lists(_good, max_size=6), strays=st.integers(0, 2), nameless=st.integers(0, 2))
+def test_what_is_raised_says_what_it_is(said: list[Any], strays: int, nameless: int) -> None:
+    """Anything about something else is a wrong subject, whatever else is wrong; a service that gives nothing fails."""
+    body = json.dumps([*said, *[{"name": "z", "size": 1}] * strays, *[{}] * nameless]).encode()
+    read = _things.about(_ASKED)
+    if not strays and not nameless:
+        assert set(read(Reply(200, _JSON, body))) == {record["name"] for record in said}
+        return
+    with pytest.raises(WrongSubject if strays else BadResponse) as raised:
+        read(Reply(200, _JSON, body))
+    assert isinstance(raised.value, WrongSubject) is bool(strays)
+    assert raised.value.is_failure is (not said)
+    assert (raised.value.rest is None) is (not said)
+
+
+@pytest.mark.parametrize("said", [{}, None, 7, "a", {"name": "a", "size": 1}])
+def test_what_is_no_list_is_no_answer(said: object) -> None:
+    """Nothing of it is taken, and it speaks against the service."""
+    with pytest.raises(BadResponse) as raised:
+        _things.about(_ASKED)(Reply(200, _JSON, json.dumps(said).encode()))
+    assert (raised.value.rest, raised.value.is_failure) == (None, True)
+
+
+def test_one_spoilt_record_alone_says_nothing_about_the_service() -> None:
+    """It may be the only one that there is of its kind."""
+    with pytest.raises(BadResponse) as raised:
+        _things.about(["a"])(Reply(200, _JSON, b'[{"name":"a","size":"big"}]'))
+    assert (raised.value.rest, raised.value.is_failure) == (None, False)
+
+
+@given(names=st.lists(st.sampled_from(["A", "a", "B", "b", "z"]), max_size=5))
+def test_a_service_may_fold_case(names: list[str]) -> None:
+    """Where that is declared a record is of whatever is the same to the service, and asked for under either name."""
+    said = [{"name": name, "size": 1} for name in names]
+    folded = {name.casefold() for name in names}
+    known = _read(_folded, said)
+    assert {name for name in _ASKED if known.get(name)} == {name for name in _ASKED if name in folded}
+    assert set(known) == (set(_ASKED) if "z" not in folded else folded & set(_ASKED))
+    both = _folded.about(["a", "A"])(Reply(200, _JSON, b'[{"name":"A","size":1}]'))
+    assert both.keys() == {"a", "A"}
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+def test_a_refusal_is_told_from_other_errors(status: int) -> None:
+    """By the statuses that are about the question; it carries the status, and says nothing about the service."""
+    with pytest.raises(Refused) as raised:
+        _things.about(_ASKED)(Reply(status, _JSON, b"{}"))
+    assert (raised.value.status, raised.value.is_failure, raised.value.reason) == (status, False, "bad_response")
