@@ -1,14 +1,21 @@
-"""An aggregate as bytes: both variants, as sent now and as sent from the cache, made once."""
+"""An aggregate as bytes: both variants, as sent now and as sent from the cache, made once; and the latter read back."""
 
 import hashlib
+import re
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
+from bff.aggregates.kind import METADATA, AggregateKind
 from bff.parts.part import Aggregate
 from shared import codec
-from shared.cache.entry import Entry
+from shared.declared import Ready
 from shared.moments import rfc3339
+
+_FRESH: Final = {"status": "fresh"}
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_SENTENCE_MOST: Final = 1_000
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -19,52 +26,90 @@ class Answer(msgspec.Struct, frozen=True):
     etag: str | None
 
 
-class StoredAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the cache keeps: status 200 with body and tag, or status 404 with the sentence that explains it."""
+class _Said(msgspec.Struct):
+    """What ``metadata`` says that is not known beforehand."""
 
-    status: int
-    etag: str
-    body: bytes
-
-    def to_bytes(self) -> bytes:
-        """The form under a cache key."""
-        return _encode_stored(self)
-
-    @classmethod
-    def of(cls, entry: Entry) -> "StoredAnswer | None":
-        """What ``entry`` holds, read once; None for anything else."""
-        if entry.form is None:
-            try:
-                entry.form = _decode_stored(entry.value)
-            except msgspec.MsgspecError:
-                return None
-        return entry.form if isinstance(entry.form, cls) else None
+    aggregated_at: str
+    aggregation_time_ms: float
+    cache_ttl: int
 
 
-_encode_stored = msgspec.msgpack.Encoder().encode
-_decode_stored = msgspec.msgpack.Decoder(StoredAnswer).decode
+def compose(aggregate: Aggregate, facts: Mapping[str, object], *, ttl: int, duration: float, now: float) -> Answer:
+    """The answer to send: ``ttl`` and ``duration`` in seconds, ``now`` in seconds since the epoch.
 
-
-def compose(aggregate: Aggregate, *, ttl: int, duration: float, now: float) -> Answer:
-    """The answer to send: ``ttl`` and ``duration`` in seconds, ``now`` in seconds since the epoch."""
-    data = b",".join(b'"%b":%b' % (name.encode(), part.json) for name, part in aggregate.parts.items())
-    metadata: dict[str, object] = {
-        **aggregate.facts,
-        "aggregated_at": rfc3339(now),
-        "aggregation_time_ms": round(duration * 1000, 1),
-        "cache_ttl": ttl,
-        "cached": False,
-        "partial": aggregate.partial,
-        "parts": {name: part.provenance() for name, part in aggregate.parts.items()},
-    }
+    ``facts`` are what the kind says of it in ``metadata``.
+    """
+    data = _joined({name: part.json for name, part in aggregate.parts.items()})
+    provenance = {name: part.provenance() for name, part in aggregate.parts.items()}
+    said = _Said(rfc3339(now), round(duration * 1000, 1), ttl)
+    metadata = _metadata(facts, said, provenance, partial=aggregate.partial)
     return Answer(
-        body=_join(data, metadata),
-        cached_body=_join(data, metadata | {"cached": True}),
+        body=_document(data, metadata),
+        cached_body=_document(data, metadata | {"cached": True}),
         etag=None if aggregate.partial else _weak_tag(data),
     )
 
 
-def _join(data: bytes, metadata: Mapping[str, object]) -> bytes:
+def read_answer(kind: AggregateKind, identifier: str, body: bytes) -> Ready:
+    """The answer out of the cache whose ``body`` this is: of the aggregate ``identifier``, complete, as composed here.
+
+    Raises:
+        ValueError: it is anything else, if by a single byte.
+    """
+    raw = {name: bytes(member) for name, member in _members(body).items()}
+    if list(raw) != [*kind.parts, METADATA]:
+        raise ValueError
+    said = _said(raw.pop(METADATA))
+    data = _joined(raw)
+    values = {name: shown.read(identifier, raw[name]) for name, shown in kind.parts.items()}
+    metadata = _metadata(kind.facts(identifier, values), said, dict.fromkeys(raw, _FRESH), partial=False)
+    if _document(data, metadata | {"cached": True}) != body:
+        raise ValueError
+    return Ready(_weak_tag(data), body)
+
+
+def read_absence(_identifier: str, sentence: bytes) -> str:
+    """The sentence out of the cache that explains a 404.
+
+    Raises:
+        ValueError: it is none.
+    """
+    text = sentence.decode()
+    if not text.isprintable() or not 0 < len(text) <= _SENTENCE_MOST:
+        raise ValueError
+    return text
+
+
+_members = codec.decoder(dict[str, msgspec.Raw])
+_decode_said = codec.decoder(_Said)
+
+
+def _said(metadata: bytes) -> _Said:
+    said = _decode_said(metadata)
+    if not _MOMENT.fullmatch(said.aggregated_at) or said.aggregation_time_ms < 0 or said.cache_ttl < 1:
+        raise ValueError
+    return said
+
+
+def _metadata(
+    facts: Mapping[str, object], said: _Said, parts: Mapping[str, object], *, partial: bool
+) -> dict[str, object]:
+    return {
+        **facts,
+        "aggregated_at": said.aggregated_at,
+        "aggregation_time_ms": said.aggregation_time_ms,
+        "cache_ttl": said.cache_ttl,
+        "cached": False,
+        "partial": partial,
+        "parts": parts,
+    }
+
+
+def _joined(parts: Mapping[str, bytes]) -> bytes:
+    return b",".join(b'"%b":%b' % (name.encode(), json) for name, json in parts.items())
+
+
+def _document(data: bytes, metadata: Mapping[str, object]) -> bytes:
     return b'{%b,"metadata":%b}' % (data, codec.document(metadata))
 
 

@@ -8,16 +8,17 @@ from typing import Any, Final
 from sanic import Sanic
 
 from bff.aggregates import AGGREGATES
-from bff.aggregates.kind import AggregateKind
+from bff.aggregates.kind import AggregateKind, check
 from bff.aggregates.spans import spanned
 from bff.endpoints.aggregates import AggregateEndpoint, Made
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
 from bff.endpoints.purge import Purge
+from bff.kept import kinds_kept
 from bff.parts.shelf import Shelf
 from bff.settings import GatewaySettings
-from bff.sources import OWNED, PartSources
+from bff.sources import PartSources
 from bff.upstreams import BATCH_LIMIT, Transports, build_upstreams
 from shared.app import Resource, build_app
 from shared.cache.build import build_cache
@@ -42,6 +43,7 @@ def create_app(
     kinds: Sequence[AggregateKind] = AGGREGATES,
 ) -> Sanic[Any, Any]:
     """The gateway for ``settings``; ``transports``, ``cache`` and ``kinds`` are the seams where tests put their own."""
+    check(kinds)
     resources: list[Resource] = []
     spans = spans_for(SERVICE, settings)
     if spans is not None:
@@ -65,6 +67,7 @@ def create_app(
         Throttle(settings.cache_throttle, settings.cache_memory_entries, cache.clock),
         ttl=settings.cache_ttl,
         stale=settings.cache_stale,
+        negative_ttl=settings.cache_negative_ttl,
     )
     sources = PartSources(upstreams, shelf, settings.bounds(BATCH_LIMIT), spans)
     endpoint = partial(AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, gate=gate)
@@ -97,13 +100,14 @@ def gateway_cache(
     clock: Clock = time.monotonic,
     spans: Spans | None = None,
 ) -> Cache:
-    """The cache for ``settings``: aggregates, and the parts that belong to one user, go when that user is purged."""
+    """The cache for ``settings``: of aggregates of these ``kinds``, and of all parts."""
     return build_cache(
         settings.redis_url,
         settings.cache_memory_entries,
+        settings.cache_memory * 2**20,
+        kinds=kinds_kept(settings, kinds),
         longest_life=max(settings.cache_ttl, settings.cache_stale),
         namespace=settings.cache_namespace,
-        owned=[*(kind.name for kind in kinds), *OWNED],
         clock=clock,
         spans=spans,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bff.parts.bounds import Bounds
 from shared import values
 from shared.cache.address import REDIS_URL
+from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS
 from shared.settings import setting
 from shared.telemetry.settings import TracedSettings
 from shared.upstream import tls
@@ -54,7 +55,7 @@ class GatewaySettings(TracedSettings):
     )
     cache_stale: int = setting(
         "CACHE_STALE_SECONDS",
-        values.integer(0, 604_800),
+        values.integer(0, LONGEST_SECONDS),
         "600",
         "How long a last known good part may stand in for one that cannot be had.",
     )
@@ -76,8 +77,14 @@ class GatewaySettings(TracedSettings):
     cache_memory_entries: int = setting(
         "CACHE_MEMORY_ENTRIES", values.integer(1, 10_000_000), "10000", "Most entries that the memory tier holds."
     )
+    cache_memory: int = setting(
+        "CACHE_MEMORY_MB", values.integer(1, 1_000_000), "128", "Most megabytes (2**20 bytes) that these take."
+    )
     request_budget: float = setting(
-        "REQUEST_BUDGET_SECONDS", values.seconds(0.05, 60), "2.0", "Time for a whole request, all calls included."
+        "REQUEST_BUDGET_SECONDS",
+        values.seconds(0.05, LONGEST_LOAD_SECONDS),
+        "2.0",
+        "Time for a whole request, all calls included.",
     )
     attempt_timeout: float = setting(
         "ATTEMPT_TIMEOUT_SECONDS", values.seconds(0.01, 60), "0.8", "Time for one attempt at one service."

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
 
-from bff.forms import ORDERS, PRODUCTS, USER
+from bff.forms import ORDERS, OWNED, PRODUCTS, USER
 from bff.models import Order, Product, User
 from bff.parts.bounds import Bounds
 from bff.parts.keyed import KeyedParts
@@ -17,9 +16,6 @@ from bff.upstreams import Upstreams
 from shared.cache.cache import Value
 from shared.deadline import Deadline
 from shared.telemetry.spans import Spans
-
-OWNED: Final = (USER.kind, ORDERS.kind)
-"""Kinds of parts that belong to one user, and go when that user is purged."""
 
 
 class PartSources:

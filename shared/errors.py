@@ -2,6 +2,7 @@
 
     KitError
     ├── SettingsError            the environment does not describe a runnable process
+    ├── DeclarationError         what an app declares contradicts itself; it cannot be started
     ├── RequestError             the client is told; status and wording come from ``shared.problems``
     │   ├── InvalidInput             400
     │   ├── Unauthorized             401
@@ -40,6 +41,10 @@ class SettingsError(KitError):
     def __init__(self, mistakes: Sequence[str]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__("\n".join(self.mistakes))
+
+
+class DeclarationError(KitError):
+    """What an app is made of cannot be what is meant, such as two things of one name; the text is one sentence."""
 
 
 class RequestError(KitError):

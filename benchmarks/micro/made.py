@@ -34,8 +34,8 @@ def _compose() -> Callable[[], object]:
         "orders": Part(object(), "fresh", people.orders("user1")),
         "products": Part(products, "fresh", codec.encode(products)),
     }
-    aggregate = Aggregate(parts, {"user_id": "user1", "orders_count": 3, "products_count": 8})
-    return partial(compose, aggregate, ttl=30, duration=0.0123, now=time.time())
+    facts = {"user_id": "user1", "orders_count": 3, "products_count": 8}
+    return partial(compose, Aggregate(parts), facts, ttl=30, duration=0.0123, now=time.time())
 
 
 def _stack(policies: Policies) -> Callable[[], Awaitable[object]]:

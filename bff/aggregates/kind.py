@@ -1,16 +1,26 @@
 """The description of an aggregate that an endpoint is made from."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from typing import Final
 
+from bff.parts.form import Shown
 from bff.parts.part import Aggregate
 from bff.sources import Sources
+from shared.errors import DeclarationError
 
 Load = Callable[[str, Sources], Awaitable[Aggregate]]
 """Puts the aggregate of one id together from the sources.
 
 Raises ``NotFound`` when the thing does not exist and ``ServiceUnavailable`` when there is nothing to give.
 """
+
+METADATA: Final = "metadata"
+"""What stands beside the parts in a document."""
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_PATH: Final = re.compile(r"(/[A-Za-z0-9._-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +30,64 @@ class AggregateKind:
     Attributes:
         name: names the route and the cache keys.
         path: the route up to the id, such as ``/api/profile``.
-        parameter: what the id is called in the path and in errors.
-        parts: the names of its parts, so that each can be counted from zero.
+        parameter: what the id is called in the path, in errors and in ``metadata``.
+        parts: its parts in the order of the document, and how each is written.
         load: puts one together.
+        counted: the parts of which ``metadata`` tells how many things they are.
     """
 
     name: str
     path: str
     parameter: str
-    parts: Sequence[str]
+    parts: Mapping[str, Shown]
     load: Load
+    counted: Sequence[str] = ()
+
+    @property
+    def label(self) -> str:
+        """The endpoint in metrics and logs."""
+        return f"{self.path}/<{self.parameter}>"
+
+    @property
+    def kept_as(self) -> str:
+        """The kind of its entries in the cache, which no part is called."""
+        return f"aggregate.{self.name}"
+
+    @property
+    def schema(self) -> bytes:
+        """Tells how its documents are written."""
+        parts = (b"%b:%b" % (name.encode(), shown.schema) for name, shown in self.parts.items())
+        return b";".join((self.parameter.encode(), *(name.encode() for name in self.counted), *parts))
+
+    def facts(self, identifier: str, values: Mapping[str, object]) -> dict[str, object]:
+        """What ``metadata`` says of an aggregate besides where its parts come from; a missing part has no value."""
+        counts = {
+            f"{name}_count": len(value) if isinstance(value := values[name], Sized) else None for name in self.counted
+        }
+        return {self.parameter: identifier, **counts}
+
+
+def check(kinds: Iterable[AggregateKind]) -> None:
+    """See that each is what it says, and that no two share a name, a path or a label.
+
+    Raises:
+        DeclarationError: they do.
+    """
+    kinds = tuple(kinds)
+    for what in ("name", "path", "label"):
+        ((value, times),) = Counter(getattr(kind, what) for kind in kinds).most_common(1) or [("", 0)]
+        if times > 1:
+            raise DeclarationError(f"{times} aggregates have the {what} {value!r}")
+    for kind in kinds:
+        _check_one(kind)
+
+
+def _check_one(kind: AggregateKind) -> None:
+    for name in (kind.name, kind.parameter, *kind.parts):
+        if not _NAME.fullmatch(name) or name == METADATA:
+            raise DeclarationError(f"aggregate {kind.name!r}: nothing can be called {name!r}")
+    if not _PATH.fullmatch(kind.path):
+        raise DeclarationError(f"aggregate {kind.name!r}: {kind.path!r} is no path")
+    for name in kind.counted:
+        if name not in kind.parts:
+            raise DeclarationError(f"aggregate {kind.name!r}: it counts {name!r}, which is none of its parts")

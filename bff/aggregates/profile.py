@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Mapping
 
 from bff.aggregates.kind import AggregateKind
+from bff.forms import ORDERS, PRODUCTS, USER
 from bff.models import Order, Product
+from bff.parts.by_id import ById
 from bff.parts.part import Aggregate, Part
 from bff.sources import Sources
 from shared.errors import NotFound, ServiceUnavailable
@@ -31,14 +33,7 @@ async def load_profile(user_id: str, sources: Sources) -> Aggregate:
         shopping.cancel()
     if user.value is None and orders.value is None:
         raise ServiceUnavailable("Neither the user nor the orders can be had at the moment.", RETRY_AFTER_SECONDS)
-    return Aggregate(
-        parts={"user": user, "orders": orders, "products": products},
-        facts={
-            "user_id": user_id,
-            "orders_count": None if orders.value is None else len(orders.value),
-            "products_count": None if products.value is None else len(products.value),
-        },
-    )
+    return Aggregate({"user": user, "orders": orders, "products": products})
 
 
 async def _orders_and_products(user_id: str, sources: Sources) -> tuple[Part[list[Order]], Part[_Products]]:
@@ -52,6 +47,7 @@ PROFILE = AggregateKind(
     name="profile",
     path="/api/profile",
     parameter="user_id",
-    parts=("user", "orders", "products"),
+    parts={"user": USER, "orders": ORDERS, "products": ById(PRODUCTS)},
     load=load_profile,
+    counted=("orders", "products"),
 )

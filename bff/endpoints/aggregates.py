@@ -2,16 +2,17 @@
 
 import random
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from bff.aggregates.kind import AggregateKind
-from bff.answer import Answer, StoredAnswer, compose
+from bff.answer import Answer, compose
 from bff.cache_status import CacheStatus
 from bff.parts.part import STATUSES, Aggregate
 from bff.settings import GatewaySettings
@@ -26,6 +27,7 @@ from shared.declared import Declared, Given, Ready
 from shared.errors import NotFound, RequestError
 from shared.exchange import Exchange
 from shared.overload import Gate
+from shared.upstream.timeout import SHORTEST_SECONDS
 
 _MEMORY_HIT: Final = "memory hit"
 
@@ -58,8 +60,9 @@ class AggregateEndpoint:
         self._through = through
         self._sources = sources
         self._gate = gate
+        self._kept_as = kind.kept_as
         self._log_hits = settings.log_hits / 100
-        self._label = f"{kind.path}/<{kind.parameter}>"
+        self._label = kind.label
         self._delivered = {
             (part, status): metrics.aggregate_parts.labels(self._label, part, status)
             for part, status in product(kind.parts, STATUSES)
@@ -82,22 +85,16 @@ class AggregateEndpoint:
         )
 
     def _at_hand(self, identifier: str) -> Ready | None:
-        entry = self._through.at_hand(self._cache.keys.entry(self._kind.name, identifier))
-        if entry is None:
+        entry = self._through.at_hand(self._cache.keys.entry(self._kept_as, identifier))
+        if entry is None or not isinstance(ready := entry.form, Ready):  # nothing, or that there is no such thing
             return None
-        ready = entry.ready
-        if not isinstance(ready, Ready):
-            stored = StoredAnswer.of(entry)
-            if stored is None or stored.status != 200:
-                return None
-            ready = entry.ready = Ready(stored.etag, stored.body)
         now = self._cache.clock()
         if now >= ready.until:
-            age, left = _age(entry, now), _left(entry, now)
+            times = _Times.of(entry, now)
             ready.tell(
-                [("ETag", ready.etag), ("Cache-Control", _cache_control(left))],
-                [("Cache-Status", CacheStatus(self._cache).hit_in_memory(entry)), ("Age", str(age))],
-                until=min(entry.stored_at + age + 1, entry.fresh_until - left),
+                [("ETag", ready.etag), ("Cache-Control", _cache_control(times.life))],
+                [("Cache-Status", CacheStatus(self._cache).hit_in_memory(times.left)), ("Age", str(times.age))],
+                until=entry.fresh_until - times.left,
             )
         return ready
 
@@ -109,37 +106,34 @@ class AggregateEndpoint:
         return raw(given.body, headers=given.fields, content_type="application/json")
 
     async def _give(self, identifier: str, if_none_match: str | None, exchange: Exchange) -> Given:
-        key = self._cache.keys.entry(self._kind.name, identifier)
+        key = self._cache.keys.entry(self._kept_as, identifier)
         load = partial(self._load, identifier, key)
         status = CacheStatus(self._cache)
         entry = self._through.near(key, load)
-        stored = None if entry is None else StoredAnswer.of(entry)
-        if entry is not None and stored is not None:
+        if entry is not None:
             exchange.facts["cache"] = _MEMORY_HIT
             exchange.logged = self._log_hits >= 1 or random.random() < self._log_hits  # noqa: S311 - a sample
-            return self._from_cache(if_none_match, exchange, entry, stored, status.hit_in_memory(entry))
+            return self._from_cache(if_none_match, exchange, entry, status.hit_in_memory)
         with self._gate:  # hits in memory have been served already, however much there is to do
             deadline = Deadline(exchange.started + self._settings.request_budget)
             outcome = await self._through.get(key, deadline, load)
         if outcome.entry is not None:
-            stored = StoredAnswer.of(outcome.entry)
-            if stored is None:
-                raise TypeError("an entry of another form stands under a key of ours")
             exchange.facts["cache"] = "redis hit"
-            return self._from_cache(if_none_match, exchange, outcome.entry, stored, status.hit_in_redis(outcome.entry))
+            return self._from_cache(if_none_match, exchange, outcome.entry, status.hit_in_redis)
         exchange.facts["cache"] = "collapsed" if outcome.joined else "miss"
         return self._as_made(if_none_match, exchange, outcome, status)
 
     def _from_cache(
-        self, if_none_match: str | None, exchange: Exchange, entry: Entry, stored: StoredAnswer, status: str
+        self, if_none_match: str | None, exchange: Exchange, entry: Entry, status: Callable[[int], str]
     ) -> Given:
-        now = self._cache.clock()
-        exchange.headers["Cache-Status"] = status
-        exchange.headers["Age"] = str(_age(entry, now))
-        if stored.status == 404:
-            raise NotFound(stored.body.decode())
+        times = _Times.of(entry, self._cache.clock())
+        exchange.headers["Cache-Status"] = status(times.left)
+        exchange.headers["Age"] = str(times.age)
+        answer = entry.form
+        if not isinstance(answer, Ready):
+            raise NotFound(str(answer))
         exchange.headers["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.3f}"
-        return _conditional(if_none_match, stored.body, stored.etag, _left(entry, now))
+        return _conditional(if_none_match, answer.body, answer.etag, times.life)
 
     def _as_made(
         self, if_none_match: str | None, exchange: Exchange, outcome: Outcome[Made], status: CacheStatus
@@ -163,44 +157,66 @@ class AggregateEndpoint:
         try:
             aggregate = await self._kind.load(identifier, sources)
         except NotFound as absent:
-            return self._absent(key, absent, sources)
+            return self._absent(key, absent)
         except RequestError as nothing:
-            return Loaded(Made(nothing, 0.0, {}, ""), sources.values)
+            return Loaded(Made(nothing, 0.0, {}, ""), sources.values, cut_short=_is_over(deadline))
         finally:
             duration = time.monotonic() - started
             metrics.aggregation_duration.observe(duration)
-        return self._complete(key, aggregate, sources, duration)
+        return self._complete(identifier, key, aggregate, sources, duration)
 
-    def _complete(self, key: str, aggregate: Aggregate, sources: Sources, duration: float) -> Loaded[Made]:
+    def _complete(
+        self, identifier: str, key: str, aggregate: Aggregate, sources: Sources, duration: float
+    ) -> Loaded[Made]:
+        if [*aggregate.parts] != [*self._kind.parts]:
+            raise AssertionError("an aggregate has the parts that its kind declares, in that order")
         statuses = {name: part.status for name, part in aggregate.parts.items()}
         for delivered in statuses.items():
-            if delivered not in self._delivered:  # of a part that its kind has not named
-                self._delivered[delivered] = metrics.aggregate_parts.labels(self._label, *delivered)
             self._delivered[delivered].inc()
         timings = [f"{name};dur={part.duration * 1000:.1f}" for name, part in aggregate.parts.items()]
         timing = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
-        answer = compose(aggregate, ttl=self._settings.cache_ttl, duration=duration, now=time.time())
+        facts = self._kind.facts(identifier, {name: part.value for name, part in aggregate.parts.items()})
+        ttl = self._settings.cache_ttl
+        answer = compose(aggregate, facts, ttl=ttl, duration=duration, now=time.time())
         values = sources.values
         fresh_until = aggregate.fresh_until
         if answer.etag is not None:
-            stored = StoredAnswer(200, answer.etag, answer.cached_body)
             fresh = fresh_until - self._cache.clock()
-            values = [Value(key, stored.to_bytes(), fresh, cost=duration), *values]
-        return Loaded(Made(answer, fresh_until, {"parts": statuses}, timing), values)
+            ready = Ready(answer.etag, answer.cached_body)
+            # The last to be placed is the last to go where there is hardly any room.
+            values = [*values, Value(key, ready.body, fresh, cost=duration, age=ttl - fresh, form=ready)]
+        made = Made(answer, fresh_until, {"parts": statuses}, timing)
+        return Loaded(made, values, cut_short=answer.etag is None and _is_over(sources.deadline))
 
-    def _absent(self, key: str, absent: NotFound, sources: Sources) -> Loaded[Made]:
+    def _absent(self, key: str, absent: NotFound) -> Loaded[Made]:
+        """Nothing else is kept that was loaded for somebody who does not exist."""
         ttl = self._settings.cache_negative_ttl
-        stored = StoredAnswer(404, "", absent.detail.encode())
-        values = [Value(key, stored.to_bytes(), ttl)] if ttl else []
-        return Loaded(Made(absent, self._cache.clock() + ttl, {}, ""), [*values, *sources.values])
+        sentence = absent.detail
+        values = [Value(key, sentence.encode(), ttl, form=sentence, negative=True)] if ttl else []
+        return Loaded(Made(absent, self._cache.clock() + ttl, {}, ""), values)
 
 
-def _age(entry: Entry, now: float) -> int:
-    return max(0, int(now - entry.stored_at))
+class _Times(NamedTuple):
+    """The whole life of an answer and what is left of it, in whole seconds (RFC 9111 §4.2)."""
+
+    life: int
+    left: int
+
+    @classmethod
+    def of(cls, entry: Entry, now: float) -> "_Times":
+        """Those of ``entry``; nothing more is left than that."""
+        life = max(0, int(entry.fresh_until - entry.stored_at))
+        return cls(life, min(life, max(0, int(entry.fresh_until - now))))
+
+    @property
+    def age(self) -> int:
+        """What is left is the life less this, to the second."""
+        return self.life - self.left
 
 
-def _left(entry: Entry, now: float) -> int:
-    return max(0, int(entry.fresh_until - now))
+def _is_over(deadline: Deadline) -> bool:
+    """Whether a load that gave less than it might ended because its time did."""
+    return deadline.left() < SHORTEST_SECONDS
 
 
 def _cache_control(max_age: int) -> str:

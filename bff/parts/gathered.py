@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from bff.parts.by_id import by_id_json
 from bff.parts.part import Part, Status
-from shared import codec
 from shared.errors import Reason
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class Gathered(Generic[T]):
         is_complete = len(self.known) == len(wanted)
         if not is_complete and not found:
             return Part.missing(self._reason(wanted), duration)
-        json = b"{%b}" % b",".join(b"%b:%b" % (codec.encode(one), data) for one, (_, data) in found)
+        json = by_id_json((one, data) for one, (_, data) in found)
         things = {one: thing for one, (thing, _) in found}
         if is_complete and self.oldest is None:
             return Part(things, "fresh", json, self.fresh_until, duration=duration)

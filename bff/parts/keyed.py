@@ -79,7 +79,7 @@ class KeyedParts(Generic[T]):
         for one, entry in kept.items():
             current = entry.is_new(now) if renew else entry.is_fresh(now)
             if current and self._read(one, entry, answer):
-                answer.fresh_until = min(answer.fresh_until, entry.fresh_until)
+                answer.fresh_until = min(answer.fresh_until, self._shelf.current_until(entry))
                 if entry.is_due(now):
                     due.append(one)
         self._sources["cache"].inc(len(answer.known))
@@ -159,8 +159,12 @@ class KeyedParts(Generic[T]):
         values: list[Value] = []
         for one, thing in known.items():
             if ids.is_id(one):
-                data = _UNKNOWN if thing is None else thing[1]
-                values.append(self._shelf.value(self._key(one), data, asked_at))
+                key = self._key(one)
+                values.append(
+                    self._shelf.absence(key, _UNKNOWN, asked_at)
+                    if thing is None
+                    else self._shelf.value(key, thing[1], asked_at, thing[0])
+                )
         token = self._shelf.cache.begin()
         self._shelf.cache.put(token, values)
         self._shelf.cache.end(token)
@@ -174,7 +178,7 @@ class KeyedParts(Generic[T]):
                 continue
             self._sources["cache"].inc()
             if entry.is_fresh(now):
-                answer.fresh_until = min(answer.fresh_until, entry.fresh_until)
+                answer.fresh_until = min(answer.fresh_until, self._shelf.current_until(entry))
                 answer.lost.pop(one, None)
             else:
                 answer.oldest = min(answer.oldest or float("inf"), entry.stored_at)
@@ -182,7 +186,7 @@ class KeyedParts(Generic[T]):
     def _read(self, one: str, entry: Entry, answer: Gathered[T]) -> bool:
         """Take what an entry says; false when it cannot be read."""
         known: tuple[T, bytes] | None = None
-        if entry.value != _UNKNOWN:
+        if not entry.negative:
             thing = self._form.value(entry)
             if thing is None:
                 return False

@@ -1,4 +1,4 @@
-"""A part is one named piece of an aggregate, with where it came from; an aggregate is its parts and a few facts."""
+"""A part is one named piece of an aggregate, with where it came from; an aggregate is its parts."""
 
 from collections.abc import Mapping
 from typing import Final, Generic, Literal, TypeVar, get_args
@@ -50,10 +50,9 @@ class Part(msgspec.Struct, Generic[T_co], frozen=True):
 
 
 class Aggregate(msgspec.Struct, frozen=True):
-    """Parts in the order of the document, and the endpoint's own facts for ``metadata``."""
+    """Parts by name."""
 
     parts: Mapping[str, Part[object]]
-    facts: Mapping[str, object]
 
     @property
     def partial(self) -> bool:

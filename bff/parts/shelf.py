@@ -25,6 +25,7 @@ class Shelf:
     Attributes:
         ttl: seconds for which a part counts as current.
         stale: seconds for which it may stand in when its service cannot answer.
+        negative_ttl: seconds for which it counts as current that there is no such thing.
         throttle: remembers which parts could not be had a moment ago, and why.
     """
 
@@ -32,19 +33,36 @@ class Shelf:
     throttle: Throttle[Reason]
     ttl: float
     stale: float
+    negative_ttl: float = 0.0
 
     def clock(self) -> float:
         """Now, on the clock that all times of parts are told by."""
         return self.cache.clock()
 
-    def value(self, key: str, data: bytes, asked_at: float) -> Value:
-        """What is kept of an answer that was asked for at ``asked_at``: it is as old as the question."""
+    def value(self, key: str, data: bytes, asked_at: float, form: object = None) -> Value:
+        """What is kept of an answer that was asked for at ``asked_at``: it is as old as the question.
+
+        ``form`` is what the next reader would make of the bytes, where that is worth its place in memory.
+        """
         over = self.clock() - asked_at
-        return Value(key, data, self.ttl - over, self.stale - over)
+        return Value(key, data, self.ttl - over, self.stale - over, age=over, form=form)
+
+    def absence(self, key: str, data: bytes, asked_at: float) -> Value:
+        """What is kept of the answer that there is no such thing."""
+        over = self.clock() - asked_at
+        return Value(key, data, self.negative_ttl - over, self.stale - over, age=over, negative=True)
+
+    def current_until(self, entry: Entry) -> float:
+        """Until when what uses ``entry`` counts as current.
+
+        That there is no such thing is looked into more often than what there is, and is no older for that.
+        """
+        return entry.stored_at - entry.age + self.ttl if entry.negative else entry.fresh_until
 
     def note(self, key: str, error: UpstreamError) -> None:
-        """Remember a failure, if it is the service's."""
-        if error.reason not in _NOT_THE_SERVICE:
+        """Remember a failure, if it is the service's; that one caller's time was over says nothing to the next."""
+        is_callers_own = error.reason == "timeout" and not error.is_failure
+        if error.reason not in _NOT_THE_SERVICE and not is_callers_own:
             self.throttle.failed(key, error.reason)
 
     async def kept(self, keys: Sequence[str], deadline: Deadline) -> Sequence[Entry | None]:

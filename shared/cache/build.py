@@ -1,5 +1,6 @@
 """Puts the two tiers together as the settings say."""
 
+import sys
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -7,6 +8,7 @@ from functools import partial
 from shared.cache.address import parse
 from shared.cache.cache import Cache
 from shared.cache.keys import Keys
+from shared.cache.kind import Kind
 from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
 from shared.cache.spans import SpannedRedisTier
@@ -19,20 +21,21 @@ from shared.telemetry.spans import Spans
 def build_cache(
     redis_url: str,
     memory_entries: int,
+    memory_bytes: int = sys.maxsize,
     *,
+    kinds: Iterable[Kind],
     longest_life: float,
     namespace: str = "bff",
-    owned: Iterable[str] = (),
     clock: Clock = time.monotonic,
     spans: Spans | None = None,
 ) -> Cache:
     """A cache over Redis at ``redis_url`` with memory before and behind it; memory alone when the address is empty.
 
-    ``owned`` are the kinds of entries that go with their subject; nothing is kept longer than ``longest_life`` seconds.
-    ``spans`` takes a span of each lookup in Redis.
+    ``kinds`` are all that there are of entries, none of which is kept longer than ``longest_life`` seconds; memory
+    holds so many, and as many as fit into ``memory_bytes``. ``spans`` takes a span of each lookup in Redis.
     """
-    keys = Keys(namespace, owned)
-    near = NearTier(MemoryStore(memory_entries), keys, clock)
+    keys = Keys(namespace, kinds)
+    near = NearTier(MemoryStore(memory_entries, memory_bytes), keys, clock)
     tier = RedisTier if spans is None else partial(SpannedRedisTier, spans=spans)
     redis = tier(topology(parse(redis_url)), near, keys, clock) if redis_url else None
     return Cache(near, redis, keys, longest_life=longest_life, clock=clock)

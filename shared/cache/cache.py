@@ -32,7 +32,11 @@ UNANSWERED: Final = object()
 class Value(NamedTuple):
     """Something to be kept: fresh for ``fresh`` seconds, kept for ``stale`` ones if that is longer.
 
-    ``cost`` is how many seconds loading it took; the longer, the earlier it is reloaded.
+    Attributes:
+        cost: how many seconds loading it took; the longer, the earlier it is reloaded.
+        age: how many seconds ago it was asked for.
+        form: what a reader would make of the bytes, so that none need read them here.
+        negative: whether it says that there is no such thing.
     """
 
     key: str
@@ -40,6 +44,9 @@ class Value(NamedTuple):
     fresh: float
     stale: float = 0.0
     cost: float = 0.0
+    age: float = 0.0
+    form: object = None
+    negative: bool = False
 
 
 class Lookup(NamedTuple):
@@ -231,4 +238,9 @@ class Cache:
 
     def _entry(self, value: Value, now: float) -> Entry:
         fresh = value.fresh * (1 - JITTER * self._draw())
-        return Entry.made(value.data, now, fresh, value.stale, value.cost)
+        entry = Entry.made(value.data, now, fresh, value.stale, value.cost)
+        entry.age, entry.negative = value.age, value.negative
+        if value.form is not None:
+            rules = self.keys.kind(value.key).rules(negative=value.negative)
+            entry.form, entry.weight = value.form, 0 if rules is None else rules.weigh(value.form)
+        return entry

@@ -5,7 +5,9 @@ life. The stored form has durations only: how much of them is over, Redis itself
 left, whichever process or machine asks.
 """
 
+import math
 import struct
+import sys
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,10 +16,17 @@ REFRESH_SHARE: Final = 0.2
 REFRESH_MARGIN: Final = 1.5
 """It starts earlier where loading takes long: so many times as long as it took last time before the end."""
 
+LONGEST_SECONDS: Final = 604_800
+"""No setting keeps anything for longer."""
+LONGEST_LOAD_SECONDS: Final = 60
+"""Nor may a request take longer."""
+
+FORMAT: Final = 4
 NO_STAMP: Final = bytes(8)
-_MAGIC: Final = b"pgc3"
-_HEADER: Final = struct.Struct("!4s8s8sIII")
-_LONGEST_MS: Final = 2**32 - 1
+_MAGIC: Final = b"pgc%d" % FORMAT
+_HEADER: Final = struct.Struct("!4s8s8sIIIIB")
+_LONGEST_MS: Final = LONGEST_SECONDS * 1000
+_COSTLIEST_MS: Final = LONGEST_LOAD_SECONDS * 1000
 
 
 class UnreadableEntry(ValueError):
@@ -34,9 +43,11 @@ class Entry:
         fresh_until: until when it may be served as current.
         stale_until: until when it may stand in for a value that cannot be had.
         cost: seconds that loading it took.
+        age: how many seconds old it was when it was stored: what it says was asked for so long before.
+        negative: whether it says that there is no such thing.
         form: what its reader has made of the bytes, kept so that the next reader need not do it again.
-        ready: what an endpoint has made of the form, kept likewise.
-        refreshing: whether somebody in this process has begun to replace it before its time.
+        weight: bytes that the form takes besides.
+        refresh_from: the instant from which a hit begins to replace it; later than ``fresh_until`` for never.
     """
 
     value: bytes
@@ -44,9 +55,10 @@ class Entry:
     fresh_until: float
     stale_until: float
     cost: float = 0.0
+    age: float = 0.0
+    negative: bool = False
     form: object = None
-    ready: object = None
-    refreshing: bool = False
+    weight: int = 0
     refresh_from: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +70,10 @@ class Entry:
     def made(cls, value: bytes, now: float, fresh: float, stale: float = 0.0, cost: float = 0.0) -> "Entry":
         """A value stored ``now`` that is fresh for ``fresh`` seconds and kept for ``stale`` ones, if that is longer."""
         return cls(value, now, now + fresh, now + max(fresh, stale), cost)
+
+    def size(self, key: str) -> int:
+        """Bytes that it takes in memory under ``key``, with all that belongs to it."""
+        return _OWN_BYTES + len(key) + len(self.value) + self.weight
 
     def is_fresh(self, now: float) -> bool:
         """Whether the entry may be served as current."""
@@ -76,6 +92,16 @@ class Entry:
         return now >= self.refresh_from
 
 
+_OWN_BYTES: Final = (
+    sys.getsizeof(Entry(b"", 0.0, 0.0, 0.0))
+    + 16  # what the collector keeps of it
+    + 5 * sys.getsizeof(0.0)
+    + sys.getsizeof(b"")
+    + sys.getsizeof("")
+    + 150  # its place in an ordered dictionary
+)
+
+
 @dataclass(slots=True)
 class StoredEntry:
     """What stands under a key in Redis.
@@ -87,6 +113,8 @@ class StoredEntry:
         kept_ms: how long after storing it is kept; the time to live it was given in Redis.
         value: the bytes.
         cost_ms: how long loading it took.
+        age_ms: how old the value was when it was stored.
+        negative: whether it says that there is no such thing.
     """
 
     generation: bytes
@@ -95,18 +123,21 @@ class StoredEntry:
     kept_ms: int
     value: bytes
     cost_ms: int = 0
+    age_ms: int = 0
+    negative: bool = False
 
     @classmethod
     def of(cls, entry: Entry, now: float, generation: bytes, stamp: bytes) -> "StoredEntry":
         """The form in which ``entry`` is sent to Redis ``now``."""
         kept_ms = max(1, min(_LONGEST_MS, int((entry.stale_until - now) * 1000)))
         fresh_ms = max(0, min(kept_ms, int((entry.fresh_until - now) * 1000)))
-        cost_ms = min(_LONGEST_MS, int(entry.cost * 1000))
-        return cls(generation, stamp, fresh_ms, kept_ms, entry.value, cost_ms)
+        cost_ms = min(_COSTLIEST_MS, int(entry.cost * 1000))
+        age_ms = max(0, min(_LONGEST_MS, math.ceil((now - entry.stored_at + entry.age) * 1000)))
+        return cls(generation, stamp, fresh_ms, kept_ms, entry.value, cost_ms, age_ms, entry.negative)
 
     def to_bytes(self) -> bytes:
         """Header and value."""
-        numbers = (self.fresh_ms, self.kept_ms, self.cost_ms)
+        numbers = (self.fresh_ms, self.kept_ms, self.cost_ms, self.age_ms, self.negative)
         return _HEADER.pack(_MAGIC, self.generation, self.stamp, *numbers) + self.value
 
     @classmethod
@@ -114,17 +145,26 @@ class StoredEntry:
         """What :meth:`to_bytes` made.
 
         Raises:
-            UnreadableEntry: another version, or no entry at all.
+            UnreadableEntry: another version, a life that nobody gives, or no entry at all.
         """
         if len(data) < _HEADER.size:
             raise UnreadableEntry
-        magic, generation, stamp, fresh_ms, kept_ms, cost_ms = _HEADER.unpack_from(data)
-        if magic != _MAGIC or fresh_ms > kept_ms:
+        magic, generation, stamp, fresh_ms, kept_ms, cost_ms, age_ms, negative = _HEADER.unpack_from(data)
+        if (
+            magic != _MAGIC
+            or not fresh_ms <= kept_ms <= _LONGEST_MS
+            or cost_ms > _COSTLIEST_MS
+            or age_ms > _LONGEST_MS
+            or negative > 1
+        ):
             raise UnreadableEntry
-        return cls(generation, stamp, fresh_ms, kept_ms, data[_HEADER.size :], cost_ms)
+        return cls(generation, stamp, fresh_ms, kept_ms, data[_HEADER.size :], cost_ms, age_ms, negative == 1)
 
-    def entry(self, left_ms: int, now: float) -> Entry:
+    def entry(self, left_ms: int, now: float, fresh: float = math.inf, kept: float = math.inf) -> Entry:
         """The entry, of which Redis says that it keeps it for another ``left_ms`` milliseconds.
+
+        Whatever it was given, it is fresh for at most ``fresh`` seconds from when it was asked for, and kept for
+        at most ``kept``.
 
         Raises:
             UnreadableEntry: it would live longer than it was given; somebody has meddled with its time to live.
@@ -132,5 +172,7 @@ class StoredEntry:
         if not 0 <= left_ms <= self.kept_ms:
             raise UnreadableEntry
         stored_at = now - (self.kept_ms - left_ms) / 1000
-        fresh_until, stale_until = stored_at + self.fresh_ms / 1000, stored_at + self.kept_ms / 1000
-        return Entry(self.value, stored_at, fresh_until, stale_until, self.cost_ms / 1000)
+        age = self.age_ms / 1000
+        fresh_until = stored_at + min(self.fresh_ms / 1000, fresh - age)
+        stale_until = stored_at + min(self.kept_ms / 1000, max(fresh, kept) - age)
+        return Entry(self.value, stored_at, fresh_until, stale_until, self.cost_ms / 1000, age, self.negative)

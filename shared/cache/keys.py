@@ -1,35 +1,60 @@
 """The names under which things stand in Redis.
 
-Entries are named by kind and subject (a user's profile, a product). Kinds that are *owned* go with their subject when
-that is purged; the others are shared. The subject is a hash tag, so that in a cluster all that is said about one
-subject stands on one node.
+Entries are named by kind, by the version of how that is written, and by subject (a user's profile, a product), so that
+processes which write a kind in different ways share a Redis and never read, nor overwrite, each other's entries. What
+outdates entries, the generation and the purge stamps, has no version: a purge by any of them counts for all.
+
+Kinds that are *owned* go with their subject when that is purged; the others are shared. The subject is a hash tag, so
+that in a cluster all that is said about one subject stands on one node.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-_VERSION: Final = "v2"
+from shared.cache.kind import Kind
+from shared.errors import DeclarationError
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
 class Keys:
     """The names of one cache.
 
-    ``namespace`` keeps it apart from others in the same Redis; ``owned`` are the kinds that a purge of a subject drops.
-    Everything under :attr:`prefix` is watched for changes; leases and probes are not.
+    ``namespace`` keeps it apart from others in the same Redis; ``kinds`` are all that there are of entries. Everything
+    under :attr:`prefix` is watched for changes; leases and probes are not.
     """
 
-    def __init__(self, namespace: str, owned: Iterable[str] = ()) -> None:
-        self.prefix = f"{namespace}:{_VERSION}:"
+    def __init__(self, namespace: str, kinds: Iterable[Kind] = ()) -> None:
+        """Raises ``DeclarationError`` when two kinds have the same name, or one has a name that is none."""
+        self.prefix = f"{namespace}:"
         self.generation = f"{self.prefix}generation"
-        self.probe = f"{namespace}.probe:{_VERSION}"
+        self.probe = f"{namespace}.probe"
+        self._leases = f"{namespace}.lease:"
+        # No entry begins like a stamp: a version follows the name of its kind.
         self._stamps = f"{self.prefix}purged:"
-        self._leases = f"{namespace}.lease:{_VERSION}:"
-        self._owned = tuple(owned)
-        self._owned_prefixes = tuple(f"{self.prefix}{kind}:" for kind in self._owned)
+        self._entries: dict[str, str] = {}
+        self._kinds: dict[str, Kind] = {}
+        for kind in kinds:
+            if not _NAME.fullmatch(kind.name):
+                raise DeclarationError(f"no kind of cache entries can be called {kind.name!r}")
+            if kind.name in self._entries:
+                raise DeclarationError(f"two kinds of cache entries are called {kind.name!r}")
+            prefix = self._entries[kind.name] = f"{self.prefix}{kind.name}:{kind.version}:"
+            self._kinds[prefix] = kind
+        self._owned_prefixes = tuple(prefix for prefix, kind in self._kinds.items() if kind.owned)
 
     def entry(self, kind: str, subject: str) -> str:
         """The key of one thing."""
-        return f"{self.prefix}{kind}:{{{subject}}}"
+        return f"{self._entries[kind]}{{{subject}}}"
+
+    def kind(self, key: str) -> Kind:
+        """The kind of the entry ``key``."""
+        return self._kinds[key[: key.index("{")]]
+
+    def subject(self, key: str) -> str:
+        """What the entry ``key`` is about."""
+        return key[key.index("{") + 1 : -1]
 
     def lease(self, key: str) -> str:
         """Where the lease to load ``key`` stands."""
@@ -53,4 +78,4 @@ class Keys:
 
     def owned_by(self, subject: str) -> Iterator[str]:
         """Every entry of ``subject`` that a purge drops."""
-        return (self.entry(kind, subject) for kind in self._owned)
+        return (f"{prefix}{{{subject}}}" for prefix in self._owned_prefixes)

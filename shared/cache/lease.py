@@ -14,7 +14,10 @@ from shared.cache.near import Token
 from shared.cache.redis import TierDown
 from shared.deadline import Deadline
 
-_LEASE_MS: Final = 300
+LEASE_SECONDS: Final = 0.3
+"""After a holder that died, everybody waits for so long."""
+
+_LEASE_MS: Final = int(LEASE_SECONDS * 1000)
 _LENGTHEN_SECONDS: Final = 0.1
 _LOOK_AGAIN_SECONDS: Final = 0.05
 _ENDLESS: Final = -1

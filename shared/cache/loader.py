@@ -17,24 +17,32 @@ from shared import metrics
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.flights import Flights
-from shared.cache.lease import Grant, Leases
+from shared.cache.lease import LEASE_SECONDS, Grant, Leases
 from shared.cache.near import Token
 from shared.deadline import Deadline
+from shared.errors import KitError
 
 T = TypeVar("T")
 
 _WAIT_SHARE: Final = 0.25
 """Of what is left of a request's time, so much may be spent on waiting for another process."""
+_WORTH_TRYING_SECONDS: Final = 0.02
+"""Whoever has less left takes what the one before it has got."""
+_NEVER: Final = float("inf")
 _REFRESHES_MOST: Final = 64
 """With more loads than this under way, nothing is refreshed before its time."""
 
 
 @dataclass(slots=True)
 class Loaded(Generic[T]):
-    """What a load gave: the result for those who wait, and what is to be kept, under the key or under others."""
+    """What a load gave: the result for those who wait, and what is to be kept, under the key or under others.
+
+    ``cut_short``: whether it might have given more, had its deadline been later.
+    """
 
     result: T
     values: Sequence[Value]
+    cut_short: bool = False
 
 
 @dataclass(slots=True)
@@ -45,6 +53,8 @@ class Outcome(Generic[T]):
         asked_redis: whether Redis was asked and had none.
         joined: whether somebody else had begun the load.
         stored: whether what was loaded is kept.
+        cut_short: whether it might have given more, had its deadline been later.
+        error: what it failed with, when it was cut short so that it could give nothing.
     """
 
     entry: Entry | None
@@ -52,6 +62,8 @@ class Outcome(Generic[T]):
     asked_redis: bool
     joined: bool = False
     stored: bool = False
+    cut_short: bool = False
+    error: Exception | None = None
 
 
 Load = Callable[[Deadline, bool], Awaitable[Loaded[T]]]
@@ -81,11 +93,20 @@ class ReadThrough(Generic[T]):
         await self._flights.__aexit__(kind, error, frames)
 
     async def get(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
-        """The value of ``key``, which memory does not have; raises whatever ``load`` raises."""
+        """The value of ``key``, which memory does not have; raises whatever ``load`` raises.
+
+        Whoever joins a load that is cut short by the deadline of the one who began it tries once more, within its own.
+        """
+        tried_again = False
         while True:
             outcome, joined = await self._flights.share(key, lambda: self._come_by(key, deadline, load))
             if outcome is None:  # an early refresh that another process has taken over
                 continue
+            if joined and outcome.cut_short and not tried_again and deadline.left() > _WORTH_TRYING_SECONDS:
+                tried_again = True
+                continue
+            if outcome.error is not None:
+                raise outcome.error
             if joined:
                 self._coalesced["process"].inc()
                 return replace(outcome, joined=True)
@@ -106,16 +127,11 @@ class ReadThrough(Generic[T]):
         return None if entry is None or self._is_to_be_refreshed(entry) else entry
 
     def _is_to_be_refreshed(self, entry: Entry) -> bool:
-        return (
-            self._cache.is_due(entry)
-            and not entry.refreshing
-            and len(self._flights) < _REFRESHES_MOST
-            and not self._busy()
-        )
+        return self._cache.is_due(entry) and len(self._flights) < _REFRESHES_MOST and not self._busy()
 
     def _refresh_early(self, key: str, entry: Entry, load: Load[T]) -> None:
         if self._is_to_be_refreshed(entry):
-            entry.refreshing = True
+            entry.refresh_from = _NEVER
             self._flights.hold(key, lambda: self._refresh(key, load))
 
     def _begin(self, key: str) -> Token:
@@ -138,8 +154,7 @@ class ReadThrough(Generic[T]):
                     self._give_back(key, token, grant)
                     self._coalesced["redis"].inc()
                     return Outcome(lookup.entry, None, asked_redis=True, joined=True)
-            work = load(deadline, False)
-            return await self._load(key, work, token, grant, asked_redis=lookup.asked)
+            return await self._load(key, load, deadline, token, grant, asked_redis=lookup.asked)
         finally:
             self._cache.end(token)
 
@@ -148,32 +163,52 @@ class ReadThrough(Generic[T]):
         try:
             lookup, grant = await self._leases.look(key, token, count=False)
             if grant is Grant.TAKEN:
+                self._look_again(key, self._cache.clock() + LEASE_SECONDS)
                 return None
             if lookup.entry is not None and not self._cache.is_due(lookup.entry):  # another process has just done it
                 self._give_back(key, token, grant)
                 return Outcome(lookup.entry, None, asked_redis=False)
+            self._look_again(key, _NEVER)
             metrics.cache_early_refreshes.inc()
-            work = load(Deadline.after(self._budget), True)
-            return await self._load(key, work, token, grant, asked_redis=False)
+            deadline = Deadline.after(self._budget)
+            return await self._load(key, load, deadline, token, grant, asked_redis=False, early=True)
         finally:
             self._cache.end(token)
+
+    def _look_again(self, key: str, instant: float) -> None:
+        # Whatever stands there now: what Redis has may have taken the place of what was hit.
+        entry = self._cache.kept_near(key)
+        if entry is not None:
+            entry.refresh_from = instant
 
     def _give_back(self, key: str, token: Token, grant: Grant) -> None:
         if grant is Grant.HELD:
             self._cache.put(token, (), self._leases.given_back(key))
 
     async def _load(
-        self, key: str, work: Awaitable[Loaded[T]], token: Token, grant: Grant, *, asked_redis: bool
+        self,
+        key: str,
+        load: Load[T],
+        deadline: Deadline,
+        token: Token,
+        grant: Grant,
+        *,
+        asked_redis: bool,
+        early: bool = False,
     ) -> Outcome[T]:
         held = grant is Grant.HELD
         values: Sequence[Value] = ()
         if held:
             self._leases.keep(key, token)
         try:
-            loaded = await work
+            loaded = await load(deadline, early)
             values = [value for value in loaded.values if value.fresh > 0 or value.stale > 0]
+        except (KitError, TimeoutError) as error:
+            if deadline.left() > 0:
+                raise
+            return Outcome(None, None, asked_redis, cut_short=True, error=error)
         finally:
             self._leases.let_go(token)
             self._cache.put(token, values, self._leases.given_back(key) if held else ())
         stored = token.alive and any(value.key == key for value in values)
-        return Outcome(None, loaded.result, asked_redis, stored=stored)
+        return Outcome(None, loaded.result, asked_redis, stored=stored, cut_short=loaded.cut_short)

@@ -75,7 +75,7 @@ class RedisTier:
             reply, found = await self._store.read_after(key, wish)
         except FAULTS as error:
             raise self._fault(error) from error
-        return self._entry(found, token), reply
+        return self._entry(key, found, token), reply
 
     async def read(self, tokens: Sequence[tuple[str, Token]]) -> list[Entry | None]:
         """The entry under each key, all asked at once; anything unreadable is none.
@@ -90,7 +90,7 @@ class RedisTier:
             found = await self._store.read([key for key, _ in tokens])
         except FAULTS as error:
             raise self._fault(error) from error
-        return [self._entry(one, token) for one, (_, token) in zip(found, tokens, strict=True)]
+        return [self._entry(key, one, token) for one, (key, token) in zip(found, tokens, strict=True)]
 
     def write(self, entries: Iterable[tuple[str, Entry]], token: Token, delete: Sequence[str] = ()) -> None:
         """Store entries until they are stale, and then delete keys; nobody waits for it, and it may come to nothing."""
@@ -146,7 +146,7 @@ class RedisTier:
             return None
         return Size(sum(_number(keys) for keys, _ in replies), sum(_used_memory(memory) for _, memory in replies))
 
-    def _entry(self, found: Found, token: Token) -> Entry | None:
+    def _entry(self, key: str, found: Found, token: Token) -> Entry | None:
         if found.stamp is not None:
             token.stamp = found.stamp
         if found.odd:
@@ -156,12 +156,25 @@ class RedisTier:
             return None
         try:
             stored = StoredEntry.from_bytes(found.data)
-            entry = stored.entry(found.left_ms, self._clock())
-        except UnreadableEntry:
+            if stored.generation != self._near.generation or found.stamp not in {None, stored.stamp}:
+                return None
+            return self._checked(key, stored, found.left_ms)
+        except ValueError:  # whatever it is that nobody of us has written
             metrics.cache_unreadable.inc()
             return None
-        outdated = stored.generation != self._near.generation or found.stamp not in {None, stored.stamp}
-        return None if outdated else entry
+
+    def _checked(self, key: str, stored: StoredEntry, left_ms: int) -> Entry | None:
+        """The entry, whole; None where this process keeps none such, or not for so long."""
+        rules = self._keys.kind(key).rules(negative=stored.negative)
+        if rules is None:
+            raise UnreadableEntry
+        now = self._clock()
+        entry = stored.entry(left_ms, now, rules.fresh, rules.kept)
+        if not entry.is_kept(now):
+            return None
+        entry.form = rules.read(self._keys.subject(key), entry.value)
+        entry.weight = 0 if entry.form is None else rules.weigh(entry.form)
+        return entry
 
     def post(self, key: str, command: Command) -> None:
         """Send a command about ``key``; nobody waits for it, and it may come to nothing."""

@@ -6,9 +6,10 @@ costs more than the call, so what a request waits for has a way in of its own, p
 """
 
 import asyncio
+import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiocache import RedisCache, SimpleMemoryCache
 from aiocache.serializers import NullSerializer
@@ -21,54 +22,99 @@ from shared.cache.replies import Command
 Answers = asyncio.Future[list[Any]]
 """What Redis will have answered to commands that were sent together."""
 
+_NEGATIVE_SHARE: Final = 10
+_NEGATIVE_LEAST: Final = 16
+
+
+class _Room:
+    """Entries with what they take, least recently used ones first."""
+
+    def __init__(self, capacity: int, most_bytes: int) -> None:
+        self.bytes = 0
+        self.entries: OrderedDict[str, Entry] = OrderedDict()
+        self._capacity = capacity
+        self._most_bytes = most_bytes
+
+    def peek(self, key: str) -> Entry | None:
+        entry = self.entries.get(key)
+        if entry is not None:
+            self.entries.move_to_end(key)
+        return entry
+
+    def place(self, key: str, entry: Entry) -> None:
+        size = entry.size(key)
+        if size > self._most_bytes:
+            return
+        self.entries[key] = entry
+        self.bytes += size
+        while self.bytes > self._most_bytes or len(self.entries) > self._capacity:
+            oldest, gone = self.entries.popitem(last=False)
+            self.bytes -= gone.size(oldest)
+
+    def drop(self, key: str) -> bool:
+        entry = self.entries.pop(key, None)
+        if entry is None:
+            return False
+        self.bytes -= entry.size(key)
+        return True
+
+    def empty(self) -> None:
+        self.entries.clear()
+        self.bytes = 0
+
 
 class MemoryStore(SimpleMemoryCache):
-    """Entries by key, bounded; the least recently used one goes first.
+    """Entries by key, bounded in number and in bytes; the least recently used one goes first.
 
-    An entry carries its own times, so there are no timers. What works without awaiting is open to synchronous callers
-    as :meth:`peek`, :meth:`place` and :meth:`drop`.
+    What is negative has a small room of its own, so that asking for things that there are not, however many, costs
+    nothing that there is. An entry carries its own times, so there are no timers. What works without awaiting is open
+    to synchronous callers as :meth:`peek`, :meth:`place` and :meth:`drop`.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, most_bytes: int = sys.maxsize) -> None:
+        """At most ``capacity`` entries, and a tenth of that, at least 16, of negative ones; within ``most_bytes``."""
         super().__init__(timeout=0)  # type: ignore[no-untyped-call]
-        self.capacity = capacity
-        self.bytes = 0
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._there = _Room(capacity, most_bytes - most_bytes // _NEGATIVE_SHARE)
+        self._absent = _Room(max(_NEGATIVE_LEAST, capacity // _NEGATIVE_SHARE), most_bytes // _NEGATIVE_SHARE)
+        self._rooms = (self._there, self._absent)
+        self._entries = self._there.entries
         self._measured = True
+
+    @property
+    def bytes(self) -> int:
+        """What all entries take."""
+        return self._there.bytes + self._absent.bytes
 
     def __len__(self) -> int:
         """How many entries there are."""
-        return len(self._entries)
+        return len(self._there.entries) + len(self._absent.entries)
 
     def peek(self, key: str) -> Entry | None:
         """The entry under ``key``, which becomes the most recently used."""
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
-        return entry
+            return entry
+        return self._absent.peek(key)
 
     def place(self, key: str, entry: Entry) -> None:
-        """Keep ``entry``, at the cost of the least recently used one when there are too many."""
-        self.drop(key)
-        self._entries[key] = entry
-        self.bytes += len(key) + len(entry.value)
-        if len(self._entries) > self.capacity:
-            self.drop(next(iter(self._entries)))
+        """Keep ``entry``, at the cost of the least recently used ones; not one that would cost all of them."""
+        for room in self._rooms:
+            room.drop(key)
+        (self._absent if entry.negative else self._there).place(key, entry)
         self._measure()
 
     def drop(self, key: str) -> bool:
         """Forget ``key``; tells whether it was there."""
-        entry = self._entries.pop(key, None)
-        if entry is None:
+        if not any(room.drop(key) for room in self._rooms):
             return False
-        self.bytes -= len(key) + len(entry.value)
         self._measure()
         return True
 
     def empty(self) -> None:
         """Forget everything."""
-        self._entries.clear()
-        self.bytes = 0
+        for room in self._rooms:
+            room.empty()
         self._measure()
 
     def _measure(self) -> None:
@@ -81,7 +127,7 @@ class MemoryStore(SimpleMemoryCache):
 
     def _publish(self) -> None:
         self._measured = True
-        metrics.cache_memory_entries.set(len(self._entries))
+        metrics.cache_memory_entries.set(len(self))
         metrics.cache_memory_bytes.set(self.bytes)
 
     async def _get(self, key: str, encoding: str | None = "utf-8", _conn: object = None) -> Entry | None:  # noqa: ARG002

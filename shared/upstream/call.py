@@ -33,8 +33,6 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
         begun: the instant (on the deadline's clock) from which that counts; the timeout policy sets it.
         attempt: which attempt this is, from 0; the retry policy sets it.
         permit: under which the breaker has let it through; the breaker policy sets it.
-        wanted_until: where others may come to wait for the answer, the instant (monotonic clock) until which somebody
-            wants it by now; None where the deadline says so.
     """
 
     path: str
@@ -46,7 +44,6 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
     begun: float = 0.0
     attempt: int = 0
     permit: int = 0
-    wanted_until: Callable[[], float] | None = None
 
     def left(self) -> float:
         """Seconds from now until this attempt ends, or until nobody wants its answer, whichever is sooner."""

@@ -157,8 +157,28 @@ async def test_a_user_who_is_gone_does_not_come_back_as_a_stale_part(start_gatew
 
 async def test_the_bound_of_the_memory_tier_holds(start_gateway: StartGateway) -> None:
     """However many ids are asked for, there are never more entries than that."""
-    gateway = await start_gateway(CACHE_MEMORY_ENTRIES="50")
+    services = FakeServices.with_profile()
+    services.users |= {f"user{number}": user(f"user{number}") for number in range(200)}
+    gateway = await start_gateway(services, CACHE_MEMORY_ENTRIES="50")
     for number in range(200):
-        await gateway.get(f"/api/profile/nobody{number}")
+        await gateway.get(f"/api/profile/user{number}")
     stats = (await gateway.get("/api/cache/stats")).json()["tiers"]["memory"]
     assert stats["entries"] == 50
+
+
+async def test_made_up_ids_cost_nobody_a_hit(start_gateway: StartGateway) -> None:
+    """Users who do not exist have a small room of their own; nothing else is kept that was loaded for them."""
+    services = FakeServices.with_profile()
+    services.orders |= {f"nobody{number}": [order("o9", f"nobody{number}")] for number in range(200)}
+    gateway = await start_gateway(services, CACHE_MEMORY_ENTRIES="20")
+    await gateway.get(PROFILE)
+    before = (await gateway.get("/api/cache/stats")).json()["tiers"]["memory"]["entries"]
+    for number in range(200):
+        assert (await gateway.get(f"/api/profile/nobody{number}")).status_code == 404
+    calls = len(services.calls)
+    assert (await gateway.get(PROFILE)).json()["metadata"]["cached"] is True
+    assert len(services.calls) == calls
+    stats = (await gateway.get("/api/cache/stats")).json()["tiers"]["memory"]
+    assert stats["entries"] == before + 16
+    assert (await gateway.get("/api/profile/nobody199")).headers["cache-status"].startswith("memory; hit")
+    assert (await gateway.get("/api/profile/nobody0")).headers["cache-status"].startswith("memory; fwd")

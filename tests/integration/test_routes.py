@@ -7,6 +7,7 @@ import pytest
 
 import shared
 from bff.aggregates.kind import AggregateKind
+from bff.forms import ORDERS
 from bff.parts.part import Aggregate
 from bff.sources import Sources
 from shared.errors import Unreachable
@@ -150,9 +151,11 @@ async def test_a_second_aggregate_is_one_small_description(start_gateway: StartG
 
     async def load(user_id: str, sources: Sources) -> Aggregate:
         orders = await sources.orders(user_id)
-        return Aggregate({"orders": orders}, {"user_id": user_id})
+        return Aggregate({"orders": orders})
 
-    history = AggregateKind(name="history", path="/api/history", parameter="user_id", parts=("orders",), load=load)
+    history = AggregateKind(
+        name="history", path="/api/history", parameter="user_id", parts={"orders": ORDERS}, load=load
+    )
     gateway = await start_gateway(kinds=[history])
     first, second = await gateway.get("/api/history/user1"), await gateway.get("/api/history/user1")
     assert first.json()["metadata"]["parts"] == {"orders": {"status": "fresh"}}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.fixtures import entry_keys
 from tests.fixtures.processes import wait_until
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.system import SERVICES, StartSystem, System
@@ -34,7 +35,7 @@ def test_a_real_user_comes_from_three_services_and_then_from_the_cache(
     assert second.document["metadata"]["cached"] is True
     assert second.headers["Cache-Status"].startswith("memory; hit; ttl=")
     with redis_server.client() as client:
-        wait_until(lambda: bool(client.exists("bff:v2:profile:{user123}")), "Redis was not told")
+        wait_until(lambda: bool(client.exists(entry_keys.profile("user123"))), "Redis was not told")
     assert system.get("/health").document["status"] == "healthy"
     _no_traceback(system)
 

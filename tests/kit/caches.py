@@ -9,16 +9,26 @@ import pytest
 from shared.cache.build import build_cache
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
+from shared.cache.kind import Kind, Rules
 from shared.cache.near import Trust
 
-KINDS = ("profile", "user", "orders")
+OWNED = ("profile", "user", "orders")
 _TICK_SECONDS = 0.01
 OpenCache = Callable[..., Awaitable[Cache]]
 
 
+def plain(name: str, *, owned: bool = False, fresh: float = 100_000.0) -> Kind:
+    """A kind of entries that are whatever bytes they are."""
+    rules = Rules(lambda _subject, data: data, fresh, fresh)
+    return Kind(name, there=rules, absent=rules, owned=owned)
+
+
+KINDS = (*(plain(name, owned=True) for name in OWNED), plain("products"))
+
+
 def make_cache(url: str, entries: int = 100) -> Cache:
     """A cache that is not open yet."""
-    return build_cache(url, entries, longest_life=600, owned=KINDS)
+    return build_cache(url, entries, kinds=KINDS, longest_life=600)
 
 
 @pytest.fixture

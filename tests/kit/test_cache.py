@@ -9,7 +9,7 @@ from shared.cache.keys import Keys
 from shared.cache.near import Trust
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
-from tests.kit.caches import KINDS, OpenCache, far, found, make_cache, put, until, until_found
+from tests.kit.caches import KINDS, OWNED, OpenCache, far, found, make_cache, put, until, until_found
 
 KEYS = Keys("bff", KINDS)
 KEY = KEYS.entry("profile", "user1")
@@ -86,7 +86,7 @@ async def test_own_writes_do_not_evict(open_cache: OpenCache, redis_server: Redi
 async def test_a_purge_drops_what_a_subject_owns_everywhere(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """The profile and the user's parts, in every process; not the products, which are everybody's."""
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
-    keys = [KEYS.entry(kind, "user1") for kind in KINDS]
+    keys = [KEYS.entry(kind, "user1") for kind in OWNED]
     for key in (*keys, SHARED):
         put(one, key, b"value")
     for key in (*keys, SHARED):

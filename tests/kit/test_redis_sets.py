@@ -9,7 +9,7 @@ from shared.cache.cache import Cache
 from shared.cache.keys import Keys
 from shared.cache.near import Trust
 from tests.fixtures.redis_sets import Cluster, Node, RedisSet, SentinelSet
-from tests.kit.caches import KINDS, OpenCache, found, purge, put, share, until, until_found
+from tests.kit.caches import KINDS, OWNED, OpenCache, found, purge, put, share, until, until_found
 
 KEYS = Keys("bff", KINDS)
 KEY = KEYS.entry("profile", "user1")
@@ -139,14 +139,14 @@ async def test_one_sentinel_that_answers_is_enough(open_cache: OpenCache, sentin
 
 async def test_keys_are_on_all_nodes_of_a_cluster(open_cache: OpenCache, cluster: Cluster) -> None:
     """Each subject's entries stand on the primary that has its slot, and every primary has some."""
-    cache, other = await open_cache(cluster.url), await open_cache(cluster.url, entries=len(SUBJECTS) * len(KINDS))
+    cache, other = await open_cache(cluster.url), await open_cache(cluster.url, entries=len(SUBJECTS) * len(OWNED))
     for subject in SUBJECTS:
-        for kind in KINDS:
+        for kind in OWNED:
             await share(cache, other, KEYS.entry(kind, subject), b"value")
     primaries = [node for node in cluster.nodes if node.replicas is not None]
-    assert sum(len(node.ask("KEYS", f"{KEYS.prefix}*")) for node in primaries) == len(SUBJECTS) * len(KINDS)
+    assert sum(len(node.ask("KEYS", f"{KEYS.prefix}*")) for node in primaries) == len(SUBJECTS) * len(OWNED)
     assert min(len(node.ask("KEYS", f"{KEYS.prefix}*")) for node in primaries) > 0
-    assert all(await cache.kept([KEYS.entry(kind, subject) for subject in SUBJECTS for kind in KINDS]))
+    assert all(await cache.kept([KEYS.entry(kind, subject) for subject in SUBJECTS for kind in OWNED]))
 
 
 async def test_a_killed_primary_of_a_cluster_is_replaced(open_cache: OpenCache, cluster: Cluster) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from redis import Redis
 
+from tests.fixtures import entry_keys
 from tests.fixtures.counting_services import CountingServices
 from tests.fixtures.load import Load
 from tests.fixtures.processes import App, StartApp, free_port, wait_until
@@ -43,7 +44,7 @@ def _demand_a_password(_server: RedisServer, client: Redis) -> None:
 
 
 def _spoil(_server: RedisServer, client: Redis) -> None:
-    keys = sorted(client.scan_iter("bff:v2:*"))
+    keys = sorted(client.scan_iter(f"{entry_keys.KEYS.prefix}*"))
     assert len(keys) >= USERS
     for number, key in enumerate(keys):
         client.delete(key)
@@ -148,7 +149,7 @@ def _redis_is(state: str, gateway: App) -> bool:
 
 
 def _has_all_profiles(client: Redis) -> bool:
-    values = client.mget([f"bff:v2:profile:{{user{number}}}" for number in range(USERS)])
+    values = client.mget([entry_keys.profile(f"user{number}") for number in range(USERS)])
     return all(value is not None and len(value) > LONGER_THAN_GARBAGE for value in values)
 
 

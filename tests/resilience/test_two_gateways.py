@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures import entry_keys
 from tests.fixtures.counting_services import CountingServices
 from tests.fixtures.load import Connection, Got
 from tests.fixtures.processes import App, StartApp, wait_until
 from tests.fixtures.redis_server import RedisServer
 
 PROFILE = "/api/profile/user1"
-ENTRY = "bff:v2:profile:{user1}"
-LEASE = "bff.lease:v2:profile:{user1}"
+ENTRY = entry_keys.profile("user1")
+LEASE = entry_keys.KEYS.lease(ENTRY)
 ENDLESS = -1
 TOKEN = "open-sesame"
 BURST = 100
@@ -163,7 +164,7 @@ def test_the_figures_count_what_came_from_redis(two: tuple[App, App]) -> None:
     assert [_tiers(app)["memory"]["entries"] > 0 for app in two] == [True, True]
 
 
-@pytest.mark.parametrize("key", ["bff:v2:generation", "bff:v2:purged:{user1}", LEASE])
+@pytest.mark.parametrize("key", ["bff:generation", "bff:purged:{user1}", LEASE])
 @pytest.mark.parametrize("kind", ["text", "list"])
 def test_garbage_under_the_keys_of_the_cache_itself_is_got_over(
     start_app: StartApp, services: CountingServices, redis_server: RedisServer, key: str, kind: str

@@ -1,21 +1,33 @@
 """Entries: their times in memory, and their form in Redis."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
+from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS, NO_STAMP, Entry, StoredEntry, UnreadableEntry
 
 _eight = st.binary(min_size=8, max_size=8)
 _now = st.floats(0, 1e6)
 
 
-@given(st.binary(), _eight, _eight, st.integers(0, 10**9), st.integers(0, 10**9))
-def test_a_stored_entry_survives_its_bytes(
-    value: bytes, generation: bytes, stamp: bytes, fresh_ms: int, more_ms: int
-) -> None:
+_stored = st.builds(
+    StoredEntry,
+    generation=_eight,
+    stamp=_eight,
+    fresh_ms=st.integers(0, 10**8),
+    kept_ms=st.integers(10**8, LONGEST_SECONDS * 1000),
+    value=st.binary(),
+    cost_ms=st.integers(0, LONGEST_LOAD_SECONDS * 1000),
+    age_ms=st.integers(0, LONGEST_SECONDS * 1000),
+    negative=st.booleans(),
+)
+
+
+@given(_stored)
+def test_a_stored_entry_survives_its_bytes(stored: StoredEntry) -> None:
     """Header and value come back as they were."""
-    stored = StoredEntry(generation, stamp, fresh_ms, fresh_ms + more_ms, value, more_ms)
     assert StoredEntry.from_bytes(stored.to_bytes()) == stored
 
 
@@ -27,6 +39,46 @@ def test_other_bytes_are_no_entry(data: bytes) -> None:
     except UnreadableEntry:
         return
     assert stored.to_bytes() == data
+
+
+_GOOD = StoredEntry(NO_STAMP, NO_STAMP, 1_000, 30_000, b"value")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        replace(_GOOD, fresh_ms=30_001),
+        replace(_GOOD, kept_ms=LONGEST_SECONDS * 1000 + 1),
+        replace(_GOOD, kept_ms=2**32 - 1),
+        replace(_GOOD, cost_ms=LONGEST_LOAD_SECONDS * 1000 + 1),
+        replace(_GOOD, cost_ms=2**32 - 1),
+        replace(_GOOD, age_ms=LONGEST_SECONDS * 1000 + 1),
+    ],
+)
+def test_a_header_that_says_what_no_setting_allows_is_unreadable(odd: StoredEntry) -> None:
+    """A longer life, a load that takes for ever, an age beyond all."""
+    with pytest.raises(UnreadableEntry):
+        StoredEntry.from_bytes(odd.to_bytes())
+
+
+@pytest.mark.parametrize("odd", [2, 255])
+def test_what_neither_is_nor_is_not_is_unreadable(odd: int) -> None:
+    """The last byte of the header says whether the entry is negative, and nothing else."""
+    good = _GOOD.to_bytes()
+    at = len(good) - len(_GOOD.value) - 1
+    with pytest.raises(UnreadableEntry):
+        StoredEntry.from_bytes(good[:at] + bytes([odd]) + good[at + 1 :])
+
+
+@given(st.integers(0, 29_999), st.integers(0, 60_000), st.floats(0.5, 40), st.floats(0, 100))
+def test_lives_are_bounded_by_the_reader(left_ms: int, age_ms: int, fresh: float, kept: float) -> None:
+    """However long a life was given elsewhere, it is counted from when the value was asked for, and cut here."""
+    stored = StoredEntry(NO_STAMP, NO_STAMP, 25_000, 30_000, b"value", age_ms=age_ms)
+    now = 1_000.0
+    asked_at = now - (30_000 - left_ms + age_ms) / 1000
+    mine, theirs = stored.entry(left_ms, now, fresh, kept), stored.entry(left_ms, now)
+    assert mine.fresh_until == pytest.approx(min(theirs.fresh_until, asked_at + fresh))
+    assert mine.stale_until == pytest.approx(min(theirs.stale_until, asked_at + max(fresh, kept)))
 
 
 def test_an_entry_that_is_fresh_for_longer_than_it_is_kept_is_unreadable() -> None:

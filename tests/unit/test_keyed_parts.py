@@ -18,6 +18,7 @@ from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, NoBudget, Overloaded, Unreachable, UpstreamError
 from tests.fixtures.gateway import Clock
+from tests.kit.caches import KINDS
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ class _Scene:
     def __init__(self) -> None:
         self.clock = Clock()
         self.service = _Service()
-        cache = build_cache("", 1000, longest_life=600, clock=self.clock)
+        cache = build_cache("", 1000, kinds=KINDS, longest_life=600, clock=self.clock)
         shelf = Shelf(cache, Throttle(1.0, 1000, self.clock), ttl=30, stale=600)
         form = Form("products", Thing, about=lambda thing: [thing.id])
         bounds = Bounds(a_call=10, an_aggregate=1000, at_once=5, patience=0.5)

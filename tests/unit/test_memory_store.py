@@ -13,6 +13,12 @@ def _entry(value: bytes) -> Entry:
     return Entry.made(value, 0.0, 30.0)
 
 
+def _absent() -> Entry:
+    entry = _entry(b"")
+    entry.negative = True
+    return entry
+
+
 async def test_it_is_an_aiocache_cache() -> None:
     """The asynchronous interface of aiocache and the synchronous one see the same entries."""
     store = MemoryStore(10)
@@ -61,4 +67,47 @@ def test_it_behaves_like_a_plain_ordered_model(steps: list[tuple[str, str, bytes
         else:
             assert store.drop(name) == (model.pop(name, None) is not None)
         assert len(store) == len(model) <= capacity
-        assert store.bytes == sum(len(key) + len(value) for key, value in model.items())
+        assert store.bytes == sum(_entry(value).size(key) for key, value in model.items())
+
+
+def test_what_is_not_there_takes_no_place_of_what_is() -> None:
+    """A flood of negative entries leaves the others alone, and of itself a tenth, or sixteen."""
+    for capacity, room in ((20, 16), (1_000, 100)):
+        store = MemoryStore(capacity)
+        for number in range(capacity):
+            store.place(f"there{number}", _entry(b"value"))
+        for number in range(3 * capacity):
+            store.place(f"absent{number}", _absent())
+        assert len(store) == capacity + room
+        assert all(store.peek(f"there{number}") is not None for number in range(capacity))
+        assert store.peek(f"absent{3 * capacity - 1}") is not None
+        assert store.peek("absent0") is None
+
+
+def test_what_comes_to_be_is_no_longer_absent() -> None:
+    """A key stands in one room: whatever is placed last is what there is, and dropping it leaves nothing."""
+    store = MemoryStore(10)
+    for placed in (_absent(), _entry(b"1"), _absent(), _entry(b"2")):
+        store.place("a", placed)
+        assert (store.peek("a"), len(store), store.bytes) == (placed, 1, placed.size("a"))
+    assert store.drop("a")
+    assert (store.peek("a"), len(store), store.bytes) == (None, 0, 0)
+
+
+_sizes = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4_000), st.booleans()), max_size=80)
+
+
+@given(_sizes, st.integers(2_000, 20_000))
+def test_bytes_are_a_bound(steps: list[tuple[int, int, bool]], most: int) -> None:
+    """Whatever is placed, all of it together fits; the newest stays, unless it alone would not fit."""
+    store = MemoryStore(1_000, most)
+    for number, size, negative in steps:
+        entry = Entry.made(bytes(size), 0.0, 30.0)
+        entry.negative = negative
+        store.place(str(number), entry)
+        assert store.bytes <= most
+        room = most // 10 if negative else most - most // 10
+        assert (store.peek(str(number)) is entry) == (entry.size(str(number)) <= room)
+    kept = [(key, one) for key in map(str, range(31)) if (one := store.peek(key)) is not None]
+    assert store.bytes == sum(one.size(key) for key, one in kept)
+    assert len(store) == len(kept)

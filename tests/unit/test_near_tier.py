@@ -9,8 +9,9 @@ from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.near import NearTier, Token, Trust
 from shared.cache.stores import MemoryStore
+from tests.kit.caches import plain
 
-KEYS = Keys("test", ["profile"])
+KEYS = Keys("test", [plain("profile", owned=True), plain("products")])
 NAMES = [KEYS.entry("profile", "u1"), KEYS.entry("profile", "u2"), KEYS.entry("products", "p1")]
 TTL, STALE = 30.0, 60.0
 

@@ -1,0 +1,60 @@
+"""A kind of entries: what is kept of one sort of thing, how it is read, and for how long it may be used."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shared.cache.entry import FORMAT
+
+Reading = Callable[[str, bytes], object]
+"""What the bytes that stand for a subject say, checked whole; ``ValueError`` for anything that is not as written."""
+
+
+def _weightless(_form: Any) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How values are read, and how long they may be used.
+
+    Attributes:
+        read: makes the form that is kept with the bytes, or None where none is.
+        fresh: seconds after it was asked for in which a value counts as current.
+        kept: seconds after which it is of no use at all.
+        weigh: bytes that a form takes in memory besides the value that it was read from.
+    """
+
+    read: Reading
+    fresh: float
+    kept: float
+    weigh: Callable[[Any], int] = _weightless
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of entries.
+
+    Attributes:
+        name: told from all others of the cache.
+        there: for things that there are.
+        absent: for the knowledge that there is no such thing; None where nobody keeps that.
+        owned: whether its entries go when their subject is purged.
+        shape: tells how values are written; kinds of different shapes never read each other's entries.
+    """
+
+    name: str
+    there: Rules
+    absent: Rules | None = None
+    owned: bool = False
+    shape: bytes = b""
+
+    def rules(self, *, negative: bool) -> Rules | None:
+        """Those for things that there are, or for those that there are not."""
+        return self.absent if negative else self.there
+
+    @property
+    def version(self) -> str:
+        """Eight digits that are others as soon as entries are written in another way."""
+        return hashlib.blake2b(b"%d:%b" % (FORMAT, self.shape), digest_size=4).hexdigest()

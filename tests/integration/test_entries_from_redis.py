@@ -1,0 +1,371 @@
+"""What comes out of Redis is an entry that one of us has written, about whom it is asked for, or it is a miss."""
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bff.aggregates.profile import PROFILE
+from bff.answer import compose, read_absence, read_answer
+from bff.forms import ORDERS, PRODUCTS, USER
+from bff.models import Order, Product, User
+from bff.parts.by_id import ById, by_id_json
+from bff.parts.form import Form, Shown
+from bff.parts.part import Aggregate, Part
+from shared import codec, metrics
+from shared.cache.entry import NO_STAMP, StoredEntry
+from shared.errors import Unreachable
+from tests.fixtures import entry_keys
+from tests.fixtures.fake_services import FakeServices, order, product, user
+from tests.fixtures.gateway import Gateway, StartGateway
+from tests.fixtures.redis_server import RedisServer
+
+ME, OTHER = "user1", "user2"
+PATH = f"/api/profile/{ME}"
+
+
+def _part(form: Form[Any], shape: Any, document: object) -> bytes:
+    return form.encode(codec.decoder(shape)(codec.document(document)))
+
+
+def _user(name: str = ME) -> bytes:
+    return _part(USER, User, user(name))
+
+
+def _orders(name: str = ME) -> bytes:
+    return _part(ORDERS, list[Order], [order("o2", name, "p1", "p3"), order("o1", name, "p1", "p2")])
+
+
+def _product(name: str = "p1") -> bytes:
+    return _part(PRODUCTS, Product, product(name))
+
+
+def _products() -> bytes:
+    return by_id_json((name, _product(name)) for name in ("p1", "p3", "p2"))
+
+
+def _profile(name: str = ME, **parts: bytes) -> bytes:
+    """The body of a profile as the gateway keeps it, with other parts where they are given."""
+    written = {"user": _user(name), "orders": _orders(name), "products": _products()} | parts
+    aggregate = Aggregate({part: Part(None, "fresh", data) for part, data in written.items()})
+    facts = {"user_id": name, "orders_count": 2, "products_count": 3}
+    return compose(aggregate, facts, ttl=30, duration=0.0123, now=1.8e9).cached_body
+
+
+class _Answers:
+    """Profiles, read as parts are."""
+
+    schema = PROFILE.schema
+
+    def read(self, subject: str, data: bytes) -> Any:
+        return read_answer(PROFILE, subject, data)
+
+
+GOOD: Final[dict[str, tuple[Shown, str, bytes]]] = {
+    "profile": (_Answers(), ME, _profile()),
+    "user": (USER, ME, _user()),
+    "orders": (ORDERS, ME, _orders()),
+    "no orders": (ORDERS, ME, b"[]"),
+    "product": (PRODUCTS, "p1", _product()),
+    "products": (ById(PRODUCTS), ME, _products()),
+}
+
+
+def _is_read(shown: Shown, subject: str, data: bytes) -> bool:
+    try:
+        shown.read(subject, data)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_was_written_is_read(name: str) -> None:
+    """Every value that we write we read, as the same value."""
+    shown, subject, data = GOOD[name]
+    assert _is_read(shown, subject, data)
+
+
+@pytest.mark.parametrize("name", GOOD)
+@given(data=st.data())
+def test_a_changed_byte_is_another_value_or_none(name: str, data: st.DataObject) -> None:
+    """Whatever is cut off, put in or exchanged: what is still read is byte for byte what we would write for it."""
+    shown, subject, good = GOOD[name]
+    start = data.draw(st.integers(0, len(good)))
+    end = data.draw(st.integers(start, min(len(good), start + 8)))
+    odd = good[:start] + data.draw(st.binary(max_size=8)) + good[end:]
+    if odd == good or not _is_read(shown, subject, odd):
+        return
+    value = shown.read(subject, odd)
+    if isinstance(shown, Form):
+        assert shown.encode(value) == odd
+    elif isinstance(shown, ById):
+        assert by_id_json((one, PRODUCTS.encode(thing)) for one, thing in value.items()) == odd
+    else:
+        assert value.body == odd
+        assert value.etag.isascii()
+        assert value.etag.isprintable()
+    json.loads(odd, parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_is_cut_off_is_not_read(name: str) -> None:
+    """At whatever byte."""
+    shown, subject, good = GOOD[name]
+    assert not any(_is_read(shown, subject, good[:end]) for end in range(len(good)))
+
+
+def _places(document: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a document."""
+    yield path
+    pairs = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
+    for key, value in pairs:
+        yield from _places(value, (*path, key))
+
+
+def _changed(good: bytes, path: tuple[str | int, ...], change: Any) -> bytes:
+    """``good`` with what stands at ``path`` put through ``change``, written as compactly as we write."""
+    document = json.loads(good)
+    if not path:
+        document = change(document)
+    else:
+        *way, last = path
+        parent = document
+        for key in way:
+            parent = parent[key]
+        parent[last] = change(parent[last])
+    return codec.document(document)
+
+
+def _with_more(value: Any) -> Any:
+    return value | {"secret": "s"} if isinstance(value, dict) else [*value, "s"] if isinstance(value, list) else value
+
+
+def _with_less(value: Any) -> Any:
+    return dict(list(value.items())[:-1]) if isinstance(value, dict) else value
+
+
+def _of_another_type(value: Any) -> Any:
+    return {"a": 1} if not isinstance(value, dict) else [1]
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("change", [_with_more, _with_less, _of_another_type, lambda _: None, str])
+def test_nothing_more_or_less_than_is_named_is_read(name: str, change: Any) -> None:
+    """A field nobody named, a missing one or one of another type, in whatever depth."""
+    shown, subject, good = GOOD[name]
+    assert codec.document(json.loads(good)) == good
+    for path in _places(json.loads(good)):
+        odd = _changed(good, path, change)
+        fewer_things = change is _with_less and (path == () and name == "products")
+        if odd != good and not fewer_things:
+            assert not _is_read(shown, subject, odd), (path, odd)
+
+
+@pytest.mark.parametrize("name", ["profile", "user", "orders", "product", "products"])
+@pytest.mark.parametrize(
+    ("good", "odd"),
+    [
+        (b"{", b"{ "),
+        (b":", b": "),
+        (b'"id":"', b'"id":"x","id":"'),
+        (b"10.5", b"NaN"),
+        (b"10.5", b"Infinity"),
+        (b"10.5", b'"10.5"'),
+        (b"10.5", b"1_0.5"),
+        (b"a", b"\\u0061"),
+        (b"a", b"\xff"),
+        (b"a", b"\xed\xa0\x80"),
+        (b"Z", b"+00:00"),
+    ],
+)
+def test_no_other_spelling_is_read(name: str, good: bytes, odd: bytes) -> None:
+    """White space, a member twice, a number that is none, escapes that are not needed, bytes that are no UTF-8."""
+    shown, subject, data = GOOD[name]
+    if good in data:
+        assert not _is_read(shown, subject, data.replace(good, odd, 1))
+        head, _, tail = data.rpartition(good)
+        assert not _is_read(shown, subject, head + odd + tail)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        _profile(OTHER),
+        _profile(user=_user(OTHER)),
+        _profile(orders=_orders(OTHER)),
+        _profile(orders=_orders()[:-1] + b"," + _orders(OTHER)[1:]),
+        _profile(products=by_id_json([("p1", _product("p1")), ("p2", _product("p3"))])),
+        _profile(user=_orders()),
+        _profile(user=b"null"),
+        _profile(more=_user()),
+        _profile().replace(b'"orders_count":2', b'"orders_count":3'),
+        _profile().replace(b'"user_id":"user1","orders_count"', b'"user_id":"user2","orders_count"'),
+        _profile().replace(b'"cached":true', b'"cached":false'),
+        _profile().replace(b'"partial":false', b'"partial":true'),
+        _profile().replace(b'"status":"fresh"', b'"status":"stale"', 1),
+        _profile().replace(b'{"status":"fresh"}', b'{"status":"fresh","age":1.0}', 1),
+        _profile().replace(b'"cache_ttl":30', b'"cache_ttl":0'),
+        _profile().replace(b'"aggregation_time_ms":12.3', b'"aggregation_time_ms":-12.3'),
+        _profile().replace(b'"aggregation_time_ms":12.3', b'"aggregation_time_ms":1e999'),
+        _profile().replace(b"2027-01-15T08:00:00.000Z", b"yesterday"),
+        _user(),
+        b"{}",
+        b"",
+        b"null",
+    ],
+)
+def test_a_profile_of_somebody_else_is_none(odd: bytes) -> None:
+    """In whole or in part, or one that says of itself what is not so."""
+    with pytest.raises(ValueError, match=r"(?s).*"):
+        read_answer(PROFILE, ME, odd)
+
+
+@pytest.mark.parametrize("name", ["user", "orders", "product"])
+def test_a_part_about_somebody_else_is_none(name: str) -> None:
+    """What is asked for must be what it is about."""
+    shown, subject, data = GOOD[name]
+    assert not _is_read(shown, subject + "x", data)
+
+
+@pytest.mark.parametrize("odd", [b"", b"\xff", b"a\r\nSet-Cookie: b", b"a\0", b"x" * 1_001, _profile()[:600] + b"\n"])
+def test_only_a_sentence_explains_an_absence(odd: bytes) -> None:
+    """UTF-8 that can be printed, and not much of it."""
+    assert read_absence(ME, b"There is no such user.") == "There is no such user."
+    with pytest.raises(ValueError, match=r"(?s).*"):
+        read_absence(ME, odd)
+
+
+STORED = StoredEntry(NO_STAMP, NO_STAMP, 30_000, 30_000, _profile())
+HEADER = len(STORED.to_bytes()) - len(STORED.value)
+
+
+async def _outcome(gateway: Gateway, redis: RedisServer, key: str, data: bytes) -> tuple[Any, float]:
+    """The answer to a request whose entry in Redis is this, and how much became unreadable."""
+    with redis.client() as client:
+        client.set(key, data, px=30_000)
+    before = metrics.cache_unreadable._value.get()
+    answer = await gateway.get(PATH)
+    return answer, metrics.cache_unreadable._value.get() - before
+
+
+async def _connected(start_gateway: StartGateway, redis: RedisServer, **environment: str) -> Gateway:
+    services = FakeServices.with_profile(ME)
+    gateway = await start_gateway(services, REDIS_URL=redis.url, **environment)
+    while (await gateway.get("/api/cache/stats")).json()["tiers"]["redis"]["state"] != "up":
+        pass
+    return gateway
+
+
+async def test_a_good_entry_is_served(start_gateway: StartGateway, redis_server: RedisServer) -> None:
+    """What another process has stored costs no call, here or the next time."""
+    gateway = await _connected(start_gateway, redis_server)
+    answer, unreadable = await _outcome(gateway, redis_server, entry_keys.profile(ME), STORED.to_bytes())
+    assert answer.headers["cache-status"].startswith("redis; hit")
+    assert answer.content == STORED.value
+    assert (await gateway.get(PATH)).headers["cache-status"].startswith("memory; hit")
+    assert (gateway.services.calls, unreadable) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        STORED.to_bytes()[:-1],
+        STORED.to_bytes()[: HEADER + 20],
+        STORED.to_bytes()[:HEADER],
+        STORED.to_bytes()[: HEADER - 1],
+        b"pgc3" + STORED.to_bytes()[4:],
+        replace(STORED, value=_profile(OTHER)).to_bytes(),
+        replace(STORED, value=b'\x93\xcc\xc8\xaaW/"a"\r\nX: y\xc4\x02{}').to_bytes(),
+        replace(STORED, value=b"\xff\xfe").to_bytes(),
+        replace(STORED, value=b"There is no such user.").to_bytes(),
+        replace(STORED, negative=True).to_bytes(),
+        replace(STORED, negative=True, value=b"\xff").to_bytes(),
+        replace(STORED, kept_ms=700_000_000).to_bytes(),
+        replace(STORED, cost_ms=99_999_999).to_bytes(),
+        struct.pack("!4s8s8s", b"pgc4", NO_STAMP, NO_STAMP) + b"\xff" * 100,
+    ],
+)
+async def test_what_fails_is_a_miss_and_overwritten(
+    start_gateway: StartGateway, redis_server: RedisServer, odd: bytes
+) -> None:
+    """It is counted, the answer comes from the services, and another process finds that one."""
+    gateway = await _connected(start_gateway, redis_server)
+    key = entry_keys.profile(ME)
+    answer, unreadable = await _outcome(gateway, redis_server, key, odd)
+    assert (answer.status_code, unreadable) == (200, 1)
+    assert answer.json()["user"]["id"] == ME
+    assert answer.headers["cache-status"].startswith("redis; fwd=uri-miss; stored")
+    with redis_server.client() as client:
+        while client.get(key) == odd:
+            pass
+        stored = StoredEntry.from_bytes(client.get(key))
+    assert read_answer(PROFILE, ME, stored.value).etag == answer.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("part", "data", "is_good"),
+    [
+        (("user", ME), _user(), True),
+        (("user", ME), _user(OTHER), False),
+        (("user", ME), _user()[:-1] + b',"password_hash":"x"}', False),
+        (("orders", ME), _orders(), True),
+        (("orders", ME), _orders(OTHER), False),
+        (("orders", ME), _orders()[:-1], False),
+        (("products", "p1"), _product(), True),
+        (("products", "p1"), _product("p2"), False),
+        (("products", "p1"), _product() + b" ", False),
+    ],
+)
+async def test_only_parts_of_ours_stand_in(
+    start_gateway: StartGateway, redis_server: RedisServer, part: tuple[str, str], data: bytes, is_good: bool
+) -> None:
+    """A part out of Redis is used, raw, where its service is away: one that is not exactly ours is not there."""
+    gateway = await _connected(start_gateway, redis_server)
+    gateway.services.orders[ME] = [order("o1", ME, "p1")]
+    kind, subject = part
+    gateway.services.failures[{"user": "users"}.get(kind, kind)] = Unreachable("gone")
+    with redis_server.client() as client:
+        stored = replace(STORED, kept_ms=600_000, value=data).to_bytes()
+        client.set(entry_keys.KEYS.entry(kind, subject), stored, px=600_000)
+    before = metrics.cache_unreadable._value.get()
+    answer = await gateway.get(PATH)
+    assert answer.json()["metadata"]["parts"][kind]["status"] == ("fresh" if is_good else "missing")
+    assert (data in answer.content) is is_good
+    assert metrics.cache_unreadable._value.get() == before + (0 if is_good else 1)
+
+
+async def test_lives_are_those_of_the_reader(start_gateway: StartGateway, redis_server: RedisServer) -> None:
+    """What another process keeps for a minute is fresh here for as long as this one's settings say."""
+    gateway = await _connected(start_gateway, redis_server, CACHE_TTL_SECONDS="2")
+    stored = replace(STORED, fresh_ms=60_000, kept_ms=60_000, age_ms=500)
+    with redis_server.client() as client:
+        client.set(entry_keys.profile(ME), stored.to_bytes(), px=60_000)
+    answer = await gateway.get(PATH)
+    assert answer.headers["cache-status"].startswith("redis; hit; ttl=1")
+    assert answer.headers["cache-control"] == "private, max-age=1"
+    with redis_server.client() as client:
+        client.set(entry_keys.profile(ME), replace(stored, age_ms=2_000).to_bytes(), px=60_000)
+    while not (answer := await gateway.get(PATH)).headers["cache-status"].startswith("redis; fwd=uri-miss"):
+        pass
+
+
+@pytest.mark.parametrize(("seconds", "status"), [("0", 200), ("5", 404)])
+async def test_an_absence_is_believed_only_where_such_are_kept(
+    start_gateway: StartGateway, redis_server: RedisServer, seconds: str, status: int
+) -> None:
+    """With negative caching off, another process' 404 is none here."""
+    gateway = await _connected(start_gateway, redis_server, CACHE_NEGATIVE_TTL_SECONDS=seconds)
+    absent = replace(STORED, negative=True, value=b"There is no such user.")
+    answer, _ = await _outcome(gateway, redis_server, entry_keys.profile(ME), absent.to_bytes())
+    assert answer.status_code == status
+    if status == 404:
+        assert answer.json()["detail"] == "There is no such user."
+        assert int(answer.headers["cache-status"].partition("ttl=")[2].partition(",")[0]) < 5

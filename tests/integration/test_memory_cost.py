@@ -1,0 +1,85 @@
+"""What the memory tier says it takes, against what the interpreter says."""
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bff.aggregates import AGGREGATES
+from bff.aggregates.profile import PROFILE
+from bff.app import gateway_cache
+from bff.forms import ORDERS, PRODUCTS, USER
+from bff.models import Product
+from bff.settings import GatewaySettings
+from shared import codec
+from shared.cache.cache import Cache, Value
+from shared.declared import Ready
+from shared.settings import load
+from tests.fixtures import fake_services
+
+NUMBER = 3_000
+TOLERANCE = 0.25
+_read_product = codec.decoder(Product)
+
+
+def _profiles(cache: Cache, size: int) -> Iterator[Value]:
+    """Answers that have been sent a few times, as 200 and as 304."""
+    for number in range(NUMBER):
+        body = bytes(size)
+        ready = Ready(f'W/"{number:024}"', body)
+        ready.tell(
+            [("ETag", ready.etag), ("Cache-Control", f"private, max-age={number}")],
+            [("Cache-Status", f"memory; hit; ttl={number}"), ("Age", str(number))],
+            until=float(number),
+        )
+        ready.head(200, float(number))
+        ready.head(304, float(number))
+        yield Value(cache.keys.entry(PROFILE.kept_as, f"user{number}"), body, 30.0, form=ready)
+
+
+def _products(cache: Cache, size: int) -> Iterator[Value]:
+    for number in range(NUMBER):
+        made = fake_services.product(f"p{number}") | {"description": "é" * size}
+        data = PRODUCTS.encode(_read_product(codec.document(made)))
+        yield Value(cache.keys.entry(PRODUCTS.kind, f"p{number}"), data, 30.0, 600.0, form=_read_product(data))
+
+
+def _singles(cache: Cache, size: int) -> Iterator[Value]:
+    for number in range(NUMBER):
+        for form in (USER, ORDERS):
+            yield Value(cache.keys.entry(form.kind, f"user{number}"), bytes(size), 30.0, 600.0, cost=number / 7)
+
+
+def _absences(cache: Cache, _size: int) -> Iterator[Value]:
+    for number in range(NUMBER):
+        sentence = "There is no such user."
+        key = cache.keys.entry(PROFILE.kept_as, f"nobody{number}")
+        yield Value(key, sentence.encode(), 5.0, form=sentence, negative=True)
+
+
+def _mixed(cache: Cache, size: int) -> Iterator[Value]:
+    for make in (_profiles, _products, _singles, _absences):
+        yield from make(cache, size)
+
+
+@pytest.mark.parametrize("size", [200, 3_000, 20_000])
+@pytest.mark.parametrize("make", [_profiles, _products, _singles, _mixed])
+def test_the_figure_is_what_entries_really_take(make: Callable[[Cache, int], Iterator[Value]], size: int) -> None:
+    """Of small ones and of big ones, with all that belongs to each, to a quarter; so the bound is one of memory."""
+    settings = load(GatewaySettings, {"CACHE_MEMORY_ENTRIES": "100000", "CACHE_MEMORY_MB": "1000000"})
+    cache = gateway_cache(settings, AGGREGATES)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for value in make(cache, size):
+            token = cache.begin()
+            cache.put(token, [value])
+            cache.end(token)
+            del value, token
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert cache._near.store.bytes == pytest.approx(taken, rel=TOLERANCE)
