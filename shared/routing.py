@@ -9,8 +9,10 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 from sanic.response import empty
 from sanic.response import raw as raw_response
+from sanic_routing.exceptions import RouteExists
 
 from shared import codec
+from shared.errors import DeclarationError
 
 Endpoint = Callable[..., Coroutine[Any, Any, HTTPResponse]]
 
@@ -21,17 +23,31 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 def get(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None:
     """Answer GET and HEAD on ``path``; parameters arrive percent-decoded."""
-    app.add_route(endpoint, path, methods=["GET", "HEAD"], name=name, unquote=True)
+    _add(app, path, endpoint, name, "GET", "HEAD")
 
 
 def post(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None:
     """Answer POST on ``path``."""
-    app.add_route(endpoint, path, methods=["POST"], name=name, unquote=True)
+    _add(app, path, endpoint, name, "POST")
 
 
 def delete(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None:
     """Answer DELETE on ``path``; parameters arrive percent-decoded."""
-    app.add_route(endpoint, path, methods=["DELETE"], name=name, unquote=True)
+    _add(app, path, endpoint, name, "DELETE")
+
+
+def _add(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, *methods: str) -> None:
+    """Route ``methods`` on ``path``.
+
+    Raises:
+        DeclarationError: another route has this name, or answers there already.
+    """
+    if any(route.name == f"{app.name}.{name}" for route in app.router.routes):
+        raise DeclarationError(f"two routes are called {name!r}")
+    try:
+        app.add_route(endpoint, path, methods=methods, name=name, unquote=True)
+    except RouteExists as error:
+        raise DeclarationError(f"two routes answer {methods[0]} {path}") from error
 
 
 def add_options(app: Sanic[Any, Any]) -> None:

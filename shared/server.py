@@ -23,10 +23,10 @@ from sanic import Sanic
 import shared
 from shared import logs, metrics
 from shared.environment import pass_on, read_environment
-from shared.errors import SettingsError
+from shared.errors import DeclarationError, SettingsError
 from shared.protocol import Protocol, owns
 from shared.settings import Settings, describe, load
-from shared.workers import Workers
+from shared.workers import Workers, refuse
 
 _BACKLOG = 1024
 _OTHER_DESCRIPTORS = 1024
@@ -37,7 +37,7 @@ def main(service: str, settings_type: type[Settings], factory: str, arguments: S
     """Run ``service`` until a stop signal.
 
     ``factory`` names the function ``create_app(settings)`` as ``module:function``; the module is imported only in
-    the process that serves. Exits with status 2 when the settings cannot be used.
+    the process that serves. Exits with status 2 when the settings, or what the app is made of, cannot be used.
     """
     parser = argparse.ArgumentParser(description=f"Serve {service}. Settings come from the environment and .env.")
     parser.add_argument("--check", action="store_true", help="validate and print the effective settings, then exit")
@@ -64,22 +64,29 @@ def serve(service: str, settings: Settings, factory: str) -> None:
     listening = _listen(service, settings)
     work = partial(work_on, service, settings, factory)
     if settings.workers == 1:
-        work(listening, alone=True)
+        try:
+            work(listening, alone=True)
+        except DeclarationError as error:
+            listening.close()
+            refuse(error)
         return
     with tempfile.TemporaryDirectory(prefix=f"{service}-metrics-") as directory:
         os.environ[metrics.MULTIPROC_DIR] = directory  # for the workers: it counts from the start of a process
         logs.configure(service, settings.log_level)
-        clean = Workers(work, listening, settings.workers).serve(settings.shutdown_drain, settings.shutdown_grace)
+        status = Workers(work, listening, settings.workers).serve(settings.shutdown_drain, settings.shutdown_grace)
         logs.flush()
-    if not clean:
-        raise SystemExit(1)
+    if status:
+        raise SystemExit(status)
 
 
 def work_on(service: str, settings: Settings, factory: str, listening: socket.socket, *, alone: bool = False) -> None:
     """Serve on ``listening`` in this process, with the app that ``factory`` builds; ``alone`` or beside others."""
     logs.configure(service, settings.log_level)
     module, _, function = factory.partition(":")
-    app: Sanic[Any, Any] = getattr(importlib.import_module(module), function)(settings)
+    try:
+        app: Sanic[Any, Any] = getattr(importlib.import_module(module), function)(settings)
+    except DeclarationError as error:
+        raise DeclarationError(f"{service}: what it is made of cannot be used: {error}") from error
     if alone:
         owns(app, listening)
     _allow_descriptors(settings.max_connections + _OTHER_DESCRIPTORS)

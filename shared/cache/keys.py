@@ -32,7 +32,7 @@ class Keys:
         self.probe = f"{namespace}.probe"
         self._leases = f"{namespace}.lease:"
         # No entry begins like a stamp: a version follows the name of its kind.
-        self._stamps = f"{self.prefix}purged:"
+        self._stamps = f"{self.prefix}purged:{{"
         self._entries: dict[str, str] = {}
         self._kinds: dict[str, Kind] = {}
         for kind in kinds:
@@ -62,18 +62,18 @@ class Keys:
 
     def stamp(self, subject: str) -> str:
         """Where the stamp of the last purge of ``subject`` stands."""
-        return f"{self._stamps}{{{subject}}}"
+        return f"{self._stamps}{subject}}}"
 
     def stamp_of(self, key: str) -> str | None:
         """Where the stamp that counts for ``key`` stands; None for a shared kind."""
         if not key.startswith(self._owned_prefixes):
             return None
-        return f"{self._stamps}{key[key.index('{') :]}"
+        return f"{self._stamps}{key[key.index('{') + 1 :]}"
 
     def purged_by(self, key: str) -> Iterator[str]:
         """The entries that a change of the stamp ``key`` drops; none when it is no stamp."""
         if key.startswith(self._stamps):
-            tag = key[len(self._stamps) :]
+            tag = key[len(self._stamps) - 1 :]
             yield from (prefix + tag for prefix in self._owned_prefixes)
 
     def owned_by(self, subject: str) -> Iterator[str]:

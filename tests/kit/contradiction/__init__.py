@@ -1,0 +1,1 @@
+"""A program whose app declares a route twice."""

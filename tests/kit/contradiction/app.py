@@ -1,0 +1,22 @@
+"""The program's app, which cannot be built."""
+
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+
+from shared import routing
+from shared.app import build_app
+from shared.settings import Settings
+
+
+def create_app(settings: Settings) -> Sanic[Any, Any]:
+    """No app."""
+
+    async def answer(_request: Request) -> HTTPResponse:
+        return routing.no_content()
+
+    def routes(app: Sanic[Any, Any]) -> None:
+        routing.get(app, "/one", answer, "same")
+        routing.get(app, "/other", answer, "same")
+
+    return build_app("contradiction", settings, routes=[routes])

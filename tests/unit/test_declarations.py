@@ -1,0 +1,84 @@
+"""Aggregates and parts are declared once, under names of their own."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+
+from bff.aggregates.kind import AggregateKind, check
+from bff.aggregates.profile import PROFILE
+from bff.app import create_app
+from bff.kept import kinds_kept
+from bff.settings import GatewaySettings
+from bff.sources import ORDERS, SINGLE, USER
+from shared.cache.keys import Keys
+from shared.errors import DeclarationError
+from shared.settings import load
+
+HISTORY = replace(PROFILE, name="history", path="/api/history", parts={"orders": ORDERS}, counted=())
+SETTINGS = load(GatewaySettings, {})
+
+
+def test_different_aggregates_may_share_parts() -> None:
+    """That is what parts are for."""
+    check([PROFILE, HISTORY])
+    check([])
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [PROFILE, PROFILE],
+        [PROFILE, HISTORY, replace(PROFILE, path="/api/other")],
+        [HISTORY, replace(PROFILE, path="/api/history")],
+        [PROFILE, replace(HISTORY, path="/api/profile", parameter="other_id")],
+        [replace(PROFILE, parts={"metadata": USER})],
+        [replace(PROFILE, parts={'a":1,"b': USER})],
+        [replace(PROFILE, counted=("items",))],
+        [replace(PROFILE, path="api/profile")],
+        [replace(PROFILE, path="/api/profile/")],
+        [replace(PROFILE, path="/api/<id>")],
+        [replace(PROFILE, parameter="user id")],
+        [replace(PROFILE, name="aggregate.profile")],
+    ],
+)
+def test_what_contradicts_itself_is_refused(kinds: Sequence[AggregateKind]) -> None:
+    """By a sentence, before anything is built of it."""
+    with pytest.raises(DeclarationError) as refused:
+        create_app(SETTINGS, kinds=kinds)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["/api/cache/stats", "/health"])
+@pytest.mark.parametrize("name", ["index", "health", "cache_stats"])
+def test_a_route_of_the_gateway_itself_is_no_aggregate(name: str, path: str) -> None:
+    """Its name is taken, whatever stands below its path."""
+    with pytest.raises(DeclarationError, match="two routes"):
+        create_app(SETTINGS, kinds=[replace(HISTORY, name=name, path=path)])
+
+
+@pytest.mark.parametrize("form", SINGLE)
+def test_an_aggregate_may_be_called_like_a_part(form: object) -> None:
+    """Their entries never meet."""
+    name = str(getattr(form, "kind", ""))
+    keys = Keys("bff", kinds_kept(SETTINGS, [replace(HISTORY, name=name)]))
+    aggregate, part = keys.entry(replace(HISTORY, name=name).kept_as, "user1"), keys.entry(name, "user1")
+    assert aggregate != part
+    assert keys.kind(aggregate) is not keys.kind(part)
+    assert set(keys.owned_by("user1")) >= {aggregate, part}
+
+
+def test_whatever_is_declared_otherwise_has_keys_of_its_own() -> None:
+    """Other parts, another order of them, another parameter, other counts: another version by itself."""
+    variants = [
+        PROFILE,
+        replace(PROFILE, parts=dict(reversed(list(PROFILE.parts.items())))),
+        replace(PROFILE, parts={"user": USER, "orders": ORDERS}, counted=("orders",)),
+        replace(PROFILE, parts={"user": USER, "orders": ORDERS}, counted=()),
+        replace(PROFILE, parameter="id"),
+    ]
+    keys = [Keys("bff", kinds_kept(SETTINGS, [kind])).entry(kind.kept_as, "user1") for kind in variants]
+    assert all(one != other for one, other in combinations(keys, 2))
+    same = Keys("bff", kinds_kept(load(GatewaySettings, {"CACHE_TTL_SECONDS": "7"}), [PROFILE]))
+    assert same.entry(PROFILE.kept_as, "user1") == keys[0]
