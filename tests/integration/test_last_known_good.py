@@ -1,6 +1,7 @@
 """What the gateway gives when services cannot: parts that were last known good, truthfully marked."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -182,3 +183,34 @@ async def test_made_up_ids_cost_nobody_a_hit(start_gateway: StartGateway) -> Non
     assert stats["entries"] == before + 16
     assert (await gateway.get("/api/profile/nobody199")).headers["cache-status"].startswith("memory; hit")
     assert (await gateway.get("/api/profile/nobody0")).headers["cache-status"].startswith("memory; fwd")
+
+
+@pytest.mark.parametrize("service", ["users", "orders", "products"])
+async def test_a_joiner_does_not_end_with_its_leader(start_gateway: StartGateway, service: str) -> None:
+    """A service answers after the first one's time is over: whoever came later, and joined, gets all of it."""
+    services = FakeServices.with_profile()
+    services.gates[service] = asyncio.Event()
+    budget = 1.0
+    gateway = await start_gateway(
+        services, REQUEST_BUDGET_SECONDS=str(budget), ATTEMPT_TIMEOUT_SECONDS=str(budget), RETRIES="0"
+    )
+    leader = asyncio.ensure_future(gateway.get(PROFILE))
+    while service not in {name for name, _ in services.calls}:
+        await asyncio.sleep(0)
+    began = time.monotonic()
+    while time.monotonic() < began + budget / 2:  # so much more time has the next one
+        await asyncio.sleep(0.001)
+    joiner = asyncio.ensure_future(gateway.get(PROFILE))
+    first = (await leader).json()["metadata"]["parts"]
+    services.gates[service].set()
+    assert [part for part, says in first.items() if says["status"] != "fresh"]
+    answer = await joiner
+    assert (answer.status_code, answer.json()["metadata"]["partial"]) == (200, False)
+
+
+@pytest.mark.parametrize("entries", ["1", "2", "5"])
+async def test_parts_do_not_push_their_answer_out(start_gateway: StartGateway, entries: str) -> None:
+    """However small memory is, what was put together last is there for the next request."""
+    gateway = await start_gateway(CACHE_MEMORY_ENTRIES=entries)
+    await gateway.get(PROFILE)
+    assert (await gateway.get(PROFILE)).headers["cache-status"].startswith("memory; hit")

@@ -3,13 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
+from shared.cache.build import build_cache
 from shared.cache.cache import Cache, Value
+from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.keys import Keys
+from shared.cache.lease import LEASE_SECONDS
 from shared.cache.loader import Loaded, Outcome, ReadThrough
 from shared.deadline import Deadline
+from shared.errors import KitError
+from tests.fixtures.gateway import Clock
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.caches import KINDS, OpenCache, found, until, until_found
 
@@ -217,6 +223,65 @@ async def test_a_hit_late_in_life_reloads_in_the_background_once(
     reader = other if loader is one else one
     await until_found(reader.cache, KEY, f"load {loader.loads}".encode())
     assert one.loads + other.loads == 2
+
+
+def _store_due(client: Any) -> None:
+    """Another process' value, late in its life."""
+    client.set(KEY, StoredEntry(NO_STAMP, NO_STAMP, 30_000, 600_000, b"value").to_bytes(), px=575_000)
+
+
+async def _hit(process: Process, times: int) -> None:
+    for _ in range(times):
+        assert process.through.near(KEY, process.load) is not None
+        while len(process.through._flights):
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+async def clocked(redis_server: RedisServer, loop: object) -> AsyncIterator[tuple[Process, Clock]]:
+    """A process whose cache goes by a clock of the test."""
+    clock = Clock()
+    cache = build_cache(redis_server.url, 100, kinds=KINDS, longest_life=600, clock=clock)
+    async with cache, ReadThrough[str](cache, BUDGET) as through:
+        await until(cache, up=True)
+        yield Process(cache, through), clock
+
+
+async def test_what_another_process_reloads_is_not_asked_for_with_every_hit(
+    clocked: tuple[Process, Clock], redis_server: RedisServer
+) -> None:
+    """Who finds the lease taken looks again when that would have run out, however many hits there are meanwhile."""
+    process, clock = clocked
+    with redis_server.client() as client:
+        client.set(process.cache.keys.lease(KEY), b"somebody", px=60_000)
+        _store_due(client)
+        assert (await process.ask()).entry is not None
+        await _hit(process, 1)
+        for _ in range(3):
+            before = _lookups(client)
+            await _hit(process, 200)
+            assert _lookups(client) == before
+            clock.now += LEASE_SECONDS
+            await _hit(process, 200)
+            assert _lookups(client) == before + 1
+        assert process.loads == 0
+
+
+async def test_a_reload_that_fails_is_not_tried_with_every_hit(
+    clocked: tuple[Process, Clock], redis_server: RedisServer
+) -> None:
+    """What Redis has, and takes the place of what was hit, is not due again at once."""
+    process, _ = clocked
+    process.error = KitError("not now")
+    with redis_server.client() as client:
+        _store_due(client)
+        assert (await process.ask()).entry is not None
+        await _hit(process, 200)
+    assert process.loads == 1
+
+
+def _lookups(client: Any) -> int:
+    return int(client.info("commandstats")["cmdstat_pttl"]["calls"])
 
 
 async def test_a_failing_reload_leaves_the_entry_alone(start_process: StartProcess) -> None:
