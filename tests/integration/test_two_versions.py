@@ -8,10 +8,11 @@ import pytest
 
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.profile import PROFILE
+from bff.forms import ORDERS, USER
 from bff.models import Product
 from bff.parts.form import Form
 from bff.parts.part import Aggregate
-from bff.sources import ORDERS, USER, Sources
+from bff.sources import Sources
 from shared.cache.build import build_cache
 from shared.cache.kind import Kind
 from tests.fixtures.fake_services import FakeServices, order, product, user
@@ -94,7 +95,10 @@ class _Product(msgspec.Struct):
 
 
 def _versions() -> tuple[Kind, Kind]:
-    forms = (Form("products", Product), Form("products", _Product))
+    forms = (
+        Form("products", Product, about=lambda product: [product.id]),
+        Form("products", _Product, about=lambda product: [product.id]),
+    )
     one, other = (replace(plain("products"), shape=form.schema) for form in forms)
     return one, other
 

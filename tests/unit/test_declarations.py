@@ -9,9 +9,9 @@ import pytest
 from bff.aggregates.kind import AggregateKind, check
 from bff.aggregates.profile import PROFILE
 from bff.app import create_app
+from bff.forms import ORDERS, SINGLE, USER
 from bff.kept import kinds_kept
 from bff.settings import GatewaySettings
-from bff.sources import ORDERS, SINGLE, USER
 from shared.cache.keys import Keys
 from shared.errors import DeclarationError
 from shared.settings import load
