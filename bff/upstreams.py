@@ -21,8 +21,8 @@ from shared.upstream.spans import span_attempts
 BATCH_LIMIT: Final = 100
 """Most ids that the product service takes in one call."""
 
-_read_user = json_or_absent(User)
-_read_orders = json_of(list[Order])
+_read_user = about(json_or_absent(User), USER.is_about)
+_read_orders = about(json_of(list[Order]), ORDERS.is_about)
 _products = Records(Product, "id", PRODUCTS.same)
 
 
@@ -34,7 +34,7 @@ class Users:
 
     async def one(self, user_id: str, deadline: Deadline) -> User | None:
         """The user, or None when the service says that there is no such user."""
-        read = about(_read_user, partial(USER.is_about, user_id))
+        read = partial(_read_user, user_id)
         return await self.upstream.call(Call(f"/users/{_encoded(user_id)}", read, deadline))
 
 
@@ -46,7 +46,7 @@ class Orders:
 
     async def of_user(self, user_id: str, deadline: Deadline) -> list[Order]:
         """The user's orders, newest first; empty for an unknown user."""
-        read = about(_read_orders, partial(ORDERS.is_about, user_id))
+        read = partial(_read_orders, user_id)
         return await self.upstream.call(Call(f"/orders/user/{_encoded(user_id)}", read, deadline))
 
 

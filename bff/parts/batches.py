@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from functools import partial
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from itertools import count
 from typing import Any, Final, Generic, TypeVar
 
@@ -12,7 +12,9 @@ from shared.errors import AttemptTimeout, UpstreamError
 
 R = TypeVar("R")
 
-_PLENTY: Final = 1_000_000
+_PLENTY: Final = nullcontext()
+_AT_ONCE_A_CALL: Final = 2
+"""Requests that a call may make at once, when it is refused."""
 
 
 class Terms(Deadline, frozen=True, kw_only=True):
@@ -20,11 +22,11 @@ class Terms(Deadline, frozen=True, kw_only=True):
 
     Attributes:
         wanted_until: the instant until which somebody waits for it, as of now.
-        slots: to be held during each request: so many at once for whoever began the call and others with it.
+        slots: to be entered for each request: so many at once for whoever began the call and others with it.
     """
 
     wanted_until: Callable[[], float]
-    slots: asyncio.Semaphore
+    slots: AbstractAsyncContextManager[None]
 
 
 Call = Callable[[Sequence[str], Terms], Coroutine[Any, Any, R]]
@@ -32,23 +34,23 @@ Call = Callable[[Sequence[str], Terms], Coroutine[Any, Any, R]]
 
 
 class _UnderWay:
-    """A call that has begun: what it asks for, and who waits for it until when."""
+    """A call that has begun, and who waits for it until when."""
 
-    __slots__ = ("ids", "number", "waiting")
+    __slots__ = ("has_started", "number", "waiting")
 
-    def __init__(self, number: str, ids: Sequence[str]) -> None:
+    def __init__(self, number: str) -> None:
         self.number = number
-        self.ids = ids
-        self.waiting: dict[asyncio.Future[Any], float] = {}
+        self.has_started = False
+        self.waiting: list[tuple[asyncio.Future[Any], float]] = []
 
     def wanted_until(self) -> float:
-        return max(self.waiting.values(), default=0.0)
+        return max((until for seat, until in self.waiting if not seat.done()), default=0.0)
 
 
 class Batches(Generic[R]):
     """Calls under way, by the ids they ask for."""
 
-    def __init__(self, call: Call[R], *, most: int, patience: float, at_once: int = _PLENTY) -> None:
+    def __init__(self, call: Call[R], *, most: int, patience: float, at_once: int = 100) -> None:
         """At most ``most`` ids go into a call. It has ``patience`` seconds, even if who began it has less left.
 
         Whoever asks for so many ids that they are several calls has ``at_once`` slots for them.
@@ -77,54 +79,64 @@ class Batches(Generic[R]):
 
         Ids that go into no call with others are ``apart``. What has not come before the deadline is one more error.
         """
-        slots = asyncio.Semaphore(self._at_once)
         seats = [self._join(call, _begun, deadline) for call in {self._call_of[one] for one in join}]
-        for ids in (ask, apart):
-            starts = range(0, len(ids), self._most)
-            seats.extend(self._begin(ids[start : start + self._most], slots, deadline) for start in starts)
+        batches = [ids[at : at + self._most] for ids in (ask, apart) for at in range(0, len(ids), self._most)]
+        slots = _PLENTY if _AT_ONCE_A_CALL * len(batches) <= self._at_once else asyncio.Semaphore(self._at_once)
+        begun = [(_UnderWay(str(next(self._numbers))), batch) for batch in batches]
+        seats.extend(self._begin(call, batch, slots, deadline) for call, batch in begun)
         try:
-            pending = (await asyncio.wait(seats, timeout=max(0.0, deadline.left())))[1] if seats else ()
-            results: list[R | UpstreamError] = [_result(seat) for seat in seats if seat not in pending]
+            async with asyncio.timeout(max(0.0, deadline.left())):
+                for seat in seats:
+                    with suppress(UpstreamError):
+                        await seat
+        except TimeoutError:
+            results = [_result(seat) for seat in seats if seat.done() and not seat.cancelled()]
+            return [*results, AttemptTimeout("no answer before the deadline")]
         finally:
-            _leave(seats)
-        return [*results, AttemptTimeout("no answer before the deadline")] if pending else results
+            for seat in seats:
+                if not seat.cancel() and not seat.cancelled():
+                    seat.exception()  # so that nobody complains of one that is not asked for
+            for call, batch in begun:
+                if not call.has_started:
+                    self._forget(call, batch)
+        return [_result(seat) for seat in seats]
 
-    def _begin(self, ids: Sequence[str], slots: asyncio.Semaphore, deadline: Deadline) -> "asyncio.Future[R]":
-        call = _UnderWay(str(next(self._numbers)), ids)
+    def _begin(
+        self, call: _UnderWay, ids: Sequence[str], slots: AbstractAsyncContextManager[None], deadline: Deadline
+    ) -> "asyncio.Future[R]":
         self._call_of |= dict.fromkeys(ids, call)
         latest = max(deadline.at, deadline.clock() + self._patience)
         terms = Terms(latest, deadline.clock, wanted_until=call.wanted_until, slots=slots)
-        return self._join(call, lambda: self._call(ids, terms), deadline)
+        return self._join(call, lambda: self._carry_out(call, ids, terms), deadline)
 
     def _join(
         self, call: _UnderWay, load: Callable[[], Coroutine[Any, Any, R]], deadline: Deadline
     ) -> "asyncio.Future[R]":
         seat = self._flights.seat(call.number, load)
-        call.waiting[seat] = deadline.at
-        seat.add_done_callback(partial(self._left, call))
+        call.waiting.append((seat, deadline.at))
         return seat
 
-    def _left(self, call: _UnderWay, seat: "asyncio.Future[R]") -> None:
-        del call.waiting[seat]
-        if call.number not in self._flights:
-            for one in call.ids:
-                if self._call_of.get(one) is call:
-                    del self._call_of[one]
+    async def _carry_out(self, call: _UnderWay, ids: Sequence[str], terms: Terms) -> R:
+        call.has_started = True
+        try:
+            return await self._call(ids, terms)
+        finally:
+            self._forget(call, ids)
 
-
-def _leave(seats: Iterable["asyncio.Future[Any]"]) -> None:
-    """Wait no longer, and take notice of errors that nobody will ask for."""
-    for seat in seats:
-        if not seat.cancel() and not seat.cancelled():
-            seat.exception()
+    def _forget(self, call: _UnderWay, ids: Sequence[str]) -> None:
+        for one in ids:
+            if self._call_of.get(one) is call:
+                del self._call_of[one]
 
 
 def _result(seat: "asyncio.Future[Any]") -> Any:
     """What a call gave, or the error of its service; raises any other."""
-    try:
+    error = seat.exception()
+    if error is None:
         return seat.result()
-    except UpstreamError as error:
+    if isinstance(error, UpstreamError):
         return error
+    raise error
 
 
 async def _begun() -> Any:

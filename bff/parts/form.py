@@ -1,7 +1,7 @@
 """How the value of a part is written down, whom it is about, and how it is read back, checked whole."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -37,7 +37,7 @@ class Form(Generic[T]):
     """The value of one part: ``kind`` names the part in metrics and its entries in the cache."""
 
     def __init__(
-        self, kind: str, shape: type[T], *, about: Callable[[T], Iterable[str]], same: Same | None = None
+        self, kind: str, shape: type[T], *, about: Callable[[T], Sequence[str]], same: Same | None = None
     ) -> None:
         """``about`` tells the subjects that each piece of a value says it is about.
 
@@ -52,10 +52,10 @@ class Form(Generic[T]):
 
     def is_about(self, subject: str, value: T) -> bool:
         """Whether every piece of ``value`` says that it is about ``subject``."""
-        same = self.same
-        if same is None:
-            return set(self._about(value)) <= {subject}
-        return {same(one) for one in self._about(value)} <= {same(subject)}
+        subjects = self._about(value)
+        if self.same is not None:
+            subject, subjects = self.same(subject), [self.same(one) for one in subjects]
+        return subjects.count(subject) == len(subjects)
 
     def encode(self, value: T) -> bytes:
         """The value as JSON."""

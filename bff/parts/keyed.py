@@ -139,32 +139,32 @@ class KeyedParts(Generic[T]):
         return [one for one in odd if one not in answer.known]
 
     async def _ask(self, batch: Sequence[str], terms: Terms) -> Fetched[T]:
-        """What can be learnt of these ids now, and until when that counts as current."""
+        """What can be learnt of these ids now, all of them identifiers or none, and until when that is current."""
         asked_at = self._shelf.clock()
         sifted = await self._sieve.ask(batch, terms)
         for one, error in sifted.lost.items():
             self._shelf.note(self._key(one), error)
-        for one in sifted.refused:
-            if not ids.is_id(one):  # those that are identifiers are kept as unknown
-                self._refused.failed(self._key(one), asked_at + self._shelf.ttl)
         known = {
             one: None if thing is None else (thing, self._form.encode(thing)) for one, thing in sifted.known.items()
         }
         self._sources["service"].inc(len(known))
-        self._keep(known, asked_at)
+        if ids.is_id(batch[0]):
+            self._keep(known, asked_at)
+        else:
+            for one in sifted.refused:
+                self._refused.failed(self._key(one), asked_at + self._shelf.ttl)
         lost = {one: error.reason for one, error in sifted.lost.items()}
         return Fetched(known, lost, asked_at + self._shelf.ttl, terms.left() < SHORTEST_SECONDS)
 
     def _keep(self, known: Known[T], asked_at: float) -> None:
         values: list[Value] = []
         for one, thing in known.items():
-            if ids.is_id(one):
-                key = self._key(one)
-                values.append(
-                    self._shelf.absence(key, _UNKNOWN, asked_at)
-                    if thing is None
-                    else self._shelf.value(key, thing[1], asked_at, thing[0])
-                )
+            key = self._key(one)
+            values.append(
+                self._shelf.absence(key, _UNKNOWN, asked_at)
+                if thing is None
+                else self._shelf.value(key, thing[1], asked_at, thing[0])
+            )
         token = self._shelf.cache.begin()
         self._shelf.cache.put(token, values)
         self._shelf.cache.end(token)

@@ -71,7 +71,8 @@ class Sieve(Generic[T]):
             sifted.lose([one for one in batch if one not in rest], error)
             sifted.accepted = sifted.accepted or bool(rest)
             return None
-        sifted.known |= {one: found.get(one) for one in batch}
+        for one in batch:
+            sifted.known[one] = found.get(one)
         sifted.accepted = True
         for one in found:
             self._witness = one

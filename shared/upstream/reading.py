@@ -56,12 +56,15 @@ def json_or_absent(kind: type[T]) -> Callable[[Reply], T | None]:
     return read
 
 
-def about(read: Callable[[Reply], T], is_about: Callable[[Any], bool]) -> Callable[[Reply], T]:
-    """What ``read`` gives if it ``is_about`` what was asked for, or None; anything else is a ``WrongSubject``."""
+def about(read: Callable[[Reply], T], is_about: Callable[[str, Any], bool]) -> Callable[[str, Reply], T]:
+    """What ``read`` gives, if it ``is_about`` the subject that was asked for, or is None.
 
-    def checked(reply: Reply) -> T:
+    What it reads otherwise is a ``WrongSubject``.
+    """
+
+    def checked(subject: str, reply: Reply) -> T:
         value = read(reply)
-        if value is not None and not is_about(value):
+        if value is not None and not is_about(subject, value):
             raise WrongSubject("the answer is about something else than was asked for")
         return value
 
@@ -74,7 +77,10 @@ def status_only(reply: Reply) -> int:
 
 
 def _is_labelled_json(reply: Reply) -> bool:
-    content_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = reply.headers.get("content-type", "")
+    if content_type == "application/json":
+        return True
+    content_type = content_type.partition(";")[0].strip().lower()
     return content_type == "application/json" or content_type.endswith("+json")
 
 

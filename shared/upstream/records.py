@@ -1,9 +1,9 @@
 """Reads a list of records, each about one of several things that were asked for: what is wrong costs itself alone."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -13,6 +13,9 @@ from shared.upstream.call import Reply
 from shared.upstream.reading import body_of
 
 T = TypeVar("T")
+
+_SPARE: Final = 2
+"""With more records than so many times those that were asked for, it is not worth looking which of them are wrong."""
 
 Same = Callable[[str], str]
 """Makes the same of two names if they name the same."""
@@ -43,14 +46,16 @@ class Records(Generic[T]):
     def _read(self, asked: Sequence[str], reply: Reply) -> Mapping[str, T]:
         body = body_of(reply)
         try:
-            records = {self._key(record): record for record in self._all(body)}
+            listed = self._all(body)
         except codec.MalformedJSON as error:
             raise BadResponse(str(error)) from error
         except codec.WrongShape as error:
             raise self._sifted(asked, body, str(error)) from error
-        if self._same is not None:
-            records = {self._same(name): record for name, record in records.items()}
+        records = {self._key(record): record for record in listed}
+        if self._same is None and records.keys() <= set(asked):
+            return records
         subjects = self._subjects(asked)
+        records = dict(zip(self._subjects(list(records)), records.values(), strict=True))
         found = {name: records[one] for name, one in zip(asked, subjects, strict=True) if one in records}
         if not records.keys() <= set(subjects):
             raise _wrong_subject(found)
@@ -62,16 +67,18 @@ class Records(Generic[T]):
             apart = self._apart(body)
         except codec.WrongShape:
             return BadResponse(complaint)
+        if len(apart) > _SPARE * len(asked):
+            return BadResponse(complaint)
         records: dict[str, T] = {}
-        spoilt: list[str | None] = []
+        spoilt: set[str | None] = set()
         for data in map(bytes, apart):
             try:
                 record = self._one(data)
                 records[self._subjects([self._key(record)])[0]] = record
             except codec.WrongShape:
-                spoilt.extend(self._subjects(self._labels(data)) or [None])
+                spoilt.update(self._subjects(self._labels(data)) or [None])
         subjects = self._subjects(asked)
-        told = records.keys() | set(spoilt)
+        told = records.keys() | spoilt
         rest: dict[str, T | None] = {
             name: records.get(one)
             for name, one in zip(asked, subjects, strict=True)
@@ -88,8 +95,8 @@ class Records(Generic[T]):
         except codec.WrongShape:
             return []
 
-    def _subjects(self, names: Iterable[str]) -> Sequence[str]:
-        return list(names) if self._same is None else [self._same(name) for name in names]
+    def _subjects(self, names: Sequence[str]) -> Sequence[str]:
+        return names if self._same is None else [self._same(name) for name in names]
 
 
 def _wrong_subject(rest: Mapping[str, object]) -> WrongSubject:

@@ -83,6 +83,15 @@ def test_what_is_no_list_is_no_answer(said: object) -> None:
     assert (raised.value.rest, raised.value.is_failure) == (None, True)
 
 
+@pytest.mark.parametrize("record", [0, {}, {"name": "a", "size": "big"}])
+def test_a_flood_of_wrong_records_is_not_looked_through(record: object) -> None:
+    """A body full of them costs no more than reading it."""
+    body = json.dumps([{"name": "a", "size": 1}] + [record] * 8).encode()
+    with pytest.raises(BadResponse) as raised:
+        _things.about(_ASKED)(Reply(200, _JSON, body))
+    assert (raised.value.rest, raised.value.is_failure) == (None, True)
+
+
 def test_one_spoilt_record_alone_says_nothing_about_the_service() -> None:
     """It may be the only one that there is of its kind."""
     with pytest.raises(BadResponse) as raised:
