@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
 
-from hiredis import PushNotification, pack_command
+from hiredis import PushNotification, Reader, pack_command
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 from shared.cache.replies import Command, Fitting, checked, fitting, outdated_keys
-from shared.cache.resp import MOST_BYTES, BoundedReader, Excessive
+from shared.cache.resp import MOST_BYTES, Bounds, Excessive
 from shared.logs import log_error
 
 Changed = Callable[[Iterable[str] | None], None]
@@ -38,6 +38,24 @@ _pack: Final = cast("Callable[[Command], bytes]", pack_command)  # which is decl
 
 class LinkLost(Exception):
     """The connection is gone, or answers too late to be of use."""
+
+
+class BoundedReader(Reader):
+    """Refuses what Redis announces out of all proportion."""
+
+    def __init__(self, **options: Any) -> None:
+        """``options`` are those of ``hiredis.Reader``."""
+        super().__init__(**options)
+        self._bounds = Bounds()
+
+    def feed(self, data: bytes) -> None:  # type: ignore[override]
+        """Take bytes, after all that was complete has been got.
+
+        Raises:
+            InvalidResponse: that is not to be read any further.
+        """
+        self._bounds.check(data, begun=self.has_data())
+        super().feed(data)
 
 
 class _Group:

@@ -1,4 +1,4 @@
-"""Reads what Redis sends, with a bound on what that may announce.
+"""A bound on what Redis may announce; pure: bytes are shown to it before they are read.
 
 hiredis makes room for all elements of an array as soon as it has read their number, and waits for a string of any
 length. What is out of all proportion is refused before it sees it. To know a header from text in a value, the bytes are
@@ -7,11 +7,8 @@ those that come after half an answer. (https://redis.io/docs/latest/develop/refe
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
-from hiredis import Reader
-from redis._parsers import _AsyncHiredisParser  # no other way to give a connection a reader of ours
-from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.exceptions import InvalidResponse
 
 MOST_ELEMENTS: Final = 500_000
@@ -36,21 +33,21 @@ class Excessive(InvalidResponse):
     """Redis announces more than any answer to us can hold."""
 
 
-class BoundedReader(Reader):
-    """hiredis' reader; :meth:`feed` raises ``InvalidResponse`` for what must not go on."""
+class Bounds:
+    """What is known of the bytes of one connection."""
 
     _unfollowed = b""  # the last bytes, if they began with a header and it has not mattered where they ended
     _skip = 0  # bytes still to come of a string
     _line = b""  # the beginning of a header
     _ended = True  # with the end of a line, which is that of something if hiredis has nothing left to look at
 
-    def feed(self, data: bytes) -> None:  # type: ignore[override]
-        """Take bytes, after all that was complete has been got.
+    def check(self, data: bytes, *, begun: bool) -> None:
+        """Look at the bytes that have come; ``begun`` tells whether the reader has some left of something incomplete.
 
         Raises:
-            InvalidResponse: that is not to be read any further.
+            InvalidResponse: they must not be read.
         """
-        if self.has_data() or not self._ended:
+        if begun or not self._ended:
             self._follow(self._unfollowed)
             self._unfollowed = b""
             self._follow(data)
@@ -60,7 +57,6 @@ class BoundedReader(Reader):
         else:
             self._unfollowed = data
         self._ended = data.endswith(b"\n")
-        super().feed(data)
 
     def _follow(self, data: bytes) -> None:
         if self._skip >= len(data):
@@ -87,17 +83,6 @@ class BoundedReader(Reader):
                 end += length + 2 if length >= 0 else 0
             place = end + 2
         self._skip = place - len(data)
-
-
-class BoundedParser(_AsyncHiredisParser):
-    """What redis-py reads the answers to its own greeting with."""
-
-    def on_connect(self, connection: Any) -> None:
-        """Begin to read from ``connection``."""
-        super().on_connect(connection)  # type: ignore[no-untyped-call]
-        self._reader: Any = BoundedReader(
-            protocolError=InvalidResponse, replyError=self.parse_error, notEnoughData=NOT_ENOUGH_DATA
-        )
 
 
 def _announces(data: bytes) -> bool:

@@ -7,16 +7,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from redis._parsers import _AsyncHiredisParser  # no other way to give a connection a reader of ours
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio import RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import ClusterError, RedisClusterException, RedisError
+from redis.exceptions import ClusterError, InvalidResponse, RedisClusterException, RedisError
 
 from shared.cache.address import RedisAddress
-from shared.cache.resp import BoundedParser
+from shared.cache.link import BoundedReader
 
 CONNECT_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 0.5
@@ -67,13 +69,24 @@ def _connection(address: RedisAddress, host: str, port: int) -> AbstractConnecti
         host=host,
         port=port,
         protocol=3,
-        parser_class=BoundedParser,
+        parser_class=_BoundedParser,
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=None,
         retry=Retry(NoBackoff(), 0),
         client_name=_CLIENT_NAME,
         **address.options,
     )
+
+
+class _BoundedParser(_AsyncHiredisParser):
+    """What redis-py reads the answers to its own greeting with."""
+
+    def on_connect(self, connection: Any) -> None:
+        """Begin to read from ``connection``."""
+        super().on_connect(connection)  # type: ignore[no-untyped-call]
+        self._reader: Any = BoundedReader(
+            protocolError=InvalidResponse, replyError=self.parse_error, notEnoughData=NOT_ENOUGH_DATA
+        )
 
 
 class _Single:

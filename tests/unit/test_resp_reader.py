@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import InvalidResponse, ResponseError
 
-from shared.cache.resp import MOST_BYTES, MOST_ELEMENTS, BoundedReader, Excessive
+from shared.cache.link import BoundedReader
+from shared.cache.resp import MOST_BYTES, MOST_ELEMENTS, Excessive
 
 NOTHING: Final = object()
 HUGE: Final = [
