@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from sqlalchemy import select
 
 from services import caller_time
-from services.engines import reading_engine
+from services.engines import VERSION_TABLE, reading_engine
 from services.founding import DataSet, found
 from services.reading import CLOSE_SECONDS, DatabaseFailure, DatabaseSlow, Reader, Record, Statement, reason
 from services.settings import ServiceSettings
@@ -36,7 +36,7 @@ class Database:
         self._timeout = settings.database_timeout
         self._pool_size = settings.database_pool_size
         self._data_set = data_set
-        self._ping = select(data_set.metadata.tables["data_set"].c.version)
+        self._ping = select(data_set.metadata.tables[VERSION_TABLE].c.version)
         self._available = False
         self._doubted = asyncio.Event()
         self._broken = False
@@ -80,11 +80,15 @@ class Database:
         if not self._available:
             return False
         try:
-            await self._reader.rows(self._ping, {}, _PING_SECONDS)
+            await self._look()
         except DatabaseFailure as failure:
             self._doubt(failure)
             return False
         return True
+
+    async def _look(self) -> None:
+        if not await self._reader.rows(self._ping, {}, _PING_SECONDS):
+            raise DatabaseFailure("there is no data set")
 
     def _doubt(self, failure: DatabaseFailure) -> None:
         if not self._doubted.is_set():
@@ -107,7 +111,7 @@ class Database:
             try:
                 async with asyncio.timeout(_FOUNDING_SECONDS):
                     version = await found(self._url, self._service, self._data_set)
-                await self._reader.rows(self._ping, {}, _PING_SECONDS)
+                await self._look()
             except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end
                 if reason(error) != told:
                     told = reason(error)
@@ -132,6 +136,6 @@ class Database:
                 self._broken = False
                 self._reader.renew()
             try:
-                await self._reader.rows(self._ping, {}, _PING_SECONDS)
+                await self._look()
             except DatabaseFailure:
                 return

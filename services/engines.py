@@ -1,20 +1,28 @@
 """SQLAlchemy engines for the two kinds of database, and what their connections are told."""
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
-from sqlalchemy import Connection, NullPool, event
+from sqlalchemy import Connection, Dialect, NullPool, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from services.sqlite_file import Identity, address, identity
+from shared.logs import log
 
 _CONNECT_SECONDS: Final = 2.0
 _RECYCLE_SECONDS: Final = 1800
 _FOUNDING_STATEMENT_MS: Final = 30_000
 _WRITE_LOCK_MS: Final = 5_000
+_FILE: Final = "file"
+
+VERSION_TABLE: Final = "data_set"
+"""Its one row tells which version of the data set has been loaded."""
 
 
 def is_sqlite(url: URL) -> bool:
@@ -38,10 +46,9 @@ def reading_engine(url: URL, service: str, pool_size: int, timeout: float) -> As
     if not is_sqlite(url):
         arguments = _server_arguments(service, int(timeout * 1000))
         return create_async_engine(url, **options, pool_recycle=_RECYCLE_SECONDS, connect_args=arguments)
-    # A file that has vanished is an error here, not an empty database.
-    path = quote(str(Path(url.database or "").absolute()))
-    existing = url.set(database=f"file:{path}", query={"mode": "rw", "uri": "true"})
-    engine = create_async_engine(existing, **options)
+    path = Path(url.database or "").absolute()
+    engine = create_async_engine(url.set(database=f"file:{path.name}", query={"uri": "true"}), **options)
+    _follow_file(engine, path)
     _at_connect(engine, [f"PRAGMA busy_timeout = {int(timeout * 500)}", "PRAGMA query_only = ON"])
     return engine
 
@@ -69,6 +76,38 @@ def _at_connect(engine: AsyncEngine, pragmas: Sequence[str]) -> None:
         for pragma in pragmas:
             cursor.execute(pragma)
         cursor.close()
+
+
+def _follow_file(engine: AsyncEngine, path: Path) -> None:
+    """Open what is at ``path`` when a connection is made, and make others once another file is there.
+
+    A file without a data set is not read: its answers would be that nothing exists.
+    """
+    told: Identity | None = None
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def name(_dialect: Dialect, entry: ConnectionPoolEntry, arguments: list[Any], _options: object) -> None:
+        entry.info[_FILE] = identity(path)  # before it is opened: one that comes in between is noticed next time
+        arguments[0] = address(path)
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def compare(_connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
+        nonlocal told
+        there = identity(path)
+        if there != entry.info[_FILE]:
+            if there != told:
+                told = there
+                log("warning", "database file replaced", "database")
+            raise InvalidatePoolError
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def see_version(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SELECT version FROM {VERSION_TABLE}")  # noqa: S608 - a name of our own
+        version = cursor.fetchone()
+        cursor.close()
+        if version is None:
+            raise sqlite3.OperationalError("there is no data set")
 
 
 def _begin_immediately(engine: AsyncEngine) -> None:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
+from sqlalchemy import Column, Integer, MetaData, Select, Table, insert, inspect, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.engines import founding_engine, is_sqlite
+from services.engines import VERSION_TABLE, founding_engine, is_sqlite, reading_engine
 
 Rows = Sequence[Mapping[str, Any]]
 
 _LOCKED_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
 _LOCK: Final = 0x70726F66696C65  # any number will do, as long as every process takes the same
 
@@ -32,7 +33,7 @@ class DataSet:
 
 def version_table(metadata: MetaData) -> Table:
     """The table that records which version of the data set was loaded."""
-    return Table("data_set", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+    return Table(VERSION_TABLE, metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
 
 async def found(url: URL, service: str, data_set: DataSet) -> int | None:
@@ -45,6 +46,9 @@ async def found(url: URL, service: str, data_set: DataSet) -> int | None:
     """
     if is_sqlite(url):
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        version = await _found_before(url, service, data_set)
+        if version is not None:
+            return version
     give_up = time.monotonic() + _LOCKED_SECONDS
     while True:
         try:
@@ -54,6 +58,26 @@ async def found(url: URL, service: str, data_set: DataSet) -> int | None:
             if "locked" not in str(error.orig) or time.monotonic() > give_up:
                 raise
             await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _found_before(url: URL, service: str, data_set: DataSet) -> int | None:
+    """The version of the data set when nothing is missing, found out without writing: the file may be read-only."""
+    engine = reading_engine(url, service, 1, _LOOK_SECONDS)
+    try:
+        async with engine.connect() as connection:
+            tables = await connection.run_sync(lambda there: set(inspect(there).get_table_names()))
+            if not data_set.metadata.tables.keys() <= tables:
+                return None
+            version: int | None = await connection.scalar(_version(data_set))
+            return version
+    except (SQLAlchemyError, OSError):
+        return None  # who means to write will say why
+    finally:
+        await engine.dispose()
+
+
+def _version(data_set: DataSet) -> Select[*tuple[Any, ...]]:
+    return select(data_set.metadata.tables[VERSION_TABLE].c.version)
 
 
 async def _found(url: URL, service: str, data_set: DataSet) -> int | None:
@@ -69,8 +93,8 @@ async def _found(url: URL, service: str, data_set: DataSet) -> int | None:
 
 async def _fill(connection: AsyncConnection, data_set: DataSet) -> int | None:
     await connection.run_sync(data_set.metadata.create_all)
-    versions = data_set.metadata.tables["data_set"]
-    version: int | None = await connection.scalar(select(versions.c.version))
+    versions = data_set.metadata.tables[VERSION_TABLE]
+    version: int | None = await connection.scalar(_version(data_set))
     if version is None:
         rows = data_set.rows()
         for table in data_set.metadata.sorted_tables:

@@ -24,3 +24,14 @@ class ServiceSettings(TracedSettings):
         "2",
         "How long one statement may take, waiting for a connection included.",
     )
+    listing: str = setting(
+        "LISTING",
+        values.one_of("true", "false"),
+        "true",
+        "Whether anybody may leaf through all there is, as demos do: GET /users and GET /products.",
+    )
+
+    @property
+    def lists(self) -> bool:
+        """Whether there are lists of everything."""
+        return self.listing == "true"

@@ -7,7 +7,7 @@ from sanic import Sanic
 from services.caller_time import honour_caller_time
 from services.database import Database
 from services.front import Front
-from services.products.endpoints import LINKS, ProductEndpoints
+from services.products.endpoints import ProductEndpoints
 from services.products.repository import DATA_SET, ProductRepository
 from services.products.settings import SERVICE, ProductSettings
 from shared.app import build_app
@@ -17,13 +17,14 @@ from shared.telemetry.build import spans_for
 def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
     """The app that serves products from the database that ``settings`` name."""
     database = Database(SERVICE, settings, DATA_SET)
+    endpoints = ProductEndpoints(ProductRepository(database), lists=settings.lists)
     return build_app(
         SERVICE,
         settings,
         routes=[
             honour_caller_time,
-            ProductEndpoints(ProductRepository(database)),
-            Front(SERVICE, LINKS, database.check),
+            endpoints,
+            Front(SERVICE, endpoints.links(), database.check),
         ],
         resources=[database],
         ready=database.ready,

@@ -1,6 +1,7 @@
 """The routes of the product service."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
@@ -10,11 +11,8 @@ from services.products.repository import ProductRepository
 from shared import codec, ids, routing
 from shared.errors import InvalidInput, NotFound, Unprocessable
 
-LINKS = {
-    "products": "/products?limit={limit}&after={product_id}",
-    "product": "/products/{product_id}",
-    "batch": "/products/batch",
-}
+_LINKS: Final = {"product": "/products/{product_id}", "batch": "/products/batch"}
+_LIST_LINKS: Final = {"products": "/products?limit={limit}&after={product_id}"}
 
 _read_batch = codec.decoder(BatchRequest)
 
@@ -22,12 +20,19 @@ _read_batch = codec.decoder(BatchRequest)
 class ProductEndpoints:
     """``GET /products``, ``GET /products/{product_id}`` and ``POST /products/batch``."""
 
-    def __init__(self, products: ProductRepository) -> None:
+    def __init__(self, products: ProductRepository, *, lists: bool) -> None:
+        """``lists`` tells whether there is the list."""
         self._products = products
+        self._lists = lists
+
+    def links(self) -> Mapping[str, str]:
+        """What the index tells of."""
+        return _LINKS | _LIST_LINKS if self._lists else _LINKS
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the routes to ``app``."""
-        routing.get(app, "/products", self._answer_list, "products")
+        if self._lists:
+            routing.get(app, "/products", self._answer_list, "products")
         routing.get(app, "/products/<product_id>", self._answer_one, "product")
         routing.post(app, "/products/batch", self._answer_batch, "batch")
 

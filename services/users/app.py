@@ -7,7 +7,7 @@ from sanic import Sanic
 from services.caller_time import honour_caller_time
 from services.database import Database
 from services.front import Front
-from services.users.endpoints import LINKS, UserEndpoints
+from services.users.endpoints import UserEndpoints
 from services.users.repository import DATA_SET, UserRepository
 from services.users.settings import SERVICE, UserSettings
 from shared.app import build_app
@@ -17,10 +17,11 @@ from shared.telemetry.build import spans_for
 def create_app(settings: UserSettings) -> Sanic[Any, Any]:
     """The app that serves users from the database that ``settings`` name."""
     database = Database(SERVICE, settings, DATA_SET)
+    endpoints = UserEndpoints(UserRepository(database), lists=settings.lists)
     return build_app(
         SERVICE,
         settings,
-        routes=[honour_caller_time, UserEndpoints(UserRepository(database)), Front(SERVICE, LINKS, database.check)],
+        routes=[honour_caller_time, endpoints, Front(SERVICE, endpoints.links(), database.check)],
         resources=[database],
         ready=database.ready,
         spans=spans_for(SERVICE, settings),

@@ -1,6 +1,7 @@
 """The routes of the user service."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
@@ -9,18 +10,26 @@ from services.users.repository import UserRepository
 from shared import ids, routing
 from shared.errors import NotFound
 
-LINKS = {"users": "/users?limit={limit}&after={user_id}", "user": "/users/{user_id}"}
+_LINKS: Final = {"user": "/users/{user_id}"}
+_LIST_LINKS: Final = {"users": "/users?limit={limit}&after={user_id}"}
 
 
 class UserEndpoints:
     """``GET /users`` and ``GET /users/{user_id}``."""
 
-    def __init__(self, users: UserRepository) -> None:
+    def __init__(self, users: UserRepository, *, lists: bool) -> None:
+        """``lists`` tells whether there is the list."""
         self._users = users
+        self._lists = lists
+
+    def links(self) -> Mapping[str, str]:
+        """What the index tells of."""
+        return _LINKS | _LIST_LINKS if self._lists else _LINKS
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the routes to ``app``."""
-        routing.get(app, "/users", self._answer_list, "users")
+        if self._lists:
+            routing.get(app, "/users", self._answer_list, "users")
         routing.get(app, "/users/<user_id>", self._answer_one, "user")
 
     async def _answer_list(self, request: Request) -> HTTPResponse:

@@ -6,7 +6,7 @@ import pytest
 
 import shared
 from tests.services.conftest import StartService, assert_problem
-from tests.services.kinds import SERVICES, Service
+from tests.services.kinds import ORDERS, SERVICES, Service
 
 each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 
@@ -53,3 +53,26 @@ async def test_unknown_routes_are_problems(start_service: StartService, service:
     client = await start_service(service)
     for path in ("/nope", f"/{service.name}/a/b/c"):
         assert_problem(await client.get(path), 404, "unknown-route")
+
+
+@each_service
+@pytest.mark.parametrize("listing", ["true", "false", "FALSE"])
+async def test_lists_of_everything_can_be_switched_off(
+    start_service: StartService, service: Service, listing: str
+) -> None:
+    """Off is an unknown route under each method, and the index does not tell of it; single things are as ever."""
+    client = await start_service(service, LISTING=listing)
+    lists = listing == "true" and service is not ORDERS
+    links = (await client.get("/")).json()["links"]
+    assert (service.name in links) == lists
+    for path in (f"/{service.name}", f"/{service.name}?limit=5", f"/{service.name}/?after=a"):
+        answer = await client.get(path)
+        if lists:
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+        else:
+            assert_problem(answer, 404, "unknown-route")
+            assert_problem(await client.post(path), 404, "unknown-route")
+            assert (await client.head(path)).status_code == 404
+            assert (await client.options(path)).status_code == 404
+    one = {"users": "user123", "orders": "order123", "products": "prod1"}[service.name]
+    assert (await client.get(f"/{service.name}/{one}")).json()["id"] == one
