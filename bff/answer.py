@@ -106,7 +106,7 @@ def _metadata(
 
 
 def _joined(parts: Mapping[str, bytes]) -> bytes:
-    return b",".join(b'"%b":%b' % (name.encode(), json) for name, json in parts.items())
+    return b",".join([b'"%b":%b' % (name.encode(), json) for name, json in parts.items()])
 
 
 def _document(data: bytes, metadata: Mapping[str, object]) -> bytes:

@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from bff.parts.form import Shown
 from bff.parts.part import Aggregate
@@ -61,10 +61,11 @@ class AggregateKind:
 
     def facts(self, identifier: str, values: Mapping[str, object]) -> dict[str, object]:
         """What ``metadata`` says of an aggregate besides where its parts come from; a missing part has no value."""
-        counts = {
-            f"{name}_count": len(value) if isinstance(value := values[name], Sized) else None for name in self.counted
-        }
-        return {self.parameter: identifier, **counts}
+        facts: dict[str, object] = {self.parameter: identifier}
+        for name in self.counted:
+            value: Any = values[name]
+            facts[f"{name}_count"] = None if value is None else len(value)
+        return facts
 
 
 def check(kinds: Iterable[AggregateKind]) -> None:

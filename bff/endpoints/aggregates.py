@@ -60,7 +60,7 @@ class AggregateEndpoint:
         self._through = through
         self._sources = sources
         self._gate = gate
-        self._kept_as = kind.kept_as
+        self._key_begins = cache.keys.beginning(kind.kept_as)
         self._log_hits = settings.log_hits / 100
         self._label = kind.label
         self._delivered = {
@@ -85,7 +85,7 @@ class AggregateEndpoint:
         )
 
     def _at_hand(self, identifier: str) -> Ready | None:
-        entry = self._through.at_hand(self._cache.keys.entry(self._kept_as, identifier))
+        entry = self._through.at_hand(f"{self._key_begins}{identifier}}}")
         if entry is None or not isinstance(ready := entry.form, Ready):  # nothing, or that there is no such thing
             return None
         now = self._cache.clock()
@@ -106,7 +106,7 @@ class AggregateEndpoint:
         return raw(given.body, headers=given.fields, content_type="application/json")
 
     async def _give(self, identifier: str, if_none_match: str | None, exchange: Exchange) -> Given:
-        key = self._cache.keys.entry(self._kept_as, identifier)
+        key = f"{self._key_begins}{identifier}}}"
         load = partial(self._load, identifier, key)
         status = CacheStatus(self._cache)
         entry = self._through.near(key, load)

@@ -15,7 +15,7 @@ _members = codec.decoder(dict[str, msgspec.Raw])
 
 def by_id_json(things: Iterable[tuple[str, bytes]]) -> bytes:
     """Ids with the JSON of each thing, in this order, as one object."""
-    return b"{%b}" % b",".join(b"%b:%b" % (codec.encode(one), data) for one, data in things)
+    return b"{%b}" % b",".join([b"%b:%b" % (codec.encode(one), data) for one, data in things])
 
 
 class ById(Generic[T]):

@@ -67,7 +67,7 @@ class Gathered(Generic[T]):
         is_complete = len(self.known) == len(wanted)
         if not is_complete and not found:
             return Part.missing(self._reason(wanted), duration)
-        json = by_id_json((one, data) for one, (_, data) in found)
+        json = by_id_json([(one, data) for one, (_, data) in found])
         things = {one: thing for one, (thing, _) in found}
         if is_complete and self.oldest is None:
             return Part(things, "fresh", json, self.fresh_until, duration=duration)

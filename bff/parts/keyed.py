@@ -79,7 +79,8 @@ class KeyedParts(Generic[T]):
         for one, entry in kept.items():
             current = entry.is_new(now) if renew else entry.is_fresh(now)
             if current and self._read(one, entry, answer):
-                answer.fresh_until = min(answer.fresh_until, self._shelf.current_until(entry))
+                until = self._shelf.current_until(entry) if entry.negative else entry.fresh_until
+                answer.fresh_until = min(answer.fresh_until, until)
                 if entry.is_due(now):
                     due.append(one)
         self._sources["cache"].inc(len(answer.known))
@@ -178,7 +179,8 @@ class KeyedParts(Generic[T]):
                 continue
             self._sources["cache"].inc()
             if entry.is_fresh(now):
-                answer.fresh_until = min(answer.fresh_until, self._shelf.current_until(entry))
+                until = self._shelf.current_until(entry) if entry.negative else entry.fresh_until
+                answer.fresh_until = min(answer.fresh_until, until)
                 answer.lost.pop(one, None)
             else:
                 answer.oldest = min(answer.oldest or float("inf"), entry.stored_at)

@@ -53,11 +53,11 @@ class Shelf:
         return Value(key, data, self.negative_ttl - over, self.stale - over, age=over, negative=True)
 
     def current_until(self, entry: Entry) -> float:
-        """Until when what uses ``entry`` counts as current.
+        """Until when what uses the negative ``entry`` counts as current.
 
         That there is no such thing is looked into more often than what there is, and is no older for that.
         """
-        return entry.stored_at - entry.age + self.ttl if entry.negative else entry.fresh_until
+        return entry.stored_at - entry.age + self.ttl
 
     def note(self, key: str, error: UpstreamError) -> None:
         """Remember a failure, if it is the service's; that one caller's time was over says nothing to the next."""

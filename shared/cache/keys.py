@@ -48,6 +48,10 @@ class Keys:
         """The key of one thing."""
         return f"{self._entries[kind]}{{{subject}}}"
 
+    def beginning(self, kind: str) -> str:
+        """What stands before the subject and a closing brace in every key of this kind."""
+        return f"{self._entries[kind]}{{"
+
     def kind(self, key: str) -> Kind:
         """The kind of the entry ``key``."""
         return self._kinds[key[: key.index("{")]]

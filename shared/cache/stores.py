@@ -95,12 +95,12 @@ class MemoryStore(SimpleMemoryCache):
         if entry is not None:
             self._entries.move_to_end(key)
             return entry
-        return self._absent.peek(key)
+        return self._absent.peek(key) if self._absent.entries else None
 
     def place(self, key: str, entry: Entry) -> None:
         """Keep ``entry``, at the cost of the least recently used ones; not one that would cost all of them."""
-        for room in self._rooms:
-            room.drop(key)
+        if key in self._entries or key in self._absent.entries:
+            self.drop(key)
         (self._absent if entry.negative else self._there).place(key, entry)
         self._measure()
 
