@@ -89,7 +89,7 @@ cache_tier_up: Final = Gauge(
 )
 cache_memory_entries: Final = Gauge("cache_memory_entries", "Entries in the memory tier.", multiprocess_mode="livesum")
 cache_memory_bytes: Final = Gauge(
-    "cache_memory_bytes", "Bytes of keys and values in the memory tier.", multiprocess_mode="livesum"
+    "cache_memory_bytes", "Bytes that the entries in the memory tier take.", multiprocess_mode="livesum"
 )
 cache_coherent: Final = Gauge(
     "cache_coherent",

@@ -194,14 +194,15 @@ def _contents() -> Section:
             lines(
                 "Memory tier: size",
                 "bytes",
-                "Bytes of the keys and values in the memory tier, by gateway.",
+                "Bytes that the entries in the memory tier take, with all that belongs to them, by gateway. The bound"
+                " is CACHE_MEMORY_MB for each worker.",
                 Query(total("cache_memory_bytes", by="instance"), "{{instance}}"),
             ),
             lines(
                 "Unreadable entries",
                 "cps",
-                "Things a second that stood in Redis under a key of the cache and are no entry of this version. Each"
-                " costs a miss.",
+                "Things a second that stood in Redis under a key of the cache and are no entry as the gateway"
+                " would have written it. Each costs a miss.",
                 Query(rate("cache_unreadable_total", by="instance"), "{{instance}}"),
                 limits=(Limit(0.01, "orange"),),
                 alert="CacheUnreadable",

@@ -158,6 +158,10 @@ class Cache:
         """What memory has under ``key``, fresh or stale; not counted."""
         return self._near.kept(key)
 
+    def keeps(self, key: str) -> bool:
+        """Whether what was put under ``key`` just now is kept anywhere; it may be too much for memory."""
+        return (self._redis is not None and self._redis.up) or self._near.kept(key) is not None
+
     async def kept(self, keys: Sequence[str]) -> list[Entry | None]:
         """What is kept under each key, fresh or stale, in memory or in Redis; not counted."""
         entries = {key: entry for key in keys if (entry := self._near.kept(key)) is not None}

@@ -210,5 +210,5 @@ class ReadThrough(Generic[T]):
         finally:
             self._leases.let_go(token)
             self._cache.put(token, values, self._leases.given_back(key) if held else ())
-        stored = token.alive and any(value.key == key for value in values)
+        stored = token.alive and any(value.key == key for value in values) and self._cache.keeps(key)
         return Outcome(None, loaded.result, asked_redis, stored=stored, cut_short=loaded.cut_short)

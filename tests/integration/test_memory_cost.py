@@ -17,6 +17,8 @@ from shared.cache.cache import Cache, Value
 from shared.declared import Ready
 from shared.settings import load
 from tests.fixtures import fake_services
+from tests.fixtures.fake_services import FakeServices
+from tests.fixtures.gateway import StartGateway
 
 NUMBER = 3_000
 TOLERANCE = 0.25
@@ -83,3 +85,26 @@ def test_the_figure_is_what_entries_really_take(make: Callable[[Cache, int], Ite
     finally:
         tracemalloc.stop()
     assert cache._near.store.bytes == pytest.approx(taken, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("size", [1_000, 100_000, 400_000])
+async def test_big_answers_stay_within_the_bound(start_gateway: StartGateway, size: int) -> None:
+    """However big profiles are, and however few fit: of those that do the last one is a hit."""
+    users = {f"user{number}": fake_services.user(f"user{number}") | {"full_name": "x" * size} for number in range(30)}
+    gateway = await start_gateway(FakeServices(users=users), CACHE_MEMORY_MB="1")
+    for one in users:
+        assert (await gateway.get(f"/api/profile/{one}")).status_code == 200
+        stats = (await gateway.get("/api/cache/stats")).json()["tiers"]["memory"]
+        assert stats["bytes"] <= 2**20
+    assert (await gateway.get("/api/profile/user29")).headers["cache-status"].startswith("memory; hit")
+
+
+async def test_what_is_too_much_is_not_kept_and_says_so(start_gateway: StartGateway) -> None:
+    """An answer that would cost all others is served all the same, each time anew, and costs none of them."""
+    users = {"small": fake_services.user("small"), "big": fake_services.user("big") | {"full_name": "x" * 1_500_000}}
+    gateway = await start_gateway(FakeServices(users=users), CACHE_MEMORY_MB="1")
+    await gateway.get("/api/profile/small")
+    for _ in range(2):
+        answer = await gateway.get("/api/profile/big")
+        assert (answer.status_code, answer.headers["cache-status"]) == (200, "memory; fwd=uri-miss")
+    assert (await gateway.get("/api/profile/small")).headers["cache-status"].startswith("memory; hit")
