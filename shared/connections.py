@@ -21,7 +21,7 @@ from shared.tracing import begin_trace, current_trace
 LINGER_SECONDS: Final = 1.0
 """So long a connection that is told to go stays, unheard: a reset could keep its client from reading why (RFC 9112
 §9.6)."""
-_LINGER_MOST: Final = 100
+_LINGER_MOST: Final = 1_000
 _RETRY_AFTER_SECONDS: Final = 1
 _IDLE_SECONDS: Final = 1.0
 _LOOKED_AT: Final = 64
@@ -46,7 +46,7 @@ class Connections:
     def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
         self._most = most
         self._clock = clock
-        self._lingering = 0
+        self._lingering: dict[asyncio.Transport, asyncio.TimerHandle] = {}
 
     def has_room(self, held: Collection[Client]) -> bool:
         """Whether there is room for another one beside those ``held``; an idle one may be ended for it."""
@@ -64,15 +64,25 @@ class Connections:
         """Tell a client that there is no room, and end its connection."""
         metrics.connections_refused.inc()
         transport.write(Context().run(_refusal))
-        if self._lingering >= _LINGER_MOST:
+        if len(self._lingering) >= _LINGER_MOST:
             transport.close()
             return
-        self._lingering += 1
-        transport.write_eof()
-        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end, transport)
+        send_no_more(transport)
+        end = asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.abort)
+        self._lingering[transport] = end
 
-    def _end(self, transport: asyncio.Transport) -> None:
-        self._lingering -= 1
+    def left(self, transport: asyncio.Transport) -> None:
+        """A client that was refused has gone."""
+        end = self._lingering.pop(transport, None)
+        if end is not None:
+            end.cancel()
+
+
+def send_no_more(transport: asyncio.WriteTransport) -> None:
+    """End what is sent to a client, which may go on sending."""
+    try:
+        transport.write_eof()
+    except OSError:  # it has reset the connection just now
         transport.abort()
 
 

@@ -10,7 +10,8 @@ PLENTY: Final = 64 * 1024
 """Bytes that wait to be taken; with more, no more are to be read for a while."""
 
 _NONE: Final = SizedBody(0)
-_empty_lines: Final = re.compile(rb"(?:\r\n)+").match
+_empty_lines: Final = re.compile(rb"(?:\r\n){1,4}").match
+"""More of them before a request are none that an honest client sends by mistake."""
 
 
 class Intake:
@@ -41,10 +42,15 @@ class Intake:
         held, self._held, self._searched = self._held, bytearray(), 0
         return bytes(held)
 
-    def skip_empty_lines(self) -> None:
-        """Let go of empty lines before a request (RFC 9112 §2.2)."""
+    def clear(self) -> None:
+        """Let go of everything: nobody will take it."""
+        self._held.clear()
+
+    def skip_empty_lines(self) -> bool:
+        """Let go of empty lines before a request (RFC 9112 §2.2); tells whether a request has begun to come."""
         if (found := _empty_lines(self._held)) is not None:
             del self._held[: found.end()]
+        return bytes(self._held[:2]) not in {b"", b"\r"}
 
     def take_head(self) -> Head | None:
         """The next head, once it has come to its end.
@@ -55,7 +61,7 @@ class Intake:
         held = self._held
         end = held.find(b"\r\n\r\n", self._searched)
         if end < 0:
-            refuse_early(held)
+            refuse_early(held, self._searched)
             self._searched = max(0, len(held) - 3)
             return None
         self._searched = 0

@@ -75,9 +75,13 @@ class ObservedSanic(Sanic[Any, Any]):
         if isinstance(exception, RequestCancelled):
             exchange.finish(request, CLIENT_LEFT)
             return
-        await super().handle_exception(request, exception, run_middleware)
-        if not exchange.handling:
-            exchange.finish(request, _status(request))
+        status = CLIENT_LEFT  # where nobody can be told any more
+        try:
+            await super().handle_exception(request, exception, run_middleware)
+            status = _status(request)
+        finally:
+            if not exchange.handling:
+                exchange.finish(request, status)
 
 
 class ProblemHandler(ErrorHandler):

@@ -12,12 +12,13 @@ from socket import socket
 from typing import Any, Final
 
 from sanic import Sanic
+from sanic.exceptions import RequestCancelled
 from sanic.http.constants import Stage
 from sanic.models.server_types import ConnInfo
 from sanic.server import HttpProtocol
 
 from shared import metrics
-from shared.connections import LINGER_SECONDS, Connections
+from shared.connections import LINGER_SECONDS, Connections, send_no_more
 from shared.early import EarlyAnswers, Make
 from shared.intake import PLENTY, Intake
 from shared.request_head import Fields
@@ -52,7 +53,18 @@ class Protocol(HttpProtocol):
 
     HTTP_CLASS = StrictHttp
 
-    __slots__ = ("_early", "_ended", "_intake", "_making", "_quiet", "_turn", "_unread", "fields", "refused")
+    __slots__ = (
+        "_early",
+        "_ended",
+        "_intake",
+        "_lingering",
+        "_making",
+        "_quiet",
+        "_turn",
+        "_unread",
+        "fields",
+        "refused",
+    )
 
     def __init__(self, *, app: Sanic[Any, Any], **options: Any) -> None:
         super().__init__(app=app, **options)
@@ -60,6 +72,7 @@ class Protocol(HttpProtocol):
         self._early: EarlyAnswers | None = getattr(app.ctx, "early", None)
         self._making: asyncio.Task[None] | None = None
         self._intake = Intake()
+        self._lingering: asyncio.TimerHandle | None = None
         self._unread = Unread()
         self._turn = _Turn.BEGINNING
         self._quiet = False
@@ -70,7 +83,10 @@ class Protocol(HttpProtocol):
     @property
     def idle_since(self) -> float | None:
         """Since when it has waited for a request; None while there is something to do."""
-        return self._time if self._quiet and self._can_write.is_set() else None
+        transport = self.transport
+        if not self._quiet or transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            return None
+        return self._time
 
     def connection_made(self, transport: Any) -> None:
         """Begin, unless there are too many; remember where all connections are listed, for :func:`drain`."""
@@ -88,9 +104,15 @@ class Protocol(HttpProtocol):
         """End what was being made for nobody else than the client who has left."""
         if self in self.connections:
             metrics.connections.dec()
+        elif self.transport is not None:
+            self.app.ctx.limit.left(self.transport)
         if self._making is not None:
-            self._making.cancel()
+            self.loop.call_soon(self._making.cancel)  # not before it has begun, or nobody would count it
+        for timer in (self._lingering, self._callback_check_timeouts):
+            if timer is not None:
+                timer.cancel()
         self._unread.forget()
+        self._intake.clear()
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
 
     def close(self, timeout: float | None = None) -> None:
@@ -98,14 +120,20 @@ class Protocol(HttpProtocol):
         transport = self.transport
         may_send = not self._ended and (self.refused is not None or bool(self._intake) or self._wants_more())
         if transport is None or transport.is_closing() or not may_send:
+            if transport is not None and transport.get_write_buffer_size():
+                self._unread.watch(transport, self.loop)
             super().close(timeout)
             return
-        self._ended, self.refused = True, self.refused or Refused(408)
-        transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.close)
+        self._refuse(self.refused or Refused(408))
+        self._ended = True
+        send_no_more(transport)
+        self._lingering = self.loop.call_later(LINGER_SECONDS, self.close)
 
     def close_if_idle(self) -> bool:
         """Close the connection if there is nothing to be answered; tells whether it was closed."""
+        if self._turn is _Turn.HEAD:  # nobody has asked for anything yet
+            self.close()
+            return True
         return self._making is None and not self._intake and bool(super().close_if_idle())
 
     def check_timeouts(self) -> None:
@@ -150,9 +178,15 @@ class Protocol(HttpProtocol):
         return True
 
     async def receive_more(self) -> None:
-        """Wait until Sanic can be given more."""
+        """Wait until Sanic can be given more.
+
+        Raises:
+            RequestCancelled: nothing comes any more.
+        """
+        if self.conn_info is None or self.conn_info.lost:
+            raise RequestCancelled
         self._data_received.clear()
-        if self.transport is not None:
+        if self.transport is not None and len(self._intake) < PLENTY:
             self.transport.resume_reading()
         if self._intake or self._ended:
             self.loop.call_soon(self._go_on)
@@ -175,8 +209,7 @@ class Protocol(HttpProtocol):
         if self._making is not None or self._http is None or self.refused is not None:
             return
         if self._turn is _Turn.REST:
-            intake.skip_empty_lines()
-            if not intake:
+            if not intake.skip_empty_lines():
                 self._be_quiet()
                 return
             self._turn = _Turn.HEAD
@@ -186,7 +219,7 @@ class Protocol(HttpProtocol):
             try:
                 head = intake.take_head()
             except Refused as refused:
-                self.refused = refused
+                self._refuse(Refused(refused.status, refused.target))  # without the frames that it was raised in
                 self._data_received.set()
                 return
             if head is not None:
@@ -195,12 +228,19 @@ class Protocol(HttpProtocol):
         if self._turn is _Turn.REQUEST and not intake.is_whole and len(self.recv_buffer) < PLENTY:
             self._give(intake.take_body())
         if self._ended and self._wants_more() and not self._data_received.is_set() and self.transport is not None:
+            self._unread.watch(self.transport, self.loop)
             self.transport.close()  # the client has left in the middle
 
     def _be_quiet(self) -> None:
-        self._quiet = not self._ended
+        self._quiet = not self._ended and not self._intake
         if self._ended:
+            self._intake.clear()
             self.close()
+
+    def _refuse(self, refused: Refused) -> None:
+        """Take nothing more of what comes."""
+        self.refused = refused
+        self._intake.clear()
 
     def _give(self, data: bytes) -> None:
         if data:
@@ -235,7 +275,8 @@ class Protocol(HttpProtocol):
         if not early.is_open:
             self.close()
             return
-        transport.resume_reading()
+        if len(self._intake) < PLENTY:
+            transport.resume_reading()
         self._quiet = not self._ended
         if self._intake:
             self.data_received(self._intake.take_all())

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 _STEPS_A_LOOK: Final = 384
 """So many steps (three a chunk) are gone at once: a client that sends each byte for itself must not hold the loop."""
 _SIZE_LINE_MOST: Final = 256
-_match_size: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?").fullmatch
+_match_size: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?").fullmatch
 _MALFORMED: Final = b"malformed\r\n"
 """What no reader of chunks can take for the size of one."""
 

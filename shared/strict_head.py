@@ -28,7 +28,7 @@ _IGNORED: Final = frozenset({b"upgrade", b"http2-settings"})
 
 
 class Refused(Exception):
-    """A head that cannot be taken; ``target`` is what it asked for, as far as that can be told."""
+    """A head that cannot be taken; ``target`` is the path that it asked for, ``*`` where that cannot be told."""
 
     def __init__(self, status: int, target: bytes = b"*") -> None:
         self.status = status
@@ -50,13 +50,13 @@ class Head(NamedTuple):
     chunked: bool
 
 
-def refuse_early(data: bytes | bytearray) -> None:
-    """Look at a head of which the end has not come yet.
+def refuse_early(data: bytes | bytearray, start: int = 0) -> None:
+    """Look at a head of which the end has not come yet, and of which all before ``start`` has been looked at.
 
     Raises:
         Refused: whatever comes, it will not do: 400, 413 for a request line that is too long, 431 for fields.
     """
-    if _find_doubt(data):
+    if _find_doubt(data, start, HEAD_MOST):
         raise Refused(400, _target(data))
     if len(data) >= HEAD_MOST:
         raise _too_long(data)
@@ -78,7 +78,7 @@ def read_head(data: bytes) -> Head:
     try:
         return _normal(method, target, minor == b"0", block)
     except ValueError as error:
-        raise Refused(400, target) from error
+        raise Refused(400, _path(target)) from error
 
 
 def _normal(method: bytes, target: bytes, is_old: bool, block: bytes) -> Head:
@@ -93,6 +93,8 @@ def _normal(method: bytes, target: bytes, is_old: bool, block: bytes) -> Head:
     length, chunked = _framing(fields, is_old)
     persistence = _persistence(fields.pop(b"connection", b""), is_old)
     lines = [b"%b %b HTTP/1.%b\r\n" % (method, path, b"0" if is_old else b"1")]
+    if is_old:
+        fields.pop(b"expect", None)  # RFC 9110 §10.1.1
     lines += [b"%b:%b\r\n" % field for field in fields.items() if field[0] not in _IGNORED]
     lines += [persistence, b"\r\n"]
     return Head(b"".join(lines), length, chunked)
@@ -148,9 +150,18 @@ def _persistence(options: bytes, is_old: bool) -> bytes:
 
 def _target(data: bytes | bytearray) -> bytes:
     line = _match_line(data)
-    return b"*" if line is None else bytes(line[2])
+    return b"*" if line is None else _path(line[2])
+
+
+def _path(target: bytes) -> bytes:
+    """The path of a target in whatever form, as far as it has one."""
+    if target.startswith(b"/"):
+        return target
+    absolute = _match_absolute(target)
+    path = b"*" if absolute is None else absolute[2] or b"/"
+    return path if path[:1] in b"*/" else b"/" + path
 
 
 def _too_long(data: bytes | bytearray) -> Refused:
     line = _match_line(data, 0, HEAD_MOST)
-    return Refused(413) if line is None else Refused(431, bytes(line[2]))
+    return Refused(413) if line is None else Refused(431, _path(line[2]))

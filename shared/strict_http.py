@@ -34,6 +34,15 @@ class StrictHttp(Http):
 
     __slots__ = ()
 
+    async def http1(self) -> None:
+        """Answer requests until the connection ends; nothing of them stays, however it ends."""
+        try:
+            await super().http1()  # type: ignore[no-untyped-call]
+        finally:
+            for part in (getattr(self, "request", None), getattr(self, "response", None)):
+                if part is not None:
+                    part.stream = None
+
     def init_for_request(self) -> None:
         """Tell the connection that the next request may come."""
         super().init_for_request()  # type: ignore[no-untyped-call]
@@ -52,3 +61,6 @@ class StrictHttp(Http):
                 raise _ERRORS.get(client.refused.status, BadRequest)("refused")
             await self._receive_more()
         await super().http1_request_header()  # type: ignore[no-untyped-call]
+        self.head_only = self.request.method == "HEAD"  # methods are told apart by case (RFC 9110 §9.1)
+        if (self.request_bytes or 0) > self.request_max_size:
+            self.expecting_continue = False  # it is going to be refused

@@ -1,6 +1,9 @@
 """Clients that do not read what they have asked for."""
 
 import asyncio
+import fcntl
+import struct
+import termios
 from typing import Final
 
 LEAST_BYTES: Final = 4096
@@ -20,7 +23,7 @@ class Unread:
     def watch(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
         """Begin."""
         self.forget()
-        self._last = transport.get_write_buffer_size()
+        self._last = _unread(transport)
         self._timer = loop.call_later(LOOK_SECONDS, self._look, transport, loop)
 
     def forget(self) -> None:
@@ -30,8 +33,18 @@ class Unread:
             self._timer = None
 
     def _look(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
-        if self._last - transport.get_write_buffer_size() < LEAST_BYTES:
+        if self._last - _unread(transport) < LEAST_BYTES:
             self._timer = None
             transport.abort()
         else:
             self.watch(transport, loop)
+
+
+def _unread(transport: asyncio.WriteTransport) -> int:
+    """Bytes that wait in this process, and in the kernel, which takes and gives them in big pieces."""
+    socket = transport.get_extra_info("socket")
+    waiting = transport.get_write_buffer_size()
+    if socket is None or socket.fileno() < 0:
+        return waiting
+    (in_kernel,) = struct.unpack("i", fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4)))
+    return waiting + int(in_kernel)

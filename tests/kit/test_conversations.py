@@ -1,6 +1,7 @@
 """HTTP/1.1 on a real socket, to the letter: what is refused, what is one list, who gets an answer, who is let go."""
 
 import asyncio
+import gc
 import time
 from typing import Any
 
@@ -8,6 +9,8 @@ import orjson
 import pytest
 
 from shared.connections import Connections
+from shared.intake import Intake
+from shared.protocol import Protocol
 from tests.kit.wire import Counted, Doors, Wire, active, small_app
 
 HIDDEN = b"GET /hello/hidden HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -245,3 +248,111 @@ async def test_an_idle_connection_makes_room(loop: object, sanic_client: Any, do
                 new.send(HIDDEN)
                 assert (await new.answer())[0] == 200
         assert await idle.ended() + await other.ended() == b""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /hello/ada HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n",
+        b"GET /hello/ada HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nhalf",
+        b"POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        HIDDEN,
+    ],
+)
+@pytest.mark.parametrize("ending", ["reset", "shut"])
+async def test_nothing_stays_of_a_connection_that_has_ended(port: int, sent: bytes, ending: str) -> None:
+    """Neither what it had sent nor the connection itself waits for the garbage collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(type(one) is Protocol for one in gc.get_objects())
+        for _ in range(5):
+            async with Wire(port) as wire:
+                wire.send(sent + b"z" * 100_000)
+                await wire.answer()
+                if ending == "shut":
+                    wire.shut()
+                    await wire.ended()
+        while sum(type(one) is Protocol for one in gc.get_objects()) > before:
+            await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
+
+
+async def test_a_pipeline_is_not_read_far_ahead(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is sent and however fast it is answered, little of it waits in memory."""
+    most = 0
+    add = Intake.add
+
+    def adding(intake: Intake, data: bytes) -> None:
+        nonlocal most
+        add(intake, data)
+        most = max(most, len(intake))
+
+    monkeypatch.setattr(Intake, "add", adding)
+    requests = 30_000
+    async with Wire(port) as wire:
+        wire.send(HIDDEN * requests)
+        for _ in range(300):
+            await wire.answer()
+    assert most < 500_000
+
+
+@pytest.mark.parametrize("pieces", [(b"\r\n" * 5,), (b"\r\n" * 50_000,), (b"\r", b"\n", b"\r\n" * 6)])
+async def test_many_empty_lines_are_no_request(port: int, pieces: tuple[bytes, ...]) -> None:
+    """A few may come before one; more are refused."""
+    stream = await _all(port, *pieces, HIDDEN)
+    assert stream.startswith(b"HTTP/1.1 400 ")
+    assert stream.count(b"HTTP/1.1 ") == 1
+
+
+async def test_an_empty_line_may_come_in_two_pieces(port: int) -> None:
+    """Its first half is no request that has begun."""
+    async with Wire(port) as wire:
+        for _ in range(2):
+            wire.send(b"\r")
+            await asyncio.sleep(0)
+            wire.send(b"\n" + HIDDEN)
+            assert (await wire.answer())[0] == 200
+
+
+@pytest.mark.parametrize("target", [b"http://a", b"http://a?b", b"tp://a", b"a", b"//", b"http://"])
+@pytest.mark.parametrize("field", [b"A : b", b"A: b"])
+async def test_a_refused_target_is_no_fault_of_ours(port: int, target: bytes, field: bytes) -> None:
+    """Whatever is wrong with it, it is answered with a problem below 500."""
+    stream = await _all(port, b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % (target, field), shut=True)
+    assert stream.startswith(b"HTTP/1.1 4")
+    assert b"content-type: application/problem+json" in stream
+
+
+async def test_a_method_in_small_letters_is_another_one(port: int) -> None:
+    """``head`` gets the body that its answer announces."""
+    async with Wire(port) as wire:
+        wire.send(b"head /hello/ada HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN)
+        assert (await wire.answer())[0] == 405
+        assert (await wire.answer())[0] == 200
+
+
+async def test_a_body_that_is_too_long_is_not_asked_for(port: int) -> None:
+    """413 and no 100 before it."""
+    fields = b"Host: x\r\nExpect: 100-continue\r\nContent-Length: 5000"
+    async with Wire(port) as wire:
+        wire.send(b"POST /length HTTP/1.1\r\n" + fields + b"\r\n\r\n")
+        assert (await wire.answer())[0] == 413
+
+
+async def test_who_leaves_an_upload_leaves_no_task(port: int) -> None:
+    """An upload to an endpoint that refuses it, broken off: the connection's task ends with it."""
+    counted = Counted()
+    for path in (b"/nowhere", b"/length", b"/hello/ada"):
+        for ending in ("reset", "shut"):
+            async with Wire(port) as wire:
+                wire.send(b"GET %b HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n" % path + b"x" * 500)
+                if ending == "shut":
+                    wire.shut()
+                    await wire.ended()
+    await counted.reaches(6)
+    while any("connection_task" in repr(task.get_coro()) for task in asyncio.all_tasks()):
+        await asyncio.sleep(0)
+    assert active() == 0

@@ -47,7 +47,8 @@ def test_chunks_give_the_same_data_however_they_arrive(chunks: list[bytes], seed
         b"zz\r\n", b"-1\r\n", b"+1\r\nx\r\n", b"0x1\r\nx\r\n", b" 1\r\nx\r\n", b"1_0\r\n", b"\r\n", b"1\nx\r\n", b"\n",
         b"g\r\n", b"1;\x00\r\nx\r\n", b"1;a\nb\r\nx\r\n", b"f" * 16 + b"\r\n", b"1" * 300, b"1;" + b"x" * 300,
         b"1\r\nxy\r\n", b"1\r\nx\n\n", b"1\r\nx0\r\n\r\n", b"1\r\nx\rZ", b"1\r\nx\r\r\n", b"3\r\nabc0\r\n\r\n",
-        b"0\r\nTrailer: x\r\n\r\n", b"0\r\nG", b"0\r\n\n", b"0\r\n\rX", b"1,1\r\nx\r\n", b"1 1\r\nx\r\n",
+        b"0\r\nTrailer: x\r\n\r\n", b"0\r\nG", b"0\r\n\n", b"0\r\n\rX", b"1 \r\nx\r\n", b"1\t\r\n",
+        b"1,1\r\nx\r\n", b"1 1\r\nx\r\n",
     ],
 )  # fmt: skip
 def test_malformed_chunks_are_passed_on_as_no_chunk(sent: bytes) -> None:

@@ -170,13 +170,33 @@ def test_what_is_said_of_the_connection_is_one_list(version: str, fields: tuple[
 
 @pytest.mark.parametrize("line", ["GET /a HTTP/1.1", "GET http://y/a HTTP/1.1"])
 def test_fields_beyond_the_limit_are_431_and_name_their_target(line: str) -> None:
-    """Whether their end has come or not."""
-    target = line.split(" ")[1].encode()
+    """By its path, whether their end has come or not."""
     whole = head("Host: x", "X: ".ljust(HEAD_MOST, "x"), line=line)
     for read in (lambda: read_head(whole), lambda: refuse_early(whole[:-4])):
         with pytest.raises(Refused) as refused:
             read()
-        assert (refused.value.status, refused.value.target) == (431, target)
+        assert (refused.value.status, refused.value.target) == (431, b"/a")
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/a?b", b"/a?b"), ("http://x", b"/"), ("http://x?b", b"/?b"), ("HTTP://x/a", b"/a"), ("tp://x", b"*"),
+        ("x", b"*"), ("*", b"*"), ("x:80", b"*"), ("http:///a", b"*"), ("?", b"*"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_named_by_its_path(target: str, path: bytes) -> None:
+    """In whatever form the target came."""
+    with pytest.raises(Refused) as refused:
+        read_head(head("Host: x", "A : b", line=f"GET {target} HTTP/1.1"))
+    assert refused.value.target == path
+
+
+def test_an_old_client_expects_nothing() -> None:
+    """HTTP/1.0 knows no informational answers (RFC 9110 §10.1.1)."""
+    fields = ("Host: x", "Expect: 100-continue", "Content-Length: 1")
+    assert b"expect" not in read_head(head(*fields, line="POST / HTTP/1.0")).data
+    assert b"expect" in read_head(head(*fields, line="POST / HTTP/1.1")).data
 
 
 def test_a_request_line_beyond_the_limit_is_413() -> None:

@@ -45,6 +45,9 @@ class Transport:
         """In bytes."""
         return self.waiting
 
+    def get_extra_info(self, _name: str) -> None:
+        """There is no socket, and so no kernel in which something waits."""
+
     def abort(self) -> None:
         """Let it go."""
         self.aborted = True
