@@ -1,5 +1,6 @@
 """What comes out of Redis is an entry that one of us has written, about whom it is asked for, or it is a miss."""
 
+import asyncio
 import json
 import struct
 from collections.abc import Iterator
@@ -304,9 +305,9 @@ async def test_what_fails_is_a_miss_and_overwritten(
     assert answer.json()["user"]["id"] == ME
     assert answer.headers["cache-status"].startswith("redis; fwd=uri-miss; stored")
     with redis_server.client() as client:
-        while client.get(key) == odd:
-            pass
-        stored = StoredEntry.from_bytes(client.get(key))
+        while (found := client.get(key)) == odd:
+            await asyncio.sleep(0.001)
+        stored = StoredEntry.from_bytes(found)
     assert read_answer(PROFILE, ME, stored.value).etag == answer.headers["etag"]
 
 
