@@ -94,11 +94,12 @@ class _Product(msgspec.Struct):
     price: float
 
 
+def _id(one: Product | _Product) -> Sequence[str]:
+    return (one.id,)
+
+
 def _versions() -> tuple[Kind, Kind]:
-    forms = (
-        Form("products", Product, about=lambda product: [product.id]),
-        Form("products", _Product, about=lambda product: [product.id]),
-    )
+    forms = (Form("products", Product, about=_id), Form("products", _Product, about=_id))
     one, other = (replace(plain("products"), shape=form.schema) for form in forms)
     return one, other
 
