@@ -48,8 +48,8 @@ def reading_engine(url: URL, service: str, pool_size: int, timeout: float) -> As
         return create_async_engine(url, **options, pool_recycle=_RECYCLE_SECONDS, connect_args=arguments)
     path = Path(url.database or "").absolute()
     engine = create_async_engine(url.set(database=f"file:{path.name}", query={"uri": "true"}), **options)
-    _follow_file(engine, path)
     _at_connect(engine, [f"PRAGMA busy_timeout = {int(timeout * 500)}", "PRAGMA query_only = ON"])
+    _follow_file(engine, path)
     return engine
 
 

@@ -20,7 +20,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
-from shared.cache.replies import Command, Fitting, checked, fitting, outdated_keys
+from shared.cache.replies import Command, Fitting, check, fitting, never, outdated_keys
 from shared.cache.resp import MOST_BYTES, Bounds, Excessive
 from shared.logs import log_error
 
@@ -46,7 +46,8 @@ class BoundedReader(Reader):
     def __init__(self, **options: Any) -> None:
         """``options`` are those of ``hiredis.Reader``."""
         super().__init__(**options)
-        self._bounds = Bounds()
+        self._check = Bounds().check
+        self._feed = super().feed
 
     def feed(self, data: bytes) -> None:  # type: ignore[override]
         """Take bytes, after all that was complete has been got.
@@ -54,8 +55,8 @@ class BoundedReader(Reader):
         Raises:
             InvalidResponse: that is not to be read any further.
         """
-        self._bounds.check(data, begun=self.has_data())
-        super().feed(data)
+        self._check(data, self.has_data())
+        self._feed(data)
 
 
 class _Group:
@@ -130,7 +131,7 @@ class Link(asyncio.Protocol):
             future.set_exception(LinkLost("too many commands wait" if self._waiting else "lost"))
             return future
         self._outgoing.extend(map(_pack, commands))
-        self._waiting.append(_Group([fitting(command) for command in commands], self._loop.time(), future))
+        self._waiting.append(_Group(fitting(commands), self._loop.time(), future))
         if self._timer is None:
             self._arm(REPLY_SECONDS)
         return future
@@ -194,7 +195,10 @@ class Link(asyncio.Protocol):
     def _take(self, reply: Any) -> None:
         group = self._waiting[0]
         replies, fits = group.replies, group.fits
-        replies.append(checked(reply, fits[len(replies)]))
+        wanted = fits[len(replies)].get(reply.__class__, never)
+        if wanted is not None and wanted != reply:
+            check(reply, wanted)
+        replies.append(reply)
         if len(replies) == len(fits):
             self._waiting.popleft()
             self._patient = True

@@ -3,23 +3,24 @@
 An error is an answer to any of them. What its text says is looked at where it matters (``links.usable``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
 from typing import Any, Final
 
 from redis.exceptions import RedisError, ResponseError
 
 Command = tuple[str | bytes | int, ...]
-Fitting = Mapping[type, Callable[[Any], bool] | None]
-"""The types that a reply may have, each with what else must be true of it."""
+Fitting = Mapping[type, Callable[[Any], bool] | bytes | None]
+"""The types that a reply may have; each with what it must be, or what must be true of it, or nothing more."""
 
 
 class OddReply(RedisError):
     """Redis answers with what cannot be the answer to what it was asked, or tells what is no news."""
 
 
-def _is_ok(reply: bytes) -> bool:
-    return reply == b"OK"
+def never(_reply: object) -> bool:
+    """What is true of no reply."""
+    return False
 
 
 def _is_role(reply: list[Any]) -> bool:
@@ -32,32 +33,29 @@ _WHOLE: Final[Fitting] = {int: None, **_ERROR}
 _REPLIES: Final[Mapping[str | bytes | int, Fitting]] = {
     "GET": {NoneType: None, **_BYTES},
     "PTTL": _WHOLE,
-    "SET": {NoneType: None, bytes: _is_ok, **_ERROR},
+    "SET": {NoneType: None, bytes: b"OK", **_ERROR},
     "UNLINK": _WHOLE,
     "PEXPIRE": _WHOLE,
-    "CLIENT": {bytes: _is_ok, **_ERROR},
+    "CLIENT": {bytes: b"OK", **_ERROR},
     "ROLE": {list: _is_role, **_ERROR},
     "DBSIZE": _WHOLE,
     "INFO": _BYTES,
 }
-_UNSEEN: Final = object()
 
 
-def fitting(command: Command) -> Fitting:
-    """What can be the reply to ``command``; bytes, where the command is not one of those above."""
-    return _REPLIES.get(command[0], _BYTES)
+def fitting(commands: Sequence[Command]) -> list[Fitting]:
+    """What can be the reply to each command; bytes, where it is not one of those above."""
+    return [_REPLIES.get(command[0], _BYTES) for command in commands]
 
 
-def checked(reply: Any, fits: Fitting) -> Any:
-    """``reply``, if it is one.
+def check(reply: Any, wanted: Callable[[Any], bool] | bytes) -> None:
+    """See that ``reply`` is what is ``wanted`` of its type; whoever asks for many looks for the simple cases first.
 
     Raises:
         OddReply: it is not.
     """
-    check = fits.get(reply.__class__, _UNSEEN)
-    if check is None or (callable(check) and check(reply)):
-        return reply
-    raise OddReply(f"an answer of type {type(reply).__name__}")
+    if wanted != reply and not (callable(wanted) and wanted(reply)):
+        raise OddReply(f"an answer of type {type(reply).__name__}")
 
 
 def outdated_keys(message: list[Any]) -> list[str] | None:

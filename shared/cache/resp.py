@@ -41,7 +41,7 @@ class Bounds:
     _line = b""  # the beginning of a header
     _ended = True  # with the end of a line, which is that of something if hiredis has nothing left to look at
 
-    def check(self, data: bytes, *, begun: bool) -> None:
+    def check(self, data: bytes, begun: bool) -> None:
         """Look at the bytes that have come; ``begun`` tells whether the reader has some left of something incomplete.
 
         Raises:
@@ -51,12 +51,15 @@ class Bounds:
             self._follow(self._unfollowed)
             self._unfollowed = b""
             self._follow(data)
-        elif _announces(data) and (len(data) > _SHORT or _many(data)):
+        elif (
+            # To look for a number in bytes is five times as quick as for a byte.
+            _ARRAY in data or _PUSH in data or _MAP in data or _SET in data or _ATTRIBUTE in data
+        ) and (len(data) > _SHORT or _many(data)):
             self._unfollowed = b""
             self._follow(data)
         else:
             self._unfollowed = data
-        self._ended = data.endswith(b"\n")
+        self._ended = data[-1:] == b"\n"
 
     def _follow(self, data: bytes) -> None:
         if self._skip >= len(data):
@@ -83,11 +86,6 @@ class Bounds:
                 end += length + 2 if length >= 0 else 0
             place = end + 2
         self._skip = place - len(data)
-
-
-def _announces(data: bytes) -> bool:
-    # To look for a number in bytes is five times as quick as for a byte.
-    return _ARRAY in data or _PUSH in data or _MAP in data or _SET in data or _ATTRIBUTE in data
 
 
 def _number(digits: bytes) -> int:
