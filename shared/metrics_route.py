@@ -33,7 +33,7 @@ def metrics_route(app: Sanic[Any, Any]) -> None:
 
 
 async def _make(forms: frozenset[_Form]) -> tuple[Mapping[_Form, bytes], float]:
-    started = time.perf_counter()
+    started = time.thread_time()
     texts = {wanted: metrics.exposition(wanted) for wanted in {form.format for form in forms}}
     made = {form: coded(texts[form.format], gzipped=form.gzipped) for form in forms}
-    return made, time.perf_counter() - started
+    return made, time.thread_time() - started

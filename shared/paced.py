@@ -23,7 +23,10 @@ _WAITING_MOST: Final = 500
 _AT_ONCE: Final = 16
 
 Make = Callable[[frozenset[K]], Awaitable[tuple[Mapping[K, T], float]]]
-"""Makes every form that is wanted, and tells for how many seconds it has held the loop."""
+"""Makes every form that is wanted, and tells how many seconds of the processor's time that took.
+
+Those of the clock would tell of others as well: on a busy machine everybody would wait for long.
+"""
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -111,11 +114,11 @@ class Paced(Generic[K, T]):
                 await self._sleep(left)
             self._next = None  # whoever asks from now on asks for the one after this
             self._pace.begin()
-            started, cost = time.perf_counter(), None
+            started, cost = time.thread_time(), None
             try:
                 made, cost = await self._make(frozenset(making.wanted))
             finally:
-                self._pace.end(time.perf_counter() - started if cost is None else cost)
+                self._pace.end(time.thread_time() - started if cost is None else cost)
         return made
 
 

@@ -100,7 +100,7 @@ class Asker:
         self._gateway = gateway
         self._numbers = count()
 
-    async def ask(self) -> None:
+    async def ask(self, *, stats: bool = False) -> None:
         """One round."""
         name = f"user{next(self._numbers) % USERS}"
         for _ in range(2):
@@ -108,19 +108,20 @@ class Asker:
             document = answer.json()
             assert (answer.status_code, document["user"]["id"]) == (200, name)
             assert document["metadata"]["partial"] is False
-        assert (await self._gateway.get("/api/cache/stats")).status_code == 200
+        if stats:
+            assert (await self._gateway.get("/api/cache/stats")).status_code == 200
         purged: Any = await self._gateway.client.delete(
             f"/api/cache/profile/{name}", headers={"Authorization": f"Bearer {_TOKEN}"}
         )
         assert purged.status_code in {204, 503}
 
-    async def until(self, is_so: Callable[[], bool]) -> None:
+    async def until(self, is_so: Callable[[], bool], *, stats: bool = False) -> None:
         """Go on until it is so; at least once."""
         async with asyncio.timeout(20):
-            await self.ask()
+            await self.ask(stats=stats)
             while not is_so():
                 await asyncio.sleep(0.005)
-                await self.ask()
+                await self.ask(stats=stats)
 
 
 StartAsking = Callable[[OddRedis], Awaitable[Asker]]
@@ -164,7 +165,7 @@ async def test_answers_that_are_none(
     asker = await start_asking(odd_redis)
     for kind, answer in ANSWERS.items():
         odd_redis.odd, odd_redis.told = {command: answer}, {}
-        await asker.until(lambda: command in odd_redis.told)
+        await asker.until(lambda: command in odd_redis.told, stats=command in {"DBSIZE", "INFO"})
         await asker.ask()
         odd_redis.odd = {}
         await _use(asker, odd_redis)
