@@ -4,14 +4,17 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Coroutine, Sequence
+from random import SystemRandom
+from typing import Any, Final, TypeVar
 
 from benchmarks.chaos import report
 from benchmarks.chaos.faults import FAULTS, HEALTHY
-from benchmarks.chaos.run import Plan, Result, run
+from benchmarks.chaos.hostile import report as hostile_report
+from benchmarks.chaos.hostile.run import run as run_hostile
+from benchmarks.chaos.run import Plan, run
 from benchmarks.chaos.slo import objectives
-from benchmarks.common.arguments import new_file, positive, say
+from benchmarks.common.arguments import new_file, positive, say, whole
 from benchmarks.common.client import BrokenAnswer, NoAnswer
 from benchmarks.common.process import CannotRun
 
@@ -20,13 +23,31 @@ _SHORT_SECONDS: Final = 3.0
 _LONG_WARM_SECONDS: Final = 2.0
 _SHORT_WARM_SECONDS: Final = 0.5
 _RATE: Final = 100.0
+_HOSTILE_REQUESTS: Final = 100_000
+_HOSTILE_SHORT_REQUESTS: Final = 6_000
 _CANNOT_RUN: Final = 3
+
+R = TypeVar("R")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status. 3 when the system could not be brought to run at all."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    try:
+        return _hostile(options) if options.hostile else _faults(options, parser)
+    except CannotRun as error:
+        sys.stderr.write(f"{error}\n")
+        return _CANNOT_RUN
+    except (NoAnswer, BrokenAnswer) as error:
+        sys.stderr.write(f"FAIL: the gateway does not even give its metrics any more: {error}.\n")
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        sys.stderr.write("Interrupted.\n")
+        return 128 + (signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+
+
+def _faults(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     chosen = [
         fault
         for fault in FAULTS
@@ -44,25 +65,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         objectives=bounds,
     )
     say(report.head())
-    try:
-        results = asyncio.run(_until_signal(plan))
-    except CannotRun as error:
-        sys.stderr.write(f"{error}\n")
-        return _CANNOT_RUN
-    except (NoAnswer, BrokenAnswer) as error:
-        sys.stderr.write(f"FAIL: the gateway does not even give its metrics any more: {error}.\n")
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        sys.stderr.write("Interrupted.\n")
-        return 128 + (signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+    results = asyncio.run(_until_signal(run(plan, lambda result: say(report.line(result)))))
     say(report.verdict(results))
     if options.json:
         options.json.write_bytes(report.as_json(results))
     return 1 if any(result.broken for result in results) else 0
 
 
-async def _until_signal(plan: Plan) -> Sequence[Result]:
-    running = asyncio.create_task(run(plan, lambda result: say(report.line(result))))
+def _hostile(options: argparse.Namespace) -> int:
+    seed = options.seed or SystemRandom().randrange(1, 100_000)
+    say(f"seed        {seed}")
+    requests = options.requests or (_HOSTILE_SHORT_REQUESTS if options.short else _HOSTILE_REQUESTS)
+    result = asyncio.run(_until_signal(run_hostile(seed, requests)))
+    say(hostile_report.text(result))
+    return 1 if result.failures.counts else 0
+
+
+async def _until_signal(work: Coroutine[Any, Any, R]) -> R:
+    running = asyncio.create_task(work)
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     return await running
@@ -76,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         "get against the objectives in slo.toml.",
         epilog=f"Faults: {', '.join(names)}. docs/benchmarks.md tells what the figures mean.",
     )
-    parser.add_argument("--short", action="store_true", help="a few faults only, for half of the time")
+    parser.add_argument(
+        "--short", action="store_true", help="a few faults only, for half of the time; or fewer requests"
+    )
     parser.add_argument(
         "--only", action="append", choices=names, metavar="NAME", help="this fault alone; may be repeated"
     )
@@ -86,6 +108,16 @@ def _parser() -> argparse.ArgumentParser:
         type=positive,
         metavar="N",
         help=f"how long each fault lasts ({_LONG_SECONDS:g}, short {_SHORT_SECONDS:g})",
+    )
+    parser.add_argument(
+        "--hostile", action="store_true", help="instead: services, Redis and clients misbehave at random"
+    )
+    parser.add_argument("--seed", type=whole, metavar="N", help="of a hostile run, to draw the same again")
+    parser.add_argument(
+        "--requests",
+        type=whole,
+        metavar="N",
+        help=f"honest ones of a hostile run ({_HOSTILE_REQUESTS:,}, short {_HOSTILE_SHORT_REQUESTS:,})",
     )
     parser.add_argument("--json", type=new_file, metavar="FILE", help="write the figures to a file as well")
     return parser

@@ -45,6 +45,7 @@ class Process:
         self.question = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         self.answer = b"HTTP/1.1 200"
         self.log = folder / f"{name}.log"
+        self.status: int | None = None  # of its last end
         self._command = command
         own = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self._environment = own | {"TMPDIR": str(folder), "PYTHONPATH": str(_ROOT)} | dict(environment)
@@ -91,7 +92,7 @@ class Process:
         """SIGKILL, as a crash would."""
         if self._process is not None:
             self.signal(signal.SIGKILL)
-            await self._process.wait()
+            self.status = await self._process.wait()
             self._process = None
 
     async def end(self) -> None:

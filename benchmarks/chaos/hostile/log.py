@@ -1,0 +1,45 @@
+"""What the gateway has written: every line is a JSON object, none tells of a fault of its own or of what is secret."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from benchmarks.chaos.hostile import truth
+from benchmarks.chaos.hostile.failures import Failures
+from benchmarks.chaos.hostile.honest import ADMIN_TOKEN
+
+_FIELDS: Final = frozenset(("timestamp", "level", "event", "logger", "service"))
+_FAULTS: Final = (
+    "unexpected error", "loop error", "Traceback", "never retrieved", "was destroyed", "never awaited", "ResourceWarning",
+)  # fmt: skip
+_SECRETS: Final = (f"@{truth.MAIL}", ADMIN_TOKEN, "Full Name of", "All about")
+
+
+def hold(log: Path, failures: Failures) -> Counter[str]:
+    """Hold every line against that; how many there are of each level above info."""
+    levels: Counter[str] = Counter()
+    with log.open("rb") as lines:
+        for line in lines:
+            for kind, what in _complaints(line, levels):
+                failures.add(kind, what, answer=line)
+    return levels
+
+
+def _complaints(line: bytes, levels: Counter[str]) -> Iterator[tuple[str, str]]:
+    text = line.decode("utf-8", "replace")
+    found = [fault for fault in _FAULTS if fault in text]
+    if found:
+        yield "a fault in the log", found[0]
+    if any(secret in text for secret in _SECRETS):
+        yield "a secret in the log", "what nobody may read there"
+    try:
+        document = orjson.loads(line)
+        if not _FIELDS <= document.keys():
+            yield "an odd line in the log", f"without {sorted(_FIELDS - document.keys())}"
+        elif document["level"] not in {"debug", "info"}:
+            levels[f"{document['level']}: {document['event'][:60]}"] += 1
+    except (ValueError, AttributeError):
+        yield "an odd line in the log", "no JSON object"

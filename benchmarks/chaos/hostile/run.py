@@ -1,0 +1,162 @@
+"""One run: all is well, then everything misbehaves until so many requests have been made, then all is well again."""
+
+import asyncio
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.chaos.hostile import log, truth
+from benchmarks.chaos.hostile.draw import dice
+from benchmarks.chaos.hostile.failures import Failures
+from benchmarks.chaos.hostile.honest import Honest, Turns
+from benchmarks.chaos.hostile.judge import Judge, is_complete
+from benchmarks.chaos.hostile.meddling import meddle
+from benchmarks.chaos.hostile.rude import LET_GO_SECONDS, Rude
+from benchmarks.chaos.hostile.spells import Spell, Weather, spells
+from benchmarks.chaos.hostile.stage import BOUNDS, STALE_SECONDS, TTL_SECONDS, Stage, stage
+from benchmarks.chaos.hostile.watch import Look, Watch
+
+_HONEST: Final = 32
+_RUDE: Final = 8
+_RECOVER_SECONDS: Final = 20.0
+_REST_SECONDS: Final = 25.0
+_LOOK_AGAIN_SECONDS: Final = 0.1
+_EVERYBODY: Final = (*truth.USERS, *truth.REFUSED, *truth.GREEDY, "nobody1")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a run.
+
+    Attributes:
+        failures: all of them; without any the run has passed.
+        statuses: how many honest requests were answered with each.
+        calls: how often each service was asked.
+        seconds: how long everybody misbehaved.
+        most: the greatest that was seen of each figure that is bounded.
+        logged: how many lines of each level above info there are, by event.
+    """
+
+    failures: Failures
+    statuses: Mapping[int, int]
+    calls: Mapping[str, int]
+    seconds: float
+    most: Mapping[str, float]
+    logged: Counter[str]
+
+
+async def run(seed: int, requests: int) -> Result:
+    """Have so many honest ``requests`` made, with everything that misbehaves drawn from the ``seed``.
+
+    Raises:
+        CannotRun: when the system does not get ready.
+    """
+    failures, weather = Failures(seed), Weather()
+    judge = Judge(failures, ttl=TTL_SECONDS, stale=STALE_SECONDS)
+    with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as folder:
+        async with AsyncExitStack() as ending:
+            on = await stage(Path(folder), weather, failures, ending)
+            seconds, watch = await _Run(on, weather, judge, failures).through(requests)
+            await on.gateway.end()
+            if on.gateway.status:
+                failures.add("a bad end", f"the gateway's exit status is {on.gateway.status}")
+        logged = log.hold(on.gateway.log, failures)
+    calls = {service.name: service.calls for service in on.services}
+    return Result(failures, judge.judged, calls, seconds, watch.most, logged)
+
+
+class _Run:
+    """The acts of a run, on a stage that has been set."""
+
+    def __init__(self, on: Stage, weather: Weather, judge: Judge, failures: Failures) -> None:
+        self._on = on
+        self._weather = weather
+        self._judge = judge
+        self._failures = failures
+        self._held: set[asyncio.Task[None]] = set()
+
+    async def through(self, requests: int) -> tuple[float, Watch]:
+        """Play it; how long the middle took, and who watched."""
+        workers = self._on.gateway.children()
+        watch = Watch(self._on.gateway.port, workers, BOUNDS, self._failures)
+        await self._everybody_complete("before any fault")
+        begun = await watch.rest(_REST_SECONDS, [10_000] * len(workers))
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        half = await self._storm(requests, watch)
+        seconds = loop.time() - started
+        self._weather.spell = Spell()
+        self._failures.journal.spell = "calm again"
+        await self._on.calm()
+        await self._everybody_complete("after the last fault")
+        await asyncio.wait(self._held, timeout=LET_GO_SECONDS) if self._held else None
+        self._on.hang_up()
+        if self._on.gateway.children() != workers:
+            self._failures.add("a bad end", "a worker has died")
+        elif begun is not None:
+            watch.growth(half, await watch.rest(_REST_SECONDS, begun.descriptors))
+        return seconds, watch
+
+    async def _storm(self, requests: int, watch: Watch) -> Look | None:
+        seed = self._failures.seed
+        port = self._on.gateway.port
+        turns = Turns(requests)
+        rude = [
+            Rude(port, dice(seed, "rude", number), self._judge, self._failures, self._held) for number in range(_RUDE)
+        ]
+        beside = [
+            self._change_weather(),
+            meddle(self._on.redis.port, dice(seed, "meddling"), self._weather, self._failures.journal),
+            watch.run(),
+            *(client.run() for client in rude),
+        ]
+        async with _while_running(beside):
+            asking = asyncio.gather(*(self._client(f"h{number}").run(turns) for number in range(_HONEST)))
+            while turns.left > requests // 2 and not asking.done():
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            half = await watch.look()
+            await asking
+        return half
+
+    async def _change_weather(self) -> None:
+        for spell in spells(dice(self._failures.seed, "weather")):
+            self._weather.spell = spell
+            self._failures.journal.spell = spell.name
+            await asyncio.sleep(spell.seconds)
+
+    async def _everybody_complete(self, when: str) -> None:
+        """Within a bounded time everybody is to have a complete answer."""
+        client = self._client("c" + when.split(" ", 1)[0])
+        until = asyncio.get_running_loop().time() + _RECOVER_SECONDS
+        lacking: Sequence[str] = _EVERYBODY
+        while lacking:
+            lacking = [one for one in lacking if not await client.is_complete(one, is_complete)]
+            if lacking and asyncio.get_running_loop().time() > until:
+                what = f"{len(lacking)} are not, {_RECOVER_SECONDS:.0f} s {when}: {', '.join(lacking[:10])}"
+                self._failures.add("never complete", what)
+                break
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        await client.close()
+
+    def _client(self, name: str) -> Honest:
+        random = dice(self._failures.seed, "honest", name)
+        return Honest(name, self._on.gateway.port, random, self._judge, self._failures)
+
+
+@asynccontextmanager
+async def _while_running(works: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """These go on inside the context; one that ends by itself has failed, and so has the context."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
