@@ -34,8 +34,9 @@ _OTHERS: Final[Sequence[tuple[str, str, tuple[int, ...]]]] = (
     ("DELETE", "/api/cache/profile/user1", (401,)),
 )
 _FIELDS: Final = (
-    "Accept: application/json", "Accept: */*", "Accept-Encoding: gzip, br", "User-Agent: honest/1.0 (x; y)", "Cookie: a=b",
-    "Cache-Control: no-cache", "Cache-Control: max-age=0", "Pragma: no-cache", "X-Forwarded-For: 10.0.0.1, 10.0.0.2",
+    "Accept: application/json", "Accept: */*", "Accept-Encoding: gzip, br", "User-Agent: honest/1.0",
+    "Cookie: a=b", "Cache-Control: no-cache", "Cache-Control: max-age=0", "Pragma: no-cache",
+    "X-Forwarded-For: 10.0.0.1, 10.0.0.2",
     "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "Authorization: Bearer t", "DNT: 1",
     "Connection: keep-alive", "Connection: Keep-Alive", "X-Empty:", "Content-Length: 0",
 )  # fmt: skip
@@ -47,10 +48,10 @@ class Turns:
 
     left: int
 
-    def take(self, count: int = 1) -> bool:
-        """Whether there are such; then ``count`` have been taken."""
-        self.left -= count
-        return self.left + count > 0
+    def take(self) -> bool:
+        """Whether there is one; then it has been taken."""
+        self.left -= 1
+        return self.left >= 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ class Honest:
         """Ask until no turns are left."""
         try:
             while turns.take():
+                before = self._asked
                 await one_of(self._habits, self._dice).do()
+                turns.left -= self._asked - before - 1
         finally:
             await self._retire()
 
@@ -107,12 +110,12 @@ class Honest:
         await self.ask(self._profile(user_id, *fields, *last, method=method, if_none_match=conditional))
 
     async def ask(self, question: Question) -> Heard | None:
-        """The answer, judged; asked again where a connection that was used before ended without one (RFC 9110 §9.2.2)."""
+        """The answer, judged; asked again where a connection used before ended without one (RFC 9110 §9.2.2)."""
         for attempt in range(2):
             wire = await self._open()
             await wire.send(question.sent)
             heard = await self._hear(wire, question, may_end=attempt == 0 and wire.uses > 0)
-            if heard is not None or self._wire is None and wire.uses == 0:
+            if heard is not None or wire.uses == 0:
                 return heard
         return None
 
@@ -195,7 +198,7 @@ class Honest:
         return heard
 
     def _fail(self, kind: str, what: str, question: Question, answer: bytes = b"") -> None:
-        self._failures.add(kind, what, subject=question.user_id, request=question.sent, answer=answer)
+        self._failures.add(kind, what, concerns={question.user_id}, request=question.sent, head=answer)
 
     async def _open(self, *, new: bool = False) -> Wire:
         if self._wire is not None and (new or self._wire.uses >= _USES_MOST):
@@ -219,7 +222,7 @@ class Honest:
             try:
                 rest = await wire.rest(PATIENCE_SECONDS)
                 if rest:
-                    self._failures.add("an answer to nothing", "after the last one", request=wire.sent, answer=rest)
+                    self._failures.add("an answer to nothing", "after the last one", request=wire.sent, head=rest)
             except TimeoutError:
                 self._failures.add("not let go", "a connection at rest that was half-closed", request=wire.sent)
 

@@ -20,6 +20,7 @@ _PROBLEM: Final = "application/problem+json"
 _FIELDS: Final = ("type", "title", "status", "detail", "instance", "request_id")
 _HEALTH: Final = ("/health", "/health/ready")
 _seconds = re.compile("[0-9]{1,9}").fullmatch
+_somebody = re.compile("(?:user|refused|greedy)[0-9]+")
 _life = re.compile("private, max-age=([0-9]{1,9})").fullmatch
 
 Complaint = tuple[str, str]
@@ -67,15 +68,14 @@ class Judge:
     def answer(self, question: Question, heard: Heard) -> None:
         """The answer to an honest question."""
         self.judged[heard.status] = self.judged.get(heard.status, 0) + 1
+        concerns = {question.user_id, *truth.profile(question.user_id).products}
         for kind, what in self._complaints(question, heard):
-            self.failures.add(
-                kind, what, subject=question.user_id, request=question.sent, answer=heard.head + heard.body
-            )
+            self.failures.add(kind, what, concerns=concerns, request=question.sent, head=heard.head, body=heard.body)
 
     def any_answer(self, sent: bytes, heard: Heard) -> None:
         """An answer to somebody who is not honest: no more than that it tells the truth, and is readable."""
         for kind, what in (*self._readable(heard, ""), *self._of_anybody(heard)):
-            self.failures.add(kind, what, request=sent, answer=heard.head + heard.body)
+            self.failures.add(kind, what, request=sent, head=heard.head, body=heard.body)
 
     def _complaints(self, question: Question, heard: Heard) -> Iterator[Complaint]:
         if heard.headers.get("x-request-id") != question.request_id:
@@ -96,8 +96,9 @@ class Judge:
         if "json" in heard.headers.get("content-type", "") and heard.body:
             try:
                 document = orjson.loads(heard.body)
-            except ValueError as error:
-                yield "not JSON", str(error)
+            except orjson.JSONDecodeError as error:
+                around = heard.body[max(0, error.pos - 40) : error.pos + 40]
+                yield "not JSON", f"{error.msg} in {around!r}"
                 return
             if heard.headers["content-type"].startswith(_PROBLEM):
                 yield from _problem(heard, document)
@@ -165,7 +166,9 @@ class Judge:
         try:
             document = orjson.loads(heard.body)
             yield from _profile(document["metadata"]["user_id"], document)
-        except (ValueError, LookupError, TypeError):
+        except ValueError:
+            return  # has been said
+        except (LookupError, TypeError):
             yield "contradiction", "no profile"
 
 
@@ -203,9 +206,21 @@ def _profile(user_id: str, document: Any) -> Iterator[Complaint]:
 
 def _part(user_id: str, name: str, given: Any, true: Any) -> Iterator[Complaint]:
     if given is not None and given != true:
-        named = user_id in repr(given)
-        kind = "untrue data" if named else "another's data"
-        yield kind, f"{name} of {user_id} is {str(given)[:300]}"
+        others = set(_somebody.findall(repr(given))) - {user_id}
+        yield "another's data" if others else "untrue data", f"{name} of {user_id}: {_difference(given, true)}"
+
+
+def _difference(given: Any, true: Any) -> str:
+    """What is different first."""
+    if isinstance(given, dict) and isinstance(true, dict) and given.keys() == true.keys():
+        return next(f"{key} {_difference(given[key], true[key])}" for key in true if given[key] != true[key])
+    if isinstance(given, list) and isinstance(true, list) and len(given) == len(true):
+        return next(
+            f"{place} {_difference(one, other)}"
+            for place, (one, other) in enumerate(zip(given, true, strict=True))
+            if one != other
+        )
+    return f"is {str(given)[:200]}, ought to be {str(true)[:200]}"
 
 
 def _products(user_id: str, given: Mapping[str, Any], true: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -214,7 +229,8 @@ def _products(user_id: str, given: Mapping[str, Any], true: Mapping[str, Any]) -
             yield "another's data", f"{product_id} is among the products of {user_id}"
         elif product != true[product_id]:
             named = product["id"] == product_id
-            yield "untrue data" if named else "another's data", f"{product_id} is {product}"
+            what = f"product {product_id}: {_difference(product, true[product_id])}"
+            yield "untrue data" if named else "another's data", what
 
 
 def _refusal(heard: Heard) -> Iterator[Complaint]:

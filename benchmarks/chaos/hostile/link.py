@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -36,9 +37,11 @@ class Oddity:
 _WRONG: Final = (
     b":1\r\n", b":-1\r\n", b"+OK\r\n", b"$-1\r\n", b"_\r\n", b"*0\r\n", b"*-1\r\n", b"*2\r\n:1\r\n:2\r\n", b"#t\r\n",
     b",3.14\r\n", b",nan\r\n", b"(12345678901234567890\r\n", b"%1\r\n+a\r\n:1\r\n", b"~1\r\n:1\r\n", b"$5\r\nhello\r\n",
-    b"*500000000\r\n", b"*1\r\n*1\r\n*1\r\n*500000000\r\n", b"$5000000000\r\n", b"$512000000\r\n", b"$-7\r\n", b"$x\r\n",
+    b"*500000000\r\n", b"*1\r\n*1\r\n*1\r\n*500000000\r\n", b"$5000000000\r\n", b"$512000000\r\n", b"$-7\r\n",
+    b"$x\r\n",
     b"-ERR odd\r\n", b"-MOVED 1 127.0.0.1:1\r\n", b"-READONLY no\r\n", b"-OOM no\r\n", b"-NOAUTH no\r\n", b"-\r\n",
-    b"-\xff\xfe\r\n", b"hello\r\n", b"\x00\r\n", b"\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b":9223372036854775808\r\n",
+    b"-\xff\xfe\r\n", b"hello\r\n", b"\x00\r\n", b"\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    b":9223372036854775808\r\n",
     b":x\r\n", b"=7\r\ntxt:abc\r\n", b"!3\r\nERR\r\n", b"*1\r\n" * 2000 + b":1\r\n",
 )  # fmt: skip
 _PUSHES: Final = (
@@ -47,9 +50,18 @@ _PUSHES: Final = (
     b">2\r\n+invalidate\r\n*1\r\n*1\r\n+x\r\n", b">1\r\n:1\r\n",
 )  # fmt: skip
 
+
+def _instead(odd: bytes, _reply: bytes) -> bytes:
+    return odd
+
+
+def _before(push: bytes, reply: bytes) -> bytes:
+    return push + reply
+
+
 ODDITIES: Final = (
-    *(Oddity(f"instead {wrong[:20]!r}", lambda _, wrong=wrong: wrong, 0.3) for wrong in _WRONG),
-    *(Oddity(f"before it {push[:36]!r}", lambda reply, push=push: push + reply, 0.3) for push in _PUSHES),
+    *(Oddity(f"instead {wrong[:20]!r}", partial(_instead, wrong), 0.3) for wrong in _WRONG),
+    *(Oddity(f"before it {push[:36]!r}", partial(_before, push), 0.3) for push in _PUSHES),
     Oddity("lost", lambda _: b""),
     Oddity("twice", lambda reply: reply * 2),
     Oddity("one more", lambda reply: reply + b":1\r\n"),
@@ -117,7 +129,7 @@ class RedisLink:
         kept = b""
         while data := await reader.read(_CHUNK):
             if not self._weather.spell.redis and not kept:
-                writer.write(data)
+                _write(writer, data)
                 continue
             kept += data
             start = 0
@@ -129,14 +141,14 @@ class RedisLink:
 
     async def _give(self, reply: bytes, writer: asyncio.StreamWriter) -> None:
         if reply.startswith(b">") or self._random.random() >= self._weather.spell.redis:
-            writer.write(reply)
+            _write(writer, reply)
             return
         oddity = one_of(ODDITIES, self._random)
         self._journal.note(f"redis: a reply {oddity.name}", repr(reply[:40]))
         if oddity.hangs:
             await asyncio.Event().wait()
         await asyncio.sleep(oddity.seconds)
-        writer.write(oddity.change(reply))
+        _write(writer, oddity.change(reply))
         if oddity.resets:
             connection: socket.socket = writer.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -164,5 +176,11 @@ def reply_end(data: bytes, start: int) -> int | None:
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(_CHUNK):
-        writer.write(data)
+        _write(writer, data)
         await writer.drain()
+
+
+def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
+    if writer.is_closing():
+        raise ConnectionResetError
+    writer.write(data)

@@ -13,7 +13,8 @@ from benchmarks.chaos.hostile.honest import ADMIN_TOKEN
 
 _FIELDS: Final = frozenset(("timestamp", "level", "event", "logger", "service"))
 _FAULTS: Final = (
-    "unexpected error", "loop error", "Traceback", "never retrieved", "was destroyed", "never awaited", "ResourceWarning",
+    "unexpected error", "loop error", "Traceback", "never retrieved", "was destroyed", "never awaited",
+    "ResourceWarning",
 )  # fmt: skip
 _SECRETS: Final = (f"@{truth.MAIL}", ADMIN_TOKEN, "Full Name of", "All about")
 
@@ -24,7 +25,7 @@ def hold(log: Path, failures: Failures) -> Counter[str]:
     with log.open("rb") as lines:
         for line in lines:
             for kind, what in _complaints(line, levels):
-                failures.add(kind, what, answer=line)
+                failures.add(kind, what, body=line)
     return levels
 
 
@@ -37,7 +38,7 @@ def _complaints(line: bytes, levels: Counter[str]) -> Iterator[tuple[str, str]]:
         yield "a secret in the log", "what nobody may read there"
     try:
         document = orjson.loads(line)
-        if not _FIELDS <= document.keys():
+        if _FIELDS - document.keys():
             yield "an odd line in the log", f"without {sorted(_FIELDS - document.keys())}"
         elif document["level"] not in {"debug", "info"}:
             levels[f"{document['level']}: {document['event'][:60]}"] += 1

@@ -33,6 +33,11 @@ class Place:
     dice: Random
     keys: Sequence[bytes] = ()
 
+    async def listed(self) -> list[bytes]:
+        """Every key that there is."""
+        keys: list[bytes] = await self.redis.execute_command("KEYS", "*")
+        return keys
+
     def one(self) -> bytes:
         """Some entry."""
         return self.dice.choice(self.keys)
@@ -49,7 +54,8 @@ class Place:
 
     async def put(self, source: bytes, target: bytes, change: Callable[[bytes], bytes]) -> str:
         """Put what stands under ``source``, changed, under ``target``; tells whom that concerns."""
-        value, left = await self.redis.get(source), await self.redis.pttl(source)
+        value: bytes | None = await self.redis.execute_command("GET", source)
+        left = await self.redis.pttl(source)
         if value and left > 0:
             await self.redis.set(target, change(value), px=left)
         return f"{_subject(source)} {_subject(target)}"
@@ -232,7 +238,7 @@ async def meddle(port: int, dice: Random, weather: Weather, journal: Journal) ->
                 continue
             now = asyncio.get_running_loop().time()
             if now > listed + _LISTED_SECONDS:
-                place.keys = sorted(key for key in await place.redis.keys("*") if b"{" in key and b".lease" not in key)
+                place.keys = sorted(key for key in await place.listed() if b"{" in key and b".lease" not in key)
                 listed = now
             if place.keys:
                 await _meddle_once(place, journal)

@@ -9,7 +9,7 @@ _FAULTS_SHOWN: Final = 12
 
 
 def text(result: Result) -> str:
-    """Sums, then every kind of failure with its first examples, then the verdict."""
+    """Sums, then every kind of failure with examples, then the verdict."""
     return "\n".join(_lines(result))
 
 
@@ -25,12 +25,12 @@ def _lines(result: Result) -> Iterator[str]:
     yield f"logged      {_listed(dict(result.logged.most_common(_FAULTS_SHOWN))) or 'nothing above info'}"
     yield f"took        {result.seconds:.1f} s, {requests / result.seconds:.0f} honest requests a second"
     for kind, examples in failures.examples.items():
-        yield f"\n{kind}, {failures.counts[kind]} times; the first of them:"
-        yield from examples
+        yield f"\n{kind}, {failures.counts[kind]} times, such as:"
+        yield from examples.values()
     if failures.counts:
         yield f"\nFAIL: {_listed(failures.counts)} (--seed {failures.seed})"
     else:
-        yield f"PASS: {requests} honest requests were answered truly while everybody misbehaved (--seed {failures.seed})."
+        yield f"PASS: {requests} honest answers were true while everybody misbehaved (--seed {failures.seed})."
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Clients that are not honest, a line each: what they get is to be true and readable, and costs nobody else anything."""
+"""Clients that are not honest, a line each: what they get is to be true, and costs nobody else anything."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -49,7 +49,7 @@ class Rude:
             try:
                 await habit.do(self)
             except Broken as error:
-                self.failures.add("broken answer", f"{error} ({habit.name})", answer=error.data)
+                self.failures.add("broken answer", f"{error} ({habit.name})", head=error.data)
             except (OSError, TimeoutError):
                 pass
             await asyncio.sleep(0.002)
@@ -67,10 +67,10 @@ class Rude:
         ids = [f"{name}-{self.dice.getrandbits(40):x}" for _ in range(count)]
         return [(_REQUEST % (self.user(), one.encode()), one) for one in ids]
 
-    def heard(self, wire: Wire, heard: Heard | None) -> Heard | None:
-        """Have it judged."""
+    def heard(self, wire: Wire, heard: Heard | None, request: bytes = b"") -> Heard | None:
+        """Have it judged, as an answer to ``request`` or what was sent last."""
         if heard is not None:
-            self.judge.any_answer(wire.sent, heard)
+            self.judge.any_answer(request or wire.sent, heard)
         return heard
 
 
@@ -92,7 +92,7 @@ async def _doubtful(client: Rude, data: bytes, statuses: frozenset[int]) -> None
         first = client.heard(wire, await wire.hear(_ANSWER_SECONDS))
         if first is None or first.status not in statuses:
             got = "the connection ended" if first is None else str(first.status)
-            client.failures.add("a doubtful head is taken", got, request=data, answer=first.head if first else b"")
+            client.failures.add("a doubtful head is taken", got, request=data, head=first.head if first else b"")
         if first is not None:
             await _nothing_more(client, wire, data)
 
@@ -105,7 +105,7 @@ async def _nothing_more(client: Rude, wire: Wire, data: bytes) -> None:
         return
     if rest:
         kind = "smuggled" if b"smuggled" in rest or truth.GHOST.encode() in rest else "an answer to nothing"
-        client.failures.add(kind, "more than one answer", request=data, answer=rest)
+        client.failures.add(kind, "more than one answer", request=data, head=rest)
 
 
 async def _doubtful_head(client: Rude) -> None:
@@ -153,27 +153,24 @@ async def _hide(client: Rude) -> None:
         if first is not None and not first.ends:
             second = client.heard(wire, await wire.hear(_ANSWER_SECONDS))
             if second is not None and second.headers.get("x-request-id") != request_id:
-                client.failures.add(
-                    "smuggled", "the answer after it is another's", request=wire.sent, answer=second.head
-                )
+                client.failures.add("smuggled", "the answer after it is another's", request=wire.sent, head=second.head)
 
 
 async def _deep(client: Rude) -> None:
     """Hundreds of requests at once; each gets its answer, in order."""
     asked = client.requests(_DEEP)
     async with client.wire() as wire:
-        sending = asyncio.create_task(wire.send(b"".join(request for request, _ in asked)))
-        try:
-            for place, (request, request_id) in enumerate(asked):
-                heard = client.heard(wire, await wire.hear(_ANSWER_SECONDS))
-                if heard is None or heard.headers.get("x-request-id") != request_id:
-                    what = f"the answer to request {place} of {_DEEP} on one connection"
-                    client.failures.add("wrong order", what, request=request, answer=heard.head if heard else b"")
-                if heard is None or heard.ends:
-                    return
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        await wire.send(b"".join(request for request, _ in asked))
+        for place, (request, request_id) in enumerate(asked):
+            heard = client.heard(wire, await wire.hear(_ANSWER_SECONDS), request)
+            what = f"to request {place} of {_DEEP} on one connection"
+            if heard is None:
+                client.failures.add("no answer", what, request=request)
+                return
+            if heard.headers.get("x-request-id") != request_id:
+                client.failures.add("wrong order", what, request=request, head=heard.head)
+            if heard.ends:
+                return
 
 
 async def _deep_and_leave(client: Rude) -> None:
@@ -191,10 +188,10 @@ async def _deep_and_half_close(client: Rude) -> None:
         await wire.send(b"".join(request for request, _ in asked))
         wire.send_no_more()
         for request, request_id in asked:
-            heard = client.heard(wire, await wire.hear(_ANSWER_SECONDS))
+            heard = client.heard(wire, await wire.hear(_ANSWER_SECONDS), request)
             if heard is None or heard.headers.get("x-request-id") != request_id:
                 what = "to a client that sent five requests and no more"
-                client.failures.add("no answer", what, request=request, answer=heard.head if heard else b"")
+                client.failures.add("no answer", what, request=request, head=heard.head if heard else b"")
                 return
 
 

@@ -20,7 +20,7 @@ from benchmarks.chaos.hostile.spells import Spell, Weather, spells
 from benchmarks.chaos.hostile.stage import BOUNDS, STALE_SECONDS, TTL_SECONDS, Stage, stage
 from benchmarks.chaos.hostile.watch import Look, Watch
 
-_HONEST: Final = 32
+_HONEST: Final = 48
 _RUDE: Final = 8
 _RECOVER_SECONDS: Final = 20.0
 _REST_SECONDS: Final = 25.0
@@ -116,7 +116,7 @@ class _Run:
         ]
         async with _while_running(beside):
             asking = asyncio.gather(*(self._client(f"h{number}").run(turns) for number in range(_HONEST)))
-            while turns.left > requests // 2 and not asking.done():
+            while turns.left > requests // 2 and not asking.done():  # noqa: ASYNC110 - clients tell nobody
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             half = await watch.look()
             await asking

@@ -76,9 +76,17 @@ class Service:
 
     def do(self, work: Awaitable[None]) -> None:
         """Have it done beside."""
-        task = asyncio.ensure_future(_quietly(work))
+        task = asyncio.ensure_future(self._do(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _do(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except ConnectionError:
+            pass
+        except Exception as error:  # noqa: BLE001 - else nobody would hear of it
+            self.failures.add("a fault of this benchmark", repr(error))
 
     def came(self, line: "_Line") -> None:
         """A connection; now and then it is greeted with an answer to nothing."""
@@ -102,7 +110,9 @@ class Service:
         ids, status, document = self._truth(path, body)
         asked = self._asked(ids, status, document, line)
         if any(one.startswith(truth.GHOST) for one in ids):
-            self.failures.add("smuggled", f"{self.name} is asked for {ids}", request=method + b" " + path.encode())
+            self.failures.add(
+                "smuggled", f"{self.name} is asked for {ids}", concerns={*ids}, request=method + b" " + path.encode()
+            )
         if not self.sick:
             await rightly(asked)
             return
@@ -146,7 +156,7 @@ class _Line(asyncio.Protocol):
         self._transport = transport
         self._service.came(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._can_write.set()
         self._service.went(self)
 
@@ -192,7 +202,7 @@ class _Line(asyncio.Protocol):
             return False
         connection: socket.socket = self._transport.get_extra_info("socket")
         waiting = fcntl.ioctl(connection.fileno(), termios.FIONREAD, bytes(4))
-        return struct.unpack("i", waiting)[0] == 0
+        return waiting == bytes(4)
 
     def _next(self) -> None:
         if self._busy:
@@ -215,10 +225,3 @@ class _Line(asyncio.Protocol):
         finally:
             self._busy = False
         self._next()
-
-
-async def _quietly(work: Awaitable[None]) -> None:
-    try:
-        await work
-    except ConnectionError:
-        pass

@@ -98,7 +98,8 @@ async def stage(folder: Path, weather: Weather, failures: Failures, ending: Asyn
     await redis.start()
     link = RedisLink(free_port(), redis.port, dice(seed, "redis"), weather, journal)
     services = [Service(name, dice(seed, name), weather, failures) for name in SERVICES]
-    for one in (link, *services):
+    open_ones: list[RedisLink | Service] = [link, *services]
+    for one in open_ones:
         ending.push_async_callback(one.close)
         await one.open()
     port = free_port()

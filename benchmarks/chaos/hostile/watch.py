@@ -105,7 +105,7 @@ class Watch:
             return None
         if heard is None or heard.status != 200:
             if heard is None or heard.status != 503:
-                self.failures.add("no answer", "/metrics", answer=heard.head if heard else b"")
+                self.failures.add("no answer", "/metrics", head=heard.head if heard else b"")
             return None
         figures = {found[1] + (found[2] or ""): float(found[3]) for found in _sample.finditer(heard.body.decode())}
         resident = [_resident_bytes(worker) for worker in self.workers]

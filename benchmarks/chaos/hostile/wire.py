@@ -1,6 +1,7 @@
 """A connection to the gateway, for those who are honest and for those who are not."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from types import TracebackType
@@ -36,11 +37,10 @@ class Wire:
     async def send(self, data: bytes) -> None:
         """Send, and wait until most of it has gone; a server that is gone already is found when it is read from."""
         self.sent = data
-        try:
-            self.writer.write(data)
+        with contextlib.suppress(ConnectionError):
+            if not self.writer.is_closing():
+                self.writer.write(data)
             await self.writer.drain()
-        except ConnectionError:
-            pass
 
     async def hear(self, seconds: float, method: str = "GET") -> Heard | None:
         """The next answer; None when the connection ends instead.
@@ -54,18 +54,14 @@ class Wire:
 
     def send_no_more(self) -> None:
         """Half-close."""
-        try:
+        with contextlib.suppress(OSError):
             self.writer.write_eof()
-        except OSError:
-            pass
 
     def reset(self) -> None:
         """End with RST."""
         connection: socket.socket = self.writer.get_extra_info("socket")
-        try:
+        with contextlib.suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        except OSError:
-            pass
         self.end()
 
     async def rest(self, seconds: float) -> bytes:
