@@ -12,6 +12,7 @@ from benchmarks.chaos import report
 from benchmarks.chaos.faults import FAULTS, HEALTHY
 from benchmarks.chaos.hostile import report as hostile_report
 from benchmarks.chaos.hostile.run import run as run_hostile
+from benchmarks.chaos.hostile.spells import PARTIES
 from benchmarks.chaos.run import Plan, run
 from benchmarks.chaos.slo import objectives
 from benchmarks.common.arguments import new_file, positive, say, whole
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status. 3 when the system could not be brought to run at all."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if any((name in PARTIES) is not options.hostile for name in options.only or ()):
+        parser.error(f"--only: with --hostile one of {', '.join(PARTIES)}, without it a fault")
     try:
         return _hostile(options) if options.hostile else _faults(options, parser)
     except CannotRun as error:
@@ -76,7 +79,8 @@ def _hostile(options: argparse.Namespace) -> int:
     seed = options.seed or SystemRandom().randrange(1, 100_000)
     say(f"seed        {seed}")
     requests = options.requests or (_HOSTILE_SHORT_REQUESTS if options.short else _HOSTILE_REQUESTS)
-    result = asyncio.run(_until_signal(run_hostile(seed, requests)))
+    parties = frozenset(options.only or PARTIES)
+    result = asyncio.run(_until_signal(run_hostile(seed, requests, parties)))
     say(hostile_report.text(result))
     return 1 if result.failures.counts else 0
 
@@ -100,7 +104,11 @@ def _parser() -> argparse.ArgumentParser:
         "--short", action="store_true", help="a few faults only, for half of the time; or fewer requests"
     )
     parser.add_argument(
-        "--only", action="append", choices=names, metavar="NAME", help="this fault alone; may be repeated"
+        "--only",
+        action="append",
+        choices=[*names, *PARTIES],
+        metavar="NAME",
+        help="this fault (of a hostile run, this party) alone; may be repeated",
     )
     parser.add_argument("--rate", type=positive, default=_RATE, metavar="N", help=f"requests a second ({_RATE:g})")
     parser.add_argument(

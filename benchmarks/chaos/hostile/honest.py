@@ -17,6 +17,7 @@ ADMIN_TOKEN: Final = "hostile-admin-token"  # noqa: S105 - of a gateway that liv
 PATIENCE_SECONDS: Final = 15.0
 """Who has waited for so long has been stopped by somebody."""
 
+_HALF_CLOSED_SECONDS: Final = 5.0
 _USES_MOST: Final = 30
 _OTHERS: Final[Sequence[tuple[str, str, tuple[int, ...]]]] = (
     ("GET", "/", (200,)),
@@ -42,11 +43,17 @@ _FIELDS: Final = (
 )  # fmt: skip
 
 
-@dataclass
 class Turns:
     """How many requests are to be made yet, by all clients together."""
 
-    left: int
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self._half = count // 2
+
+    @property
+    def is_first_half(self) -> bool:
+        """Whether more than half of them are."""
+        return self.left > self._half
 
     def take(self) -> bool:
         """Whether there is one; then it has been taken."""
@@ -146,7 +153,7 @@ class Honest:
         wire.send_no_more()
         self._wire = None
         async with wire:
-            await self._hear(wire, question, what=" to a client that sends no more")
+            await self._hear(wire, question, what=" to a client that sends no more", patience=_HALF_CLOSED_SECONDS)
 
     async def _ask_others(self) -> None:
         method, path, statuses = self._dice.choice(_OTHERS)
@@ -176,21 +183,30 @@ class Honest:
         lines = [f"{method} {path} HTTP/1.1", "Host: gateway", f"X-Request-ID: {request_id}", *fields, "", ""]
         return Question("\r\n".join(lines).encode(), request_id, path, method, user_id, if_none_match, statuses)
 
-    async def _hear(self, wire: Wire, question: Question, *, may_end: bool = False, what: str = "") -> Heard | None:
+    async def _hear(
+        self,
+        wire: Wire,
+        question: Question,
+        *,
+        may_end: bool = False,
+        what: str = "",
+        patience: float = PATIENCE_SECONDS,
+    ) -> Heard | None:
         heard: Heard | None = None
+        begun = asyncio.get_running_loop().time()
         try:
-            heard = await wire.hear(PATIENCE_SECONDS, question.method)
+            heard = await wire.hear(patience, question.method)
             if heard is None and not may_end:
                 self._fail("no answer", f"the connection ended{what}", question)
         except TimeoutError:
-            self._fail("no answer", f"none in {PATIENCE_SECONDS:.0f} s{what}", question)
+            self._fail("no answer", f"none in {patience:.0f} s{what}", question)
         except Broken as error:
             self._fail("broken answer", str(error), question, error.data)
         if heard is None:
             self._drop(wire)
             return None
         wire.uses += 1
-        self._judge.answer(question, heard)
+        self._judge.answer(question, heard, asyncio.get_running_loop().time() - begun)
         if question.user_id and heard.status == 200 and "etag" in heard.headers:
             self._tags[question.user_id] = heard.headers["etag"]
         if heard.ends:

@@ -57,16 +57,19 @@ class Judge:
         ttl: seconds for which an answer may be served from a cache.
         stale: seconds for which a part may stand in.
         judged: how many answers there were, by status.
+        seconds: how long each of them took.
     """
 
     failures: Failures
     ttl: float
     stale: float
     judged: dict[int, int] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
     _tags: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    def answer(self, question: Question, heard: Heard) -> None:
-        """The answer to an honest question."""
+    def answer(self, question: Question, heard: Heard, seconds: float) -> None:
+        """The answer to an honest question, which came after so many ``seconds``."""
+        self.seconds.append(seconds)
         self.judged[heard.status] = self.judged.get(heard.status, 0) + 1
         concerns = {question.user_id, *truth.profile(question.user_id).products}
         for kind, what in self._complaints(question, heard):

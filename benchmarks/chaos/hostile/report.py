@@ -23,7 +23,10 @@ def _lines(result: Result) -> Iterator[str]:
     counts = failures.journal.counts
     yield f"faults      {counts.total()} of {len(counts)} kinds; {_listed(dict(counts.most_common(_FAULTS_SHOWN)))} …"
     yield f"logged      {_listed(dict(result.logged.most_common(_FAULTS_SHOWN))) or 'nothing above info'}"
-    yield f"took        {result.seconds:.1f} s, {requests / result.seconds:.0f} honest requests a second"
+    yield f"took        {result.seconds:.1f} s, {requests / result.seconds:.0f} honest answers a second"
+    shares = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)]
+    waits = [f"{name} {result.waits[int(share * requests)] * 1000:.0f} ms" for name, share in shares]
+    yield f"waited      {', '.join(waits)}, max {result.waits[-1] * 1000:.0f} ms"
     for kind, examples in failures.examples.items():
         yield f"\n{kind}, {failures.counts[kind]} times, such as:"
         yield from examples.values()

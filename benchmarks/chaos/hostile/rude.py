@@ -13,12 +13,12 @@ from benchmarks.chaos.hostile.judge import Judge
 from benchmarks.chaos.hostile.reading import Broken, Heard
 from benchmarks.chaos.hostile.wire import Wire
 
-LET_GO_SECONDS: Final = 40.0
+_LET_GO_SECONDS: Final = 40.0
 """So long the gateway may wait for the rest of a request: its time-outs, and the pauses between two looks at them."""
 
 _GLANCE_SECONDS: Final = 0.3
 _ANSWER_SECONDS: Final = 10.0
-_HOLDING_MOST: Final = 24
+_PAUSE_SECONDS: Final = 0.01
 _DEEP: Final = 300
 _REQUEST: Final = b"GET /api/profile/%b HTTP/1.1\r\nHost: x\r\nX-Request-ID: %b\r\n\r\n"
 
@@ -32,14 +32,12 @@ class Rude:
         dice: what it draws from.
         judge: of what it gets.
         failures: of the run.
-        holding: those that wait to be let go, which may take longer than the run.
     """
 
     port: int
     dice: Random
     judge: Judge
     failures: Failures
-    holding: set[asyncio.Task[None]]
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -52,7 +50,7 @@ class Rude:
                 self.failures.add("broken answer", f"{error} ({habit.name})", head=error.data)
             except (OSError, TimeoutError):
                 pass
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     def wire(self) -> Wire:
         """A connection of its own."""
@@ -246,21 +244,15 @@ async def _scrape(client: Rude) -> None:
                 return
 
 
-async def _hold(client: Rude) -> None:
-    """Send a part and no more: the gateway is to let go by itself, in time."""
-    if len(client.holding) >= _HOLDING_MOST:
-        await _leave(client)
-        return
-    kind, before, drip = client.dice.choice(_HELD)
-    task = asyncio.create_task(_be_let_go(client, kind, before, drip))
-    client.holding.add(task)
-    task.add_done_callback(client.holding.discard)
+async def hold(port: int, failures: Failures) -> None:
+    """Send a part of a request on each of some connections, and no more: the gateway is to let go of all of them."""
+    await asyncio.gather(*(_be_let_go(port, failures, *held) for held in _HELD))
 
 
-async def _be_let_go(client: Rude, kind: str, before: bytes, drip: bytes) -> None:
+async def _be_let_go(port: int, failures: Failures, kind: str, before: bytes, drip: bytes) -> None:
     started = asyncio.get_running_loop().time()
     try:
-        async with client.wire() as wire, asyncio.timeout(LET_GO_SECONDS):
+        async with Wire(port) as wire, asyncio.timeout(_LET_GO_SECONDS):
             await wire.send(before)
             dripping = asyncio.create_task(_drip(wire, drip))
             try:
@@ -271,7 +263,7 @@ async def _be_let_go(client: Rude, kind: str, before: bytes, drip: bytes) -> Non
                 await asyncio.gather(dripping, return_exceptions=True)
     except TimeoutError:
         held = asyncio.get_running_loop().time() - started
-        client.failures.add("not let go", f"{kind}, after {held:.0f} s", request=before)
+        failures.add("not let go", f"{kind}, after {held:.0f} s", request=before)
     except OSError:
         pass
 
@@ -315,5 +307,4 @@ HABITS: Final = (
     Habit("reads nothing", _read_nothing, 0.7),
     Habit("reads slowly", _read_slowly, 0.7),
     Habit("scrapes", _scrape, 0.7),
-    Habit("holds a connection", _hold, 1),
 )

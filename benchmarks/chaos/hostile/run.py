@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,12 @@ from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.honest import Honest, Turns
 from benchmarks.chaos.hostile.judge import Judge, is_complete
 from benchmarks.chaos.hostile.meddling import meddle
-from benchmarks.chaos.hostile.rude import LET_GO_SECONDS, Rude
+from benchmarks.chaos.hostile.rude import Rude, hold
 from benchmarks.chaos.hostile.spells import Spell, Weather, spells
 from benchmarks.chaos.hostile.stage import BOUNDS, STALE_SECONDS, TTL_SECONDS, Stage, stage
 from benchmarks.chaos.hostile.watch import Look, Watch
 
-_HONEST: Final = 48
+_HONEST: Final = 96
 _RUDE: Final = 8
 _RECOVER_SECONDS: Final = 20.0
 _REST_SECONDS: Final = 25.0
@@ -35,6 +36,7 @@ class Result:
     Attributes:
         failures: all of them; without any the run has passed.
         statuses: how many honest requests were answered with each.
+        waits: how long each of these took, in order.
         calls: how often each service was asked.
         seconds: how long everybody misbehaved.
         most: the greatest that was seen of each figure that is bounded.
@@ -43,14 +45,15 @@ class Result:
 
     failures: Failures
     statuses: Mapping[int, int]
+    waits: Sequence[float]
     calls: Mapping[str, int]
     seconds: float
     most: Mapping[str, float]
     logged: Counter[str]
 
 
-async def run(seed: int, requests: int) -> Result:
-    """Have so many honest ``requests`` made, with everything that misbehaves drawn from the ``seed``.
+async def run(seed: int, requests: int, parties: AbstractSet[str]) -> Result:
+    """Have so many honest ``requests`` made, while the ``parties`` misbehave as drawn from the ``seed``.
 
     Raises:
         CannotRun: when the system does not get ready.
@@ -60,24 +63,26 @@ async def run(seed: int, requests: int) -> Result:
     with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as folder:
         async with AsyncExitStack() as ending:
             on = await stage(Path(folder), weather, failures, ending)
-            seconds, watch = await _Run(on, weather, judge, failures).through(requests)
+            seconds, watch = await _Run(on, weather, judge, failures, parties).through(requests)
             await on.gateway.end()
             if on.gateway.status:
                 failures.add("a bad end", f"the gateway's exit status is {on.gateway.status}")
         logged = log.hold(on.gateway.log, failures)
     calls = {service.name: service.calls for service in on.services}
-    return Result(failures, judge.judged, calls, seconds, watch.most, logged)
+    return Result(failures, judge.judged, sorted(judge.seconds), calls, seconds, watch.most, logged)
 
 
 class _Run:
     """The acts of a run, on a stage that has been set."""
 
-    def __init__(self, on: Stage, weather: Weather, judge: Judge, failures: Failures) -> None:
+    def __init__(
+        self, on: Stage, weather: Weather, judge: Judge, failures: Failures, parties: AbstractSet[str]
+    ) -> None:
         self._on = on
         self._weather = weather
         self._judge = judge
         self._failures = failures
-        self._held: set[asyncio.Task[None]] = set()
+        self._parties = parties
 
     async def through(self, requests: int) -> tuple[float, Watch]:
         """Play it; how long the middle took, and who watched."""
@@ -87,13 +92,15 @@ class _Run:
         begun = await watch.rest(_REST_SECONDS, [10_000] * len(workers))
         loop = asyncio.get_running_loop()
         started = loop.time()
-        half = await self._storm(requests, watch)
+        turns = Turns(requests)
+        holding = asyncio.create_task(self._hold(turns))
+        half = await self._storm(turns, watch)
         seconds = loop.time() - started
         self._weather.spell = Spell()
         self._failures.journal.spell = "calm again"
         await self._on.calm()
         await self._everybody_complete("after the last fault")
-        await asyncio.wait(self._held, timeout=LET_GO_SECONDS) if self._held else None
+        await holding
         self._on.hang_up()
         if self._on.gateway.children() != workers:
             self._failures.add("a bad end", "a worker has died")
@@ -101,12 +108,11 @@ class _Run:
             watch.growth(half, await watch.rest(_REST_SECONDS, begun.descriptors))
         return seconds, watch
 
-    async def _storm(self, requests: int, watch: Watch) -> Look | None:
-        seed = self._failures.seed
-        port = self._on.gateway.port
-        turns = Turns(requests)
+    async def _storm(self, turns: Turns, watch: Watch) -> Look | None:
+        seed, port = self._failures.seed, self._on.gateway.port
         rude = [
-            Rude(port, dice(seed, "rude", number), self._judge, self._failures, self._held) for number in range(_RUDE)
+            Rude(port, dice(seed, "rude", number), self._judge, self._failures)
+            for number in range(_RUDE if "clients" in self._parties else 0)
         ]
         beside = [
             self._change_weather(),
@@ -116,14 +122,19 @@ class _Run:
         ]
         async with _while_running(beside):
             asking = asyncio.gather(*(self._client(f"h{number}").run(turns) for number in range(_HONEST)))
-            while turns.left > requests // 2 and not asking.done():  # noqa: ASYNC110 - clients tell nobody
+            while turns.is_first_half and not asking.done():  # noqa: ASYNC110 - clients tell nobody
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             half = await watch.look()
             await asking
         return half
 
+    async def _hold(self, turns: Turns) -> None:
+        """In the first half, so that it does not last much longer than the whole."""
+        while turns.is_first_half and "clients" in self._parties:
+            await hold(self._on.gateway.port, self._failures)
+
     async def _change_weather(self) -> None:
-        for spell in spells(dice(self._failures.seed, "weather")):
+        for spell in spells(dice(self._failures.seed, "weather"), self._parties):
             self._weather.spell = spell
             self._failures.journal.spell = spell.name
             await asyncio.sleep(spell.seconds)

@@ -1,11 +1,15 @@
 """Spells: a few seconds each, in which some misbehave more than others. All draw from the seed of the run."""
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from benchmarks.chaos.hostile.misbehaviour import SERVICES
+
+PARTIES: Final = ("services", "redis", "clients")
+"""Those who may misbehave."""
 
 _SECONDS: Final = (1.0, 3.0)
 _SICK: Final = (0.0, 0.0, 0.02, 0.1, 0.2, 0.5, 0.95)
@@ -34,13 +38,13 @@ class Weather:
     spell: Spell = field(default_factory=Spell)
 
 
-def spells(random: Random) -> Iterator[Spell]:
-    """One after the other, without end."""
+def spells(random: Random, parties: AbstractSet[str]) -> Iterator[Spell]:
+    """One after the other, without end; who is not of the ``parties`` stays well."""
     number = 0
     while True:
         number += 1
-        services = {name: random.choice(_SICK) for name in SERVICES}
-        redis, meddling = random.choice(_REDIS), random.choice(_MEDDLING)
+        services = {name: random.choice(_SICK) * ("services" in parties) for name in SERVICES}
+        redis, meddling = (random.choice(one) * ("redis" in parties) for one in (_REDIS, _MEDDLING))
         sick = ", ".join(f"{name} {share:g}" for name, share in (*services.items(), ("redis", redis)))
         name = f"spell {number}: {sick}, {meddling:g} changes/s in redis"
         yield Spell(name, services, redis, meddling, random.uniform(*_SECONDS))
