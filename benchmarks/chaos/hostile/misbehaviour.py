@@ -82,12 +82,12 @@ class Asked:
 
     def of_another(self) -> bytes:
         """The right body for somebody or something else, whom this service may have been asked for as well."""
-        other = self.dice.choice([one for one in truth.USERS if one not in self.ids])
+        other = _somebody_else(self.dice, self.ids)
         if self.service == USERS:
             return orjson.dumps(truth.user(other))
         if self.service == ORDERS:
             return orjson.dumps(truth.orders(other))
-        return orjson.dumps([truth.product(f"of-{other}")])
+        return orjson.dumps([truth.product(_stranger(self.dice))])
 
 
 @dataclass(frozen=True)
@@ -231,8 +231,17 @@ def _changed(change: Callable[[Any, Random], Any]) -> Behave:
     return _made(make)
 
 
+def _somebody_else(dice: Random, ids: Sequence[str]) -> str:
+    return dice.choice([one for one in truth.USERS if one not in ids])
+
+
+def _stranger(dice: Random) -> str:
+    """A product that nobody has bought: whoever gets it has not asked for it."""
+    return f"of-stranger{dice.randrange(1000)}"
+
+
 def _one_foreign(document: Any, dice: Random) -> Any:
-    foreign = truth.orders(dice.choice(truth.USERS))[0]
+    foreign = truth.orders(_somebody_else(dice, [order["user_id"] for order in document]))[0]
     return [*document, foreign]
 
 
@@ -243,14 +252,14 @@ def _upper(document: Any, _dice: Random) -> Any:
 def _relabelled(document: Any, dice: Random) -> Any:
     """One product bears an id that nobody has asked for."""
     if document:
-        document[dice.randrange(len(document))]["id"] = f"of-{dice.choice(truth.USERS)}-too"
+        document[dice.randrange(len(document))]["id"] = _stranger(dice)
     return document
 
 
 def _swapped(document: Any, dice: Random) -> Any:
     """One product is another one, nobody has asked for it."""
     if document:
-        document[dice.randrange(len(document))] = truth.product(f"of-{dice.choice(truth.USERS)}")
+        document[dice.randrange(len(document))] = truth.product(_stranger(dice))
     return document
 
 
@@ -354,7 +363,13 @@ _LATE: Final = http(b"{}", status="408 Request Timeout")
 _THINGS: Final = (ORDERS, PRODUCTS)
 
 MISBEHAVIOURS: Final = (
-    *(Misbehaviour(f"status {code}", _says(b"{}", status=f"{code} No")) for code in (400, 401, 403, 410, 418, 422)),
+    *(Misbehaviour(f"status {code}", _says(b"{}", status=f"{code} No")) for code in (401, 403, 410, 418)),
+    # From the product service these would say that there is no such product, which nobody could know to be untrue.
+    *(
+        Misbehaviour(f"status {code}", _says(b"{}", status=f"{code} No"), 1, (USERS, ORDERS))
+        for code in (400, 413, 422)
+    ),
+    Misbehaviour("status 404", _says(b"{}", status="404 Not Found"), 1, (ORDERS,)),
     *(Misbehaviour(f"status {code}", _says(b"{}", status=f"{code} Oops")) for code in (500, 502, 503, 504, 599)),
     *(
         Misbehaviour(f"Retry-After: {value}", _says(b"{}", f"Retry-After: {value}", status="503 Later"), 0.5)
@@ -371,7 +386,6 @@ MISBEHAVIOURS: Final = (
     Misbehaviour("404 text/plain", _says(b"{}", status="404 Not Found", kind="text/plain"), 1, (USERS,)),
     Misbehaviour("404 empty", _says(b"", status="404 Not Found"), 1, (USERS,)),
     Misbehaviour("404 that is no JSON", _says(b"<no>", status="404 Not Found"), 1, (USERS,)),
-    Misbehaviour("404", _says(b"{}", status="404 Not Found"), 1, _THINGS),
     # An answer to another question.
     Misbehaviour("another's answer", _made(_another), 3),
     Misbehaviour("two answers at once", _twice(_another), 2),
