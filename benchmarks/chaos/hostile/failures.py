@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
-_EXAMPLES: Final = 6
+_EXAMPLES: Final = 8
 _NOTED: Final = 400
 _TOLD: Final = 6
 _RECENT_SECONDS: Final = 10.0

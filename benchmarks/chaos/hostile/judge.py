@@ -1,7 +1,8 @@
 """Whether an answer is true, is what was asked for, and keeps to the contract."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ REASONS: Final = frozenset(
 )
 _PARTS: Final = ("user", "orders", "products")
 _STATUSES: Final = frozenset((200, 204, 304, 308, 400, 401, 404, 405, 408, 411, 413, 414, 415, 417, 422, 426, 429, 431))
+_FURTHER: Final = 3
 _PROBLEM: Final = "application/problem+json"
 _FIELDS: Final = ("type", "title", "status", "detail", "instance", "request_id")
 _HEALTH: Final = ("/health", "/health/ready")
@@ -72,13 +74,21 @@ class Judge:
         self.seconds.append(seconds)
         self.judged[heard.status] = self.judged.get(heard.status, 0) + 1
         concerns = {question.user_id, *truth.profile(question.user_id).products}
-        for kind, what in self._complaints(question, heard):
-            self.failures.add(kind, what, concerns=concerns, request=question.sent, head=heard.head, body=heard.body)
+        self._tell(self._complaints(question, heard), question.sent, heard, concerns)
 
     def any_answer(self, sent: bytes, heard: Heard) -> None:
         """An answer to somebody who is not honest: no more than that it tells the truth, and is readable."""
-        for kind, what in (*self._readable(heard, ""), *self._of_anybody(heard)):
-            self.failures.add(kind, what, request=sent, head=heard.head, body=heard.body)
+        self._tell((*self._readable(heard, ""), *self._of_anybody(heard)), sent, heard)
+
+    def _tell(
+        self, complaints: Iterable[Complaint], sent: bytes, heard: Heard, concerns: AbstractSet[str] = frozenset()
+    ) -> None:
+        """All that is wrong with one answer is one failure, of the kind that comes first."""
+        found = list(complaints)
+        if found:
+            (kind, what), *further = found
+            more = "".join(f"; {other}: {this}" for other, this in further[:_FURTHER])
+            self.failures.add(kind, what + more, concerns=concerns, request=sent, head=heard.head, body=heard.body)
 
     def _complaints(self, question: Question, heard: Heard) -> Iterator[Complaint]:
         if heard.headers.get("x-request-id") != question.request_id:

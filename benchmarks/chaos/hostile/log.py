@@ -31,16 +31,18 @@ def hold(log: Path, failures: Failures) -> Counter[str]:
 
 def _complaints(line: bytes, levels: Counter[str]) -> Iterator[tuple[str, str]]:
     text = line.decode("utf-8", "replace")
-    found = [fault for fault in _FAULTS if fault in text]
-    if found:
-        yield "a fault in the log", found[0]
-    if any(secret in text for secret in _SECRETS):
-        yield "a secret in the log", "what nobody may read there"
     try:
         document = orjson.loads(line)
         if _FIELDS - document.keys():
             yield "an odd line in the log", f"without {sorted(_FIELDS - document.keys())}"
         elif document["level"] not in {"debug", "info"}:
             levels[f"{document['level']}: {document['event'][:60]}"] += 1
+        place = f"{document.get('error')} in {document.get('frames', [''])[-1]}"
     except (ValueError, AttributeError):
         yield "an odd line in the log", "no JSON object"
+        place = ""
+    found = [fault for fault in _FAULTS if fault in text]
+    if found:
+        yield "a fault in the log", f"{place} ({found[0]})"
+    if any(secret in text for secret in _SECRETS):
+        yield "a secret in the log", "what nobody may read there"

@@ -14,7 +14,7 @@ from benchmarks.chaos.hostile.draw import one_of
 from benchmarks.chaos.hostile.failures import Journal
 from benchmarks.chaos.hostile.spells import Weather
 
-_LISTED_SECONDS: Final = 0.25
+_LISTED_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = 0.3
 _LONG_MS: Final = 10_000_000
 
@@ -25,28 +25,30 @@ class Place:
 
     Attributes:
         redis: a connection of one's own.
-        keys: names of entries, as they were a moment ago.
+        kinds: names of entries by what they begin with, as they were a moment ago.
         dice: what is drawn from.
     """
 
     redis: "Redis"
     dice: Random
-    keys: Sequence[bytes] = ()
+    kinds: Sequence[Sequence[bytes]] = ()
 
-    async def listed(self) -> list[bytes]:
-        """Every key that there is."""
-        keys: list[bytes] = await self.redis.execute_command("KEYS", "*")
-        return keys
+    async def look(self) -> None:
+        """See what there is, but for the products of the greedy, which are too many."""
+        keys: list[bytes] = await self.redis.execute_command("KEYS", "*{[^g]*}")
+        found: dict[bytes, list[bytes]] = {}
+        for key in sorted(key for key in keys if b".lease" not in key):
+            found.setdefault(key.partition(b"{")[0], []).append(key)
+        self.kinds = list(found.values())
 
     def one(self) -> bytes:
-        """Some entry."""
-        return self.dice.choice(self.keys)
+        """Some entry; of each kind as often."""
+        return self.dice.choice(self.dice.choice(self.kinds))
 
     def two(self) -> tuple[bytes, bytes]:
         """Two entries of the same kind, of different subjects if there are such."""
-        one = self.one()
-        kind = one.partition(b"{")[0]
-        return one, self.dice.choice([key for key in self.keys if key.startswith(kind + b"{")])
+        kind = self.dice.choice(self.kinds)
+        return self.dice.choice(kind), self.dice.choice(kind)
 
     async def rewrite(self, key: bytes, change: Callable[[bytes], bytes]) -> str:
         """Put something else under ``key``, for as long as it had."""
@@ -238,9 +240,9 @@ async def meddle(port: int, dice: Random, weather: Weather, journal: Journal) ->
                 continue
             now = asyncio.get_running_loop().time()
             if now > listed + _LISTED_SECONDS:
-                place.keys = sorted(key for key in await place.listed() if b"{" in key and b".lease" not in key)
+                await place.look()
                 listed = now
-            if place.keys:
+            if place.kinds:
                 await _meddle_once(place, journal)
     finally:
         await place.redis.aclose()

@@ -16,7 +16,7 @@ _SICK: Final = (0.0, 0.0, 0.02, 0.1, 0.2, 0.5, 0.95)
 """How many of its answers a service gets wrong."""
 _REDIS: Final = (0.0, 0.0, 0.0, 0.002, 0.02, 0.2)
 """How many of its replies Redis gets wrong."""
-_MEDDLING: Final = (0.0, 5.0, 20.0, 60.0)
+_MEDDLING: Final = (0.0, 10.0, 50.0, 200.0)
 """How many things in Redis somebody else changes in a second."""
 
 

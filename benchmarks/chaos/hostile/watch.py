@@ -35,7 +35,8 @@ class Bounds:
         entries: in memory.
         cache_bytes: of entries in memory.
         descriptors: of one worker.
-        growth_bytes: by how much a worker's memory may be more in the end than when half of the requests were made.
+        growth_bytes: by how much a worker's memory may be more in the end than when half of the requests were made;
+            allocators keep much of what they once had, so that only what goes on growing is seen.
         resident_bytes: of one worker.
         series: by how many there may be more in the second half.
     """
@@ -43,7 +44,7 @@ class Bounds:
     entries: int
     cache_bytes: int
     descriptors: int
-    growth_bytes: int = 64 * _MIB
+    growth_bytes: int = 96 * _MIB
     resident_bytes: int = 512 * _MIB
     series: int = 100
 
