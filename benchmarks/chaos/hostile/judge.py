@@ -1,7 +1,7 @@
 """Whether an answer is true, is what was asked for, and keeps to the contract."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from benchmarks.chaos.hostile import truth
+from benchmarks.chaos.hostile.comparing import Complaint, profile
 from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.reading import Heard
 
@@ -22,11 +23,7 @@ _PROBLEM: Final = "application/problem+json"
 _FIELDS: Final = ("type", "title", "status", "detail", "instance", "request_id")
 _HEALTH: Final = ("/health", "/health/ready")
 _seconds = re.compile("[0-9]{1,9}").fullmatch
-_somebody = re.compile("(?:user|refused|greedy)[0-9]+")
 _life = re.compile("private, max-age=([0-9]{1,9})").fullmatch
-
-Complaint = tuple[str, str]
-"""A kind of failure, and what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ class Judge:
             document = orjson.loads(heard.body)
         except ValueError:
             return  # has been said
-        yield from _profile(question.user_id, document)
+        yield from profile(question.user_id, document)
         try:
             yield from self._provenance(question, heard, document)
         except (LookupError, TypeError, AttributeError) as error:
@@ -178,7 +175,7 @@ class Judge:
             return
         try:
             document = orjson.loads(heard.body)
-            yield from _profile(document["metadata"]["user_id"], document)
+            yield from profile(document["metadata"]["user_id"], document)
         except ValueError:
             return  # has been said
         except (LookupError, TypeError):
@@ -195,55 +192,6 @@ def is_complete(user_id: str, heard: Heard) -> bool:
     if user_id in truth.GREEDY:
         states.pop("products")
     return set(states.values()) == {"fresh"}
-
-
-def _profile(user_id: str, document: Any) -> Iterator[Complaint]:
-    """What a profile says of anybody must be true of the one whose it is."""
-    true = truth.profile(user_id)
-    try:
-        metadata = document["metadata"]
-        if metadata["user_id"] != user_id:
-            yield "another's data", f"the profile of {metadata['user_id']}"
-        yield from _part(user_id, "user", document["user"], true.user)
-        yield from _part(user_id, "orders", document["orders"], true.orders)
-        products = document["products"]
-        if products is not None:
-            yield from _products(user_id, products, true.products)
-            state = metadata["parts"]["products"]["status"]
-            lacking = true.products.keys() - products.keys()
-            if state == "fresh" and lacking and document["orders"]:
-                yield "untrue absence", f"products are fresh without {sorted(lacking)[:5]} of {user_id}"
-    except (LookupError, TypeError, AttributeError) as error:
-        yield "contradiction", f"not of the shape of a profile: {error!r}"
-
-
-def _part(user_id: str, name: str, given: Any, true: Any) -> Iterator[Complaint]:
-    if given is not None and given != true:
-        others = set(_somebody.findall(repr(given))) - {user_id}
-        yield "another's data" if others else "untrue data", f"{name} of {user_id}: {_difference(given, true)}"
-
-
-def _difference(given: Any, true: Any) -> str:
-    """What is different first."""
-    if isinstance(given, dict) and isinstance(true, dict) and given.keys() == true.keys():
-        return next(f"{key} {_difference(given[key], true[key])}" for key in true if given[key] != true[key])
-    if isinstance(given, list) and isinstance(true, list) and len(given) == len(true):
-        return next(
-            f"{place} {_difference(one, other)}"
-            for place, (one, other) in enumerate(zip(given, true, strict=True))
-            if one != other
-        )
-    return f"is {str(given)[:200]}, ought to be {str(true)[:200]}"
-
-
-def _products(user_id: str, given: Mapping[str, Any], true: Mapping[str, Any]) -> Iterator[Complaint]:
-    for product_id, product in given.items():
-        if product_id not in true:
-            yield "another's data", f"{product_id} is among the products of {user_id}"
-        elif product != true[product_id]:
-            named = product["id"] == product_id
-            what = f"product {product_id}: {_difference(product, true[product_id])}"
-            yield "untrue data" if named else "another's data", what
 
 
 def _refusal(heard: Heard) -> Iterator[Complaint]:

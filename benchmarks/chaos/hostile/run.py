@@ -13,10 +13,11 @@ from typing import Any, Final
 from benchmarks.chaos.hostile import log, truth
 from benchmarks.chaos.hostile.draw import dice
 from benchmarks.chaos.hostile.failures import Failures
+from benchmarks.chaos.hostile.holding import hold
 from benchmarks.chaos.hostile.honest import Honest, Turns
 from benchmarks.chaos.hostile.judge import Judge, is_complete
 from benchmarks.chaos.hostile.meddling import meddle
-from benchmarks.chaos.hostile.rude import Rude, hold
+from benchmarks.chaos.hostile.rude import Rude
 from benchmarks.chaos.hostile.spells import Spell, Weather, spells
 from benchmarks.chaos.hostile.stage import BOUNDS, STALE_SECONDS, TTL_SECONDS, Stage, stage
 from benchmarks.chaos.hostile.watch import Look, Watch

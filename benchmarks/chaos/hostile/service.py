@@ -13,9 +13,10 @@ from typing import Any, Final
 import orjson
 
 from benchmarks.chaos.hostile import truth
+from benchmarks.chaos.hostile.asked import ORDERS, USERS, Asked, http, rightly
 from benchmarks.chaos.hostile.draw import one_of
 from benchmarks.chaos.hostile.failures import Failures
-from benchmarks.chaos.hostile.misbehaviour import MISBEHAVIOURS, ORDERS, USERS, Asked, http, rightly
+from benchmarks.chaos.hostile.misbehaviour import MISBEHAVIOURS
 from benchmarks.chaos.hostile.spells import Weather
 from benchmarks.common.ports import LOCAL
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from benchmarks.chaos.hostile.misbehaviour import SERVICES
+from benchmarks.chaos.hostile.asked import SERVICES
 
 PARTIES: Final = ("services", "redis", "clients")
 """Those who may misbehave."""

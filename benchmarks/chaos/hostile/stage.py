@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.chaos.hostile import meddling
+from benchmarks.chaos.hostile.asked import SERVICES
 from benchmarks.chaos.hostile.draw import dice
 from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.honest import ADMIN_TOKEN
 from benchmarks.chaos.hostile.link import RedisLink
-from benchmarks.chaos.hostile.misbehaviour import SERVICES
 from benchmarks.chaos.hostile.service import Service
 from benchmarks.chaos.hostile.spells import Weather
 from benchmarks.chaos.hostile.watch import Bounds
