@@ -152,8 +152,8 @@ class Honest:
         await wire.send(question.sent)
         wire.send_no_more()
         self._wire = None
-        async with wire:
-            await self._hear(wire, question, what=" to a client that sends no more", patience=_HALF_CLOSED_SECONDS)
+        await self._hear(wire, question, what=" to a client that sends no more", patience=_HALF_CLOSED_SECONDS)
+        wire.end()
 
     async def _ask_others(self) -> None:
         method, path, statuses = self._dice.choice(_OTHERS)
@@ -220,7 +220,7 @@ class Honest:
         if self._wire is not None and (new or self._wire.uses >= _USES_MOST):
             await self._retire()
         if self._wire is None:
-            self._wire = await Wire(self._port).__aenter__()
+            self._wire = await Wire(self._port).open()
         return self._wire
 
     def _drop(self, wire: Wire) -> None:
@@ -233,14 +233,15 @@ class Honest:
         wire, self._wire = self._wire, None
         if wire is None:
             return
-        async with wire:
-            wire.send_no_more()
-            try:
-                rest = await wire.rest(PATIENCE_SECONDS)
-                if rest:
-                    self._failures.add("an answer to nothing", "after the last one", request=wire.sent, head=rest)
-            except TimeoutError:
-                self._failures.add("not let go", "a connection at rest that was half-closed", request=wire.sent)
+        wire.send_no_more()
+        try:
+            rest = await wire.rest(PATIENCE_SECONDS)
+            if rest:
+                self._failures.add("an answer to nothing", "after the last one", request=wire.sent, head=rest)
+        except TimeoutError:
+            self._failures.add("not let go", "a connection at rest that was half-closed", request=wire.sent)
+        finally:
+            wire.end()
 
     def _somebody(self) -> str:
         kind = self._dice.random()

@@ -204,7 +204,7 @@ async def _leave(client: Rude) -> None:
 
 async def _come_and_go(client: Rude) -> None:
     """Connections on which nothing is asked."""
-    wires = [await client.wire().__aenter__() for _ in range(15)]
+    wires = [await client.wire().open() for _ in range(15)]
     await asyncio.sleep(0.01)
     for wire in wires:
         wire.end()

@@ -14,16 +14,20 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Wire:
-    """Open inside the context, and gone after it."""
+    """Open inside the context and gone after it, or from :meth:`open` to :meth:`end`."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self.sent = b""
         self.uses = 0
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> Self:
+        """Connect."""
         self.reader, self.writer = await asyncio.open_connection(LOCAL, self._port, limit=LIMIT)
         return self
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
