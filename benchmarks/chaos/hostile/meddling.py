@@ -87,6 +87,13 @@ async def _copy(place: Place) -> str:
     return await place.put(source, target, bytes)
 
 
+async def _copy_absence(place: Place) -> str:
+    """What says that there is no such thing has no name in it that could be compared."""
+    kind = place.dice.choice(place.kinds)
+    absent = [key for key in kind if b"{nobody" in key or b"{gone" in key]
+    return await place.put(place.dice.choice(absent or kind), place.dice.choice(kind), bytes)
+
+
 async def _copy_across(place: Place) -> str:
     return await place.put(place.one(), place.one(), bytes)
 
@@ -207,6 +214,7 @@ _GARBAGE: Final = (
 
 MEDDLINGS: Final = (
     Meddling("one subject's entry under another's key", _copy, 6),
+    Meddling("that there is no such thing, under another's key", _copy_absence, 3),
     Meddling("an entry under a key of another kind", _copy_across, 3),
     Meddling("two subjects' entries exchanged", _exchange, 2),
     Meddling("an entry cut", _rewrites(_cut), 2),

@@ -14,9 +14,9 @@ PARTIES: Final = ("services", "redis", "clients")
 _SECONDS: Final = (1.0, 3.0)
 _SICK: Final = (0.0, 0.0, 0.02, 0.1, 0.2, 0.5, 0.95)
 """How many of its answers a service gets wrong."""
-_REDIS: Final = (0.0, 0.0, 0.0, 0.002, 0.02, 0.2)
+_REDIS: Final = (0.0, 0.0, 0.002, 0.02, 0.1)
 """How many of its replies Redis gets wrong."""
-_MEDDLING: Final = (0.0, 10.0, 50.0, 200.0)
+_MEDDLING: Final = (0.0, 20.0, 100.0, 400.0)
 """How many things in Redis somebody else changes in a second."""
 
 
