@@ -11,7 +11,7 @@ _EXAMPLES: Final = 8
 _NOTED: Final = 400
 _TOLD: Final = 6
 _RECENT_SECONDS: Final = 10.0
-_HALF: Final = 400
+_HALF: Final = 500
 _ALIKE: Final = 40
 _number = re.compile("[0-9]+")
 

@@ -10,6 +10,7 @@ import orjson
 from benchmarks.chaos.hostile import truth
 from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.honest import ADMIN_TOKEN
+from benchmarks.chaos.hostile.watch import ABORTED
 
 _FIELDS: Final = frozenset(("timestamp", "level", "event", "logger", "service"))
 _FAULTS: Final = (
@@ -20,10 +21,12 @@ _SECRETS: Final = (f"@{truth.MAIL}", ADMIN_TOKEN, "Full Name of", "All about")
 
 
 def hold(log: Path, failures: Failures) -> Counter[str]:
-    """Hold every line against that; how many there are of each level above info."""
+    """Hold every line against that, up to where a worker was aborted; how many there are of each level above info."""
     levels: Counter[str] = Counter()
     with log.open("rb") as lines:
         for line in lines:
+            if line.startswith(ABORTED):
+                break
             for kind, what in _complaints(line, levels):
                 failures.add(kind, what, body=line)
     return levels

@@ -88,7 +88,7 @@ class _Run:
     async def through(self, requests: int) -> tuple[float, Watch]:
         """Play it; how long the middle took, and who watched."""
         workers = self._on.gateway.children()
-        watch = Watch(self._on.gateway.port, workers, BOUNDS, self._failures)
+        watch = Watch(self._on.gateway.port, workers, BOUNDS, self._failures, self._on.gateway.log)
         await self._everybody_complete("before any fault")
         begun = await watch.rest(_REST_SECONDS, [10_000] * len(workers))
         loop = asyncio.get_running_loop()

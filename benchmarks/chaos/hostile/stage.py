@@ -108,6 +108,7 @@ async def stage(folder: Path, weather: Weather, failures: Failures, ending: Asyn
         **{f"{service.name[:-1].upper()}_SERVICE_URL": service.url for service in services},
         "REDIS_URL": f"redis://{LOCAL}:{link.port}/0",
         "PORT": str(port),
+        "PYTHONFAULTHANDLER": "1",  # a worker that has to be aborted says what it was at
         "EARLY_ANSWERS": os.environ.get("EARLY_ANSWERS", "true"),
     }
     gateway = Process("gateway", (sys.executable, "-m", "bff"), environment, port, folder)

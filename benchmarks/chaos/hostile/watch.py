@@ -1,7 +1,10 @@
 """Whether anything grows beyond its bounds, and whether everything is at rest again in the end."""
 
 import asyncio
+import contextlib
+import os
 import re
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +16,10 @@ from benchmarks.chaos.hostile.wire import Wire
 
 _SCRAPE_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 2.0
+_ABORT_SECONDS: Final = 0.5
+ABORTED: Final = b"Fatal Python error: Aborted"
+"""Begins what a worker says in the end that is aborted."""
+
 _MIB: Final = 1024 * 1024
 _sample = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^\n]*\})? ([^ \n]+)$", re.MULTILINE)
 _resident = re.compile(r"^VmRSS:\s+([0-9]+) kB", re.MULTILINE)
@@ -77,6 +84,7 @@ class Watch:
     Attributes:
         port: of the gateway.
         workers: their ids.
+        log: of the gateway.
         most: the greatest that was seen of each figure that is bounded.
     """
 
@@ -84,6 +92,7 @@ class Watch:
     workers: Sequence[int]
     bounds: Bounds
     failures: Failures
+    log: Path
     most: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -91,7 +100,7 @@ class Watch:
         while True:
             look = await self.look()
             if look is not None:
-                self._hold_bounds(look)
+                await self._hold_bounds(look)
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def look(self) -> Look | None:
@@ -136,10 +145,11 @@ class Watch:
             if loop.time() > until:
                 for what in restless:
                     self.failures.add("not at rest", f"{what} after {seconds:.0f} s of calm")
+                await self._abort()
                 return look
             await asyncio.sleep(0.5)
 
-    def _hold_bounds(self, look: Look) -> None:
+    async def _hold_bounds(self, look: Look) -> None:
         for name, got, bound in (
             ("entries in memory", look.total("cache_memory_entries"), self.bounds.entries),
             ("bytes of entries in memory", look.total("cache_memory_bytes"), self.bounds.cache_bytes),
@@ -149,6 +159,18 @@ class Watch:
             self.most[name] = max(self.most.get(name, 0), got)
             if got > bound:
                 self._grew(f"{got:.0f} {name}, at most {bound} are allowed")
+        if max(look.resident) > self.bounds.resident_bytes:
+            await self._abort()
+
+    async def _abort(self) -> None:
+        """Have the workers say what they are at, which ends them: there is nothing to be held against them any more."""
+        for worker in self.workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGABRT)
+        await asyncio.sleep(_ABORT_SECONDS)
+        _, found, stacks = self.log.read_bytes().partition(ABORTED)
+        if found:
+            self.failures.add("a worker was aborted", "what it was at is in the body", body=stacks)
 
     def _grew(self, what: str) -> None:
         self.failures.add("growth", what)
