@@ -27,6 +27,7 @@ _RUDE: Final = 8
 _RECOVER_SECONDS: Final = 20.0
 _REST_SECONDS: Final = 25.0
 _LOOK_AGAIN_SECONDS: Final = 0.1
+_ROUNDS: Final = 6
 _EVERYBODY: Final = (*truth.USERS, *truth.REFUSED, *truth.GREEDY, "nobody1")
 
 
@@ -101,6 +102,7 @@ class _Run:
         self._failures.journal.spell = "calm again"
         await self._on.calm()
         await self._everybody_complete("after the last fault")
+        await self._keep_asking()
         await holding
         self._on.hang_up()
         if self._on.gateway.children() != workers:
@@ -128,6 +130,15 @@ class _Run:
             half = await watch.look()
             await asking
         return half
+
+    async def _keep_asking(self) -> None:
+        """Until what was cached is over, on many connections: an open breaker waits for a call, in every worker."""
+        for number in range(_ROUNDS):
+            for user_id in truth.USERS:
+                client = self._client(f"k{number}-{user_id}")
+                await client.is_complete(user_id, is_complete)
+                await client.close()
+            await asyncio.sleep(TTL_SECONDS / 2)
 
     async def _hold(self, turns: Turns) -> None:
         """In the first half, so that it does not last much longer than the whole."""
