@@ -6,8 +6,8 @@ from typing import Final
 
 from benchmarks.chaos.hostile.asked import Asked, Behave, http, rightly
 
-_THERE_SECONDS: Final = 0.01
-"""Longer than anybody is likely to be held up between a look at a connection and a write."""
+_THERE_SECONDS: Final = 0.1
+"""Longer than a process on a busy machine is held up between a look at a connection and a write."""
 
 
 def says(body: bytes, *headers: str, status: str = "200 OK", kind: str = "application/json") -> Behave:
@@ -85,8 +85,8 @@ async def slowly(asked: Asked) -> None:
 def late(make: Callable[[Asked], bytes], *, then: str = "") -> Behave:
     """The right answer, and a while after it another one that nobody has asked for.
 
-    It is sent only where nothing has been asked meanwhile: its first bytes are there for a while before the next request
-    is, and it is cut off should a request come sooner. So whoever takes it for an answer could have known better.
+    It is sent only where nothing has been asked meanwhile: its first bytes are there for a while before the next
+    request is, and it is cut off should a request come sooner. So whoever takes it for an answer could have known.
     """
 
     async def stray(asked: Asked) -> None:
