@@ -71,8 +71,9 @@ def _absent() -> Callable[[], object]:
 
 
 def _header() -> Callable[[], object]:
-    data = StoredEntry.of(_entry(), time.monotonic(), NO_STAMP, NO_STAMP).to_bytes()
-    return partial(StoredEntry.from_bytes, data)
+    key = _cache().keys.entry(_KIND, "user1")
+    data = StoredEntry.of(_entry(), time.monotonic(), NO_STAMP, NO_STAMP).to_bytes(key)
+    return partial(StoredEntry.from_bytes, data, key)
 
 
 def _first_reader() -> Callable[[], object]:

@@ -29,7 +29,7 @@ _UNKNOWN: Final = b""
 """What is kept of a thing that the service does not know."""
 
 _REFUSED_MOST: Final = 10_000
-"""So many refused ids that are no identifiers, and have no place in the cache, are remembered."""
+"""So many refused ids that have no place in the cache are remembered."""
 
 _LONGEST: Final = 64
 """An id that is longer is no identifier, and is remembered by a digest."""
@@ -115,10 +115,12 @@ class KeyedParts(Generic[T]):
 
     async def _call(self, join: Sequence[str], ask: Sequence[str], answer: Gathered[T], deadline: Deadline) -> None:
         """Take what calls give; ids that are no identifiers may be refused, and go into calls of their own."""
-        good = [one for one in ask if one in answer.keys]
-        odd = [] if len(good) == len(ask) else self._not_refused([one for one in ask if one not in answer.keys], answer)
         reason: Reason = AttemptTimeout.reason
         wanting = [*join, *ask]
+        if len(self._refused):
+            ask = self._not_refused(ask, answer)
+        good = [one for one in ask if one in answer.keys]
+        odd = [] if len(good) == len(ask) else [one for one in ask if one not in answer.keys]
         for result in await self._batches.get(join, good, deadline, odd):
             if isinstance(result, UpstreamError):
                 reason = result.reason
@@ -130,14 +132,14 @@ class KeyedParts(Generic[T]):
             else:
                 answer.lost.setdefault(one, reason)
 
-    def _not_refused(self, odd: Sequence[str], answer: Gathered[T]) -> list[str]:
+    def _not_refused(self, ask: Sequence[str], answer: Gathered[T]) -> list[str]:
         """Those of which it is not remembered that the service refuses them; the others are known not to exist."""
-        for one in odd:
+        for one in ask:
             until = self._refused.reason(self._key(one))
             if until is not None:
                 answer.known[one] = None
                 answer.fresh_until = min(answer.fresh_until, until)
-        return [one for one in odd if one not in answer.known]
+        return [one for one in ask if one not in answer.known]
 
     async def _ask(self, batch: Sequence[str], terms: Terms) -> Fetched[T]:
         """What can be learnt of these ids now, all of them identifiers or none, and until when that is current."""
@@ -149,9 +151,10 @@ class KeyedParts(Generic[T]):
             one: None if thing is None else (thing, self._form.encode(thing)) for one, thing in sifted.known.items()
         }
         self._sources["service"].inc(len(known))
-        if ids.is_id(batch[0]):
+        is_kept = ids.is_id(batch[0])
+        if is_kept:
             self._keep(known, asked_at)
-        else:
+        if not is_kept or not self._shelf.negative_ttl:
             for one in sifted.refused:
                 self._refused.failed(self._key(one), asked_at + self._shelf.ttl)
         lost = {one: error.reason for one, error in sifted.lost.items()}

@@ -8,6 +8,7 @@ left, whichever process or machine asks.
 import math
 import struct
 import sys
+import zlib
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,10 +22,10 @@ LONGEST_SECONDS: Final = 604_800
 LONGEST_LOAD_SECONDS: Final = 60
 """Nor may a request take longer."""
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 NO_STAMP: Final = bytes(8)
 _MAGIC: Final = b"pgc%d" % FORMAT
-_HEADER: Final = struct.Struct("!4s8s8sIIIIB")
+_HEADER: Final = struct.Struct("!4sI8s8sIIIIB")
 _LONGEST_MS: Final = LONGEST_SECONDS * 1000
 _COSTLIEST_MS: Final = LONGEST_LOAD_SECONDS * 1000
 
@@ -135,23 +136,24 @@ class StoredEntry:
         age_ms = max(0, min(_LONGEST_MS, math.ceil((now - entry.stored_at + entry.age) * 1000)))
         return cls(generation, stamp, fresh_ms, kept_ms, entry.value, cost_ms, age_ms, entry.negative)
 
-    def to_bytes(self) -> bytes:
-        """Header and value."""
+    def to_bytes(self, key: str) -> bytes:
+        """Header and value, as they stand under ``key`` and nowhere else."""
         numbers = (self.fresh_ms, self.kept_ms, self.cost_ms, self.age_ms, self.negative)
-        return _HEADER.pack(_MAGIC, self.generation, self.stamp, *numbers) + self.value
+        return _HEADER.pack(_MAGIC, zlib.crc32(key.encode()), self.generation, self.stamp, *numbers) + self.value
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "StoredEntry":
-        """What :meth:`to_bytes` made.
+    def from_bytes(cls, data: bytes, key: str) -> "StoredEntry":
+        """What :meth:`to_bytes` made for ``key``.
 
         Raises:
-            UnreadableEntry: another version, a life that nobody gives, or no entry at all.
+            UnreadableEntry: another version, another key's, a life that nobody gives, or no entry at all.
         """
         if len(data) < _HEADER.size:
             raise UnreadableEntry
-        magic, generation, stamp, fresh_ms, kept_ms, cost_ms, age_ms, negative = _HEADER.unpack_from(data)
+        magic, place, generation, stamp, fresh_ms, kept_ms, cost_ms, age_ms, negative = _HEADER.unpack_from(data)
         if (
             magic != _MAGIC
+            or place != zlib.crc32(key.encode())
             or not fresh_ms <= kept_ms <= _LONGEST_MS
             or cost_ms > _COSTLIEST_MS
             or age_ms > _LONGEST_MS

@@ -155,7 +155,7 @@ class RedisTier:
         if found.data is None:
             return None
         try:
-            stored = StoredEntry.from_bytes(found.data)
+            stored = StoredEntry.from_bytes(found.data, key)
             if stored.generation != self._near.generation or found.stamp not in {None, stored.stamp}:
                 return None
             return self._checked(key, stored, found.left_ms)

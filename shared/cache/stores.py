@@ -167,7 +167,7 @@ class RedisStore(RedisCache):
             LinkLost: Redis is away.
         """
         commands: list[tuple[str, Command]] = [
-            (key, ("SET", key, stored.to_bytes(), "PX", stored.kept_ms)) for key, stored in pairs
+            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms)) for key, stored in pairs
         ]
         commands.extend((key, ("UNLINK", key)) for key in delete)
         return self._links.post(commands)

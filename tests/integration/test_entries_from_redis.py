@@ -245,7 +245,8 @@ def test_only_a_sentence_explains_an_absence(odd: bytes) -> None:
 
 
 STORED = StoredEntry(NO_STAMP, NO_STAMP, 30_000, 30_000, _profile())
-HEADER = len(STORED.to_bytes()) - len(STORED.value)
+HERE = entry_keys.profile(ME)
+HEADER = len(STORED.to_bytes(HERE)) - len(STORED.value)
 
 
 async def _outcome(gateway: Gateway, redis: RedisServer, key: str, data: bytes) -> tuple[Any, float]:
@@ -268,7 +269,7 @@ async def _connected(start_gateway: StartGateway, redis: RedisServer, **environm
 async def test_a_good_entry_is_served(start_gateway: StartGateway, redis_server: RedisServer) -> None:
     """What another process has stored costs no call, here or the next time."""
     gateway = await _connected(start_gateway, redis_server)
-    answer, unreadable = await _outcome(gateway, redis_server, entry_keys.profile(ME), STORED.to_bytes())
+    answer, unreadable = await _outcome(gateway, redis_server, entry_keys.profile(ME), STORED.to_bytes(HERE))
     assert answer.headers["cache-status"].startswith("redis; hit")
     assert answer.content == STORED.value
     assert (await gateway.get(PATH)).headers["cache-status"].startswith("memory; hit")
@@ -278,20 +279,22 @@ async def test_a_good_entry_is_served(start_gateway: StartGateway, redis_server:
 @pytest.mark.parametrize(
     "odd",
     [
-        STORED.to_bytes()[:-1],
-        STORED.to_bytes()[: HEADER + 20],
-        STORED.to_bytes()[:HEADER],
-        STORED.to_bytes()[: HEADER - 1],
-        b"pgc3" + STORED.to_bytes()[4:],
-        replace(STORED, value=_profile(OTHER)).to_bytes(),
-        replace(STORED, value=b'\x93\xcc\xc8\xaaW/"a"\r\nX: y\xc4\x02{}').to_bytes(),
-        replace(STORED, value=b"\xff\xfe").to_bytes(),
-        replace(STORED, value=b"There is no such user.").to_bytes(),
-        replace(STORED, negative=True).to_bytes(),
-        replace(STORED, negative=True, value=b"\xff").to_bytes(),
-        replace(STORED, kept_ms=700_000_000).to_bytes(),
-        replace(STORED, cost_ms=99_999_999).to_bytes(),
-        struct.pack("!4s8s8s", b"pgc4", NO_STAMP, NO_STAMP) + b"\xff" * 100,
+        STORED.to_bytes(HERE)[:-1],
+        STORED.to_bytes(HERE)[: HEADER + 20],
+        STORED.to_bytes(HERE)[:HEADER],
+        STORED.to_bytes(HERE)[: HEADER - 1],
+        STORED.to_bytes(entry_keys.profile(OTHER)),
+        replace(STORED, negative=True, value=b"There is no such user.").to_bytes(entry_keys.profile(OTHER)),
+        b"pgc3" + STORED.to_bytes(HERE)[4:],
+        replace(STORED, value=_profile(OTHER)).to_bytes(HERE),
+        replace(STORED, value=b'\x93\xcc\xc8\xaaW/"a"\r\nX: y\xc4\x02{}').to_bytes(HERE),
+        replace(STORED, value=b"\xff\xfe").to_bytes(HERE),
+        replace(STORED, value=b"There is no such user.").to_bytes(HERE),
+        replace(STORED, negative=True).to_bytes(HERE),
+        replace(STORED, negative=True, value=b"\xff").to_bytes(HERE),
+        replace(STORED, kept_ms=700_000_000).to_bytes(HERE),
+        replace(STORED, cost_ms=99_999_999).to_bytes(HERE),
+        struct.pack("!4sI8s8s", b"pgc5", 0, NO_STAMP, NO_STAMP) + b"\xff" * 100,
     ],
 )
 async def test_what_fails_is_a_miss_and_overwritten(
@@ -307,7 +310,7 @@ async def test_what_fails_is_a_miss_and_overwritten(
     with redis_server.client() as client:
         while (found := client.get(key)) == odd:
             await asyncio.sleep(0.001)
-        stored = StoredEntry.from_bytes(found)
+        stored = StoredEntry.from_bytes(found, key)
     assert read_answer(PROFILE, ME, stored.value).etag == answer.headers["etag"]
 
 
@@ -334,8 +337,8 @@ async def test_only_parts_of_ours_stand_in(
     kind, subject = part
     gateway.services.failures[{"user": "users"}.get(kind, kind)] = Unreachable("gone")
     with redis_server.client() as client:
-        stored = replace(STORED, kept_ms=600_000, value=data).to_bytes()
-        client.set(entry_keys.KEYS.entry(kind, subject), stored, px=600_000)
+        key = entry_keys.KEYS.entry(kind, subject)
+        client.set(key, replace(STORED, kept_ms=600_000, value=data).to_bytes(key), px=600_000)
     before = metrics.cache_unreadable._value.get()
     answer = await gateway.get(PATH)
     assert answer.json()["metadata"]["parts"][kind]["status"] == ("fresh" if is_good else "missing")
@@ -348,14 +351,27 @@ async def test_lives_are_those_of_the_reader(start_gateway: StartGateway, redis_
     gateway = await _connected(start_gateway, redis_server, CACHE_TTL_SECONDS="2")
     stored = replace(STORED, fresh_ms=60_000, kept_ms=60_000, age_ms=500)
     with redis_server.client() as client:
-        client.set(entry_keys.profile(ME), stored.to_bytes(), px=60_000)
+        client.set(entry_keys.profile(ME), stored.to_bytes(HERE), px=60_000)
     answer = await gateway.get(PATH)
     assert answer.headers["cache-status"].startswith("redis; hit; ttl=1")
     assert answer.headers["cache-control"] == "private, max-age=1"
     with redis_server.client() as client:
-        client.set(entry_keys.profile(ME), replace(stored, age_ms=2_000).to_bytes(), px=60_000)
+        client.set(entry_keys.profile(ME), replace(stored, age_ms=2_000).to_bytes(HERE), px=60_000)
     while not (answer := await gateway.get(PATH)).headers["cache-status"].startswith("redis; fwd=uri-miss"):
         pass
+
+
+@pytest.mark.parametrize("value", [b"[]", _orders(ME)])
+async def test_parts_of_another_key_do_not_stand_in(
+    start_gateway: StartGateway, redis_server: RedisServer, value: bytes
+) -> None:
+    """Not even an empty list, which says of nobody that it is about them."""
+    gateway = await _connected(start_gateway, redis_server)
+    gateway.services.failures["orders"] = Unreachable("gone")
+    with redis_server.client() as client:
+        theirs = replace(STORED, kept_ms=600_000, value=value).to_bytes(entry_keys.KEYS.entry("orders", OTHER))
+        client.set(entry_keys.KEYS.entry("orders", ME), theirs, px=600_000)
+    assert (await gateway.get(PATH)).json()["metadata"]["parts"]["orders"]["status"] == "missing"
 
 
 @pytest.mark.parametrize(("seconds", "status"), [("0", 200), ("5", 404)])
@@ -365,7 +381,7 @@ async def test_an_absence_is_believed_only_where_such_are_kept(
     """With negative caching off, another process' 404 is none here."""
     gateway = await _connected(start_gateway, redis_server, CACHE_NEGATIVE_TTL_SECONDS=seconds)
     absent = replace(STORED, negative=True, value=b"There is no such user.")
-    answer, _ = await _outcome(gateway, redis_server, entry_keys.profile(ME), absent.to_bytes())
+    answer, _ = await _outcome(gateway, redis_server, entry_keys.profile(ME), absent.to_bytes(HERE))
     assert answer.status_code == status
     if status == 404:
         assert answer.json()["detail"] == "There is no such user."

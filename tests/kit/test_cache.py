@@ -20,7 +20,7 @@ def write_late(server: RedisServer, key: str) -> None:
     """What a process writes that has not heard of a purge yet: an entry of before any."""
     with server.client() as client:
         stored = StoredEntry(NO_STAMP, NO_STAMP, 30_000, 30_000, b"outdated")
-        client.set(key, stored.to_bytes(), px=30_000)
+        client.set(key, stored.to_bytes(key), px=30_000)
 
 
 async def test_what_one_process_stores_another_finds(open_cache: OpenCache, redis_server: RedisServer) -> None:

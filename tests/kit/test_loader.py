@@ -227,7 +227,7 @@ async def test_a_hit_late_in_life_reloads_in_the_background_once(
 
 def _store_due(client: Any) -> None:
     """Another process' value, late in its life."""
-    client.set(KEY, StoredEntry(NO_STAMP, NO_STAMP, 30_000, 600_000, b"value").to_bytes(), px=575_000)
+    client.set(KEY, StoredEntry(NO_STAMP, NO_STAMP, 30_000, 600_000, b"value").to_bytes(KEY), px=575_000)
 
 
 async def _hit(process: Process, times: int) -> None:

@@ -263,7 +263,7 @@ async def test_wrong_password(
 
 
 ENTRY = StoredEntry.of(Entry.made(b"value", 0.0, 30.0), 0.0, NO_STAMP, NO_STAMP)
-GOOD = ENTRY.to_bytes()
+GOOD = ENTRY.to_bytes(KEY)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ GOOD = ENTRY.to_bytes()
         ("SET", KEY, b"{}"),
         ("SET", KEY, b"pgc1" + bytes(40), "PX", 30_000),
         ("SET", KEY, GOOD[:20], "PX", 30_000),
-        ("SET", KEY, replace(ENTRY, kept_ms=ENTRY.fresh_ms - 1).to_bytes(), "PX", 1_000),
+        ("SET", KEY, replace(ENTRY, kept_ms=ENTRY.fresh_ms - 1).to_bytes(KEY), "PX", 1_000),
         ("SET", KEY, GOOD),
         ("SET", KEY, GOOD, "PX", 60_000),
     ],

@@ -25,20 +25,23 @@ _stored = st.builds(
 )
 
 
+KEY = "bff:a:1:{b}"
+
+
 @given(_stored)
 def test_a_stored_entry_survives_its_bytes(stored: StoredEntry) -> None:
     """Header and value come back as they were."""
-    assert StoredEntry.from_bytes(stored.to_bytes()) == stored
+    assert StoredEntry.from_bytes(stored.to_bytes(KEY), KEY) == stored
 
 
 @given(st.binary(max_size=80))
 def test_other_bytes_are_no_entry(data: bytes) -> None:
     """Bytes of any kind are an entry only when they begin with the header of this version."""
     try:
-        stored = StoredEntry.from_bytes(data)
+        stored = StoredEntry.from_bytes(data, KEY)
     except UnreadableEntry:
         return
-    assert stored.to_bytes() == data
+    assert stored.to_bytes(KEY) == data
 
 
 _GOOD = StoredEntry(NO_STAMP, NO_STAMP, 1_000, 30_000, b"value")
@@ -58,16 +61,23 @@ _GOOD = StoredEntry(NO_STAMP, NO_STAMP, 1_000, 30_000, b"value")
 def test_a_header_that_says_what_no_setting_allows_is_unreadable(odd: StoredEntry) -> None:
     """A longer life, a load that takes for ever, an age beyond all."""
     with pytest.raises(UnreadableEntry):
-        StoredEntry.from_bytes(odd.to_bytes())
+        StoredEntry.from_bytes(odd.to_bytes(KEY), KEY)
+
+
+@pytest.mark.parametrize("key", ["bff:a:1:{c}", "bff:b:1:{b}", "", "bff:a:1:{b} "])
+def test_what_stands_under_another_key_is_unreadable(key: str) -> None:
+    """However good it is there, it says nothing here, least of all that there is no such thing."""
+    with pytest.raises(UnreadableEntry):
+        StoredEntry.from_bytes(replace(_GOOD, negative=True, value=b"").to_bytes(key), KEY)
 
 
 @pytest.mark.parametrize("odd", [2, 255])
 def test_what_neither_is_nor_is_not_is_unreadable(odd: int) -> None:
     """The last byte of the header says whether the entry is negative, and nothing else."""
-    good = _GOOD.to_bytes()
+    good = _GOOD.to_bytes(KEY)
     at = len(good) - len(_GOOD.value) - 1
     with pytest.raises(UnreadableEntry):
-        StoredEntry.from_bytes(good[:at] + bytes([odd]) + good[at + 1 :])
+        StoredEntry.from_bytes(good[:at] + bytes([odd]) + good[at + 1 :], KEY)
 
 
 @given(st.integers(0, 29_999), st.integers(0, 60_000), st.floats(0.5, 40), st.floats(0, 100))
@@ -84,7 +94,7 @@ def test_lives_are_bounded_by_the_reader(left_ms: int, age_ms: int, fresh: float
 def test_an_entry_that_is_fresh_for_longer_than_it_is_kept_is_unreadable() -> None:
     """Nobody of us has written that."""
     with pytest.raises(UnreadableEntry):
-        StoredEntry.from_bytes(StoredEntry(NO_STAMP, NO_STAMP, 31_000, 30_000, b"").to_bytes())
+        StoredEntry.from_bytes(StoredEntry(NO_STAMP, NO_STAMP, 31_000, 30_000, b"").to_bytes(KEY), KEY)
 
 
 @given(_now, st.floats(0.1, 1e5), st.floats(0, 1e5), st.floats(0, 1))
