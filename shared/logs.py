@@ -72,6 +72,13 @@ def log_error(event: str, logger: str, error: BaseException, level: str = "error
         log(level, event, logger, **found, **({"untold": untold} if untold else {}), **facts)
 
 
+def log_seldom(level: str, event: str, logger: str, **facts: object) -> None:
+    """Log what may happen again and again in just the same way; a flood of it is cut short."""
+    untold = _sink.flood.untold(f"{event} {facts}")
+    if untold is not None:
+        log(level, event, logger, **({"untold": untold} if untold else {}), **facts)
+
+
 def send_to(lines: Lines | None) -> None:
     """Give lines to something else than standard output, or to nobody."""
     _sink.writer = lines

@@ -17,24 +17,24 @@ import asyncio
 import select
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ClientRequest
+from aiohttp.client_reqrep import ClientRequest, ConnectionKey
 from aiohttp.connector import Connection
-from aiohttp.hdrs import CONTENT_ENCODING, CONTENT_LENGTH, HOST
+from aiohttp.hdrs import HOST
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.streams import EofStream, StreamReader
+from aiohttp.streams import EofStream
 from yarl import URL
 
 from shared.deadline import Clock
 from shared.errors import BadResponse, Unreachable
-from shared.flood import Flood
-from shared.logs import log
+from shared.logs import log_seldom
+from shared.upstream.body import read_bounded
 from shared.upstream.call import Call, Reply, Send
 from shared.upstream.interim import Interim
 from shared.upstream.request import CONSTANT_FIELDS, request
@@ -66,14 +66,13 @@ class Session:
         """``tls`` says whom to trust and as whom to come; None trusts whom the system trusts."""
         self._tls = tls
         self._clock = clock
-        self._flood = Flood()
         self._session: aiohttp.ClientSession | None = None
         self._origins: dict[str, _Origin] = {}
 
     async def __aenter__(self) -> Self:
         """Open the pool; no connection is made before it is needed."""
         connector = _Connector(
-            partial(_Conversation, flood=self._flood, clock=self._clock),
+            self._clock,
             limit=0,
             limit_per_host=0,
             keepalive_timeout=KEEPALIVE_SECONDS,
@@ -101,14 +100,14 @@ class Session:
 
     async def _exchange(self, base_url: str, call: Call[Any]) -> Reply:
         origin = self._origins.get(base_url) or self._find(base_url)
-        conversation: _Conversation | None = None
+        conversation: Any = None  # a _Conversation, once there is one
         try:
-            connection = await _connect(origin)
+            connection = origin.connector.pooled(origin.key) or await origin.connector.opened(origin.example)
             try:
-                conversation = cast("_Conversation", connection.protocol)
+                conversation = connection.protocol
                 conversation.ask(request(origin.path, origin.fields, call))
                 message, payload = await conversation.read()
-                reply = Reply(message.code, message.headers, await _read_bounded(message.headers, payload))
+                reply = Reply(message.code, message.headers, await read_bounded(message.headers, payload, BODY_LIMIT))
             except BaseException:
                 connection.close()
                 raise
@@ -131,7 +130,8 @@ class Session:
     def _find(self, base_url: str) -> "_Origin":
         if self._session is None or self._session.connector is None:
             raise Unreachable("the session is closed")
-        origin = self._origins[base_url] = _Origin(self._session, self._session.connector, base_url)
+        connector = cast("_Connector", self._session.connector)
+        origin = self._origins[base_url] = _Origin(self._session, connector, base_url)
         return origin
 
     def _not_connected(self, base_url: str, error: aiohttp.ClientConnectorError) -> Unreachable:
@@ -144,7 +144,7 @@ class Session:
     def _refused(self, base_url: str, what: str, error: Exception) -> Unreachable:
         """What a person has to mend is told to people, and not tried again."""
         why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
-        _tell(self._flood, "error", "upstream TLS failed", address=base_url, error=f"{what}: {why}")
+        log_seldom("error", "upstream TLS failed", "upstream", address=base_url, error=f"{what}: {why}")
         return Unreachable(f"{what}: {why}")
 
 
@@ -153,35 +153,61 @@ class _Origin:
 
     Attributes:
         example: a request to it, by which the connector knows which connections are wanted.
+        key: what it keeps them under.
         path: what stands before the path of each call.
         fields: the header fields that never change.
     """
 
-    __slots__ = ("connector", "example", "fields", "path")
+    __slots__ = ("connector", "example", "fields", "key", "path")
 
-    def __init__(self, session: aiohttp.ClientSession, connector: aiohttp.BaseConnector, base_url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, connector: "_Connector", base_url: str) -> None:
         url = URL(base_url, encoded=True)
         self.connector = connector
         self.example = ClientRequest("GET", url, loop=asyncio.get_running_loop(), session=session, ssl=True)
+        self.key = self.example.connection_key
         self.path = url.raw_path.rstrip("/")
         self.fields = f"{HOST}: {self.example.headers[HOST]}\r\n{CONSTANT_FIELDS}"
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Makes conversations of connections."""
+    """Makes conversations of connections, and gives none in which something waits."""
 
-    def __init__(self, conversation: "Callable[..., _Conversation]", **options: Any) -> None:
+    def __init__(self, clock: Clock, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = cast("partial[ResponseHandler]", partial(conversation, loop=self._loop))
+        self._factory = cast("partial[ResponseHandler]", partial(_Conversation, loop=self._loop, clock=clock))
+
+    def pooled(self, key: ConnectionKey) -> Connection | None:
+        """One that lay in the pool; those there that are of no use any more are closed, which is no attempt."""
+        idle: Any = self._conns.get(key)
+        while idle:
+            conversation, since = idle.popleft()
+            if time.monotonic() - since <= KEEPALIVE_SECONDS and conversation.is_quiet():
+                self._acquired.add(conversation)
+                return Connection(self, key, conversation, self._loop)
+            conversation.close()
+        return None
+
+    async def opened(self, example: ClientRequest) -> Connection:
+        """A new one.
+
+        Raises:
+            Unreachable: they are ended, or spoken on, before anything was asked.
+            aiohttp.ClientError: there is none.
+        """
+        for _ in range(_FRESH_MOST):
+            made = await self.connect(example, [], _NO_TIMEOUT)
+            conversation: Any = made.protocol
+            if conversation.is_quiet():
+                return made
+            made.close()
+        raise Unreachable("connections are ended, or spoken on, before anything was asked", retryable=True)
 
 
 class _Conversation(ResponseHandler):
     """One connection: what the service says is an answer only while a request is outstanding (RFC 9112 §9.2)."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, flood: Flood, clock: Clock) -> None:
-        """``flood`` decides what of all that goes wrong is told of."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         super().__init__(loop)
-        self._flood = flood
         self._clock = clock
         self._write: Callable[[bytes], None] = lambda _data: None
         self._unread: Callable[[int], object] = lambda _milliseconds: None
@@ -243,17 +269,17 @@ class _Conversation(ResponseHandler):
                 data = self._without_interim(data)
                 if not data:
                     return
-        if len(data) <= _PIECE:
-            self._take(data)
-            return
-        for start in range(0, len(data), _PIECE):
-            if not self._outstanding:
-                self._end_unasked()
-                return
-            self._take(data[start : start + _PIECE])
+        if len(data) > _PIECE:
+            for start in range(0, len(data) - _PIECE, _PIECE):
+                self._take(data[start : start + _PIECE])
+                if not self._outstanding:
+                    self._end_unasked()
+                    return
+            data = data[start + _PIECE :]
+        self._take(data)
 
     def _take(self, data: bytes) -> None:
-        super().data_received(data)
+        ResponseHandler.data_received(self, data)
         payload = self._payload
         if payload is not None and payload.is_eof() and self._outstanding:
             self._outstanding = False
@@ -276,7 +302,7 @@ class _Conversation(ResponseHandler):
     def _end_unasked(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
             peer = str(self.transport.get_extra_info("peername"))
-            _tell(self._flood, "warning", "upstream spoke unasked", address=peer)
+            log_seldom("warning", "upstream spoke unasked", "upstream", address=peer)
         self._end()
 
     def _end(self) -> None:
@@ -285,46 +311,9 @@ class _Conversation(ResponseHandler):
             self.transport.close()
 
 
-def _tell(flood: Flood, level: str, event: str, **facts: object) -> None:
-    untold = flood.untold(f"{event} {facts}")
-    if untold is not None:
-        log(level, event, "upstream", **facts, **({"untold": untold} if untold else {}))
-
-
-async def _connect(origin: _Origin) -> Connection:
-    """A connection in which nothing waits; that some out of the pool are of no use any more is no attempt."""
-    fresh = 0
-    while fresh < _FRESH_MOST:
-        connection = await origin.connector.connect(origin.example, [], _NO_TIMEOUT)
-        conversation = cast("_Conversation", connection.protocol)
-        if conversation.is_quiet():
-            return connection
-        fresh += not conversation.asked
-        connection.close()
-    raise Unreachable("connections are ended, or spoken on, before anything was asked", retryable=True)
-
-
 def _has_more(parser: Any) -> bool:
     """Whether the beginning of another head came with an answer; the parser keeps it to itself until it is asked."""
     try:
         return parser.feed_eof() is not None
     except Exception:  # noqa: BLE001 - whatever there is to dislike about it, it is there
         return True
-
-
-async def _read_bounded(headers: Mapping[str, str], payload: StreamReader) -> bytes:
-    if headers.get(CONTENT_ENCODING, "identity").lower() != "identity":
-        raise BadResponse("a compressed body, though none was asked for")
-    length = headers.get(CONTENT_LENGTH)
-    if length is not None and int(length) > BODY_LIMIT:
-        raise BadResponse(f"a body of {length} bytes; the limit is {BODY_LIMIT}")
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        chunk = payload.read_nowait() if payload.is_eof() else await payload.readany()
-        size += len(chunk)
-        if size > BODY_LIMIT:
-            raise BadResponse(f"a body over the limit of {BODY_LIMIT} bytes")
-        chunks.append(chunk)
-        if payload.at_eof():
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
