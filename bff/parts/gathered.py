@@ -12,7 +12,8 @@ T = TypeVar("T")
 Known = Mapping[str, tuple[T, bytes] | None]
 """By id the thing and its JSON, or None where the service knows of none."""
 
-_TOO_MANY: Final[Reason] = "too_many"
+_SPARES_OTHERS: Final[frozenset[Reason]] = frozenset({"bad_response", "too_many"})
+"""Reasons that are a matter of each thing by itself, where the service does answer."""
 
 
 class Fetched(NamedTuple, Generic[T]):
@@ -62,19 +63,27 @@ class Gathered(Generic[T]):
                 self.late |= lost.keys()
 
     def part(self, wanted: Sequence[str], now: float, duration: float) -> Part[Mapping[str, T]]:
-        """The part: fresh or stale where something is known of each, partial where only of some."""
+        """The part: fresh or stale where something is known of each thing.
+
+        Of things that the service has answered about, but badly, and of too many, the others are given as a partial
+        part. Where the service could not be asked for some, the part is missing.
+        """
         found = [(one, thing) for one in wanted if (thing := self.known.get(one)) is not None]
         is_complete = len(self.known) == len(wanted)
-        if not is_complete and not found:
-            return Part.missing(self._reason(wanted), duration)
+        reason = None if is_complete and self.oldest is None else self._reason(wanted)
+        if not is_complete and (not found or reason not in _SPARES_OTHERS):
+            return Part.missing(reason, duration)
         json = by_id_json([(one, data) for one, (_, data) in found])
         things = {one: thing for one, (thing, _) in found}
-        if is_complete and self.oldest is None:
+        if reason is None:
             return Part(things, "fresh", json, self.fresh_until, duration=duration)
         status: Status = "stale" if is_complete else "partial"
         age = None if self.oldest is None else now - self.oldest
-        return Part(things, status, json, age=age, reason=self._reason(wanted), duration=duration)
+        return Part(things, status, json, age=age, reason=reason, duration=duration)
 
     def _reason(self, wanted: Sequence[str]) -> Reason:
-        """Of the first thing, in the order of the document, that could not be had."""
-        return next((self.lost[one] for one in wanted if one in self.lost), _TOO_MANY)
+        """Why something is not known, that the service could not be asked before all; else why something is old."""
+        unknown = [self.lost.get(one, "too_many") for one in wanted if one not in self.known]
+        if unknown:
+            return next((reason for reason in unknown if reason not in _SPARES_OTHERS), unknown[0])
+        return next(self.lost[one] for one in wanted if one in self.lost)

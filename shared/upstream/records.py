@@ -14,6 +14,9 @@ from shared.upstream.reading import body_of
 
 T = TypeVar("T")
 
+_UNREADABLE: Final = (codec.WrongShape, codec.MalformedJSON)
+"""Either may come after the other: a body of the wrong shape has not been read to its end."""
+
 _SPARE: Final = 2
 """With more records than so many times those that were asked for, it is not worth looking which of them are wrong."""
 
@@ -65,7 +68,7 @@ class Records(Generic[T]):
         """The error to raise of a body in which something is not as it should be."""
         try:
             apart = self._apart(body)
-        except codec.WrongShape:
+        except _UNREADABLE:
             return BadResponse(complaint)
         if len(apart) > _SPARE * len(asked):
             return BadResponse(complaint)
@@ -75,7 +78,7 @@ class Records(Generic[T]):
             try:
                 record = self._one(data)
                 records[self._subjects([self._key(record)])[0]] = record
-            except codec.WrongShape:
+            except _UNREADABLE:
                 spoilt.update(self._subjects(self._labels(data)) or [None])
         subjects = self._subjects(asked)
         told = records.keys() | spoilt
@@ -92,7 +95,7 @@ class Records(Generic[T]):
         """Which thing a record says that it is about, if that can be read."""
         try:
             return [self._label(data).name]
-        except codec.WrongShape:
+        except _UNREADABLE:
             return []
 
     def _subjects(self, names: Sequence[str]) -> Sequence[str]:

@@ -183,11 +183,14 @@ async def test_many_refused_ids_cost_a_bounded_number_of_calls(start_gateway: St
 )  # fmt: skip
 async def test_a_record_of_the_wrong_shape_costs_its_product(start_gateway: StartGateway, record: Any) -> None:
     """The others are given, kept, and not asked for again; an unknown one is known to be unknown."""
+    clock = Clock()
     services = _services(["p1", "nothing", "p2"])
     services.products["p1"] |= record
-    gateway = await start_gateway(services, CACHE_THROTTLE_SECONDS="0")
-    assert await _products(gateway) == ({"p2"}, {"status": "partial", "reason": "bad_response"})
+    gateway = await start_gateway(services, clock=clock)
+    for _ in range(2):  # of which the second is throttled
+        assert await _products(gateway) == ({"p2"}, {"status": "partial", "reason": "bad_response"})
     services.products["p1"] = product("p1")
+    clock.now += 1.1
     assert await _products(gateway) == ({"p1", "p2"}, {"status": "fresh"})
     assert services.batches == [["p1", "nothing", "p2"], ["p1"]]
 
@@ -204,8 +207,9 @@ async def test_a_record_without_a_name_may_be_any_that_has_none(start_gateway: S
     assert services.batches == [["p1", "p2", "p3"], ["p1", "p3"]]
 
 
-async def test_a_failed_batch_costs_what_it_asked_for(start_gateway: StartGateway) -> None:
-    """Of two calls one times out: what the other gave is given, and marked."""
+async def test_a_batch_that_does_not_come_makes_the_products_missing(start_gateway: StartGateway) -> None:
+    """Of two calls one times out: the service could not be asked, which is another matter than one wrong record."""
+    clock = Clock()
     names = [f"n{number}" for number in range(150)]
     services = _services(names)
     services.products = {name: product(name) for name in names}
@@ -216,8 +220,12 @@ async def test_a_failed_batch_costs_what_it_asked_for(start_gateway: StartGatewa
         return None
 
     services.replies["products"] = reply
-    products, part = await _products(await start_gateway(services))
-    assert (products, part) == (set(names[:100]), {"status": "partial", "reason": "timeout"})
+    gateway = await start_gateway(services, clock=clock)
+    assert await _products(gateway) == (None, {"status": "missing", "reason": "timeout"})
+    services.replies.clear()
+    clock.now += 1.1
+    assert await _products(gateway) == (set(names), {"status": "fresh"})
+    assert [len(batch) for batch in services.batches] == [100, 50, 50]
 
 
 def test_the_odd_ids_are_none() -> None:

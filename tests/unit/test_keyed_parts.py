@@ -16,7 +16,7 @@ from bff.parts.shelf import Shelf
 from shared.cache.build import build_cache
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
-from shared.errors import AttemptTimeout, NoBudget, Overloaded, Unreachable, UpstreamError
+from shared.errors import AttemptTimeout, BadResponse, NoBudget, Overloaded, Unreachable, UpstreamError
 from tests.fixtures.gateway import Clock
 from tests.kit.caches import KINDS
 
@@ -129,17 +129,19 @@ async def test_who_has_no_time_left_either_does_not_try(loop: object) -> None:
 
 
 async def test_parts_are_told_apart_by_what_is_known(loop: object) -> None:
-    """Fresh, stale, partial and missing, of the same things: of whatever is known something is given."""
+    """Fresh, stale, partial and missing: the service answers badly about one, or cannot be asked."""
     scene = _Scene()
     scene.service.gate.set()
     assert _given(await scene.ask(10, "a", "b")) == ("fresh", None, {"a", "b"})
     scene.clock.now += 40
-    for ids, expected in (
-        (("a", "b"), ("stale", "unavailable", {"a", "b"})),
-        (("a", "x"), ("partial", "unavailable", {"a"})),
-        (("y", "x"), ("missing", "unavailable", set())),
+    for ids, error, expected in (
+        (("a", "b"), Unreachable("gone"), ("stale", "unavailable", {"a", "b"})),
+        (("a", "v"), BadResponse("odd"), ("partial", "bad_response", {"a"})),
+        (("a", "w"), Unreachable("gone"), ("missing", "unavailable", set())),
+        (("a", "v", "w"), Unreachable("gone"), ("missing", "unavailable", set())),
+        (("y", "x"), BadResponse("odd"), ("missing", "bad_response", set())),
     ):
-        scene.service.errors = [Unreachable("gone")]
+        scene.service.errors = [error]
         part = await scene.ask(10, *ids)
         assert _given(part) == expected
         assert part.age == (None if part.status == "missing" else pytest.approx(40))

@@ -60,7 +60,7 @@ def test_each_thing_has_its_own_record_or_none(said: list[Any]) -> None:
             assert known.get(name) is None
 
 
-@given(said=st.lists(_good, max_size=6), strays=st.integers(0, 2), nameless=st.integers(0, 2))
+@given(said=st.lists(_good, max_size=4), strays=st.integers(0, 2), nameless=st.integers(0, 2))
 def test_what_is_raised_says_what_it_is(said: list[Any], strays: int, nameless: int) -> None:
     """Anything about something else is a wrong subject, whatever else is wrong; a service that gives nothing fails."""
     body = json.dumps([*said, *[{"name": "z", "size": 1}] * strays, *[{}] * nameless]).encode()
@@ -75,11 +75,19 @@ def test_what_is_raised_says_what_it_is(said: list[Any], strays: int, nameless: 
     assert (raised.value.rest is None) is (not said)
 
 
-@pytest.mark.parametrize("said", [{}, None, 7, "a", {"name": "a", "size": 1}])
-def test_what_is_no_list_is_no_answer(said: object) -> None:
-    """Nothing of it is taken, and it speaks against the service."""
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{}", b"null", b"7", b'"a"', b'{"name":"a","size":1}', b"[" * 200_000, b'[{"name":"a","size":"big"},',
+        b'[{"name":"a","size":"big"}]]', b'[7,{"name":"a","size":NaN}]', b'[7,{"name":"\xff"}]', b'[7,"\\ud800"]',
+        b'[{"name":' + b"[" * 200_000,
+    ],
+    ids=lambda body: repr(body[:30]),
+)  # fmt: skip
+def test_what_is_no_list_is_no_answer(body: bytes) -> None:
+    """Nothing of it is taken, wherever it breaks off, and it speaks against the service."""
     with pytest.raises(BadResponse) as raised:
-        _things.about(_ASKED)(Reply(200, _JSON, json.dumps(said).encode()))
+        _things.about(_ASKED)(Reply(200, _JSON, body))
     assert (raised.value.rest, raised.value.is_failure) == (None, True)
 
 
