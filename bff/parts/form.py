@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec.structs import astuple
@@ -12,6 +12,8 @@ from shared.cache.entry import Entry
 from shared.upstream.records import Same
 
 T = TypeVar("T")
+
+_RAW_BYTES: Final = 64
 
 
 class Shown(Protocol):
@@ -27,6 +29,11 @@ class Shown(Protocol):
         Raises:
             ValueError: it is anything else.
         """
+
+
+def _size(field: object) -> int:
+    # sys.getsizeof adds up what msgspec has never set of its raw text, which is a piece of what is kept anyway.
+    return _RAW_BYTES if isinstance(field, msgspec.Raw) else sys.getsizeof(field)
 
 
 def _named(shape: type) -> dict[str, object]:
@@ -77,7 +84,11 @@ class Form(Generic[T]):
     def weigh(value: T) -> int:
         """Bytes that a value takes in memory."""
         fields = astuple(value) if isinstance(value, msgspec.Struct) else ()
-        return sys.getsizeof(value) + sum(map(sys.getsizeof, fields))
+        return sys.getsizeof(value) + sum(map(_size, fields))
+
+    def own(self, data: bytes) -> T:
+        """The value that was written as ``data``, holding on to nothing else: raw text in it is a piece of ``data``."""
+        return self._decode(data)
 
     def value(self, entry: Entry) -> T | None:
         """The value in ``entry``; None when it is not of this shape."""

@@ -167,7 +167,7 @@ class KeyedParts(Generic[T]):
             values.append(
                 self._shelf.absence(key, _UNKNOWN, asked_at)
                 if thing is None
-                else self._shelf.value(key, thing[1], asked_at, thing[0])
+                else self._shelf.value(key, thing[1], asked_at, self._form.own(thing[1]))
             )
         token = self._shelf.cache.begin()
         self._shelf.cache.put(token, values)

@@ -1,9 +1,15 @@
 """Whom a value says it is about, compared exactly or as a service compares."""
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bff.forms import PRODUCTS
+from bff.models import Product
 from bff.parts.form import Form
+from shared import codec
+from tests.fixtures import fake_services
 
 _names = st.text(max_size=8)
 
@@ -27,3 +33,16 @@ def test_a_service_may_fold_case(subject: str, names: list[str]) -> None:
     assert form.is_about(subject, [subject.upper().lower()]) is (
         subject.upper().lower().casefold() == subject.casefold()
     )
+
+
+def test_what_is_kept_holds_on_to_nothing_else() -> None:
+    """A product out of a batch does not keep the whole answer in memory."""
+    answer = codec.encode([fake_services.product("p1") | {"description": "x" * 10_000}, fake_services.product("p2")])
+    before = sys.getrefcount(answer)
+    read = codec.decoder(list[Product])(answer)
+    assert sys.getrefcount(answer) > before
+    kept = PRODUCTS.own(PRODUCTS.encode(read[1]))
+    assert kept.price == read[1].price
+    del read
+    assert sys.getrefcount(answer) == before
+    assert PRODUCTS.weigh(kept) < 1_000
