@@ -146,7 +146,7 @@ class KeyedParts(Generic[T]):
         asked_at = self._shelf.clock()
         sifted = await self._sieve.ask(batch, terms)
         for one, error in sifted.lost.items():
-            self._shelf.note(self._key(one), error)
+            self._shelf.note(self._key(one), error, terms)
         known = {
             one: None if thing is None else (thing, self._form.encode(thing)) for one, thing in sifted.known.items()
         }

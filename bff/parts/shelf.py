@@ -10,6 +10,7 @@ from shared.cache.entry import Entry
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.errors import Reason, UpstreamError
+from shared.upstream.timeout import SHORTEST_SECONDS
 
 _NOT_THE_SERVICE: Final[frozenset[Reason]] = frozenset({"no_budget", "circuit_open"})
 """Reasons that say nothing about the service, or that something else already acts upon."""
@@ -59,9 +60,9 @@ class Shelf:
         """
         return entry.stored_at - entry.age + self.ttl
 
-    def note(self, key: str, error: UpstreamError) -> None:
+    def note(self, key: str, error: UpstreamError, deadline: Deadline) -> None:
         """Remember a failure, if it is the service's; that one caller's time was over says nothing to the next."""
-        is_callers_own = error.reason == "timeout" and not error.is_failure
+        is_callers_own = error.reason == "timeout" and deadline.left() < SHORTEST_SECONDS
         if error.reason not in _NOT_THE_SERVICE and not is_callers_own:
             self.throttle.failed(key, error.reason)
 

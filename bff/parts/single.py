@@ -54,7 +54,7 @@ class SingleParts:
         try:
             found = await call()
         except UpstreamError as error:
-            shelf.note(key, error)
+            shelf.note(key, error, deadline)
             return await self._instead(form, key, error.reason, started, deadline)
         self._sources[form.kind]["service"].inc()
         duration = shelf.clock() - started

@@ -20,7 +20,7 @@ from tests.fixtures.redis_server import RedisServer
 from tests.kit.caches import KINDS, OpenCache, found, until, until_found
 
 KEY = Keys("bff", KINDS).entry("profile", "user1")
-BUDGET = 2.0
+BUDGET = 20.0
 
 
 class Process:
