@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer as it came: status, headers by name in any case, and the whole body."""
+    """An answer as it came: status, headers by name in lower case, and the whole body."""
 
     status: int
     headers: Mapping[str, str]

@@ -37,6 +37,7 @@ from shared.logs import log_seldom
 from shared.upstream.body import read_bounded
 from shared.upstream.call import Call, Reply, Send
 from shared.upstream.interim import Interim
+from shared.upstream.plain import LONGEST, read_plain
 from shared.upstream.request import CONSTANT_FIELDS, request
 from shared.upstream.statuses import accepted
 
@@ -106,8 +107,11 @@ class Session:
             try:
                 conversation = connection.protocol
                 conversation.ask(request(origin.path, origin.fields, call))
-                message, payload = await conversation.read()
-                reply = Reply(message.code, message.headers, await read_bounded(message.headers, payload, BODY_LIMIT))
+                reply = await conversation.plain
+                if reply is None:
+                    message, payload = await conversation.read()
+                    body = await read_bounded(message.headers, payload, BODY_LIMIT)
+                    reply = Reply(message.code, message.headers, body)
             except BaseException:
                 connection.close()
                 raise
@@ -217,6 +221,8 @@ class _Conversation(ResponseHandler):
         self._interim: Interim | None = None
         self._asked_at = 0.0
         self.asked = 0
+        self.plain: asyncio.Future[Reply | None] = loop.create_future()
+        """The answer, if it is a plain one; None as soon as it is known to be another, or none, to be :meth:`read`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """One parser and one look at the socket serve the connection for as long as it lives."""
@@ -243,6 +249,7 @@ class _Conversation(ResponseHandler):
         """
         self._payload = self._interim = None
         self._heard, self._outstanding = False, True
+        self.plain = self._loop.create_future()
         self.asked += 1
         self._asked_at = self._clock()
         self._write(written)
@@ -264,7 +271,12 @@ class _Conversation(ResponseHandler):
             self._end_unasked()
             return
         if not self._heard or self._interim is not None:
+            if not self._heard and len(data) <= LONGEST and (reply := read_plain(data)) is not None:
+                self._heard, self._outstanding = True, False
+                self._settle(reply)
+                return
             self._heard = True
+            self._settle(None)
             if self._interim is not None or not data.startswith(_FINAL):
                 data = self._without_interim(data)
                 if not data:
@@ -277,6 +289,15 @@ class _Conversation(ResponseHandler):
                     return
             data = data[start + _PIECE :]
         self._take(data)
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        """There is no answer."""
+        super().set_exception(exc, *cause)
+        self._settle(None)
+
+    def _settle(self, reply: Reply | None) -> None:
+        if not self.plain.done():
+            self.plain.set_result(reply)
 
     def _take(self, data: bytes) -> None:
         ResponseHandler.data_received(self, data)
