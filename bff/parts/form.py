@@ -31,11 +31,6 @@ class Shown(Protocol):
         """
 
 
-def _size(field: object) -> int:
-    # sys.getsizeof adds up what msgspec has never set of its raw text, which is a piece of what is kept anyway.
-    return _RAW_BYTES if isinstance(field, msgspec.Raw) else sys.getsizeof(field)
-
-
 def _named(shape: type) -> dict[str, object]:
     return {"title": f"{shape.__module__}.{shape.__qualname__}"}
 
@@ -84,7 +79,9 @@ class Form(Generic[T]):
     def weigh(value: T) -> int:
         """Bytes that a value takes in memory."""
         fields = astuple(value) if isinstance(value, msgspec.Struct) else ()
-        return sys.getsizeof(value) + sum(map(_size, fields))
+        # sys.getsizeof adds up what msgspec has never set of its raw text, which is a piece of what is kept anyway.
+        sized = [field for field in fields if type(field) is not msgspec.Raw]
+        return sys.getsizeof(value) + sum(map(sys.getsizeof, sized)) + _RAW_BYTES * (len(fields) - len(sized))
 
     def own(self, data: bytes) -> T:
         """The value that was written as ``data``, holding on to nothing else: raw text in it is a piece of ``data``."""
