@@ -158,7 +158,8 @@ class Protocol(HttpProtocol):
     def resume_writing(self) -> None:
         """Most of it has been read."""
         super().resume_writing()  # type: ignore[no-untyped-call]
-        self._unread.forget()
+        if self.transport is None or not self.transport.is_closing():
+            self._unread.forget()
 
     def data_received(self, data: bytes) -> None:
         """Answer what has come at once if it can be, or take it apart in its turn."""

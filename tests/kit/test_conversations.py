@@ -1,7 +1,9 @@
 """HTTP/1.1 on a real socket, to the letter: what is refused, what is one list, who gets an answer, who is let go."""
 
 import asyncio
+import contextlib
 import gc
+import socket
 import time
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from shared.connections import Connections
 from shared.intake import Intake
+from shared.metrics import connections
 from shared.protocol import Protocol
 from tests.kit.wire import Counted, Doors, Wire, active, small_app
 
@@ -356,3 +359,34 @@ async def test_who_leaves_an_upload_leaves_no_task(port: int) -> None:
     while any("connection_task" in repr(task.get_coro()) for task in asyncio.all_tasks()):
         await asyncio.sleep(0)
     assert active() == 0
+
+
+@pytest.mark.parametrize(
+    "last", [b"", b"GET / HTTP/1.1\r\n", b"POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"]
+)
+@pytest.mark.parametrize("requests", [200, 2_000, 20_000])
+async def test_who_does_not_read_is_let_go(
+    port: int, monkeypatch: pytest.MonkeyPatch, requests: int, last: bytes
+) -> None:
+    """With little or much that waits for it, and whether it has asked for all that it wanted or left in the middle."""
+    monkeypatch.setattr("shared.unread.LOOK_SECONDS", 0.2)
+    before = connections._value.get()
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        sent = HIDDEN * requests + last
+        while sent:
+            try:
+                sent = sent[client.send(sent[:10_000]) :]
+            except BlockingIOError:
+                break  # the server reads no more
+            except ConnectionError:
+                break
+            await asyncio.sleep(0)
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
+        async with asyncio.timeout(60):
+            while connections._value.get() > before or active() > 0:
+                await asyncio.sleep(0.01)
