@@ -18,7 +18,7 @@ def positive(text: str) -> float:
 
 def whole(text: str) -> int:
     """A whole number above 0."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 100_000):
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000_000):
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, not {text!r}")
     return int(text)
 

@@ -95,11 +95,11 @@ class Session:
         """The innermost sender: one HTTP request to the service at ``base_url``."""
 
         async def send(call: Call[Any]) -> Any:
-            return call.read(await self._exchange(base_url, call))
+            return await self._exchange(base_url, call)
 
         return send
 
-    async def _exchange(self, base_url: str, call: Call[Any]) -> Reply:
+    async def _exchange(self, base_url: str, call: Call[Any]) -> Any:
         origin = self._origins.get(base_url) or self._find(base_url)
         conversation: Any = None  # a _Conversation, once there is one
         try:
@@ -112,7 +112,9 @@ class Session:
                     message, payload = await conversation.read()
                     body = await read_bounded(message.headers, payload, BODY_LIMIT)
                     reply = Reply(message.code, message.headers, body)
+                value = call.read(accepted(reply))
             except BaseException:
+                # Also after an answer that is of no use: it may have been another's, and the own one be yet to come.
                 connection.close()
                 raise
             connection.release()
@@ -129,7 +131,7 @@ class Session:
             if isinstance(refusal := error.__cause__, ssl.SSLError):
                 raise self._refused(base_url, "the service refused the handshake", refusal) from error
             raise Unreachable(f"the connection broke ({type(error).__name__})") from error
-        return accepted(reply)
+        return value
 
     def _find(self, base_url: str) -> "_Origin":
         if self._session is None or self._session.connector is None:
@@ -291,8 +293,10 @@ class _Conversation(ResponseHandler):
         self._take(data)
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
-        """There is no answer."""
+        """There is no answer; aiohttp says why only to whoever waits for its own future."""
         super().set_exception(exc, *cause)
+        if cause and isinstance(cause[0], Exception) and cause[0] is not exc:
+            exc.__cause__ = cause[0]
         self._settle(None)
 
     def _settle(self, reply: Reply | None) -> None:

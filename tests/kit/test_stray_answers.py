@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from shared.deadline import Deadline
-from shared.errors import BadResponse, Unreachable
+from shared.errors import BadResponse, Unreachable, UpstreamError
 from shared.upstream.call import Call
 from shared.upstream.client import Policies, Upstream
 from shared.upstream.reading import json_of
@@ -243,3 +243,20 @@ async def test_long_answers_are_read_whole(session: Session, form: Callable[[byt
         ask = Asking(session, service)
         assert [await ask("alice"), await ask("bob")] == ["x" * size] * 2
         assert service.accepted == 1
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 No", "408 Late", "422 No", "429 Slow down", "500 Oops", "503 Busy"])
+async def test_a_connection_is_kept_only_after_an_answer_of_use(loop: object, status: str) -> None:
+    """What came may have been another's answer, and its own be yet to come: the next request has a new connection."""
+    async with UnrulyService() as service, Session() as session:
+        send = session.transport(service.address)
+        call = Call("/x", json_of(dict[str, str]), Deadline.after(10))
+        for _ in range(2):
+            await send(call)
+        service.framed = lambda body: (with_length(b"[]" if status == "200 OK" else body, status),)
+        with pytest.raises(UpstreamError):
+            await send(call)
+        service.framed = FRAMED["with its length"]
+        for _ in range(2):
+            await send(call)
+        assert service.accepted == 2

@@ -1,8 +1,6 @@
 """A small app of the kit on a real socket, spoken to in raw bytes, and what the metrics say of it."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -13,9 +11,7 @@ from shared import routing
 from shared.app import build_app
 from shared.errors import InvalidInput, NotFound
 from shared.settings import Settings, load
-
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""Who really leaves resets: the mere end of what a client sends may come from one that still reads."""
+from tests.fixtures.closing import reset
 
 
 class Doors:
@@ -67,9 +63,7 @@ class Wire:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        connection: socket.socket = self._writer.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self._writer.transport.abort()
+        reset(self._writer)
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""

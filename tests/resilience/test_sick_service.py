@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.fixtures.closing import reset
 from tests.fixtures.faulty_services import FAULTS, SERVICES, FaultyServices, says
 from tests.fixtures.load import Connection
 from tests.kit.wire import active
@@ -147,7 +148,7 @@ async def test_clients_that_leave_leave_nothing_behind(services: FaultyServices,
     while active() < 500:
         await asyncio.sleep(0.001)
     for writer in writers:
-        writer.transport.abort()
+        reset(writer)
     async with asyncio.timeout(20):
         while active() > 0 or services.connections > 0 or len(asyncio.all_tasks()) > tasks:
             await asyncio.sleep(0.001)
