@@ -39,7 +39,7 @@ class Flights(Generic[T]):
 
     def __contains__(self, key: str) -> bool:
         """Whether ``key`` is being loaded."""
-        return key in self._flights
+        return self._under_way(key) is not None
 
     async def __aenter__(self) -> Self:
         """Nothing to open."""
@@ -58,7 +58,7 @@ class Flights(Generic[T]):
 
         The load is joined, or begun, by the call itself. Raises whatever it raises.
         """
-        joined = key in self._flights
+        joined = key in self
         return self._wait(self.seat(key, load), joined=joined)
 
     def seat(self, key: str, load: Load[T]) -> "asyncio.Future[T]":
@@ -67,20 +67,18 @@ class Flights(Generic[T]):
         Unlike what :meth:`share` gives it need not be awaited: whoever waits for several at once may be cancelled
         before it has begun to wait for each.
         """
-        flight = self._flights.get(key)
+        flight = self._under_way(key)
         if flight is None:
             flight = self._start(key, load, held=False)
         seat: asyncio.Future[T] = flight.task.get_loop().create_future()
         flight.waiting += 1
         flight.seats.append(seat)
         seat.add_done_callback(lambda _: self._leave(key, flight))
-        if flight.task.done():
-            _tell(flight.task, seat)
         return seat
 
     def hold(self, key: str, load: Load[T]) -> None:
         """Begin a load in the background, for nobody in particular; nothing is done when one is under way."""
-        if key not in self._flights:
+        if key not in self:
             self._start(key, load, held=True).task.add_done_callback(_report)
 
     def part(self, key: str) -> None:
@@ -89,6 +87,12 @@ class Flights(Generic[T]):
 
     async def _wait(self, seat: "asyncio.Future[T]", *, joined: bool) -> tuple[T, bool]:
         return await seat, joined
+
+    def _under_way(self, key: str) -> _Flight[T] | None:
+        # One that is over stands there until the loop tells of it. Who joined it would have its result without a turn
+        # of the loop, and who does not like that and comes again would find it there for ever.
+        flight = self._flights.get(key)
+        return None if flight is None or flight.task.done() else flight
 
     def _leave(self, key: str, flight: _Flight[T]) -> None:
         flight.waiting -= 1

@@ -135,3 +135,30 @@ async def test_a_seat_may_be_left_before_it_is_awaited(flights: Flights[int]) ->
     assert ("a" in flights, "b" in flights, shared.cancelled) == (False, True, 0)
     shared.gate.set()
     assert await other == (1, True)
+
+
+@pytest.mark.parametrize("result", ["value", KeyError("broken")])
+async def test_a_load_that_is_over_is_joined_by_nobody(loop: object, result: str | Exception) -> None:
+    """Not even in the moment before the loop tells of its end: who comes then begins another, and the loop turns."""
+    flights: Flights[str] = Flights()
+    found: list[bool] = []
+    late: list[asyncio.Future[str]] = []
+
+    async def other() -> str:
+        return "another"
+
+    def arrive() -> None:
+        found.append("key" in flights)
+        late.append(flights.seat("key", other))
+
+    async def load() -> str:
+        asyncio.get_running_loop().call_soon(arrive)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    (first,) = await asyncio.gather(flights.seat("key", load), return_exceptions=True)
+    assert first == result
+    assert found == [False]
+    assert await late[0] == "another"
+    assert len(flights) == 0
