@@ -239,9 +239,11 @@ class Protocol(HttpProtocol):
             self.close()
 
     def _refuse(self, refused: Refused) -> None:
-        """Take nothing more of what comes."""
+        """Take nothing more of what comes, but hear when it ends."""
         self.refused = refused
         self._intake.clear()
+        if self.transport is not None and not self._ended:
+            self.transport.resume_reading()
 
     def _give(self, data: bytes) -> None:
         if data:
