@@ -83,6 +83,7 @@ def test_every_address_that_cannot_work_is_told_at_the_start() -> None:
 
 @given(st.text(alphabet=string.printable + "é%\x7f\x00", max_size=40))
 @example("a:80/%41")
+@example("a/@")
 def test_whatever_is_taken_can_be_written_into_a_request(rest: str) -> None:
     """Only visible ASCII, and a reader of addresses sees the same parts in it."""
     try:
@@ -91,8 +92,9 @@ def test_whatever_is_taken_can_be_written_into_a_request(rest: str) -> None:
         return
     assert address.isascii()
     assert address.isprintable()
-    assert not set(address) & set(' "\\<>^`{|}?#@')
+    assert not set(address) & set(' "\\<>^`{|}?#')
     parts = urlsplit(address)
+    assert "@" not in parts.netloc
     assert parts.hostname
     assert parts.port is None or 0 < parts.port < 65536
     assert f"http://{parts.netloc}{parts.path}" == address
