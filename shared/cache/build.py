@@ -9,10 +9,10 @@ from shared.cache.address import parse
 from shared.cache.cache import Cache
 from shared.cache.keys import Keys
 from shared.cache.kind import Kind
+from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
 from shared.cache.spans import SpannedRedisTier
-from shared.cache.stores import MemoryStore
 from shared.cache.topology import topology
 from shared.deadline import Clock
 from shared.telemetry.spans import Spans

@@ -14,6 +14,9 @@ from shared.cache.replies import Command
 from shared.cache.topology import Topology, raise_if_cancelled
 from shared.logs import log_error
 
+Answers = asyncio.Future[list[Any]]
+"""What a node will have answered to commands that were sent together."""
+
 _PROBE_MS: Final = 10_000
 _PROBE_KEYS_MOST: Final = 10_000
 _WRONG_TYPE: Final = "WRONGTYPE"
@@ -132,7 +135,7 @@ class Links:
         (reply,) = await self._link(key).ask(("GET", key))
         return _stamp(reply)
 
-    def post(self, commands: Sequence[tuple[str, Command]]) -> "list[asyncio.Future[list[Any]]]":
+    def post(self, commands: Sequence[tuple[str, Command]]) -> list[Answers]:
         """Send commands that nobody waits for, each about a key, in this order to each node.
 
         :func:`usable` says what their answers mean. They leave within a millisecond.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from shared.cache.entry import NO_STAMP, Entry
 from shared.cache.keys import Keys
-from shared.cache.stores import MemoryStore
+from shared.cache.memory import MemoryStore
 from shared.deadline import Clock
 
 

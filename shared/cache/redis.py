@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -12,10 +12,9 @@ from redis.exceptions import ResponseError
 from shared import metrics
 from shared.cache.entry import Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
-from shared.cache.links import Found, usable
+from shared.cache.links import Answers, Found, usable
 from shared.cache.near import NearTier, Token
 from shared.cache.replies import Command
-from shared.cache.stores import Answers, RedisStore
 from shared.cache.topology import Topology
 from shared.cache.watch import FAULTS, Watch
 from shared.deadline import Clock
@@ -43,7 +42,6 @@ class RedisTier:
         self._keys = keys
         self._clock = clock
         self._watch = Watch(topology, near, keys, clock)
-        self._store = RedisStore(self._watch.links)
         self._writes: set[Answers] = set()
 
     @property
@@ -72,7 +70,7 @@ class RedisTier:
         """
         self._require_up()
         try:
-            reply, found = await self._store.read_after(key, wish)
+            reply, found = await self._watch.links.read_after(key, wish)
         except FAULTS as error:
             raise self._fault(error) from error
         return self._entry(key, found, token), reply
@@ -87,7 +85,7 @@ class RedisTier:
         """
         self._require_up()
         try:
-            found = await self._store.read([key for key, _ in tokens])
+            found = await self._watch.links.read([key for key, _ in tokens])
         except FAULTS as error:
             raise self._fault(error) from error
         return [self._entry(key, one, token) for one, (key, token) in zip(found, tokens, strict=True)]
@@ -98,7 +96,11 @@ class RedisTier:
             return
         now = self._clock()
         pairs = [(key, StoredEntry.of(entry, now, token.generation, token.stamp)) for key, entry in entries]
-        self._await_none(lambda: self._store.post(pairs, delete))
+        commands: list[tuple[str, Command]] = [
+            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms)) for key, stored in pairs
+        ]
+        commands.extend((key, ("UNLINK", key)) for key in delete)
+        self._await_none(commands)
 
     async def ask(self, key: str, *commands: Command) -> list[Any]:
         """Send other commands about ``key``.
@@ -179,11 +181,11 @@ class RedisTier:
     def post(self, key: str, command: Command) -> None:
         """Send a command about ``key``; nobody waits for it, and it may come to nothing."""
         if self._watch.up and len(self._writes) < _WRITES_WAITING:
-            self._await_none(lambda: self._watch.links.post([(key, command)]))
+            self._await_none([(key, command)])
 
-    def _await_none(self, send: Callable[[], list[Answers]]) -> None:
+    def _await_none(self, commands: Sequence[tuple[str, Command]]) -> None:
         try:
-            sent = send()
+            sent = self._watch.links.post(commands)
         except FAULTS as error:
             self._watch.fault(error)
             return

@@ -11,9 +11,9 @@ from shared import metrics
 from shared.cache.address import parse
 from shared.cache.cache import Cache
 from shared.cache.keys import Keys
+from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier, Trust
 from shared.cache.redis import RedisTier
-from shared.cache.stores import MemoryStore
 from shared.cache.topology import Topology, topology
 from tests.fixtures.log_lines import heard
 from tests.fixtures.redis_server import RedisServer

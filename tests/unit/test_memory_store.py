@@ -1,4 +1,4 @@
-"""The memory tier: bounded, least recently used first, and an aiocache cache all the same."""
+"""The memory tier: bounded, least recently used first."""
 
 from collections import OrderedDict
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.cache.entry import Entry
-from shared.cache.stores import MemoryStore
+from shared.cache.memory import MemoryStore
 
 
 def _entry(value: bytes) -> Entry:
@@ -17,19 +17,6 @@ def _absent() -> Entry:
     entry = _entry(b"")
     entry.negative = True
     return entry
-
-
-async def test_it_is_an_aiocache_cache() -> None:
-    """The asynchronous interface of aiocache and the synchronous one see the same entries."""
-    store = MemoryStore(10)
-    await store.set("a", _entry(b"1"))
-    entry = store.peek("a")
-    assert entry is not None
-    assert entry is await store.get("a")
-    assert entry.value == b"1"
-    assert await store.delete("a") == 1
-    assert await store.delete("a") == 0
-    assert await store.get("a") is None
 
 
 def test_the_least_recently_used_entry_goes_first() -> None:

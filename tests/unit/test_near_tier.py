@@ -7,8 +7,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
+from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier, Token, Trust
-from shared.cache.stores import MemoryStore
 from tests.kit.caches import plain
 
 KEYS = Keys("test", [plain("profile", owned=True), plain("products")])

@@ -1,26 +1,12 @@
-"""The two aiocache stores, configured: the one module that knows aiocache.
-
-aiocache brings the interface and the Redis commands. It has no bound in memory, wraps every call in a timeout of its
-own and builds a Redis client with defaults of its own; those three are replaced here. What it wraps round each call
-costs more than the call, so what a request waits for has a way in of its own, past that.
-"""
+"""What memory holds: entries by key, bounded in number and in bytes."""
 
 import asyncio
 import sys
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
-
-from aiocache import RedisCache, SimpleMemoryCache
-from aiocache.serializers import NullSerializer
+from typing import Final
 
 from shared import metrics
-from shared.cache.entry import Entry, StoredEntry
-from shared.cache.links import Found, Links, usable
-from shared.cache.replies import Command
-
-Answers = asyncio.Future[list[Any]]
-"""What Redis will have answered to commands that were sent together."""
+from shared.cache.entry import Entry
 
 _NEGATIVE_SHARE: Final = 10
 _NEGATIVE_LEAST: Final = 16
@@ -63,17 +49,15 @@ class _Room:
         self.bytes = 0
 
 
-class MemoryStore(SimpleMemoryCache):
+class MemoryStore:
     """Entries by key, bounded in number and in bytes; the least recently used one goes first.
 
     What is negative has a small room of its own, so that asking for things that there are not, however many, costs
-    nothing that there is. An entry carries its own times, so there are no timers. What works without awaiting is open
-    to synchronous callers as :meth:`peek`, :meth:`place` and :meth:`drop`.
+    nothing that there is. An entry carries its own times, so there are no timers.
     """
 
     def __init__(self, capacity: int, most_bytes: int = sys.maxsize) -> None:
         """At most ``capacity`` entries, and a tenth of that, at least 16, of negative ones; within ``most_bytes``."""
-        super().__init__(timeout=0)  # type: ignore[no-untyped-call]
         self._there = _Room(capacity, most_bytes - most_bytes // _NEGATIVE_SHARE)
         self._absent = _Room(max(_NEGATIVE_LEAST, capacity // _NEGATIVE_SHARE), most_bytes // _NEGATIVE_SHARE)
         self._rooms = (self._there, self._absent)
@@ -129,74 +113,3 @@ class MemoryStore(SimpleMemoryCache):
         self._measured = True
         metrics.cache_memory_entries.set(len(self))
         metrics.cache_memory_bytes.set(self.bytes)
-
-    async def _get(self, key: str, encoding: str | None = "utf-8", _conn: object = None) -> Entry | None:  # noqa: ARG002
-        return self.peek(key)
-
-    async def _set(
-        self,
-        key: str,
-        value: Entry,
-        ttl: float | None = None,  # noqa: ARG002 - the entry knows its times
-        _cas_token: object = None,
-        _conn: object = None,
-    ) -> bool:
-        self.place(key, value)
-        return True
-
-    async def _delete(self, key: str, _conn: object = None) -> int:
-        return int(self.drop(key))
-
-
-class RedisStore(RedisCache):
-    """Bytes by key in Redis, through links of our own.
-
-    :meth:`read`, :meth:`read_after` and :meth:`post` are what aiocache's own methods do, without its wrapping.
-    """
-
-    def __init__(self, links: Links) -> None:
-        super().__init__(serializer=NullSerializer(encoding=None), timeout=0)  # type: ignore[no-untyped-call]
-        self._links = links
-        self.read = links.read
-        self.read_after = links.read_after
-
-    def post(self, pairs: Iterable[tuple[str, StoredEntry]], delete: Sequence[str] = ()) -> list[Answers]:
-        """Send entries to be stored, and then keys to be deleted, without waiting for the answers.
-
-        Raises:
-            LinkLost: Redis is away.
-        """
-        commands: list[tuple[str, Command]] = [
-            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms)) for key, stored in pairs
-        ]
-        commands.extend((key, ("UNLINK", key)) for key in delete)
-        return self._links.post(commands)
-
-    async def _multi_get(
-        self,
-        keys: Sequence[str],
-        encoding: str | None = "utf-8",  # noqa: ARG002 - bytes stay bytes
-        _conn: object = None,
-    ) -> list[Found]:
-        return await self._links.read(keys)
-
-    async def _get(self, key: str, encoding: str | None = "utf-8", _conn: object = None) -> bytes | None:  # noqa: ARG002
-        return (await self._links.read([key]))[0].data
-
-    async def _multi_set(
-        self,
-        pairs: Sequence[tuple[str, StoredEntry]],
-        ttl: float | None = None,  # noqa: ARG002 - each entry knows its own
-        _conn: object = None,
-    ) -> bool:
-        for answers in self.post(pairs):
-            usable(await answers)
-        return True
-
-    async def _delete(self, key: str, _conn: object = None) -> int:
-        for answers in self.post((), [key]):
-            usable(await answers)
-        return 1
-
-    async def _close(self, *_arguments: object, **_options: object) -> None:
-        await self._links.close()
