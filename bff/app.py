@@ -1,6 +1,5 @@
 """The gateway's composition root: the only place that knows all its parts."""
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -25,7 +24,7 @@ from shared.cache.build import build_cache
 from shared.cache.cache import Cache
 from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
-from shared.deadline import Clock
+from shared.deadline import Clock, since_boot
 from shared.early import EarlyAnswers
 from shared.overload import Gate
 from shared.telemetry.build import spans_for
@@ -97,7 +96,7 @@ def gateway_cache(
     settings: GatewaySettings,
     kinds: Sequence[AggregateKind],
     *,
-    clock: Clock = time.monotonic,
+    clock: Clock = since_boot,
     spans: Spans | None = None,
 ) -> Cache:
     """The cache for ``settings``: of aggregates of these ``kinds``, and of all parts."""
@@ -107,6 +106,7 @@ def gateway_cache(
         settings.cache_memory * 2**20,
         kinds=kinds_kept(settings, kinds),
         longest_life=max(settings.cache_ttl, settings.cache_stale),
+        alone=settings.alone,
         namespace=settings.cache_namespace,
         clock=clock,
         spans=spans,

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from bff.parts.bounds import Bounds
 from shared import values
@@ -58,6 +59,12 @@ class GatewaySettings(TracedSettings):
         values.integer(0, LONGEST_SECONDS),
         "600",
         "How long a last known good part may stand in for one that cannot be had.",
+    )
+    cache_alone: float | Literal[""] = setting(
+        "CACHE_ALONE_SECONDS",
+        values.seconds(0, LONGEST_SECONDS),
+        "",
+        "How long a process that has lost Redis serves what it had; as long as CACHE_TTL_SECONDS by default.",
     )
     cache_negative_ttl: int = setting(
         "CACHE_NEGATIVE_TTL_SECONDS",
@@ -165,6 +172,11 @@ class GatewaySettings(TracedSettings):
                 f"BREAKER_OPEN_SECONDS={self.breaker_open:g}: expected no more than "
                 f"BREAKER_OPEN_MAX_SECONDS={self.breaker_longest:g}"
             )
+
+    @property
+    def alone(self) -> float:
+        """Seconds for which memory serves what it had when Redis was lost."""
+        return self.cache_ttl if self.cache_alone == "" else self.cache_alone
 
     def tls(self) -> ssl.SSLContext | None:
         """What handshakes with services are made with; None for the usual."""

@@ -14,7 +14,7 @@ from bff.parts.single import SingleParts
 from bff.parts.spans import SpannedKeyedParts, SpannedSingleParts
 from bff.upstreams import Upstreams
 from shared.cache.cache import Value
-from shared.deadline import Deadline
+from shared.cache.loader import Loading
 from shared.telemetry.spans import Spans
 
 
@@ -30,32 +30,29 @@ class PartSources:
         batch = upstreams.products.batch
         self.products = keyed(shelf, PRODUCTS, lambda ids, terms: batch(ids, terms, terms.wanted_until), bounds)
 
-    def until(self, deadline: Deadline, *, renew: bool) -> "Sources":
-        """The sources as one load sees them; to ``renew``, only parts that are nearly new are taken from memory."""
-        return Sources(self, deadline, renew)
+    def of(self, loading: Loading) -> "Sources":
+        """The sources as one load sees them."""
+        return Sources(self, loading)
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The sources for one load, which has until ``deadline``; ``values`` collects what is to be kept afterwards."""
+    """The sources for one load; ``values`` collects what is to be kept afterwards."""
 
     _all: PartSources
-    deadline: Deadline
-    renew: bool = False
+    loading: Loading
     values: list[Value] = field(default_factory=list)
 
     async def user(self, user_id: str) -> Part[User]:
         """The user; a fresh part without a value when the user service says that there is no such user."""
-        users, deadline = self._all.upstreams.users, self.deadline
-        call = partial(users.one, user_id, deadline)
-        return await self._all.single.get(USER, user_id, call, deadline, self.values.append, renew=self.renew)
+        call = partial(self._all.upstreams.users.one, user_id, self.loading.deadline)
+        return await self._all.single.get(USER, user_id, call, self.loading, self.values.append)
 
     async def orders(self, user_id: str) -> Part[list[Order]]:
         """The user's orders, newest first; empty for an unknown user."""
-        orders, deadline = self._all.upstreams.orders, self.deadline
-        call = partial(orders.of_user, user_id, deadline)
-        return await self._all.single.get(ORDERS, user_id, call, deadline, self.values.append, renew=self.renew)
+        call = partial(self._all.upstreams.orders.of_user, user_id, self.loading.deadline)
+        return await self._all.single.get(ORDERS, user_id, call, self.loading, self.values.append)
 
     async def products(self, product_ids: Sequence[str]) -> Part[Mapping[str, Product]]:
         """The products by id; those that the product service does not know are left out."""
-        return await self._all.products.get(product_ids, self.deadline, renew=self.renew)
+        return await self._all.products.get(product_ids, self.loading.deadline, renew=self.loading.early)

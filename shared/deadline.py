@@ -2,10 +2,18 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import msgspec
 
 Clock = Callable[[], float]
+
+since_boot: Final[Clock] = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Seconds since the machine was started, those in which it slept included: what ages are told by.
+
+Timers, and with them deadlines, know nothing of such a sleep.
+"""
 
 
 class Deadline(msgspec.Struct, frozen=True):

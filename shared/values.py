@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class Kind(Generic[T_co]):
     """A kind of value: ``parse`` raises ValueError on text that is not ``expected``."""
 
     expected: str
-    parse: Callable[[str], T]
+    parse: Callable[[str], T_co]
 
 
 def integer(low: int, high: int) -> Kind[int]:

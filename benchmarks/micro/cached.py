@@ -21,6 +21,7 @@ from shared import codec
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.conditional import matches
+from shared.deadline import since_boot
 from shared.declared import Ready
 from shared.settings import load
 
@@ -33,8 +34,8 @@ _KIND: Final = PROFILE.kept_as
 def _cache() -> Cache:
     cache = gateway_cache(load(GatewaySettings, {"CACHE_MEMORY_ENTRIES": str(_ENTRIES)}), AGGREGATES)
     body, key = _answer().cached_body, cache.keys.entry
-    values = [Value(key(_KIND, f"user{number}"), body, _LIFE, form=Ready(_TAG, body)) for number in range(_ENTRIES)]
-    cache.put(cache.begin(), values)
+    names, now = (key(_KIND, f"user{number}") for number in range(_ENTRIES)), cache.clock()
+    cache.put(cache.begin(), [Value(name, body, now, _LIFE, form=Ready(_TAG, body)) for name in names])
     return cache
 
 
@@ -53,7 +54,7 @@ def _products() -> list[Product]:
 
 
 def _entry() -> Entry:
-    return Entry.made(_answer().cached_body, time.monotonic(), _LIFE)
+    return Entry.made(_answer().cached_body, since_boot(), _LIFE)
 
 
 def _key() -> Callable[[], object]:
@@ -72,7 +73,7 @@ def _absent() -> Callable[[], object]:
 
 def _header() -> Callable[[], object]:
     key = _cache().keys.entry(_KIND, "user1")
-    data = StoredEntry.of(_entry(), time.monotonic(), NO_STAMP, NO_STAMP).to_bytes(key)
+    data = StoredEntry.of(_entry(), since_boot(), 0, NO_STAMP, NO_STAMP).to_bytes(key)
     return partial(StoredEntry.from_bytes, data, key)
 
 

@@ -12,7 +12,7 @@ def spanned(kind: AggregateKind, spans: Spans) -> AggregateKind:
     """``kind`` with a span round each load, which begins a trace where nobody waits for it."""
 
     async def load(identifier: str, sources: Sources) -> Aggregate:
-        early = {"aggregate.early_refresh": sources.renew}
+        early = {"aggregate.early_refresh": sources.loading.early}
         with spanning(spans, f"aggregate {kind.name}", attributes=early, may_begin=True) as span:
             aggregate = await kind.load(identifier, sources)
             span.tell("aggregate.partial", aggregate.partial)

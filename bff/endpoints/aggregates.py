@@ -20,7 +20,7 @@ from bff.sources import PartSources, Sources
 from shared import ids, metrics, routing
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
-from shared.cache.loader import Loaded, Outcome, ReadThrough
+from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
 from shared.conditional import matches
 from shared.deadline import Deadline
 from shared.declared import Declared, Given, Ready
@@ -151,15 +151,16 @@ class AggregateEndpoint:
             return Given(200, {"Cache-Control": "no-store"}, made.answer.body)
         return _conditional(if_none_match, made.answer.body, made.answer.etag, left)
 
-    async def _load(self, identifier: str, key: str, deadline: Deadline, early: bool) -> Loaded[Made]:
-        sources = self._sources.until(deadline, renew=early)
+    async def _load(self, identifier: str, key: str, loading: Loading) -> Loaded[Made]:
+        sources = self._sources.of(loading)
+        asked_at = self._cache.clock()
         started = time.monotonic()
         try:
             aggregate = await self._kind.load(identifier, sources)
         except NotFound as absent:
-            return self._absent(key, absent)
+            return self._absent(key, absent, asked_at)
         except RequestError as nothing:
-            return Loaded(Made(nothing, 0.0, {}, ""), sources.values, cut_short=_is_over(deadline))
+            return Loaded(Made(nothing, 0.0, {}, ""), sources.values, cut_short=_is_over(loading.deadline))
         finally:
             duration = time.monotonic() - started
             metrics.aggregation_duration.observe(duration)
@@ -181,19 +182,18 @@ class AggregateEndpoint:
         values = sources.values
         fresh_until = aggregate.fresh_until
         if answer.etag is not None:
-            fresh = fresh_until - self._cache.clock()
             ready = Ready(answer.etag, answer.cached_body)
             # The last to be placed is the last to go where there is hardly any room.
-            values = [*values, Value(key, ready.body, fresh, cost=duration, age=ttl - fresh, form=ready)]
+            values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, form=ready)]
         made = Made(answer, fresh_until, {"parts": statuses}, timing)
-        return Loaded(made, values, cut_short=answer.etag is None and _is_over(sources.deadline))
+        return Loaded(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))
 
-    def _absent(self, key: str, absent: NotFound) -> Loaded[Made]:
+    def _absent(self, key: str, absent: NotFound, asked_at: float) -> Loaded[Made]:
         """Nothing else is kept that was loaded for somebody who does not exist."""
         ttl = self._settings.cache_negative_ttl
         sentence = absent.detail
-        values = [Value(key, sentence.encode(), ttl, form=sentence, negative=True)] if ttl else []
-        return Loaded(Made(absent, self._cache.clock() + ttl, {}, ""), values)
+        values = [Value(key, sentence.encode(), asked_at, ttl, form=sentence, negative=True)] if ttl else []
+        return Loaded(Made(absent, asked_at + ttl, {}, ""), values)
 
 
 class _Times(NamedTuple):

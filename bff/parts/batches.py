@@ -72,6 +72,11 @@ class Batches(Generic[R]):
         call = self._call_of.get(one)
         return call is not None and call.number in self._flights
 
+    def part(self, ids: Iterable[str]) -> None:
+        """Let nobody join the calls that have asked for these any more; those who wait still get what they give."""
+        for one in ids:
+            self._call_of.pop(one, None)
+
     async def get(
         self, join: Iterable[str], ask: Sequence[str], deadline: Deadline, apart: Sequence[str] = ()
     ) -> list[R | UpstreamError]:

@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 from bff.parts.batches import Batches, Terms
 from bff.parts.bounds import Bounds
 from bff.parts.form import Form
-from bff.parts.gathered import Fetched, Gathered, Known
+from bff.parts.gathered import Fetched, Gathered
 from bff.parts.part import Part
 from bff.parts.shelf import Shelf
 from bff.parts.sieve import Ask, Sieve
@@ -46,6 +46,7 @@ class KeyedParts(Generic[T]):
         self._batches: Batches[Fetched[T]] = Batches(
             self._ask, most=bounds.a_call, patience=bounds.patience, at_once=bounds.at_once
         )
+        self._since = shelf.cache.begin()
         self._refused: Throttle[float] = Throttle(shelf.ttl, _REFUSED_MOST, shelf.cache.clock)
         self._sources = {name: metrics.part_sources.labels(form.kind, name) for name in ("cache", "service", "joined")}
 
@@ -134,6 +135,9 @@ class KeyedParts(Generic[T]):
 
     def _not_refused(self, ask: Sequence[str], answer: Gathered[T]) -> list[str]:
         """Those of which it is not remembered that the service refuses them; the others are known not to exist."""
+        if not self._since.alive:  # everything was purged
+            self._since = self._shelf.cache.begin()
+            self._refused.clear()
         for one in ask:
             until = self._refused.reason(self._key(one))
             if until is not None:
@@ -143,35 +147,36 @@ class KeyedParts(Generic[T]):
 
     async def _ask(self, batch: Sequence[str], terms: Terms) -> Fetched[T]:
         """What can be learnt of these ids now, all of them identifiers or none, and until when that is current."""
-        asked_at = self._shelf.clock()
-        sifted = await self._sieve.ask(batch, terms)
-        for one, error in sifted.lost.items():
-            self._shelf.note(self._key(one), error, terms)
-        known = {
-            one: None if thing is None else (thing, self._form.encode(thing)) for one, thing in sifted.known.items()
-        }
+        cache, asked_at = self._shelf.cache, self._shelf.clock()
+        key_of = {one: self._key(one) for one in batch}
+        # Nobody who comes after a key was invalidated is given what was asked for before.
+        token = cache.begin(*key_of.values(), on_loss=lambda key: self._batches.part(_lost(key_of, key)))
+        try:
+            sifted = await self._sieve.ask(batch, terms)
+            known = {
+                one: None if thing is None else (thing, self._form.encode(thing)) for one, thing in sifted.known.items()
+            }
+            is_kept = ids.is_id(batch[0])
+            if is_kept:
+                cache.put(token, [self._value(key_of[one], thing, asked_at) for one, thing in known.items()])
+            if not is_kept or not self._shelf.negative_ttl:
+                self._refuse([key_of[one] for one in sifted.refused if token.holds(key_of[one])], asked_at)
+        finally:
+            cache.end(token)
         self._sources["service"].inc(len(known))
-        is_kept = ids.is_id(batch[0])
-        if is_kept:
-            self._keep(known, asked_at)
-        if not is_kept or not self._shelf.negative_ttl:
-            for one in sifted.refused:
-                self._refused.failed(self._key(one), asked_at + self._shelf.ttl)
+        for one, error in sifted.lost.items():
+            self._shelf.note(key_of[one], error, terms)
         lost = {one: error.reason for one, error in sifted.lost.items()}
         return Fetched(known, lost, asked_at + self._shelf.ttl, terms.left() < SHORTEST_SECONDS)
 
-    def _keep(self, known: Known[T], asked_at: float) -> None:
-        values: list[Value] = []
-        for one, thing in known.items():
-            key = self._key(one)
-            values.append(
-                self._shelf.absence(key, _UNKNOWN, asked_at)
-                if thing is None
-                else self._shelf.value(key, thing[1], asked_at, self._form.own(thing[1]))
-            )
-        token = self._shelf.cache.begin()
-        self._shelf.cache.put(token, values)
-        self._shelf.cache.end(token)
+    def _value(self, key: str, thing: tuple[T, bytes] | None, asked_at: float) -> Value:
+        if thing is None:
+            return self._shelf.absence(key, _UNKNOWN, asked_at)
+        return self._shelf.value(key, thing[1], asked_at, self._form.own(thing[1]))
+
+    def _refuse(self, keys: Iterable[str], asked_at: float) -> None:
+        for key in keys:
+            self._refused.failed(key, asked_at + self._shelf.ttl)
 
     def _take_kept(self, wanting: Sequence[str], kept: Mapping[str, Entry], answer: Gathered[T]) -> None:
         """Take what the service could not give from what is kept, as stale where it is no longer current."""
@@ -186,7 +191,7 @@ class KeyedParts(Generic[T]):
                 answer.fresh_until = min(answer.fresh_until, until)
                 answer.lost.pop(one, None)
             else:
-                answer.oldest = min(answer.oldest or float("inf"), entry.stored_at)
+                answer.oldest = min(answer.oldest or float("inf"), entry.asked_at)
 
     def _read(self, one: str, entry: Entry, answer: Gathered[T]) -> bool:
         """Take what an entry says; false when it cannot be read."""
@@ -204,3 +209,8 @@ class KeyedParts(Generic[T]):
         if len(one) > _LONGEST:
             one = "!" + hashlib.blake2b(one.encode(), digest_size=16).hexdigest()
         return self._shelf.cache.keys.entry(self._form.kind, one)
+
+
+def _lost(key_of: Mapping[str, str], key: str | None) -> Sequence[str]:
+    """The ids whose key that is; all of them for None."""
+    return [one for one, named in key_of.items() if key in {None, named}]

@@ -45,20 +45,18 @@ class Shelf:
 
         ``form`` is what the next reader would make of the bytes, where that is worth its place in memory.
         """
-        over = self.clock() - asked_at
-        return Value(key, data, self.ttl - over, self.stale - over, age=over, form=form)
+        return Value(key, data, asked_at, self.ttl, self.stale, form=form)
 
     def absence(self, key: str, data: bytes, asked_at: float) -> Value:
         """What is kept of the answer that there is no such thing."""
-        over = self.clock() - asked_at
-        return Value(key, data, self.negative_ttl - over, self.stale - over, age=over, negative=True)
+        return Value(key, data, asked_at, self.negative_ttl, self.stale, negative=True)
 
     def current_until(self, entry: Entry) -> float:
         """Until when what uses the negative ``entry`` counts as current.
 
         That there is no such thing is looked into more often than what there is, and is no older for that.
         """
-        return entry.stored_at - entry.age + self.ttl
+        return entry.asked_at + self.ttl
 
     def note(self, key: str, error: UpstreamError, deadline: Deadline) -> None:
         """Remember a failure, if it is the service's; that one caller's time was over says nothing to the next."""

@@ -8,6 +8,7 @@ from bff.parts.part import Part
 from bff.parts.shelf import Shelf
 from shared import metrics
 from shared.cache.cache import Value
+from shared.cache.loader import Loading
 from shared.deadline import Deadline
 from shared.errors import Reason, UpstreamError
 
@@ -29,28 +30,27 @@ class SingleParts:
         form: Form[T],
         subject: str,
         call: Callable[[], Awaitable[T | None]],
-        deadline: Deadline,
+        loading: Loading,
         keep: Callable[[Value], None],
-        *,
-        renew: bool = False,
     ) -> Part[T]:
         """The part ``form.kind`` of ``subject``.
 
         ``call`` asks the service and gives None when it says that there is none, which makes a fresh part without a
-        value; ``keep`` is given what is to be kept for the next time. To ``renew``, only what is nearly new is taken
-        from memory.
+        value; ``keep`` is given what is to be kept for the next time. For an early load only what is nearly new is
+        taken from memory.
         """
-        shelf = self._shelf
+        shelf, deadline = self._shelf, loading.deadline
         started = shelf.clock()
         key = shelf.cache.keys.entry(form.kind, subject)
         entry = shelf.cache.kept_near(key)
-        at_hand = entry is not None and (entry.is_new(started) if renew else not entry.is_due(started))
+        at_hand = entry is not None and (entry.is_new(started) if loading.early else not entry.is_due(started))
         if entry is not None and at_hand and (value := form.value(entry)) is not None:
             self._sources[form.kind]["cache"].inc()
             return Part(value, "fresh", entry.value, entry.fresh_until)
         reason = shelf.throttle.reason(key)
         if reason is not None:
             return await self._instead(form, key, reason, started, deadline)
+        loading.asks_for(key)
         try:
             found = await call()
         except UpstreamError as error:
@@ -59,7 +59,7 @@ class SingleParts:
         self._sources[form.kind]["service"].inc()
         duration = shelf.clock() - started
         if found is None:
-            shelf.cache.forget([key])  # else it could come back to life as a stale part
+            loading.forget(key)  # else it could come back to life as a stale part
             return Part(None, "fresh", duration=duration)
         data = form.encode(found)
         keep(shelf.value(key, data, started))
@@ -74,4 +74,4 @@ class SingleParts:
         self._sources[form.kind]["cache"].inc()
         if entry.is_fresh(now):
             return Part(value, "fresh", entry.value, entry.fresh_until, duration=now - started)
-        return Part(value, "stale", entry.value, age=now - entry.stored_at, reason=reason, duration=now - started)
+        return Part(value, "stale", entry.value, age=now - entry.asked_at, reason=reason, duration=now - started)

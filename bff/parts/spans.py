@@ -11,6 +11,7 @@ from bff.parts.shelf import Shelf
 from bff.parts.sieve import Ask
 from bff.parts.single import SingleParts
 from shared.cache.cache import Value
+from shared.cache.loader import Loading
 from shared.deadline import Deadline
 from shared.telemetry.spans import Span, Spans, spanning
 
@@ -29,14 +30,12 @@ class SpannedSingleParts(SingleParts):
         form: Form[T],
         subject: str,
         call: Callable[[], Awaitable[T | None]],
-        deadline: Deadline,
+        loading: Loading,
         keep: Callable[[Value], None],
-        *,
-        renew: bool = False,
     ) -> Part[T]:
         """The part ``form.kind`` of ``subject``."""
         with spanning(self._spans, f"part {form.kind}") as span:
-            part = await super().get(form, subject, call, deadline, keep, renew=renew)
+            part = await super().get(form, subject, call, loading, keep)
             _tell(span, part)
         return part
 

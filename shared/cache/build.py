@@ -1,7 +1,7 @@
 """Puts the two tiers together as the settings say."""
 
+import math
 import sys
-import time
 from collections.abc import Iterable
 from functools import partial
 
@@ -14,7 +14,7 @@ from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
 from shared.cache.spans import SpannedRedisTier
 from shared.cache.topology import topology
-from shared.deadline import Clock
+from shared.deadline import Clock, since_boot
 from shared.telemetry.spans import Spans
 
 
@@ -25,17 +25,19 @@ def build_cache(
     *,
     kinds: Iterable[Kind],
     longest_life: float,
+    alone: float = math.inf,
     namespace: str = "bff",
-    clock: Clock = time.monotonic,
+    clock: Clock = since_boot,
     spans: Spans | None = None,
 ) -> Cache:
     """A cache over Redis at ``redis_url`` with memory before and behind it; memory alone when the address is empty.
 
     ``kinds`` are all that there are of entries, none of which is kept longer than ``longest_life`` seconds; memory
-    holds so many, and as many as fit into ``memory_bytes``. ``spans`` takes a span of each lookup in Redis.
+    holds so many, and as many as fit into ``memory_bytes``. Cut off from Redis, it serves what it had for ``alone``
+    seconds. ``spans`` takes a span of each lookup in Redis.
     """
     keys = Keys(namespace, kinds)
     near = NearTier(MemoryStore(memory_entries, memory_bytes), keys, clock)
     tier = RedisTier if spans is None else partial(SpannedRedisTier, spans=spans)
-    redis = tier(topology(parse(redis_url)), near, keys, clock) if redis_url else None
+    redis = tier(topology(parse(redis_url)), near, keys, clock, alone=alone) if redis_url else None
     return Cache(near, redis, keys, longest_life=longest_life, clock=clock)

@@ -4,18 +4,18 @@ Memory answers first while Redis tells of changes, and alone when Redis is gone 
 """
 
 import random
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
 from shared import metrics
-from shared.cache.entry import Entry
+from shared.cache.entry import NO_STAMP, Entry
 from shared.cache.keys import Keys
-from shared.cache.near import NearTier, Token, Trust
+from shared.cache.look import Grant, Look
+from shared.cache.near import NearTier, OnLoss, Token, Trust
 from shared.cache.redis import RedisTier, TierDown
 from shared.cache.replies import Command
-from shared.deadline import Clock
+from shared.deadline import Clock, since_boot
 
 TierName = Literal["redis", "memory"]
 
@@ -25,39 +25,26 @@ JITTER: Final = 0.05
 _LATEST_LOAD_SECONDS: Final = 60.0
 
 
-UNANSWERED: Final = object()
-"""Told from all that Redis answers."""
-
-
 class Value(NamedTuple):
-    """Something to be kept: fresh for ``fresh`` seconds, kept for ``stale`` ones if that is longer.
+    """Something to be kept, as old as the question that it answers.
 
     Attributes:
+        asked_at: the instant, on the cache's clock, in which it was asked for.
+        fresh: for how many seconds from then it counts as current.
+        stale: for how many seconds from then it is kept, if that is longer.
         cost: how many seconds loading it took; the longer, the earlier it is reloaded.
-        age: how many seconds ago it was asked for.
         form: what a reader would make of the bytes, so that none need read them here.
         negative: whether it says that there is no such thing.
     """
 
     key: str
     data: bytes
+    asked_at: float
     fresh: float
     stale: float = 0.0
     cost: float = 0.0
-    age: float = 0.0
     form: object = None
     negative: bool = False
-
-
-class Lookup(NamedTuple):
-    """What a lookup in Redis found: an entry or None, and whether Redis was asked at all.
-
-    ``answer`` is what a wish that went along was answered; :data:`UNANSWERED` when it was not.
-    """
-
-    entry: Entry | None
-    asked: bool
-    answer: object = UNANSWERED
 
 
 class Cache:
@@ -70,7 +57,7 @@ class Cache:
         keys: Keys,
         *,
         longest_life: float,
-        clock: Clock = time.monotonic,
+        clock: Clock = since_boot,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """``redis`` is None where memory alone is configured; nothing is kept for longer than ``longest_life``.
@@ -131,28 +118,43 @@ class Cache:
         """Whether it is time to reload ``entry``."""
         return entry.is_due(self.clock())
 
-    async def look_far(self, key: str, token: Token, *, wish: Command | None = None, count: bool = True) -> Lookup:
-        """The fresh entry that Redis has under ``key``; memory keeps it from then on. Counted as a hit or a miss.
+    async def look_far(self, key: str, wish: Command | None = None, *, count: bool = True) -> Look:
+        """What Redis has under ``key``; memory keeps it from then on. Counted as a hit or a miss.
 
-        ``wish`` is a command about ``key`` that goes along, and is carried out before.
+        ``wish`` asks for the lease on ``key``; it goes along, and is carried out before.
         """
-        if self._redis is None or not self._redis.up:
-            return Lookup(None, asked=False)
-        entry, answer = None, UNANSWERED
+        redis = self._redis
+        if redis is None or not redis.up:
+            return Look(asked=False)
+        look = Look()
         try:
-            if wish is None:
-                (entry,) = await self._redis.read([(key, token)])
-            else:
-                entry, answer = await self._redis.look(key, token, wish)
-        except TierDown:
-            pass  # logged and counted by the tier
-        if entry is not None:
-            self._near.put(key, entry, token)
-            if not entry.is_fresh(self.clock()):
-                entry = None
+            look, is_outdated = await self._look(redis, key, wish)
+            if is_outdated:
+                again, is_outdated = await self._look(redis, key)
+                look = look._replace(entry=None if is_outdated else again.entry, stamp=again.stamp)
+        except TierDown:  # logged and counted by the tier
+            look = look._replace(entry=None, grant=Grant.NONE)
+        if look.entry is not None and not look.entry.is_fresh(self.clock()):
+            look = look._replace(entry=None)
         if count:
-            (self._misses if entry is None else self._hits)["redis"].inc()
-        return Lookup(entry, asked=True, answer=answer)
+            (self._misses if look.entry is None else self._hits)["redis"].inc()
+        return look
+
+    async def _look(self, redis: RedisTier, key: str, wish: Command | None = None) -> tuple[Look, bool]:
+        """What is found, and whether that was outdated while the answer was on its way."""
+        stamp = self.keys.stamp_of(key)
+        token = self._near.begin(key) if stamp is None else self._near.begin(key, stamp)
+        try:
+            look = await redis.look(key, wish)
+            # A key that Redis finds to be over when it is asked for it is told as a change too; there was nothing then.
+            is_outdated = (look.entry is not None and not token.holds(key)) or (
+                stamp is not None and stamp in token.lost
+            )
+            if look.entry is not None:
+                self._near.put(key, look.entry, token)
+        finally:
+            self._near.end(token)
+        return look, is_outdated
 
     def kept_near(self, key: str) -> Entry | None:
         """What memory has under ``key``, fresh or stale; not counted."""
@@ -167,45 +169,41 @@ class Cache:
         entries = {key: entry for key in keys if (entry := self._near.kept(key)) is not None}
         absent = [key for key in keys if key not in entries]
         if absent and self._redis is not None and self._redis.up:
-            tokens = [(key, self._near.begin(key)) for key in absent]
-            try:
-                found = await self._read(tokens)
-            finally:
-                for _, token in tokens:
-                    self._near.end(token)
-            entries |= {key: entry for key, entry in zip(absent, found, strict=True) if entry is not None}
+            entries |= await self._read(self._redis, absent)
         return [entries.get(key) for key in keys]
 
-    def begin(self, key: str | None = None, on_death: Callable[[], None] | None = None) -> Token:
-        """The right to put something here that is being loaded, until ``key`` or its subject is invalidated.
+    def begin(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
+        """The right to put what is going to be asked for under ``keys``, each until it is invalidated.
 
-        Without a key only what outdates everything takes it away. End it with :meth:`end`.
+        Of one subject's keys ``stamp`` is the last purge. ``on_loss`` hears of each key that is lost, and of all at
+        once as None. End it with :meth:`end`.
         """
-        if key is None:
-            return self._near.begin(on_death=on_death)
-        stamp = self.keys.stamp_of(key)
-        return self._near.begin(key, *(() if stamp is None else (stamp,)), on_death=on_death)
+        return self._near.begin(*keys, stamp=stamp, on_loss=on_loss)
+
+    def cover(self, token: Token, key: str) -> None:
+        """From now on ``token`` stands for ``key`` too, which is going to be asked for."""
+        self._near.cover(token, key)
 
     def end(self, token: Token) -> None:
         """Give a right back."""
         self._near.end(token)
 
     def put(self, token: Token, values: Sequence[Value], delete: Sequence[str] = ()) -> None:
-        """Keep ``values`` if ``token`` still holds: in memory at once, in Redis off the caller's path.
+        """Keep those of ``values`` for which ``token`` still holds: in memory at once, in Redis off the caller's path.
 
         ``delete`` are keys of Redis to be deleted after that in any case.
         """
         now = self.clock()
-        entries = [(value.key, self._entry(value, now)) for value in values] if token.alive else []
-        kept = [(key, entry) for key, entry in entries if self._near.put(key, entry, token)]
+        entries = [(value.key, self._entry(value, now)) for value in values if token.holds(value.key)]
+        kept = [(key, entry) for key, entry in entries if entry.is_kept(now) and self._near.put(key, entry, token)]
         if self._redis is not None and (kept or delete):
             self._redis.write(kept, token, delete)
 
-    def forget(self, keys: Sequence[str]) -> None:
-        """Drop entries that have turned out to be wrong."""
-        for key in keys:
-            self._near.drop(key)
-        self.put(self._near.begin(), (), delete=keys)
+    def forget(self, token: Token, key: str) -> None:
+        """Drop an entry that has turned out to be wrong to whoever asked under ``token``."""
+        self._near.drop(key, but=token)
+        if self._redis is not None:
+            self._redis.post([(key, ("UNLINK", key))])
 
     async def purge(self, subject: str) -> bool:
         """Drop everything that is owned by ``subject``; tells whether every process has been told, or will be."""
@@ -228,22 +226,24 @@ class Cache:
             return False
         return True
 
-    async def _read(self, tokens: Sequence[tuple[str, Token]]) -> list[Entry | None]:
-        if self._redis is None:
-            return [None] * len(tokens)
+    async def _read(self, redis: RedisTier, keys: Sequence[str]) -> dict[str, Entry]:
+        """What is kept in Redis under each key, as far as it was not outdated on its way."""
+        token = self._near.begin(*keys)
         try:
-            entries = await self._redis.read(tokens)
+            found = await redis.read(keys)
+            entries = {key: entry for key, entry in zip(keys, found, strict=True) if entry is not None}
+            return {key: entry for key, entry in entries.items() if self._near.put(key, entry, token)}
         except TierDown:
-            return [None] * len(tokens)
-        for (key, token), entry in zip(tokens, entries, strict=True):
-            if entry is not None:
-                self._near.put(key, entry, token)
-        return entries
+            return {}
+        finally:
+            self._near.end(token)
 
     def _entry(self, value: Value, now: float) -> Entry:
-        fresh = value.fresh * (1 - JITTER * self._draw())
-        entry = Entry.made(value.data, now, fresh, value.stale, value.cost)
-        entry.age, entry.negative = value.age, value.negative
+        left = value.asked_at + value.fresh - now
+        if left > 0:
+            left *= 1 - JITTER * self._draw()
+        stale_until = max(now + left, value.asked_at + value.stale)
+        entry = Entry(value.data, now, now + left, stale_until, value.cost, now - value.asked_at, value.negative)
         if value.form is not None:
             rules = self.keys.kind(value.key).rules(negative=value.negative)
             entry.form, entry.weight = value.form, 0 if rules is None else rules.weigh(value.form)

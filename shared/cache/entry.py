@@ -1,8 +1,8 @@
 """One cached value with its times, and the form in which Redis holds it.
 
-In memory, times are instants of this process's monotonic clock, so that nobody who sets a wall clock can lengthen a
-life. The stored form has durations only: how much of them is over, Redis itself tells by the time to live that is
-left, whichever process or machine asks.
+In memory, times are instants of this machine's clock since its start, so that nobody who sets a wall clock, or sends
+the machine to sleep, can lengthen a life. The stored form has durations, and the instant from which they count as
+Redis's own clock tells it (``redis_clock``): however late Redis comes to store or to tell it, it is as old as it is.
 """
 
 import math
@@ -22,11 +22,13 @@ LONGEST_SECONDS: Final = 604_800
 LONGEST_LOAD_SECONDS: Final = 60
 """Nor may a request take longer."""
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 NO_STAMP: Final = bytes(8)
 _MAGIC: Final = b"pgc%d" % FORMAT
-_HEADER: Final = struct.Struct("!4sI8s8sIIIIB")
+_HEADER: Final = struct.Struct("!4sI8s8sQIIIIB")
 _LONGEST_MS: Final = LONGEST_SECONDS * 1000
+_AHEAD_MS: Final = 100
+"""So much later than now something may have been stored: clocks are followed no more exactly than that."""
 _COSTLIEST_MS: Final = LONGEST_LOAD_SECONDS * 1000
 
 
@@ -36,11 +38,11 @@ class UnreadableEntry(ValueError):
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A value, and the instants (seconds, monotonic clock) between which it may be used.
+    """A value, and the instants (seconds, the cache's clock) between which it may be used.
 
     Attributes:
         value: the bytes that were stored.
-        stored_at: when it was stored; its age counts from here.
+        stored_at: when it was stored.
         fresh_until: until when it may be served as current.
         stale_until: until when it may stand in for a value that cannot be had.
         cost: seconds that loading it took.
@@ -71,6 +73,11 @@ class Entry:
     def made(cls, value: bytes, now: float, fresh: float, stale: float = 0.0, cost: float = 0.0) -> "Entry":
         """A value stored ``now`` that is fresh for ``fresh`` seconds and kept for ``stale`` ones, if that is longer."""
         return cls(value, now, now + fresh, now + max(fresh, stale), cost)
+
+    @property
+    def asked_at(self) -> float:
+        """When what it says was asked for."""
+        return self.stored_at - self.age
 
     def size(self, key: str) -> int:
         """Bytes that it takes in memory under ``key``, with all that belongs to it."""
@@ -110,8 +117,9 @@ class StoredEntry:
     Attributes:
         generation: the cache's generation when the value was loaded; a purge of everything begins another one.
         stamp: the subject's purge stamp when the value was loaded; a purge of the subject makes another one.
+        stored_ms: when it was stored, in milliseconds by Redis's clock.
         fresh_ms: how long after storing it is fresh.
-        kept_ms: how long after storing it is kept; the time to live it was given in Redis.
+        kept_ms: how long after storing it is kept.
         value: the bytes.
         cost_ms: how long loading it took.
         age_ms: how old the value was when it was stored.
@@ -120,6 +128,7 @@ class StoredEntry:
 
     generation: bytes
     stamp: bytes
+    stored_ms: int
     fresh_ms: int
     kept_ms: int
     value: bytes
@@ -128,17 +137,17 @@ class StoredEntry:
     negative: bool = False
 
     @classmethod
-    def of(cls, entry: Entry, now: float, generation: bytes, stamp: bytes) -> "StoredEntry":
-        """The form in which ``entry`` is sent to Redis ``now``."""
+    def of(cls, entry: Entry, now: float, redis_ms: int, generation: bytes, stamp: bytes) -> "StoredEntry":
+        """The form in which ``entry`` is sent to Redis ``now``, when that's clock says ``redis_ms``."""
         kept_ms = max(1, min(_LONGEST_MS, int((entry.stale_until - now) * 1000)))
         fresh_ms = max(0, min(kept_ms, int((entry.fresh_until - now) * 1000)))
         cost_ms = min(_COSTLIEST_MS, int(entry.cost * 1000))
-        age_ms = max(0, min(_LONGEST_MS, math.ceil((now - entry.stored_at + entry.age) * 1000)))
-        return cls(generation, stamp, fresh_ms, kept_ms, entry.value, cost_ms, age_ms, entry.negative)
+        age_ms = max(0, min(_LONGEST_MS, math.ceil((now - entry.asked_at) * 1000)))
+        return cls(generation, stamp, redis_ms, fresh_ms, kept_ms, entry.value, cost_ms, age_ms, entry.negative)
 
     def to_bytes(self, key: str) -> bytes:
         """Header and value, as they stand under ``key`` and nowhere else."""
-        numbers = (self.fresh_ms, self.kept_ms, self.cost_ms, self.age_ms, self.negative)
+        numbers = (self.stored_ms, self.fresh_ms, self.kept_ms, self.cost_ms, self.age_ms, self.negative)
         return _HEADER.pack(_MAGIC, zlib.crc32(key.encode()), self.generation, self.stamp, *numbers) + self.value
 
     @classmethod
@@ -150,7 +159,9 @@ class StoredEntry:
         """
         if len(data) < _HEADER.size:
             raise UnreadableEntry
-        magic, place, generation, stamp, fresh_ms, kept_ms, cost_ms, age_ms, negative = _HEADER.unpack_from(data)
+        magic, place, generation, stamp, stored_ms, fresh_ms, kept_ms, cost_ms, age_ms, negative = _HEADER.unpack_from(
+            data
+        )
         if (
             magic != _MAGIC
             or place != zlib.crc32(key.encode())
@@ -160,20 +171,22 @@ class StoredEntry:
             or negative > 1
         ):
             raise UnreadableEntry
-        return cls(generation, stamp, fresh_ms, kept_ms, data[_HEADER.size :], cost_ms, age_ms, negative == 1)
+        value = data[_HEADER.size :]
+        return cls(generation, stamp, stored_ms, fresh_ms, kept_ms, value, cost_ms, age_ms, negative == 1)
 
-    def entry(self, left_ms: int, now: float, fresh: float = math.inf, kept: float = math.inf) -> Entry:
-        """The entry, of which Redis says that it keeps it for another ``left_ms`` milliseconds.
+    def entry(self, redis_ms: int, now: float, fresh: float = math.inf, kept: float = math.inf) -> Entry:
+        """The entry as it is ``now``, when Redis's clock says ``redis_ms``.
 
         Whatever it was given, it is fresh for at most ``fresh`` seconds from when it was asked for, and kept for
         at most ``kept``.
 
         Raises:
-            UnreadableEntry: it would live longer than it was given; somebody has meddled with its time to live.
+            UnreadableEntry: it will not be stored before a while.
         """
-        if not 0 <= left_ms <= self.kept_ms:
+        over_ms = redis_ms - self.stored_ms
+        if over_ms < -_AHEAD_MS:
             raise UnreadableEntry
-        stored_at = now - (self.kept_ms - left_ms) / 1000
+        stored_at = now - max(0, over_ms) / 1000
         age = self.age_ms / 1000
         fresh_until = stored_at + min(self.fresh_ms / 1000, fresh - age)
         stale_until = stored_at + min(self.kept_ms / 1000, max(fresh, kept) - age)

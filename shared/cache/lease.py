@@ -5,11 +5,11 @@ dies keeps them for no longer than the lease lasts. One that is lost costs a sec
 """
 
 import asyncio
-import enum
 import os
 from typing import Final
 
-from shared.cache.cache import UNANSWERED, Cache, Lookup
+from shared.cache.cache import Cache
+from shared.cache.look import Look
 from shared.cache.near import Token
 from shared.cache.redis import TierDown
 from shared.deadline import Deadline
@@ -23,17 +23,6 @@ _LOOK_AGAIN_SECONDS: Final = 0.05
 _ENDLESS: Final = -1
 
 
-class Grant(enum.Enum):
-    """What became of the wish for a lease."""
-
-    HELD = enum.auto()
-    """It is ours; give it back."""
-    TAKEN = enum.auto()
-    """Another process is loading."""
-    NONE = enum.auto()
-    """Redis cannot be asked: everybody loads for themselves."""
-
-
 class Leases:
     """The leases of one process."""
 
@@ -43,23 +32,15 @@ class Leases:
         self._held: dict[Token, str] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def look(self, key: str, token: Token, *, count: bool = True) -> tuple[Lookup, Grant]:
+    async def look(self, key: str, *, count: bool = True) -> Look:
         """Look ``key`` up in Redis and ask for the lease on it, in one round trip and in the other order.
 
         What the holder before us has stored is found, because it was there when we got the lease. Give the lease back
         when the entry will do.
         """
-        lease = self._cache.keys.lease(key)
-        lookup = await self._cache.look_far(
-            key, token, wish=("SET", lease, self._holder, "NX", "PX", _LEASE_MS), count=count
+        return await self._cache.look_far(
+            key, ("SET", self._cache.keys.lease(key), self._holder, "NX", "PX", _LEASE_MS), count=count
         )
-        if lookup.answer is UNANSWERED:
-            return lookup, Grant.NONE
-        return lookup, Grant.TAKEN if lookup.answer is None else Grant.HELD
-
-    def given_back(self, key: str) -> tuple[str, ...]:
-        """What is to be deleted in Redis to give the lease on ``key`` back."""
-        return (self._cache.keys.lease(key),)
 
     def keep(self, key: str, token: Token) -> None:
         """Lengthen the lease on ``key`` until the load that ``token`` stands for lets it go."""
@@ -67,19 +48,24 @@ class Leases:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LENGTHEN_SECONDS, self._lengthen)
 
-    def let_go(self, token: Token) -> None:
-        """Lengthen no more."""
-        self._held.pop(token, None)
+    def let_go(self, token: Token) -> tuple[str, ...]:
+        """Lengthen no more; what is to be deleted in Redis to give the lease back, if it was still kept."""
+        lease = self._held.pop(token, None)
+        return () if lease is None else (lease,)
 
-    async def outwait(self, key: str, patience: float) -> None:
-        """Return when ``key`` has changed, its lease is gone, or ``patience`` seconds are over."""
-        deadline = Deadline.after(patience)
+    def give_back(self, *leases: str) -> None:
+        """Let others have them."""
+        if leases and self._cache.redis is not None:
+            self._cache.redis.post([(lease, ("UNLINK", lease)) for lease in leases])
+
+    async def outwait(self, key: str, patience: Deadline) -> None:
+        """Return when ``key`` has changed, its lease is gone, or there is no more ``patience``."""
         changed = asyncio.Event()
-        token = self._cache.begin(key, on_death=changed.set)
+        token = self._cache.begin(key, on_loss=lambda _: changed.set())
         try:
-            while not changed.is_set() and deadline.left() > 0 and await self._is_taken(key):
+            while not changed.is_set() and patience.left() > 0 and await self._is_taken(key):
                 try:
-                    async with asyncio.timeout(min(_LOOK_AGAIN_SECONDS, max(0.0, deadline.left()))):
+                    async with asyncio.timeout(min(_LOOK_AGAIN_SECONDS, max(0.0, patience.left()))):
                         await changed.wait()
                 except TimeoutError:
                     continue
@@ -93,8 +79,7 @@ class Leases:
         if redis is None or not self._held:
             return
         self._timer = asyncio.get_running_loop().call_later(_LENGTHEN_SECONDS, self._lengthen)
-        for lease in self._held.values():
-            redis.post(lease, ("PEXPIRE", lease, _LEASE_MS))
+        redis.post([(lease, ("PEXPIRE", lease, _LEASE_MS)) for lease in self._held.values()])
 
     async def _is_taken(self, key: str) -> bool:
         redis = self._cache.redis

@@ -33,13 +33,11 @@ class Found(NamedTuple):
 
     Attributes:
         data: the bytes, or None.
-        left_ms: for how long Redis keeps them; negative when it does not say.
         stamp: the purge stamp of the key's subject, or None.
         odd: whether something else than bytes stands there.
     """
 
     data: bytes | None
-    left_ms: int
     stamp: bytes | None
     odd: bool = False
 
@@ -117,23 +115,25 @@ class Links:
         replies = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         return [_found(one) for one in replies]
 
-    async def read_after(self, key: str, first: Command) -> tuple[Any, Found]:
-        """What ``first`` answers, and what stands under ``key`` after it; one round trip.
+    async def look(self, key: str, first: Command | None) -> tuple[Any, Found]:
+        """What ``first`` answers, if it is anything, and what stands under ``key`` after it; one round trip.
 
         Raises:
             LinkLost, Refused: there is no answer.
         """
+        if first is None:
+            return None, _found(await self._link(key).ask(*self._questions(key)))
         reply, *found = await self._link(key).ask(first, *self._questions(key))
         return _usable(reply), _found(found)
 
-    async def stamp(self, key: str) -> bytes | None:
-        """The stamp under ``key``, or None.
+    async def stamp(self, key: str, first: Command) -> tuple[Any, bytes | None]:
+        """What ``first`` answers, and the stamp under ``key`` after it, or None.
 
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        (reply,) = await self._link(key).ask(("GET", key))
-        return _stamp(reply)
+        reply, stamp = await self._link(key).ask(first, ("GET", key))
+        return _usable(reply), _stamp(stamp)
 
     def post(self, commands: Sequence[tuple[str, Command]]) -> list[Answers]:
         """Send commands that nobody waits for, each about a key, in this order to each node.
@@ -152,8 +152,7 @@ class Links:
 
     def _questions(self, key: str) -> tuple[Command, ...]:
         stamp = self._keys.stamp_of(key)
-        asked: tuple[Command, ...] = (("GET", key), ("PTTL", key))
-        return asked if stamp is None else (*asked, ("GET", stamp))
+        return (("GET", key),) if stamp is None else (("GET", key), ("GET", stamp))
 
     def _link(self, key: str) -> Link:
         if not self._links:
@@ -197,11 +196,9 @@ def usable(replies: Sequence[Any]) -> list[Any]:
 
 
 def _found(replies: list[Any]) -> Found:
-    data, left_ms = replies[0], replies[1]
-    stamp = _stamp(replies[2]) if len(replies) > 2 else None
-    if _is_wrong_type(data):
-        return Found(None, -1, stamp, odd=True)
-    return Found(_usable(data), int(_usable(left_ms) or 0), stamp)
+    data = replies[0]
+    stamp = _stamp(replies[1]) if len(replies) > 1 else None
+    return Found(None, stamp, odd=True) if _is_wrong_type(data) else Found(_usable(data), stamp)
 
 
 def _stamp(reply: Any) -> bytes | None:

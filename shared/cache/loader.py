@@ -9,7 +9,6 @@ near miss ─► join the load under way, or begin one:
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
@@ -17,7 +16,8 @@ from shared import metrics
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.flights import Flights
-from shared.cache.lease import LEASE_SECONDS, Grant, Leases
+from shared.cache.lease import LEASE_SECONDS, Leases
+from shared.cache.look import Grant, Look
 from shared.cache.near import Token
 from shared.deadline import Deadline
 from shared.errors import KitError
@@ -66,8 +66,31 @@ class Outcome(Generic[T]):
     error: Exception | None = None
 
 
-Load = Callable[[Deadline, bool], Awaitable[Loaded[T]]]
-"""Loads a value before the deadline; true for one that is replaced before its time, and ought to last."""
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """A load under way, as whoever carries it out sees it.
+
+    Attributes:
+        deadline: until when it has time.
+        early: whether it replaces a value before its time, and ought to last.
+        token: the right to keep what it gives.
+    """
+
+    deadline: Deadline
+    early: bool
+    token: Token
+    _cache: Cache
+
+    def asks_for(self, key: str) -> None:
+        """Call it before the value of another key is asked for, that is going to be kept too."""
+        self._cache.cover(self.token, key)
+
+    def forget(self, key: str) -> None:
+        """Drop what is kept under another key: there is no such thing any more."""
+        self._cache.forget(self.token, key)
+
+
+Load = Callable[[Loading], Awaitable[Loaded[T]]]
 
 
 class ReadThrough(Generic[T]):
@@ -134,46 +157,32 @@ class ReadThrough(Generic[T]):
             entry.refresh_from = _NEVER
             self._flights.hold(key, lambda: self._refresh(key, load))
 
-    def _begin(self, key: str) -> Token:
-        # Once the key is invalidated nobody may join the load that began before.
-        return self._cache.begin(key, on_death=partial(self._flights.part, key))
-
     async def _come_by(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
-        token = self._begin(key)
-        try:
-            lookup, grant = await self._leases.look(key, token)
-            if lookup.entry is not None:
-                self._give_back(key, token, grant)
-                return Outcome(lookup.entry, None, asked_redis=True)
-            if grant is Grant.TAKEN:
-                self._cache.end(token)
-                await self._leases.outwait(key, deadline.left() * _WAIT_SHARE)
-                token = self._begin(key)
-                lookup, grant = await self._leases.look(key, token)
-                if lookup.entry is not None:
-                    self._give_back(key, token, grant)
-                    self._coalesced["redis"].inc()
-                    return Outcome(lookup.entry, None, asked_redis=True, joined=True)
-            return await self._load(key, load, deadline, token, grant, asked_redis=lookup.asked)
-        finally:
-            self._cache.end(token)
+        look = await self._leases.look(key)
+        patience = Deadline.after(deadline.left() * _WAIT_SHARE)
+        waited = False
+        while look.entry is None and look.grant is Grant.TAKEN and patience.left() > 0:
+            waited = True
+            await self._leases.outwait(key, patience)
+            look = await self._leases.look(key)
+        if look.entry is not None:
+            self._give_back(key, look)
+            if waited:
+                self._coalesced["redis"].inc()
+            return Outcome(look.entry, None, asked_redis=True, joined=waited)
+        return await self._load(key, load, deadline, look)
 
     async def _refresh(self, key: str, load: Load[T]) -> Outcome[T] | None:
-        token = self._begin(key)
-        try:
-            lookup, grant = await self._leases.look(key, token, count=False)
-            if grant is Grant.TAKEN:
-                self._look_again(key, self._cache.clock() + LEASE_SECONDS)
-                return None
-            if lookup.entry is not None and not self._cache.is_due(lookup.entry):  # another process has just done it
-                self._give_back(key, token, grant)
-                return Outcome(lookup.entry, None, asked_redis=False)
-            self._look_again(key, _NEVER)
-            metrics.cache_early_refreshes.inc()
-            deadline = Deadline.after(self._budget)
-            return await self._load(key, load, deadline, token, grant, asked_redis=False, early=True)
-        finally:
-            self._cache.end(token)
+        look = await self._leases.look(key, count=False)
+        if look.grant is Grant.TAKEN:
+            self._look_again(key, self._cache.clock() + LEASE_SECONDS)
+            return None
+        if look.entry is not None and not self._cache.is_due(look.entry):  # another process has just done it
+            self._give_back(key, look)
+            return Outcome(look.entry, None, asked_redis=False)
+        self._look_again(key, _NEVER)
+        metrics.cache_early_refreshes.inc()
+        return await self._load(key, load, Deadline.after(self._budget), look._replace(asked=False), early=True)
 
     def _look_again(self, key: str, instant: float) -> None:
         # Whatever stands there now: what Redis has may have taken the place of what was hit.
@@ -181,34 +190,32 @@ class ReadThrough(Generic[T]):
         if entry is not None:
             entry.refresh_from = instant
 
-    def _give_back(self, key: str, token: Token, grant: Grant) -> None:
-        if grant is Grant.HELD:
-            self._cache.put(token, (), self._leases.given_back(key))
+    def _give_back(self, key: str, look: Look) -> None:
+        if look.grant is Grant.HELD:
+            self._leases.give_back(self._cache.keys.lease(key))
 
     async def _load(
-        self,
-        key: str,
-        load: Load[T],
-        deadline: Deadline,
-        token: Token,
-        grant: Grant,
-        *,
-        asked_redis: bool,
-        early: bool = False,
+        self, key: str, load: Load[T], deadline: Deadline, look: Look, *, early: bool = False
     ) -> Outcome[T]:
-        held = grant is Grant.HELD
+        def lost(_key: str | None) -> None:
+            # Nobody may join a load that began before, here or in another process.
+            self._flights.part(key)
+            self._leases.give_back(*self._leases.let_go(token))
+
+        # What was invalidated before the services are asked outdates nothing of what they answer.
+        token = self._cache.begin(key, stamp=look.stamp, on_loss=lost)
         values: Sequence[Value] = ()
-        if held:
+        if look.grant is Grant.HELD:
             self._leases.keep(key, token)
         try:
-            loaded = await load(deadline, early)
-            values = [value for value in loaded.values if value.fresh > 0 or value.stale > 0]
+            loaded = await load(Loading(deadline, early, token, self._cache))
+            values = loaded.values
         except (KitError, TimeoutError) as error:
             if deadline.left() > 0:
                 raise
-            return Outcome(None, None, asked_redis, cut_short=True, error=error)
+            return Outcome(None, None, look.asked, cut_short=True, error=error)
         finally:
-            self._leases.let_go(token)
-            self._cache.put(token, values, self._leases.given_back(key) if held else ())
-        stored = token.alive and any(value.key == key for value in values) and self._cache.keeps(key)
-        return Outcome(None, loaded.result, asked_redis, stored=stored, cut_short=loaded.cut_short)
+            self._cache.put(token, values, self._leases.let_go(token))
+            self._cache.end(token)
+        stored = token.holds(key) and any(value.key == key for value in values) and self._cache.keeps(key)
+        return Outcome(None, loaded.result, look.asked, stored=stored, cut_short=loaded.cut_short)

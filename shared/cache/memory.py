@@ -95,6 +95,13 @@ class MemoryStore:
         self._measure()
         return True
 
+    def drop_asked_before(self, instant: float) -> None:
+        """Forget what was asked for before ``instant`` on the clock of the entries."""
+        for room in self._rooms:
+            for key in [key for key, entry in room.entries.items() if entry.asked_at < instant]:
+                room.drop(key)
+        self._measure()
+
     def empty(self) -> None:
         """Forget everything."""
         for room in self._rooms:

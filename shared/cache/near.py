@@ -1,18 +1,18 @@
 """The memory tier's state: what is in it, and whether it may be believed. Pure; clock and events are told to it.
 
-A lookup is one synchronous call. Who means to put something here later (because it is being read from Redis, or loaded)
-takes a token first. Whatever invalidates the key meanwhile kills the token, so a reply in flight never overwrites a
-later invalidation.
+A lookup is one synchronous call. Who means to put something here later (because it is being read from Redis, or
+loaded) takes a token before asking for it. Whatever invalidates a key meanwhile takes the right to put that key away,
+so what is in flight never overwrites a later invalidation.
 """
 
 import enum
-import time
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from shared.cache.entry import NO_STAMP, Entry
 from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
-from shared.deadline import Clock
+from shared.deadline import Clock, since_boot
 
 
 class Trust(enum.Enum):
@@ -29,45 +29,70 @@ class Trust(enum.Enum):
 
 
 _BELIEVED = (Trust.COHERENT, Trust.ALONE)
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Token:
-    """The right to put something under a key, until that is invalidated.
+    """The right to put things here that are being read or loaded, each until it is invalidated.
 
     Attributes:
-        alive: whether it still holds.
+        keys: of those things; more may join them before they are asked for.
+        lost: those that have been invalidated since.
         generation: of the cache when it was taken.
-        stamp: the purge stamp of the key's subject, as Redis told it.
+        stamp: the purge stamp of the keys' subject, as Redis told it.
     """
 
-    __slots__ = ("alive", "generation", "keys", "on_death", "stamp")
+    __slots__ = ("_flushes", "_tier", "generation", "keys", "lost", "on_loss", "stamp")
 
-    def __init__(self, keys: tuple[str, ...], generation: bytes, on_death: Callable[[], None] | None) -> None:
-        self.alive = True
-        self.keys = keys
-        self.generation = generation
-        self.stamp = NO_STAMP
-        self.on_death = on_death
+    def __init__(self, tier: "NearTier", keys: Iterable[str], stamp: bytes, on_loss: "OnLoss | None") -> None:
+        self._tier = tier
+        self._flushes = tier.flushes
+        self.keys = list(keys)
+        self.lost: frozenset[str] = _NOTHING
+        self.generation = tier.generation
+        self.stamp = stamp
+        self.on_loss = on_loss
 
-    def kill(self) -> None:
-        """Take the right away."""
-        if self.alive:
-            self.alive = False
-            if self.on_death is not None:
-                self.on_death()
+    @property
+    def alive(self) -> bool:
+        """Whether not everything has been forgotten since it was taken."""
+        return self._flushes == self._tier.flushes
+
+    def holds(self, key: str) -> bool:
+        """Whether what is loaded may still be put under ``key``."""
+        return self._flushes == self._tier.flushes and key not in self.lost
+
+    def lose(self, key: str) -> None:
+        """``key`` has been invalidated."""
+        if key not in self.lost:
+            self.lost |= {key}
+            if self.on_loss is not None:
+                self.on_loss(key)
+
+
+OnLoss = Callable[[str | None], None]
+"""Told the key that is not to be put any more, or None for all."""
 
 
 class NearTier:
-    """Entries in memory with the rules under which they may be used."""
+    """Entries in memory with the rules under which they may be used.
 
-    def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = time.monotonic) -> None:
+    Attributes:
+        trust: how far they may be believed at the moment.
+        generation: of the cache, as Redis has told it.
+        flushes: how often everything was forgotten.
+    """
+
+    def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = since_boot) -> None:
         self.trust = Trust.ALONE
         self.generation = NO_STAMP
         self._believed = True
         self._store = store
         self._keys = keys
         self._clock = clock
+        self.flushes = 0
         self._tokens: dict[str, set[Token]] = {}
+        self._cut_at: float | None = None
 
     @property
     def store(self) -> MemoryStore:
@@ -94,12 +119,17 @@ class NearTier:
             return None
         return entry
 
-    def begin(self, *keys: str, on_death: Callable[[], None] | None = None) -> Token:
-        """A token that dies with any of ``keys``, or with everything; end it with :meth:`end`."""
-        token = Token(keys, self.generation, on_death)
+    def begin(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
+        """A token for what is going to be asked for under ``keys``; end it with :meth:`end`."""
+        token = Token(self, keys, stamp, on_loss)
         for key in keys:
             self._tokens.setdefault(key, set()).add(token)
         return token
+
+    def cover(self, token: Token, key: str) -> None:
+        """From now on ``token`` stands for ``key`` too, which is going to be asked for."""
+        token.keys.append(key)
+        self._tokens.setdefault(key, set()).add(token)
 
     def end(self, token: Token) -> None:
         """Forget a token that is no longer needed."""
@@ -111,17 +141,17 @@ class NearTier:
                     del self._tokens[key]
 
     def put(self, key: str, entry: Entry, token: Token) -> bool:
-        """Keep ``entry`` if ``token`` still holds; other tokens of ``key`` die, for this is newer."""
-        if not token.alive:
+        """Keep ``entry`` if ``token`` still holds; others lose the key, for this is newer."""
+        if not token.holds(key):
             return False
-        self._kill(key, but=token)
+        self._lose(key, but=token)
         self._store.place(key, entry)
         return True
 
-    def drop(self, key: str) -> None:
-        """Forget ``key`` and whatever is on its way there."""
+    def drop(self, key: str, but: Token | None = None) -> None:
+        """Forget ``key`` and whatever is on its way there, ``but`` for what has that token."""
         self._store.drop(key)
-        self._kill(key)
+        self._lose(key, but)
 
     def invalidate(self, names: Iterable[str] | None) -> None:
         """Redis says that these keys have changed, or that everything has (None)."""
@@ -136,18 +166,31 @@ class NearTier:
     def flush(self) -> None:
         """Forget everything, and whatever is on its way here."""
         self._store.empty()
+        self.flushes += 1
         holders, self._tokens = self._tokens, {}
-        for tokens in holders.values():
-            for token in tokens:
-                token.kill()
+        for token in {token for tokens in holders.values() for token in tokens}:
+            if token.on_loss is not None and len(token.lost) < len(token.keys):
+                token.on_loss(None)
 
     def turn(self, trust: Trust) -> None:
         """From now on memory is to be trusted this far; a new connection to Redis begins empty."""
         if trust in {Trust.COHERENT, Trust.BLIND}:
             self.flush()
+            self._cut_at = None
+        elif trust is Trust.UNCERTAIN:
+            self._cut_at = self._clock()
         self.trust = trust
         self._believed = trust in _BELIEVED
 
-    def _kill(self, key: str, but: Token | None = None) -> None:
+    def bound_alone(self, seconds: float) -> None:
+        """Forget what was asked for before the connection to Redis was lost, if that is ``seconds`` ago.
+
+        Of what is purged elsewhere meanwhile nobody tells.
+        """
+        if self.trust is Trust.ALONE and self._cut_at is not None and self._clock() >= self._cut_at + seconds:
+            self._store.drop_asked_before(self._cut_at)
+            self._cut_at = None
+
+    def _lose(self, key: str, but: Token | None = None) -> None:
         for token in [t for t in self._tokens.get(key, ()) if t is not but]:
-            token.kill()
+            token.lose(key)

@@ -1,23 +1,24 @@
 """The Redis tier: entries in Redis while it is there, refused at once while it is not (see ``watch``)."""
 
 import asyncio
+import math
 import os
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from redis.exceptions import ResponseError
 
 from shared import metrics
-from shared.cache.entry import Entry, StoredEntry, UnreadableEntry
+from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
 from shared.cache.links import Answers, Found, usable
+from shared.cache.look import Grant, Look
 from shared.cache.near import NearTier, Token
 from shared.cache.replies import Command
 from shared.cache.topology import Topology
 from shared.cache.watch import FAULTS, Watch
-from shared.deadline import Clock
+from shared.deadline import Clock, since_boot
 
 _WRITES_WAITING: Final = 1_000
 _CLOSE_SECONDS: Final = 1.0
@@ -37,11 +38,24 @@ class Size(NamedTuple):
 class RedisTier:
     """Entries in Redis, or :class:`TierDown`; a resource of the app, open while it serves."""
 
-    def __init__(self, topology: Topology, near: NearTier, keys: Keys, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        near: NearTier,
+        keys: Keys,
+        clock: Clock = since_boot,
+        *,
+        alone: float = math.inf,
+        machine: Clock = since_boot,
+    ) -> None:
+        """``clock`` is that of the entries, ``machine`` that of this machine.
+
+        Cut off from Redis, memory serves what it had for ``alone`` seconds.
+        """
         self._near = near
         self._keys = keys
         self._clock = clock
-        self._watch = Watch(topology, near, keys, clock)
+        self._watch = Watch(topology, near, keys, alone, machine)
         self._writes: set[Answers] = set()
 
     @property
@@ -62,45 +76,55 @@ class RedisTier:
             await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
         await self._watch.__aexit__(kind, error, frames)
 
-    async def look(self, key: str, token: Token, wish: Command) -> tuple[Entry | None, Any]:
-        """The entry under ``key``, as :meth:`read` gives it, and before that what ``wish`` is answered.
+    async def look(self, key: str, wish: Command | None = None) -> Look:
+        """The entry under ``key``, and before that what became of the ``wish`` for a lease; one round trip.
 
         Raises:
             TierDown: Redis is away, or went away just now; costs at most one reply timeout.
         """
         self._require_up()
         try:
-            reply, found = await self._watch.links.read_after(key, wish)
+            answer, found = await self._watch.links.look(key, wish)
         except FAULTS as error:
             raise self._fault(error) from error
-        return self._entry(key, found, token), reply
+        grant = Grant.NONE if wish is None else Grant.TAKEN if answer is None else Grant.HELD
+        return Look(self._entry(key, found), found.stamp or NO_STAMP, grant)
 
-    async def read(self, tokens: Sequence[tuple[str, Token]]) -> list[Entry | None]:
+    async def read(self, keys: Sequence[str]) -> list[Entry | None]:
         """The entry under each key, all asked at once; anything unreadable is none.
 
-        Each token learns the purge stamp that holds for its key.
-
         Raises:
             TierDown: Redis is away, or went away just now; costs at most one reply timeout.
         """
         self._require_up()
         try:
-            found = await self._watch.links.read([key for key, _ in tokens])
+            found = await self._watch.links.read(keys)
         except FAULTS as error:
             raise self._fault(error) from error
-        return [self._entry(key, one, token) for one, (key, token) in zip(found, tokens, strict=True)]
+        return [self._entry(key, one) for one, key in zip(found, keys, strict=True)]
 
-    def write(self, entries: Iterable[tuple[str, Entry]], token: Token, delete: Sequence[str] = ()) -> None:
+    def write(self, entries: Sequence[tuple[str, Entry]], token: Token, delete: Sequence[str] = ()) -> None:
         """Store entries until they are stale, and then delete keys; nobody waits for it, and it may come to nothing."""
+        now, redis_ms = self._clock(), self._watch.redis_clock.earliest_ms()
+        commands: list[tuple[str, Command]] = []
+        for key, entry in entries:
+            stored = StoredEntry.of(entry, now, redis_ms, token.generation, token.stamp)
+            commands.append((key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms)))
+        commands.extend((key, ("UNLINK", key)) for key in delete)
+        self.post(commands)
+
+    def post(self, commands: Sequence[tuple[str, Command]]) -> None:
+        """Send commands, each about a key; nobody waits for it, and it may come to nothing."""
         if not self._watch.up or len(self._writes) >= _WRITES_WAITING:
             return
-        now = self._clock()
-        pairs = [(key, StoredEntry.of(entry, now, token.generation, token.stamp)) for key, entry in entries]
-        commands: list[tuple[str, Command]] = [
-            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms)) for key, stored in pairs
-        ]
-        commands.extend((key, ("UNLINK", key)) for key in delete)
-        self._await_none(commands)
+        try:
+            sent = self._watch.links.post(commands)
+        except FAULTS as error:
+            self._watch.fault(error)
+            return
+        for answers in sent:
+            self._writes.add(answers)
+            answers.add_done_callback(self._written)
 
     async def ask(self, key: str, *commands: Command) -> list[Any]:
         """Send other commands about ``key``.
@@ -148,9 +172,7 @@ class RedisTier:
             return None
         return Size(sum(_number(keys) for keys, _ in replies), sum(_used_memory(memory) for _, memory in replies))
 
-    def _entry(self, key: str, found: Found, token: Token) -> Entry | None:
-        if found.stamp is not None:
-            token.stamp = found.stamp
+    def _entry(self, key: str, found: Found) -> Entry | None:
         if found.odd:
             metrics.cache_unreadable.inc()
             return None
@@ -160,38 +182,23 @@ class RedisTier:
             stored = StoredEntry.from_bytes(found.data, key)
             if stored.generation != self._near.generation or found.stamp not in {None, stored.stamp}:
                 return None
-            return self._checked(key, stored, found.left_ms)
+            return self._checked(key, stored)
         except ValueError:  # whatever it is that nobody of us has written
             metrics.cache_unreadable.inc()
             return None
 
-    def _checked(self, key: str, stored: StoredEntry, left_ms: int) -> Entry | None:
+    def _checked(self, key: str, stored: StoredEntry) -> Entry | None:
         """The entry, whole; None where this process keeps none such, or not for so long."""
         rules = self._keys.kind(key).rules(negative=stored.negative)
         if rules is None:
             raise UnreadableEntry
         now = self._clock()
-        entry = stored.entry(left_ms, now, rules.fresh, rules.kept)
+        entry = stored.entry(self._watch.redis_clock.latest_ms(), now, rules.fresh, rules.kept)
         if not entry.is_kept(now):
             return None
         entry.form = rules.read(self._keys.subject(key), entry.value)
         entry.weight = 0 if entry.form is None else rules.weigh(entry.form)
         return entry
-
-    def post(self, key: str, command: Command) -> None:
-        """Send a command about ``key``; nobody waits for it, and it may come to nothing."""
-        if self._watch.up and len(self._writes) < _WRITES_WAITING:
-            self._await_none([(key, command)])
-
-    def _await_none(self, commands: Sequence[tuple[str, Command]]) -> None:
-        try:
-            sent = self._watch.links.post(commands)
-        except FAULTS as error:
-            self._watch.fault(error)
-            return
-        for answers in sent:
-            self._writes.add(answers)
-            answers.add_done_callback(self._written)
 
     def _written(self, answers: Answers) -> None:
         self._writes.discard(answers)

@@ -27,6 +27,10 @@ def _is_role(reply: list[Any]) -> bool:
     return bool(reply) and type(reply[0]) is bytes
 
 
+def _is_time(reply: list[Any]) -> bool:
+    return len(reply) == 2 and all(type(number) is bytes and number.isdigit() for number in reply)
+
+
 _ERROR: Final[Fitting] = {ResponseError: None}
 _BYTES: Final[Fitting] = {bytes: None, **_ERROR}
 _WHOLE: Final[Fitting] = {int: None, **_ERROR}
@@ -38,6 +42,7 @@ _REPLIES: Final[Mapping[str | bytes | int, Fitting]] = {
     "PEXPIRE": _WHOLE,
     "CLIENT": {bytes: b"OK", **_ERROR},
     "ROLE": {list: _is_role, **_ERROR},
+    "TIME": {list: _is_time, **_ERROR},
     "DBSIZE": _WHOLE,
     "INFO": _BYTES,
 }

@@ -1,12 +1,12 @@
 """The Redis tier with a span round each lookup."""
 
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
-from shared.cache.near import NearTier, Token
+from shared.cache.look import Look
+from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
 from shared.cache.replies import Command
 from shared.cache.topology import Topology
@@ -20,22 +20,22 @@ class SpannedRedisTier(RedisTier):
     """Looks up as its base does, and tells how many entries it was asked for and found; keys hold identifiers."""
 
     def __init__(
-        self, topology: Topology, near: NearTier, keys: Keys, clock: Clock = time.monotonic, *, spans: Spans
+        self, topology: Topology, near: NearTier, keys: Keys, clock: Clock, *, alone: float, spans: Spans
     ) -> None:
-        super().__init__(topology, near, keys, clock)
+        super().__init__(topology, near, keys, clock, alone=alone)
         self._spans = spans
 
-    async def look(self, key: str, token: Token, wish: Command) -> tuple[Entry | None, Any]:
-        """The entry under a key, and what the wish is answered."""
+    async def look(self, key: str, wish: Command | None = None) -> Look:
+        """The entry under a key, and what became of the wish for a lease."""
         with spanning(self._spans, "redis lookup", "client", {**_REDIS, "cache.wanted": 1}) as span:
-            entry, answer = await super().look(key, token, wish)
-            span.tell("cache.found", int(entry is not None))
-        return entry, answer
+            look = await super().look(key, wish)
+            span.tell("cache.found", int(look.entry is not None))
+        return look
 
-    async def read(self, tokens: Sequence[tuple[str, Token]]) -> list[Entry | None]:
+    async def read(self, keys: Sequence[str]) -> list[Entry | None]:
         """The entry under each key."""
-        attributes: dict[str, Any] = {**_REDIS, "cache.wanted": len(tokens)}
+        attributes: dict[str, Any] = {**_REDIS, "cache.wanted": len(keys)}
         with spanning(self._spans, "redis lookup", "client", attributes) as span:
-            entries = await super().read(tokens)
+            entries = await super().read(keys)
             span.tell("cache.found", sum(entry is not None for entry in entries))
         return entries

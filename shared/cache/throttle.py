@@ -1,10 +1,9 @@
 """A failing load is not tried again at once: for a short while the failure itself is the answer."""
 
-import time
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
-from shared.deadline import Clock
+from shared.deadline import Clock, since_boot
 
 R = TypeVar("R")
 
@@ -12,7 +11,7 @@ R = TypeVar("R")
 class Throttle(Generic[R]):
     """Remembers for ``seconds`` by key why a load failed; bounded, the oldest failure goes first."""
 
-    def __init__(self, seconds: float, capacity: int, clock: Clock = time.monotonic) -> None:
+    def __init__(self, seconds: float, capacity: int, clock: Clock = since_boot) -> None:
         self._seconds = seconds
         self._capacity = capacity
         self._clock = clock
@@ -28,6 +27,10 @@ class Throttle(Generic[R]):
         self._failures.move_to_end(key)
         while len(self._failures) > self._capacity:
             self._failures.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all failures."""
+        self._failures.clear()
 
     def reason(self, key: str) -> R | None:
         """Why ``key`` is not to be loaded now; None when it may be."""

@@ -7,7 +7,8 @@ replica, one out of memory) counts as away. What is found out also says how far 
 
 import asyncio
 import contextlib
-import time
+import math
+import os
 from collections.abc import Iterable
 from contextvars import Context
 from types import TracebackType
@@ -21,8 +22,9 @@ from shared.cache.keys import Keys
 from shared.cache.link import LinkLost
 from shared.cache.links import Links, Refused
 from shared.cache.near import NearTier, Trust
+from shared.cache.redis_clock import RedisClock
 from shared.cache.topology import Topology
-from shared.deadline import Clock
+from shared.deadline import Clock, since_boot
 from shared.lasting import lasting
 from shared.logs import log, log_error
 
@@ -44,15 +46,20 @@ class Watch:
     Attributes:
         up: whether Redis takes reads and writes.
         links: to all of its nodes, of use while it does.
+        redis_clock: what the clock of the node that has the generation says.
     """
 
-    def __init__(self, topology: Topology, near: NearTier, keys: Keys, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, topology: Topology, near: NearTier, keys: Keys, alone: float = math.inf, machine: Clock = since_boot
+    ) -> None:
+        """Cut off from Redis, memory serves what it had for ``alone`` seconds; ``machine`` is this machine's clock."""
         self.up = False
+        self.redis_clock = RedisClock(machine)
         self.links = Links(topology, keys, self._on_change)
         self._topology = topology
         self._near = near
         self._keys = keys
-        self._clock = clock
+        self._alone = alone
         self._said = False  # that Redis is away; one line for each change of state
         self._looked = asyncio.Event()  # for the first time, with whatever result
         self._tasks: list[asyncio.Task[None]] = []
@@ -158,12 +165,13 @@ class Watch:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
+            self._near.bound_alone(self._alone)
             if not self.up:
                 continue
             try:
-                started = self._clock()
+                started = self.redis_clock.machine()
                 roles = await self.links.ask_all(("ROLE",))
-                metrics.cache_redis_lag.set(self._clock() - started)
+                metrics.cache_redis_lag.set(self.redis_clock.machine() - started)
                 generation = await self._generation()
             except FAULTS as error:
                 self.links.lose(error)
@@ -174,8 +182,20 @@ class Watch:
                 self.begin_generation(generation)
 
     async def _generation(self) -> bytes:
-        # Read often, it is also the last key that Redis would evict.
-        return await self.links.stamp(self._keys.generation) or NO_STAMP
+        """The generation; another one where there is none, or where Redis's clock was set back.
+
+        Of something that was stored before that nobody can tell how old it is. Read often, it is also the last key that
+        Redis would evict.
+        """
+        key = self._keys.generation
+        asked_at = self.redis_clock.machine()
+        (seconds, micros), generation = await self.links.stamp(key, ("TIME",))
+        if self.redis_clock.learn(asked_at, int(seconds) + int(micros) / 1_000_000):
+            log("warning", "redis clock set back", "cache")
+            _, generation = await self.links.stamp(key, ("SET", key, os.urandom(len(NO_STAMP))))
+        elif generation is None:  # for the first time, or somebody has deleted it; all who see that agree on one
+            _, generation = await self.links.stamp(key, ("SET", key, os.urandom(len(NO_STAMP)), "NX"))
+        return generation or NO_STAMP
 
     def _on_change(self, names: Iterable[str] | None) -> None:
         changed = None if names is None else list(names)

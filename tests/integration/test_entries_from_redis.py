@@ -3,7 +3,7 @@
 import asyncio
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from tests.fixtures import entry_keys
 from tests.fixtures.fake_services import FakeServices, order, product, user
 from tests.fixtures.gateway import Gateway, StartGateway
 from tests.fixtures.redis_server import RedisServer
+from tests.fixtures.stored_entries import stored_now
 
 ME, OTHER = "user1", "user2"
 PATH = f"/api/profile/{ME}"
@@ -244,15 +245,25 @@ def test_only_a_sentence_explains_an_absence(odd: bytes) -> None:
         read_absence(ME, odd)
 
 
-STORED = StoredEntry(NO_STAMP, NO_STAMP, 30_000, 30_000, _profile())
+STORED = StoredEntry(NO_STAMP, NO_STAMP, 0, 30_000, 30_000, _profile())
 HERE = entry_keys.profile(ME)
 HEADER = len(STORED.to_bytes(HERE)) - len(STORED.value)
 
 
-async def _outcome(gateway: Gateway, redis: RedisServer, key: str, data: bytes) -> tuple[Any, float]:
-    """The answer to a request whose entry in Redis is this, and how much became unreadable."""
+Made = Callable[[StoredEntry], bytes]
+"""Bytes made from a good entry that has just been stored."""
+
+
+def _set(redis: RedisServer, key: str, made: Made, entry: StoredEntry = STORED) -> bytes:
     with redis.client() as client:
-        client.set(key, data, px=30_000)
+        data = made(stored_now(client, entry))
+        client.set(key, data, px=600_000)
+    return data
+
+
+async def _outcome(gateway: Gateway, redis: RedisServer, made: Made) -> tuple[Any, float]:
+    """The answer to a request whose entry in Redis is this, and how much became unreadable."""
+    _set(redis, HERE, made)
     before = metrics.cache_unreadable._value.get()
     answer = await gateway.get(PATH)
     return answer, metrics.cache_unreadable._value.get() - before
@@ -269,7 +280,7 @@ async def _connected(start_gateway: StartGateway, redis: RedisServer, **environm
 async def test_a_good_entry_is_served(start_gateway: StartGateway, redis_server: RedisServer) -> None:
     """What another process has stored costs no call, here or the next time."""
     gateway = await _connected(start_gateway, redis_server)
-    answer, unreadable = await _outcome(gateway, redis_server, entry_keys.profile(ME), STORED.to_bytes(HERE))
+    answer, unreadable = await _outcome(gateway, redis_server, lambda good: good.to_bytes(HERE))
     assert answer.headers["cache-status"].startswith("redis; hit")
     assert answer.content == STORED.value
     assert (await gateway.get(PATH)).headers["cache-status"].startswith("memory; hit")
@@ -279,38 +290,37 @@ async def test_a_good_entry_is_served(start_gateway: StartGateway, redis_server:
 @pytest.mark.parametrize(
     "odd",
     [
-        STORED.to_bytes(HERE)[:-1],
-        STORED.to_bytes(HERE)[: HEADER + 20],
-        STORED.to_bytes(HERE)[:HEADER],
-        STORED.to_bytes(HERE)[: HEADER - 1],
-        STORED.to_bytes(entry_keys.profile(OTHER)),
-        replace(STORED, negative=True, value=b"There is no such user.").to_bytes(entry_keys.profile(OTHER)),
-        b"pgc3" + STORED.to_bytes(HERE)[4:],
-        replace(STORED, value=_profile(OTHER)).to_bytes(HERE),
-        replace(STORED, value=b'\x93\xcc\xc8\xaaW/"a"\r\nX: y\xc4\x02{}').to_bytes(HERE),
-        replace(STORED, value=b"\xff\xfe").to_bytes(HERE),
-        replace(STORED, value=b"There is no such user.").to_bytes(HERE),
-        replace(STORED, negative=True).to_bytes(HERE),
-        replace(STORED, negative=True, value=b"\xff").to_bytes(HERE),
-        replace(STORED, kept_ms=700_000_000).to_bytes(HERE),
-        replace(STORED, cost_ms=99_999_999).to_bytes(HERE),
-        struct.pack("!4sI8s8s", b"pgc5", 0, NO_STAMP, NO_STAMP) + b"\xff" * 100,
+        lambda good: good.to_bytes(HERE)[:-1],
+        lambda good: good.to_bytes(HERE)[: HEADER + 20],
+        lambda good: good.to_bytes(HERE)[:HEADER],
+        lambda good: good.to_bytes(HERE)[: HEADER - 1],
+        lambda good: good.to_bytes(entry_keys.profile(OTHER)),
+        lambda good: replace(good, negative=True, value=b"There is no such user.").to_bytes(entry_keys.profile(OTHER)),
+        lambda good: b"pgc3" + good.to_bytes(HERE)[4:],
+        lambda good: replace(good, value=_profile(OTHER)).to_bytes(HERE),
+        lambda good: replace(good, value=b'\x93\xcc\xc8\xaaW/"a"\r\nX: y\xc4\x02{}').to_bytes(HERE),
+        lambda good: replace(good, value=b"\xff\xfe").to_bytes(HERE),
+        lambda good: replace(good, value=b"There is no such user.").to_bytes(HERE),
+        lambda good: replace(good, negative=True).to_bytes(HERE),
+        lambda good: replace(good, negative=True, value=b"\xff").to_bytes(HERE),
+        lambda good: replace(good, kept_ms=700_000_000).to_bytes(HERE),
+        lambda good: replace(good, cost_ms=99_999_999).to_bytes(HERE),
+        lambda _: struct.pack("!4sI8s8s", b"pgc6", 0, NO_STAMP, NO_STAMP) + b"\xff" * 100,
     ],
 )
 async def test_what_fails_is_a_miss_and_overwritten(
-    start_gateway: StartGateway, redis_server: RedisServer, odd: bytes
+    start_gateway: StartGateway, redis_server: RedisServer, odd: Made
 ) -> None:
     """It is counted, the answer comes from the services, and another process finds that one."""
     gateway = await _connected(start_gateway, redis_server)
-    key = entry_keys.profile(ME)
-    answer, unreadable = await _outcome(gateway, redis_server, key, odd)
+    answer, unreadable = await _outcome(gateway, redis_server, odd)
     assert (answer.status_code, unreadable) == (200, 1)
     assert answer.json()["user"]["id"] == ME
     assert answer.headers["cache-status"].startswith("redis; fwd=uri-miss; stored")
     with redis_server.client() as client:
-        while (found := client.get(key)) == odd:
+        while not client.get(HERE).endswith(b"}}") or b'"cached":true' not in client.get(HERE):
             await asyncio.sleep(0.001)
-        stored = StoredEntry.from_bytes(found, key)
+        stored = StoredEntry.from_bytes(client.get(HERE), HERE)
     assert read_answer(PROFILE, ME, stored.value).etag == answer.headers["etag"]
 
 
@@ -336,9 +346,8 @@ async def test_only_parts_of_ours_stand_in(
     gateway.services.orders[ME] = [order("o1", ME, "p1")]
     kind, subject = part
     gateway.services.failures[{"user": "users"}.get(kind, kind)] = Unreachable("gone")
-    with redis_server.client() as client:
-        key = entry_keys.KEYS.entry(kind, subject)
-        client.set(key, replace(STORED, kept_ms=600_000, value=data).to_bytes(key), px=600_000)
+    key = entry_keys.KEYS.entry(kind, subject)
+    _set(redis_server, key, lambda good: good.to_bytes(key), replace(STORED, kept_ms=600_000, value=data))
     before = metrics.cache_unreadable._value.get()
     answer = await gateway.get(PATH)
     assert answer.json()["metadata"]["parts"][kind]["status"] == ("fresh" if is_good else "missing")
@@ -350,13 +359,11 @@ async def test_lives_are_those_of_the_reader(start_gateway: StartGateway, redis_
     """What another process keeps for a minute is fresh here for as long as this one's settings say."""
     gateway = await _connected(start_gateway, redis_server, CACHE_TTL_SECONDS="2")
     stored = replace(STORED, fresh_ms=60_000, kept_ms=60_000, age_ms=500)
-    with redis_server.client() as client:
-        client.set(entry_keys.profile(ME), stored.to_bytes(HERE), px=60_000)
+    _set(redis_server, HERE, lambda good: good.to_bytes(HERE), stored)
     answer = await gateway.get(PATH)
     assert answer.headers["cache-status"].startswith("redis; hit; ttl=1")
     assert answer.headers["cache-control"] == "private, max-age=1"
-    with redis_server.client() as client:
-        client.set(entry_keys.profile(ME), replace(stored, age_ms=2_000).to_bytes(HERE), px=60_000)
+    _set(redis_server, HERE, lambda good: good.to_bytes(HERE), replace(stored, age_ms=2_000))
     while not (answer := await gateway.get(PATH)).headers["cache-status"].startswith("redis; fwd=uri-miss"):
         pass
 
@@ -368,9 +375,9 @@ async def test_parts_of_another_key_do_not_stand_in(
     """Not even an empty list, which says of nobody that it is about them."""
     gateway = await _connected(start_gateway, redis_server)
     gateway.services.failures["orders"] = Unreachable("gone")
-    with redis_server.client() as client:
-        theirs = replace(STORED, kept_ms=600_000, value=value).to_bytes(entry_keys.KEYS.entry("orders", OTHER))
-        client.set(entry_keys.KEYS.entry("orders", ME), theirs, px=600_000)
+    theirs = entry_keys.KEYS.entry("orders", OTHER)
+    entry = replace(STORED, kept_ms=600_000, value=value)
+    _set(redis_server, entry_keys.KEYS.entry("orders", ME), lambda good: good.to_bytes(theirs), entry)
     assert (await gateway.get(PATH)).json()["metadata"]["parts"]["orders"]["status"] == "missing"
 
 
@@ -380,8 +387,11 @@ async def test_an_absence_is_believed_only_where_such_are_kept(
 ) -> None:
     """With negative caching off, another process' 404 is none here."""
     gateway = await _connected(start_gateway, redis_server, CACHE_NEGATIVE_TTL_SECONDS=seconds)
-    absent = replace(STORED, negative=True, value=b"There is no such user.")
-    answer, _ = await _outcome(gateway, redis_server, entry_keys.profile(ME), absent.to_bytes(HERE))
+
+    def made(good: StoredEntry) -> bytes:
+        return replace(good, negative=True, value=b"There is no such user.").to_bytes(HERE)
+
+    answer, _ = await _outcome(gateway, redis_server, made)
     assert answer.status_code == status
     if status == 404:
         assert answer.json()["detail"] == "There is no such user."

@@ -37,27 +37,29 @@ def _profiles(cache: Cache, size: int) -> Iterator[Value]:
         )
         ready.head(200, float(number))
         ready.head(304, float(number))
-        yield Value(cache.keys.entry(PROFILE.kept_as, f"user{number}"), body, 30.0, form=ready)
+        yield Value(cache.keys.entry(PROFILE.kept_as, f"user{number}"), body, cache.clock(), 30.0, form=ready)
 
 
 def _products(cache: Cache, size: int) -> Iterator[Value]:
+    now = cache.clock()
     for number in range(NUMBER):
         made = fake_services.product(f"p{number}") | {"description": "é" * size}
         data = PRODUCTS.encode(_read_product(codec.document(made)))
-        yield Value(cache.keys.entry(PRODUCTS.kind, f"p{number}"), data, 30.0, 600.0, form=_read_product(data))
+        yield Value(cache.keys.entry(PRODUCTS.kind, f"p{number}"), data, now, 30.0, 600.0, form=_read_product(data))
 
 
 def _singles(cache: Cache, size: int) -> Iterator[Value]:
+    now = cache.clock()
     for number in range(NUMBER):
         for form in (USER, ORDERS):
-            yield Value(cache.keys.entry(form.kind, f"user{number}"), bytes(size), 30.0, 600.0, cost=number / 7)
+            yield Value(cache.keys.entry(form.kind, f"user{number}"), bytes(size), now, 30.0, 600.0, cost=number / 7)
 
 
 def _absences(cache: Cache, _size: int) -> Iterator[Value]:
     for number in range(NUMBER):
         sentence = "There is no such user."
         key = cache.keys.entry(PROFILE.kept_as, f"nobody{number}")
-        yield Value(key, sentence.encode(), 5.0, form=sentence, negative=True)
+        yield Value(key, sentence.encode(), cache.clock(), 5.0, form=sentence, negative=True)
 
 
 def _mixed(cache: Cache, size: int) -> Iterator[Value]:

@@ -55,17 +55,13 @@ async def until(cache: Cache, *, up: bool) -> None:
 def put(cache: Cache, key: str, data: bytes, fresh: float = 30.0, stale: float = 0.0) -> None:
     """Keep a value, as one that nobody has invalidated meanwhile."""
     token = cache.begin(key)
-    cache.put(token, [Value(key, data, fresh, stale)])
+    cache.put(token, [Value(key, data, cache.clock(), fresh, stale)])
     cache.end(token)
 
 
 async def far(cache: Cache, key: str) -> Entry | None:
     """What Redis has, through this cache."""
-    token = cache.begin(key)
-    try:
-        return (await cache.look_far(key, token)).entry
-    finally:
-        cache.end(token)
+    return (await cache.look_far(key)).entry
 
 
 async def found(cache: Cache, key: str) -> bytes | None:

@@ -1,6 +1,7 @@
 """The two tiers over a real Redis, which one process fills and another one reads."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from shared.cache.keys import Keys
 from shared.cache.near import Trust
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
+from tests.fixtures.stored_entries import stored_now
 from tests.kit.caches import KINDS, OWNED, OpenCache, far, found, make_cache, put, until, until_found
 
 KEYS = Keys("bff", KINDS)
@@ -16,11 +18,19 @@ KEY = KEYS.entry("profile", "user1")
 SHARED = KEYS.entry("products", "prod1")
 
 
-def write_late(server: RedisServer, key: str) -> None:
-    """What a process writes that has not heard of a purge yet: an entry of before any."""
+def write_late(server: RedisServer, key: str, generation: bytes) -> None:
+    """What a process writes that has not heard of a purge yet: an entry of before any, of that ``generation``."""
     with server.client() as client:
-        stored = StoredEntry(NO_STAMP, NO_STAMP, 30_000, 30_000, b"outdated")
+        stored = replace(
+            stored_now(client, StoredEntry(NO_STAMP, NO_STAMP, 0, 30_000, 30_000, b"outdated")), generation=generation
+        )
         client.set(key, stored.to_bytes(key), px=30_000)
+
+
+def generation_of(server: RedisServer) -> bytes:
+    """The cache's generation."""
+    with server.client() as client:
+        return bytes(client.get(KEYS.generation))
 
 
 async def test_what_one_process_stores_another_finds(open_cache: OpenCache, redis_server: RedisServer) -> None:
@@ -103,11 +113,11 @@ async def test_a_purge_drops_what_a_subject_owns_everywhere(open_cache: OpenCach
 async def test_a_purge_beats_a_load_in_flight(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """What another process had begun to load before is kept nowhere, even if it arrives in Redis afterwards."""
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    assert await far(other, KEY) is None
     loading = other.begin(KEY)
-    assert (await other.look_far(KEY, loading)).entry is None
     assert await one.purge("user1")
-    write_late(redis_server, KEY)
-    while loading.alive:
+    write_late(redis_server, KEY, generation_of(redis_server))
+    while loading.holds(KEY):
         await asyncio.sleep(0.001)
     assert await found(one, KEY) is None
 
@@ -120,11 +130,12 @@ async def test_a_purge_of_everything_begins_another_generation(
     for key in (KEY, SHARED):
         put(one, key, b"value")
         await until_found(other, key, b"value")
+    before = generation_of(redis_server)
     assert await one.purge_all()
     for key in (KEY, SHARED):
         assert await found(one, key) is None
         await until_found(other, key, None)
-    write_late(redis_server, SHARED)
+    write_late(redis_server, SHARED, before)
     assert await far(other, SHARED) is None
     put(other, SHARED, b"new")
     await until_found(one, SHARED, b"new")

@@ -9,8 +9,8 @@ import pytest
 from shared.cache.build import build_cache
 from shared.cache.cache import Value
 from shared.cache.keys import Keys
-from shared.cache.loader import Loaded, Outcome, ReadThrough
-from shared.deadline import Deadline
+from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
+from shared.deadline import Deadline, since_boot
 from shared.errors import AttemptTimeout
 from tests.fixtures.jumping_loop import now, run
 from tests.kit.caches import KINDS
@@ -27,12 +27,12 @@ class Service:
         self.gives = gives
         self.asked: list[float] = []
 
-    async def load(self, deadline: Deadline, _early: bool) -> Loaded[str]:
+    async def load(self, loading: Loading) -> Loaded[str]:
         """One load, which gives ``gives``, or part of it when its time is over before."""
         takes = self.takes[min(len(self.asked), len(self.takes) - 1)]
         self.asked.append(now())
         try:
-            async with asyncio.timeout(max(0.0, deadline.left())):
+            async with asyncio.timeout(max(0.0, loading.deadline.left())):
                 await asyncio.sleep(takes)
         except TimeoutError:
             if self.late is not None:
@@ -40,7 +40,7 @@ class Service:
             return Loaded("partial", [], cut_short=True)
         if isinstance(self.gives, Exception):
             raise self.gives
-        return Loaded(self.gives, [Value(KEY, self.gives.encode(), 30.0)])
+        return Loaded(self.gives, [Value(KEY, self.gives.encode(), since_boot(), 30.0)])
 
 
 class Asking:

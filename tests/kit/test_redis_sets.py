@@ -144,8 +144,8 @@ async def test_keys_are_on_all_nodes_of_a_cluster(open_cache: OpenCache, cluster
         for kind in OWNED:
             await share(cache, other, KEYS.entry(kind, subject), b"value")
     primaries = [node for node in cluster.nodes if node.replicas is not None]
-    assert sum(len(node.ask("KEYS", f"{KEYS.prefix}*")) for node in primaries) == len(SUBJECTS) * len(OWNED)
-    assert min(len(node.ask("KEYS", f"{KEYS.prefix}*")) for node in primaries) > 0
+    assert sum(len(node.ask("KEYS", f"{KEYS.prefix}*{{*")) for node in primaries) == len(SUBJECTS) * len(OWNED)
+    assert min(len(node.ask("KEYS", f"{KEYS.prefix}*{{*")) for node in primaries) > 0
     assert all(await cache.kept([KEYS.entry(kind, subject) for subject in SUBJECTS for kind in OWNED]))
 
 

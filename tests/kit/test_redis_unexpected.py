@@ -1,7 +1,6 @@
 """What looks after Redis goes on whatever goes wrong in it, errors that nobody thought of included."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -15,6 +14,7 @@ from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier, Trust
 from shared.cache.redis import RedisTier
 from shared.cache.topology import Topology, topology
+from shared.deadline import since_boot
 from tests.fixtures.log_lines import heard
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.caches import KINDS, found, put, until
@@ -38,7 +38,7 @@ class Trouble:
     def clock(self) -> float:
         """A clock for the heartbeat."""
         self.strike("clock")
-        return time.monotonic()
+        return since_boot()
 
     async def connections(self) -> Sequence[AbstractConnection]:
         """As those behind it."""
@@ -78,7 +78,7 @@ async def troubled(loop: object, redis_server: RedisServer) -> AsyncIterator[tup
     near = Troubled(MemoryStore(100), keys)
     near.trouble = trouble
     with heard(lambda _: None):
-        async with Cache(near, RedisTier(trouble, near, keys, trouble.clock), keys, longest_life=60.0) as cache:
+        async with Cache(near, RedisTier(trouble, near, keys, machine=trouble.clock), keys, longest_life=60.0) as cache:
             await until(cache, up=True)
             yield cache, trouble
 

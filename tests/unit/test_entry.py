@@ -16,6 +16,7 @@ _stored = st.builds(
     StoredEntry,
     generation=_eight,
     stamp=_eight,
+    stored_ms=st.integers(0, 2**63),
     fresh_ms=st.integers(0, 10**8),
     kept_ms=st.integers(10**8, LONGEST_SECONDS * 1000),
     value=st.binary(),
@@ -44,7 +45,7 @@ def test_other_bytes_are_no_entry(data: bytes) -> None:
     assert stored.to_bytes(KEY) == data
 
 
-_GOOD = StoredEntry(NO_STAMP, NO_STAMP, 1_000, 30_000, b"value")
+_GOOD = StoredEntry(NO_STAMP, NO_STAMP, 0, 1_000, 30_000, b"value")
 
 
 @pytest.mark.parametrize(
@@ -80,13 +81,17 @@ def test_what_neither_is_nor_is_not_is_unreadable(odd: int) -> None:
         StoredEntry.from_bytes(good[:at] + bytes([odd]) + good[at + 1 :], KEY)
 
 
+REDIS_MS = 1_800_000_000_000
+
+
 @given(st.integers(0, 29_999), st.integers(0, 60_000), st.floats(0.5, 40), st.floats(0, 100))
-def test_lives_are_bounded_by_the_reader(left_ms: int, age_ms: int, fresh: float, kept: float) -> None:
+def test_lives_are_bounded_by_the_reader(over_ms: int, age_ms: int, fresh: float, kept: float) -> None:
     """However long a life was given elsewhere, it is counted from when the value was asked for, and cut here."""
-    stored = StoredEntry(NO_STAMP, NO_STAMP, 25_000, 30_000, b"value", age_ms=age_ms)
+    stored = StoredEntry(NO_STAMP, NO_STAMP, REDIS_MS - over_ms, 25_000, 30_000, b"value", age_ms=age_ms)
     now = 1_000.0
-    asked_at = now - (30_000 - left_ms + age_ms) / 1000
-    mine, theirs = stored.entry(left_ms, now, fresh, kept), stored.entry(left_ms, now)
+    asked_at = now - (over_ms + age_ms) / 1000
+    mine, theirs = stored.entry(REDIS_MS, now, fresh, kept), stored.entry(REDIS_MS, now)
+    assert mine.asked_at == pytest.approx(asked_at)
     assert mine.fresh_until == pytest.approx(min(theirs.fresh_until, asked_at + fresh))
     assert mine.stale_until == pytest.approx(min(theirs.stale_until, asked_at + max(fresh, kept)))
 
@@ -94,31 +99,37 @@ def test_lives_are_bounded_by_the_reader(left_ms: int, age_ms: int, fresh: float
 def test_an_entry_that_is_fresh_for_longer_than_it_is_kept_is_unreadable() -> None:
     """Nobody of us has written that."""
     with pytest.raises(UnreadableEntry):
-        StoredEntry.from_bytes(StoredEntry(NO_STAMP, NO_STAMP, 31_000, 30_000, b"").to_bytes(KEY), KEY)
+        StoredEntry.from_bytes(StoredEntry(NO_STAMP, NO_STAMP, 0, 31_000, 30_000, b"").to_bytes(KEY), KEY)
 
 
-@given(_now, st.floats(0.1, 1e5), st.floats(0, 1e5), st.floats(0, 1))
-def test_what_redis_says_is_left_is_what_an_entry_has_left(
-    now: float, fresh: float, stale: float, share: float
+@given(_now, st.floats(0.1, 1e5), st.floats(0, 1e5), st.floats(0, 100), st.integers(0, 10**8))
+def test_an_entry_is_as_old_elsewhere_as_it_is_here(
+    now: float, fresh: float, stale: float, age: float, over_ms: int
 ) -> None:
-    """Written by one process and read by another after part of its life, it is just that much older."""
-    entry = Entry.made(b"value", now, fresh, stale)
-    stored = StoredEntry.of(entry, now, NO_STAMP, NO_STAMP)
-    left_ms = int(stored.kept_ms * share)
+    """Written by one process and read by another, it has got older by what has passed on Redis's clock since."""
+    entry = replace(Entry.made(b"value", now, fresh, stale), age=age)
+    stored = StoredEntry.of(entry, now, REDIS_MS, NO_STAMP, NO_STAMP)
     elsewhere = 123.0
-    read = stored.entry(left_ms, elsewhere)
-    age = (stored.kept_ms - left_ms) / 1000
-    assert read.stored_at == pytest.approx(elsewhere - age)
-    assert read.fresh_until - elsewhere == pytest.approx(stored.fresh_ms / 1000 - age)
-    assert read.stale_until - elsewhere == pytest.approx(left_ms / 1000, abs=1e-6)
+    read = stored.entry(REDIS_MS + over_ms, elsewhere)
+    assert read.stored_at == pytest.approx(elsewhere - over_ms / 1000)
+    assert read.asked_at == pytest.approx(elsewhere - over_ms / 1000 - age, abs=0.002)
+    assert elsewhere - read.asked_at >= over_ms / 1000 + age - 1e-6
+    assert read.fresh_until - elsewhere == pytest.approx(stored.fresh_ms / 1000 - over_ms / 1000)
+    assert read.stale_until - elsewhere == pytest.approx(stored.kept_ms / 1000 - over_ms / 1000)
     assert stored.fresh_ms / 1000 <= fresh + 1e-6
 
 
-@pytest.mark.parametrize("left_ms", [-2, -1, 30_001])
-def test_a_life_that_somebody_has_meddled_with_is_unreadable(left_ms: int) -> None:
-    """Without an end, or with a longer one than it was given, an entry could be served beyond its time."""
+@pytest.mark.parametrize("ahead_ms", [101, 1_000, 10**12])
+def test_what_has_not_been_stored_yet_is_unreadable(ahead_ms: int) -> None:
+    """A clock that was set back, or somebody's invention, would give it a longer life than it was given."""
     with pytest.raises(UnreadableEntry):
-        StoredEntry(NO_STAMP, NO_STAMP, 1_000, 30_000, b"").entry(left_ms, 0.0)
+        StoredEntry(NO_STAMP, NO_STAMP, REDIS_MS + ahead_ms, 1_000, 30_000, b"").entry(REDIS_MS, 0.0)
+
+
+def test_what_was_stored_a_blink_later_is_new() -> None:
+    """Clocks are known to a tenth of a second; nobody gets more than the life that was given."""
+    entry = StoredEntry(NO_STAMP, NO_STAMP, REDIS_MS + 100, 1_000, 30_000, b"").entry(REDIS_MS, 5.0)
+    assert (entry.stored_at, entry.fresh_until) == (5.0, 6.0)
 
 
 def test_the_times_of_an_entry() -> None:

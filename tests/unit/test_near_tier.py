@@ -64,10 +64,10 @@ def test_a_purge_stamp_drops_what_its_subject_owns_and_nothing_else() -> None:
     for name in NAMES:
         assert tier.put(name, _entry(clock), tier.begin())
     stamp = KEYS.stamp("u1")
-    loading = tier.begin(NAMES[0], stamp)
+    loading = tier.begin(*NAMES)
     tier.invalidate([stamp])
     assert [tier.fresh(name) is not None for name in NAMES] == [False, True, True]
-    assert not loading.alive
+    assert [loading.holds(name) for name in NAMES] == [False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_a_new_connection_begins_empty() -> None:
 def test_whoever_waits_for_a_change_is_told_once() -> None:
     """A token that dies says so to its holder."""
     tier = _tier()
-    told: list[str] = []
-    token = tier.begin(NAMES[0], on_death=lambda: told.append("dead"))
+    told: list[str | None] = []
+    token = tier.begin(NAMES[0], on_loss=told.append)
     tier.invalidate([NAMES[0]])
     tier.invalidate(None)
     tier.end(token)
-    assert told == ["dead"]
+    assert told == [NAMES[0]]
 
 
 def test_ended_tokens_leave_nothing_behind() -> None:
