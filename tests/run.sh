@@ -4,8 +4,8 @@
 #     tests/run.sh                     everything that this machine has the tools for
 #     tests/run.sh tests/unit -k cache a part of it
 #
-# Needs Python 3.11 or newer. Tests that need promtool, Prometheus, Alertmanager, PostgreSQL or wrk are left out, and
-# named, where those are not installed; REQUIRE_ALL=1 keeps them, so that a missing tool fails.
+# Needs Python 3.11 or newer. Tests that need promtool, Prometheus, Alertmanager, PostgreSQL, libfaketime or wrk are left
+# out, and named, where those are not installed; REQUIRE_ALL=1 keeps them, so that a missing tool fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -32,6 +32,7 @@ if [[ -z ${REQUIRE_ALL:-} ]]; then
         }
     done
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || leave_out postgres "PostgreSQL server" postgresql
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || leave_out faketime libfaketime libfaketime
     command -v wrk >/dev/null || leave_out wrk wrk wrk
 fi
 

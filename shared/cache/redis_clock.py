@@ -3,19 +3,18 @@
 An instant by Redis's clock is the only one that all processes can tell alike, on whatever machines they run. Between
 two looks at it, it is told by this machine's clock since its start, which nobody sets and which goes on while the
 machine sleeps. The answer to a question is between the clock when it was asked and the clock when it arrived (F.
-Cristian, "Probabilistic clock synchronization", 1989), so what is known of the difference is an interval; further
-answers narrow it (K. Marzullo, 1984). Whoever says when something was stored takes the earlier end, and whoever says
-how old something is the later one, so nothing is ever taken for younger than it is.
+Cristian, "Probabilistic clock synchronization", 1989), so what is known of the difference has two ends. Whoever says
+when something was stored takes the earlier one, and whoever says how old something is the later one, so nothing is ever
+taken for younger than it is.
 """
 
+import math
 from typing import Final
 
 from shared.deadline import Clock, since_boot
 
 STEP_SECONDS: Final = 0.1
 """A smaller difference from one look to the next is a clock that is being adjusted, and is followed."""
-_DRIFT: Final = 0.001
-"""By this share two clocks may go apart that nobody sets."""
 
 
 class RedisClock:
@@ -25,25 +24,19 @@ class RedisClock:
         """``machine`` is this machine's own clock."""
         self.machine = machine
         self._low = self._high = 0.0
-        self._looked_at: float | None = None
+        self._floor = -math.inf
 
     def learn(self, asked_at: float, said: float) -> bool:
         """Take what Redis has ``said`` (seconds since the epoch) when it was ``asked_at`` an instant of our clock.
 
         Tells whether its clock was set back, so that what was stored before would seem younger than it is.
         """
-        now = self.machine()
-        low, high = said - now, said - asked_at
-        before, self._looked_at = self._looked_at, now
-        if before is None:
-            self._low, self._high = low, high
-            return False
-        drift = (now - before) * _DRIFT
-        was_low, was_high = self._low - drift, self._high + drift
-        self._low, self._high = max(low, was_low), min(high, was_high)
-        if self._low > self._high:
-            self._low, self._high = low, high
-        return high < was_low - STEP_SECONDS
+        self._low, self._high = said - self.machine(), said - asked_at
+        was_set_back = self._high < self._floor - STEP_SECONDS
+        # An answer that was read late says little about the earlier end.
+        is_close = was_set_back or self._low > self._floor - STEP_SECONDS
+        self._floor = self._low if is_close else min(self._floor, self._high)
+        return was_set_back
 
     def earliest_ms(self) -> int:
         """Milliseconds since the epoch that it says now, or less."""

@@ -1,0 +1,242 @@
+"""What is kept was asked for under a token from before, over a real Redis whose news come as they come."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from shared.cache.cache import Cache, Value
+from shared.cache.keys import Keys
+from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
+from shared.cache.look import Grant
+from shared.deadline import Deadline
+from tests.fixtures.redis_server import RedisServer
+from tests.kit.caches import KINDS, OpenCache, found, put, until_found
+
+KEYS = Keys("bff", KINDS)
+KEY, PART = KEYS.entry("profile", "user1"), KEYS.entry("user", "user1")
+PRODUCTS = [KEYS.entry("products", f"p{number}") for number in range(3)]
+BUDGET = 20.0
+
+
+class Loads:
+    """Loads of one process, each under way until a test lets it end."""
+
+    def __init__(self, cache: Cache, through: ReadThrough[str]) -> None:
+        self.cache = cache
+        self.through = through
+        self.number = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def load(self, loading: Loading) -> Loaded[str]:
+        """A profile, and a part that it is made of."""
+        self.number += 1
+        name, now = f"load {self.number}", self.cache.clock()
+        loading.asks_for(PART)
+        await self.gate.wait()
+        return Loaded(name, [Value(key, name.encode(), now, 30.0) for key in (PART, KEY)])
+
+    def ask(self) -> "asyncio.Future[Outcome[str]]":
+        """Ask for the profile."""
+        return asyncio.ensure_future(self.through.get(KEY, Deadline.after(BUDGET), self.load))
+
+    async def under_way(self, number: int = 1) -> None:
+        """Return when so many loads have begun."""
+        while self.number < number:
+            await asyncio.sleep(0.001)
+
+
+StartLoads = Callable[[str], Awaitable[Loads]]
+
+
+@pytest.fixture
+async def start_loads(open_cache: OpenCache) -> AsyncIterator[StartLoads]:
+    """A function that opens another process on an address of Redis."""
+    async with AsyncExitStack() as stack:
+
+        async def start(url: str) -> Loads:
+            cache = await open_cache(url)
+            return Loads(cache, await stack.enter_async_context(ReadThrough[str](cache, BUDGET)))
+
+        yield start
+
+
+def _over(client: Any, *keys: str) -> None:
+    """Have keys that are over and that Redis has not noticed to be: it looks for none by itself."""
+    client.execute_command("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+    for key in keys:
+        client.set(key, b"over", px=1)
+    seconds, micros = client.time()
+    while client.time() < (seconds, micros + 5_000) and client.time()[0] == seconds:
+        pass
+
+
+async def test_that_the_old_entry_is_over_costs_the_new_one_nothing(
+    start_loads: StartLoads, redis_server: RedisServer
+) -> None:
+    """Redis notices it when it is asked, and tells of it as of a change: the load is kept, and joined, all the same."""
+    loads = await start_loads(redis_server.url)
+    with redis_server.client() as client:
+        for number in range(1, 31):
+            client.delete(KEY, PART)
+            await until_found(loads.cache, KEY, None)
+            _over(client, KEY, PART)
+            loads.gate.clear()
+            asked = [loads.ask()]
+            await loads.under_way(number)
+            asked.append(loads.ask())
+            await asyncio.sleep(0)
+            loads.gate.set()
+            outcomes = await asyncio.gather(*asked)
+            assert [(outcome.loaded, outcome.stored) for outcome in outcomes] == [(f"load {number}", True)] * 2
+            assert loads.cache.look_near(KEY) is not None
+            while client.get(KEY) is None:
+                await asyncio.sleep(0.001)
+        assert loads.number == number
+
+
+async def test_who_waits_for_another_process_is_not_woken_by_that(
+    start_loads: StartLoads, redis_server: RedisServer
+) -> None:
+    """News of the old entry's end reach all who wait for the new one: they go on waiting."""
+    one, other = await start_loads(redis_server.url), await start_loads(redis_server.url)
+    with redis_server.client() as client:
+        client.set(KEYS.lease(KEY), b"somebody", px=60_000)
+        client.set(KEY, b"nothing of ours", px=200)
+        waiting = other.ask()
+        while KEY not in other.cache._near._tokens:
+            await asyncio.sleep(0)
+        told = _told(client)
+        while client.exists(KEY) or _told(client) == told:
+            await asyncio.sleep(0.001)
+        client.set(KEY, b"nothing of ours", px=1)
+        while client.exists(KEY):
+            await asyncio.sleep(0.001)
+    put(one.cache, KEY, b"value")
+    outcome = await waiting
+    assert outcome.entry is not None
+    assert (outcome.entry.value, outcome.joined, other.number) == (b"value", True, 0)
+
+
+def _told(client: Any) -> int:
+    return int(client.info("stats")["expired_keys"])
+
+
+@pytest.mark.parametrize("key", [KEY, PART])
+@pytest.mark.parametrize("how", ["newer", "deleted", "purge", "purge of all"])
+async def test_what_is_invalidated_while_it_is_loaded_is_not_kept(
+    start_loads: StartLoads, redis_server: RedisServer, key: str, how: str
+) -> None:
+    """Each key for itself; what another process has stored meanwhile stays, in every memory and in Redis."""
+    loads, other = await start_loads(redis_server.url), await start_loads(redis_server.url)
+    loads.gate.clear()
+    asked = loads.ask()
+    await loads.under_way()
+    if how == "newer":
+        put(other.cache, key, b"newer")
+    elif how == "deleted":
+        put(other.cache, key, b"soon gone")
+        await until_found(loads.cache, key, b"soon gone")
+        with redis_server.client() as client:
+            client.delete(key)
+    else:
+        assert await (other.cache.purge_all() if how == "purge of all" else other.cache.purge("user1"))
+    while KEY in loads.through._flights:
+        await asyncio.sleep(0.001)
+    loads.gate.set()
+    outcome = await asked
+    lost = {KEY, PART} if how.startswith("purge") else {key}
+    assert outcome.stored is (KEY not in lost)
+    for one in (KEY, PART):
+        expected = (b"newer" if how == "newer" else None) if one in lost else b"load 1"
+        await until_found(other.cache, one, expected)
+        assert await found(loads.cache, one) == expected
+
+
+@pytest.mark.parametrize("how", ["newer", "deleted"])
+async def test_a_load_that_cannot_be_kept_holds_no_lease(
+    start_loads: StartLoads, redis_server: RedisServer, how: str
+) -> None:
+    """Who asks afterwards waits for nobody, in this process either."""
+    loads = await start_loads(redis_server.url)
+    loads.gate.clear()
+    before = loads.ask()
+    await loads.under_way()
+    lease = KEYS.lease(KEY)
+    with redis_server.client() as client:
+        assert client.exists(lease)
+        client.set(KEY, b"whatever")
+        if how == "deleted":
+            client.delete(KEY)
+        while client.exists(lease):
+            await asyncio.sleep(0.001)
+        after = loads.ask()
+        await loads.under_way(2)
+        assert client.exists(lease)
+        loads.gate.set()
+        assert [outcome.loaded for outcome in (await before, await after)] == ["load 1", "load 2"]
+        while client.exists(lease):
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("how", ["changed", "purged", "flushed"])
+async def test_what_is_outdated_on_its_way_here_is_not_given(
+    open_cache: OpenCache, redis_server: RedisServer, how: str
+) -> None:
+    """Redis has answered, and told of a change right after it: it is looked at once more."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    put(one, KEY, b"old")
+    await until_found(other, KEY, b"old")
+    other._near.drop(KEY)
+    looking = asyncio.ensure_future(other.look_far(KEY, ("SET", KEYS.lease(KEY), b"me", "NX", "PX", 10_000)))
+    for _ in range(2):  # it is asked in one turn of the loop, and sent in the next
+        await asyncio.sleep(0)
+    with redis_server.client() as client:
+        while not client.exists(KEYS.lease(KEY)):  # this loop does not turn meanwhile: the answer is not read yet
+            pass
+        if how == "changed":
+            client.set(KEY, b"nothing of ours")
+        elif how == "purged":
+            client.set(KEYS.stamp("user1"), b"12345678")
+        else:
+            client.flushall()
+        client.ping()
+    look = await looking
+    assert (look.entry, look.grant) == (None, Grant.HELD)
+    assert look.stamp == (b"12345678" if how == "purged" else bytes(8))
+    assert other.look_near(KEY) is None
+
+
+async def test_a_batch_loses_what_is_invalidated_and_keeps_the_rest(
+    open_cache: OpenCache, redis_server: RedisServer
+) -> None:
+    """Things that many share are asked for together, and each stands for itself."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    lost: list[str | None] = []
+    token = one.begin(*PRODUCTS, on_loss=lost.append)
+    asked_at = one.clock()
+    put(other, PRODUCTS[1], b"newer")
+    while not lost:
+        await asyncio.sleep(0.001)
+    assert lost == [PRODUCTS[1]]
+    one.put(token, [Value(key, b"older", asked_at, 30.0) for key in PRODUCTS])
+    one.end(token)
+    for key, expected in zip(PRODUCTS, [b"older", b"newer", b"older"], strict=True):
+        await until_found(one, key, expected)
+        await until_found(other, key, expected)
+
+
+async def test_a_purge_of_everything_takes_every_token(open_cache: OpenCache, redis_server: RedisServer) -> None:
+    """Also one that stands for no key in particular, by whichever process it is purged."""
+    one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
+    tokens = [one.begin(), one.begin(KEY), one.begin(*PRODUCTS)]
+    assert await other.purge_all()
+    while tokens[0].alive:
+        await asyncio.sleep(0.001)
+    for token in tokens:
+        one.put(token, [Value(KEY, b"outdated", one.clock(), 30.0)])
+        one.end(token)
+    assert await found(one, KEY) is None
