@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.odd_redis",
     "tests.fixtures.system",
     "tests.kit.caches",
+    "tests.kit.loads",
 ]
 
 

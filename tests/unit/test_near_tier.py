@@ -1,5 +1,7 @@
 """The memory tier: what may be served from it, and when."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -104,6 +106,46 @@ def test_whoever_waits_for_a_change_is_told_once() -> None:
     tier.invalidate(None)
     tier.end(token)
     assert told == [NAMES[0]]
+
+
+def test_who_was_cut_off_serves_what_it_had_for_a_bounded_time() -> None:
+    """What was asked for before is gone then, fresh or stale; what it has loaded itself since stays."""
+    clock = Clock()
+    tier = _tier(clock)
+    tier.turn(Trust.COHERENT)
+    assert tier.put(NAMES[0], _entry(clock), tier.begin())
+    loading = tier.begin(NAMES[1])
+    asked_at = clock.now
+    clock.now += 1
+    tier.turn(Trust.UNCERTAIN)
+    tier.turn(Trust.ALONE)
+    clock.now += 1
+    late = replace(_entry(clock), age=clock.now - asked_at)
+    assert tier.put(NAMES[1], late, loading)
+    assert tier.put(NAMES[2], _entry(clock), tier.begin())
+    clock.now += 3.9
+    tier.bound_alone(5)
+    assert [tier.kept(name) is not None for name in NAMES] == [True, True, True]
+    clock.now += 0.1
+    tier.bound_alone(5)
+    assert [tier.kept(name) is not None for name in NAMES] == [False, False, True]
+    clock.now += 20
+    tier.bound_alone(5)
+    assert tier.kept(NAMES[2]) is not None
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_memory_that_never_had_redis_is_not_bounded(lost: bool) -> None:
+    """Nor is it once Redis is back."""
+    clock = Clock()
+    tier = _tier(clock)
+    if lost:
+        tier.turn(Trust.UNCERTAIN)
+        tier.turn(Trust.COHERENT)
+    assert tier.put(NAMES[0], _entry(clock), tier.begin())
+    clock.now += 20
+    tier.bound_alone(5)
+    assert tier.fresh(NAMES[0]) is not None
 
 
 def test_ended_tokens_leave_nothing_behind() -> None:
