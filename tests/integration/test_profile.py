@@ -24,7 +24,7 @@ async def test_a_profile_has_all_three_parts(start_gateway: StartGateway) -> Non
     assert [one["id"] for one in document["orders"]] == ["o2", "o1"]
     assert set(document["products"]) == {"p1", "p2", "p3"}
     metadata = document["metadata"]
-    assert metadata["orders_count"], metadata["products_count"] == (2, 3)
+    assert (metadata["orders_count"], metadata["products_count"]) == (2, 3)
     assert (metadata["cached"], metadata["partial"], metadata["cache_ttl"]) == (False, False, 30)
     assert metadata["parts"] == {name: {"status": "fresh"} for name in ("user", "orders", "products")}
 

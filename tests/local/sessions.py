@@ -1,5 +1,7 @@
 """Processes with sessions of their own, for tests that end them."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,4 +60,4 @@ def family(child: str = PATIENT) -> Iterator[Family]:
             yield found
         finally:
             for one in identity.session(found.leader):
-                subprocess.run(["kill", "-KILL", str(one.pid)], check=True)
+                os.kill(one.pid, signal.SIGKILL)
