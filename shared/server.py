@@ -24,6 +24,7 @@ import shared
 from shared import logs, metrics
 from shared.environment import pass_on, read_environment
 from shared.errors import DeclarationError, SettingsError
+from shared.printing import reader_may_leave
 from shared.protocol import Protocol, owns
 from shared.settings import Settings, describe, load
 from shared.workers import Workers, refuse
@@ -42,7 +43,8 @@ def main(service: str, settings_type: type[Settings], factory: str, arguments: S
     parser = argparse.ArgumentParser(description=f"Serve {service}. Settings come from the environment and .env.")
     parser.add_argument("--check", action="store_true", help="validate and print the effective settings, then exit")
     parser.add_argument("--version", action="version", version=f"{service} {shared.__version__}")
-    options = parser.parse_args(arguments)
+    with reader_may_leave():
+        options = parser.parse_args(arguments)
     try:
         environ = read_environment()
         settings = load(settings_type, environ)
@@ -51,7 +53,8 @@ def main(service: str, settings_type: type[Settings], factory: str, arguments: S
         sys.stderr.write(f"{service}: the settings cannot be used:\n{mistakes}\n")
         raise SystemExit(2) from None
     if options.check:
-        sys.stdout.write(describe(settings) + "\n")
+        with reader_may_leave():
+            sys.stdout.write(describe(settings) + "\n")
         return
     pass_on(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
     serve(service, settings, factory)

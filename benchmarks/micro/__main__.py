@@ -7,6 +7,8 @@ from typing import Final
 
 import pyperf
 
+from shared.printing import reader_may_leave
+
 _SEVERAL: Final = "--multiprocess"
 _ONLY: Final = "--only"
 
@@ -42,4 +44,5 @@ def _pass_on(command: list[str], options: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with reader_may_leave():
+        main()

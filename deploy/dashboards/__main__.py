@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.dashboards import render
+from shared.printing import reader_may_leave
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "grafana" / "dashboards"
 
@@ -32,4 +33,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with reader_may_leave():
+        sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ from deploy.demo.traffic import Traffic
 from shared import logs
 from shared.environment import read_environment
 from shared.errors import SettingsError
+from shared.printing import reader_may_leave
 
 _OPTIONS = {
     "--gateway": Target.GATEWAY,
@@ -81,4 +82,5 @@ def _rate(text: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with reader_may_leave():
+        sys.exit(main(sys.argv[1:]))

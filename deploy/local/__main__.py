@@ -4,6 +4,7 @@ import sys
 
 from deploy.local import signals
 from deploy.local.errors import Interrupted, Refused
+from shared.printing import reader_may_leave
 
 
 def main(arguments: list[str]) -> int:
@@ -25,4 +26,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with reader_may_leave():
+        sys.exit(main(sys.argv[1:]))
