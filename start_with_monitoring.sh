@@ -10,6 +10,7 @@ here=${BASH_SOURCE[0]}
 root=$(cd -- "$(dirname -- "$here")" && pwd -P)
 caller=$PWD
 script=$(printf '%q' "$0")
+[[ $0 == */* && -x $0 ]] || script="bash $script"
 
 usage() {
     cat <<END
@@ -65,7 +66,8 @@ misused() {
 
 # --- what was asked for --------------------------------------------------------------------------------------
 
-action=start mode='' component='' detach='' clean='' demo='' timeout='' run=$root/.run local_options=()
+action=start mode='' component='' detach='' clean='' demo='' without='' timeout=''
+run=$root/.run reached='' local_options=()
 
 value() { # value OPTION [VALUE]
     [[ -n ${2:-} && $2 != -* ]] || misused "$1 needs a value."
@@ -113,13 +115,14 @@ while (($#)); do
             ;;
         --without)
             given=$(value "$@")
+            without=yes
             local_options+=("$1" "$given")
             shift
             ;;
         --data | --run)
             given=$(value "$@")
             given=$(absolute "$given")
-            [[ $1 != --run ]] || run=$given
+            [[ $1 != --run ]] || run=$given reached=" --run $(printf '%q' "$given")"
             local_options+=("$1" "$given")
             shift
             ;;
@@ -131,8 +134,11 @@ while (($#)); do
     esac
     shift
 done
+[[ -z $without || $action$component == start ]] || misused "--without goes with a start of everything."
 [[ -z $clean || $action$component == start ]] || misused "--clean goes with a start of everything."
 [[ -z $demo || $action$component == start ]] || misused "--demo goes with a start of everything."
+[[ $mode != docker ]] || reached=' --docker'
+script+=$reached # every hint leads to this very system
 cd -- "$root"
 
 # --- plain processes -----------------------------------------------------------------------------------------
@@ -154,7 +160,7 @@ find_python() {
 }
 
 run_local() {
-    if [[ ! -e $run/plan.json && $action$component != start ]]; then
+    if [[ ! -e $run/plan.json && ! -e $run/supervisor.json && $action$component != start ]]; then
         printf 'Nothing is running.\n'
         [[ $action$component == stop ]] || exit 3
         exit 0

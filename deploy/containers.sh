@@ -24,6 +24,7 @@ choose_profiles() { # for every command; that of --demo is among them, so that w
     [[ ! -r .env ]] ||
         kept=$(sed -nE 's/^(export )?COMPOSE_PROFILES=([^#]*).*/\2/p' .env | tail -n 1 | tr -d "\"' \r")
     chosen_profiles=${COMPOSE_PROFILES-$kept}
+    [[ -z ${COMPOSE_PROFILES:-} ]] || script="COMPOSE_PROFILES=$(printf '%q' "$COMPOSE_PROFILES") $script"
     export COMPOSE_PROFILES=${chosen_profiles:+$chosen_profiles,}demo
 }
 
@@ -150,7 +151,7 @@ Try:
   curl $gateway/api/cache/stats
 Grafana: http://$(address grafana), user ${GRAFANA_ADMIN_USER:-admin}, password as set (admin123 where it is not).
 
-Watch it do without one:  $script --stop user-service   then --start user-service
+Watch it do without one:  $script --stop user-service
 ${demo:+Send no more traffic:     $script --stop demo
 }What runs:                $script --status
 What one writes:          ${compose[*]} logs --follow api-gateway   (in the checkout)
@@ -235,6 +236,9 @@ run_docker() {
             printf '%s is stopped. Start it again: %s --start %s\n' "$component" "$script" "$component"
             ;;
         start/*)
+            [[ $'\n'$(states) == *$'\n'"$component|"* ]] ||
+                fail "$component was not started with the rest. For it to run, end all with $script --stop and start" \
+                    "again: demo with --demo, alertmanager with COMPOSE_PROFILES=alerting."
             "${compose[@]}" start "$component"
             wait_for_health "$component" || { show_logs && exit 1; }
             ;;

@@ -3,7 +3,7 @@
 import time
 from functools import partial
 
-from deploy.local import follow, progress, report, supervisor, traffic
+from deploy.local import follow, progress, report, supervisor, traffic, unheeded
 from deploy.local.component import Component, Plan
 from deploy.local.components import DEMO
 from deploy.local.errors import Interrupted, Refused
@@ -11,7 +11,7 @@ from deploy.local.options import Options
 from deploy.local.rundir import RunDirectory
 from deploy.local.say import say
 from deploy.local.signals import ignored
-from deploy.local.start import start
+from deploy.local.start import read_settings, start
 from deploy.local.status import Phase
 
 NOT_RUNNING = 3
@@ -52,7 +52,7 @@ def start_all(options: Options) -> int:
             mine = not supervisor.lives(run)
             if not mine and options.clean:
                 raise Refused(f"It is running: end it first, with {options.script} --stop")
-            plan = start(options, run) if mine else _plan(run)
+            plan = start(options, run) if mine else _plan(run, options)
             if options.demo and plan.component(DEMO) is None:
                 raise Refused(f"It is running without {DEMO}: end it first, with {options.script} --stop")
         return _stay(plan, run, options) if mine else _visit(plan, run, options)
@@ -67,7 +67,7 @@ def start_all(options: Options) -> int:
 def stop_all(options: Options) -> int:
     """End the system, and whatever a killed supervisor has left behind."""
     run = RunDirectory(options.run)
-    if not options.run.is_dir() or run.plan() is None:
+    if not options.run.is_dir() or (run.plan() is None and not supervisor.lives(run)):
         say("Nothing is running.")
         return 0
     with run.locked(), ignored():
@@ -83,9 +83,10 @@ def status(options: Options) -> int:
     """
     run = RunDirectory(options.run)
     if not supervisor.lives(run):
-        say("Nothing is running." if run.plan() is None else "The supervisor was killed; --stop cleans up after it.")
+        killed = f"The supervisor was killed; {options.script} --stop cleans up after it."
+        say("Nothing is running." if run.plan() is None else killed)
         return NOT_RUNNING
-    return report.show(_plan(run), run, options.script)
+    return report.show(_plan(run, options), run, options.script)
 
 
 def start_one(options: Options) -> int:
@@ -131,7 +132,9 @@ def _stay(plan: Plan, run: RunDirectory, options: Options) -> int:
 
 
 def _visit(plan: Plan, run: RunDirectory, options: Options) -> int:
-    say("It is running already.")
+    say("It is running already. Settings that have changed since count from its next start on.")
+    for line in unheeded.of_a_start(plan, options, read_settings(options)):
+        say(f"  {line}")
     wanted = [one for one in plan.components if not _held(run, one)]
     progress.wait(wanted, run, partial(supervisor.lives, run), timeout=options.timeout, tolerant=True)
     return report.show(plan, run, options.script)
@@ -143,10 +146,10 @@ def _end(run: RunDirectory) -> None:
     say(f"All has ended, after {time.monotonic() - started:.1f} s. Data and logs are kept.")
 
 
-def _plan(run: RunDirectory) -> Plan:
+def _plan(run: RunDirectory, options: Options) -> Plan:
     plan = run.plan()
     if plan is None:
-        raise Refused(f"{run.plan_file} is gone although the system runs. End it with --stop.")
+        raise Refused(f"{run.plan_file} is gone although the system runs. End it with {options.script} --stop")
     return plan
 
 
@@ -154,11 +157,10 @@ def _one(options: Options) -> tuple[RunDirectory, Component]:
     run = RunDirectory(options.run)
     if not supervisor.lives(run):
         raise Refused("Nothing is running.")
-    plan = _plan(run)
+    plan = _plan(run, options)
     component = plan.component(options.component or "")
     if component is None:
-        names = ", ".join(one.name for one in plan.components)
-        raise Refused(f"{options.component} does not run here. These do: {names}.")
+        raise Refused(*unheeded.of_one(plan, options))
     return run, component
 
 

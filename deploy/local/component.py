@@ -45,6 +45,7 @@ class Plan(msgspec.Struct, frozen=True):
         absent: What does not.
         notes: What the person should know besides, such as a port that had to be another one.
         python: The interpreter that started it; start_with_monitoring.sh takes it for what comes later.
+        data: Where data is.
     """
 
     root: str
@@ -52,6 +53,7 @@ class Plan(msgspec.Struct, frozen=True):
     absent: tuple[Absent, ...] = ()
     notes: tuple[str, ...] = ()
     python: str = ""
+    data: str = ""
 
     def component(self, name: str) -> Component | None:
         """Return the component of that name, or None when it does not run."""

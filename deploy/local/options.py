@@ -16,20 +16,20 @@ class Options:
         command: start, stop or status.
         component: The one component that is meant, or None for all.
         root: The checkout.
-        data: Where data goes.
+        data: Where data is to go, or None when nothing was said of it.
         run: Where state and logs go.
         detach: Whether to return once all is healthy.
         clean: Whether to begin with empty data.
         demo: Whether a little mixed traffic is sent all the time.
         without: Components to leave out.
         timeout: How many seconds the system has to become healthy.
-        script: What the person types, for the hints.
+        script: What the person types to reach this very system, for the hints.
     """
 
     command: str
     component: str | None
     root: Path
-    data: Path
+    data: Path | None
     run: Path
     detach: bool
     clean: bool
@@ -61,7 +61,7 @@ def parse(arguments: Sequence[str]) -> Options:
         command=found.command,
         component=found.component,
         root=root,
-        data=(found.data or root / ".data").absolute(),
+        data=found.data and found.data.absolute(),
         run=(found.run or root / ".run").absolute(),
         detach=found.detach,
         clean=found.clean,

@@ -10,6 +10,7 @@ from deploy.local.components import BUILDERS, SERVICES, Site
 from deploy.local.programs import PROGRAMS
 
 ESSENTIAL = ("api-gateway", *SERVICES)
+LEFT_OUT = "left out (--without)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,12 @@ def plan(
     made = [BUILDERS[name](site) for name in names]
     if demo:
         made.append(components.demo(site))
-    return Plan(str(root), tuple(made), tuple(absent), choice.notes, machine.python), site
+    return Plan(str(root), tuple(made), tuple(absent), choice.notes, machine.python, str(data)), site
 
 
 def _absent(name: str, machine: Machine, without: frozenset[str]) -> Absent | None:
     if name in without:
-        return Absent(name, "left out (--without)")
+        return Absent(name, LEFT_OUT)
     if name in PROGRAMS and name not in machine.programs:
         memory_alone = "; the cache is in memory alone" if name == "redis" else ""
         return Absent(name, f"not installed{memory_alone}", PROGRAMS[name].remedy)

@@ -48,7 +48,7 @@ PROGRAMS = {
     ),
     "grafana": Program(
         ("grafana", "grafana-server"),
-        "https://grafana.com/docs/grafana/latest/setup-grafana/installation/",
+        "Containers bring it (--docker); others: https://grafana.com/docs/grafana/latest/setup-grafana/installation/",
     ),
 }
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from deploy.local import table
 from deploy.local.component import Plan
-from deploy.local.components import DEMO
+from deploy.local.components import DEMO, SERVICES
 from deploy.local.progress import Failure
 from deploy.local.rundir import RunDirectory
 from deploy.local.say import say
+from deploy.local.table import Row
 
 LAST_LINES = 15
 # What our own probes leave in a log while they wait would push out the reason that is looked for.
@@ -20,32 +21,26 @@ def show(plan: Plan, run: RunDirectory, script: str) -> int:
     Args:
         plan: What runs.
         run: Where its state is.
-        script: What the person types.
+        script: What the person types to reach this very system.
 
     Returns:
         0 when all is healthy, else 1.
     """
     rows = table.rows(plan, run)
-    lines = ["", *table.draw(rows, run.path), *(f"  {line}" for line in table.absent(plan)), *_hints(plan, script)]
+    lines = ["", *table.draw(rows, run.path), *(f"  {line}" for line in table.absent(plan)), *hints(plan, rows, script)]
     for line in lines:
         say(line)
     return 0 if all(row.state == table.HEALTHY for row in rows) else 1
 
 
-def failed(failures: Sequence[Failure], run: RunDirectory) -> int:
-    """Show what did not come up, each with the end of its log, requests apart.
+def hints(plan: Plan, rows: Sequence[Row], script: str) -> list[str]:
+    """Return lines that say what to try, how to start again what is stopped, and how to end it.
 
-    Returns:
-        0 when there is nothing to show, else 1.
+    Args:
+        plan: What runs.
+        rows: How it is.
+        script: What the person types to reach this very system.
     """
-    for failure in failures:
-        say(f"\n{failure.name} is not healthy: {failure.reason}. The end of {run.log(failure.name)}:")
-        for line in _end_of_log(run, failure.name):
-            say(f"  {line}")
-    return 1 if failures else 0
-
-
-def _hints(plan: Plan, script: str) -> list[str]:
     gateway = plan.component("api-gateway")
     if gateway is None:
         return []
@@ -60,14 +55,30 @@ def _hints(plan: Plan, script: str) -> list[str]:
     if grafana is not None:
         user = grafana.environment["GF_SECURITY_ADMIN_USER"]
         lines.append(f"Grafana: {grafana.url}, user {user}, password as set (admin123 where it is not).")
+    stopped = [row.name for row in rows if row.state == table.STOPPED]
+    running = [name for name in (*SERVICES, "redis", DEMO) if plan.component(name) and name not in stopped]
     return [
         *lines,
         "",
-        f"Watch it do without one:  {script} --stop user-service   then --start user-service",
-        *([f"Send no more traffic:     {script} --stop {DEMO}"] if plan.component(DEMO) else []),
+        *(f"Start again what stopped: {script} --start {name}" for name in stopped),
+        *(f"Watch it do without one:  {script} --stop {name}" for name in running[:1] if name != DEMO),
+        *(f"Send no more traffic:     {script} --stop {name}" for name in running if name == DEMO),
         f"What runs:                {script} --status",
         f"End it:                   {script} --stop",
     ]
+
+
+def failed(failures: Sequence[Failure], run: RunDirectory) -> int:
+    """Show what did not come up, each with the end of its log, requests apart.
+
+    Returns:
+        0 when there is nothing to show, else 1.
+    """
+    for failure in failures:
+        say(f"\n{failure.name} is not healthy: {failure.reason}. The end of {run.log(failure.name)}:")
+        for line in _end_of_log(run, failure.name):
+            say(f"  {line}")
+    return 1 if failures else 0
 
 
 def _end_of_log(run: RunDirectory, name: str) -> list[str]:

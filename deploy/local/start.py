@@ -29,18 +29,19 @@ def start(options: Options, run: RunDirectory) -> Plan:
     left = supervisor.clear(run)
     if left:
         say(f"An earlier run was killed; {left} processes it had left behind have been ended.")
-    environment = _environment(options)
-    data.prepare(options.data, clean=options.clean)
+    environment = read_settings(options)
+    directory = options.data or options.root / ".data"
+    data.prepare(directory, clean=options.clean)
     plan, site = planning.plan(
         _machine(environment),
         environment,
         root=options.root,
-        data=options.data,
+        data=directory,
         derived=run.derived,
         without=options.without,
         demo=options.demo,
     )
-    say(f"Starting {len(plan.components)} processes; data in {options.data}, logs in {options.run}.")
+    say(f"Starting {len(plan.components)} processes; data in {directory}, logs in {options.run}.")
     for line in (*table.absent(plan), *plan.notes):
         say(f"  {line}")
     _derive(site)
@@ -48,7 +49,12 @@ def start(options: Options, run: RunDirectory) -> Plan:
     return plan
 
 
-def _environment(options: Options) -> Mapping[str, str]:
+def read_settings(options: Options) -> Mapping[str, str]:
+    """Return the person's settings: the environment, and `.env` of the checkout.
+
+    Raises:
+        Refused: That file cannot be read.
+    """
     try:
         return read_environment(os.environ, options.root / ".env")
     except SettingsError as error:

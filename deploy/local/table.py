@@ -11,6 +11,7 @@ from deploy.local.rundir import RunDirectory
 from deploy.local.status import Phase, Status
 
 HEALTHY = "healthy"
+STOPPED = "stopped"
 
 
 class Row(NamedTuple):
@@ -34,7 +35,7 @@ def state(component: Component, status: Status | None, now: float) -> str:
     if status is None:
         return "not started"
     if status.phase is Phase.HELD:
-        return "stopped"
+        return STOPPED
     if status.phase is Phase.STOPPING:
         return "stopping"
     if status.phase is Phase.PAUSING and status.next_start is not None:

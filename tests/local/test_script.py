@@ -1,5 +1,6 @@
 """What start_with_monitoring.sh makes of its words, and which of its two ways it takes."""
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -94,6 +95,9 @@ def test_help_names_every_option(machine: Machine) -> None:
         ("--stop", "--clean"),
         ("--stop", "--demo"),
         ("--start", "redis", "--demo"),
+        ("--start", "redis", "--without", "redis"),
+        ("--stop", "--without", "redis"),
+        ("--status", "--without", "redis"),
         ("--start",),
         ("--data",),
         ("--timeout", "soon"),
@@ -148,7 +152,7 @@ def test_containers_that_stay_ill_are_ended(machine: Machine) -> None:
 def test_one_container_can_be_stopped(machine: Machine) -> None:
     """The others go on; the way back is told."""
     done = machine.script("--docker", "--stop", "user-service")
-    assert "--start user-service" in done.stdout
+    assert f"Start it again: {SCRIPT} --docker --start user-service\n" in done.stdout
     assert machine.asked() == ["compose stop user-service"]
 
 
@@ -164,6 +168,49 @@ def test_without_an_engine_plain_processes_are_started(machine: Machine, tmp_pat
     done = machine.script("--detach", NO_ENGINE="yes", VENV="nowhere")
     assert "Starting plain processes." in done.stdout
     assert done.stderr == "VENV=nowhere holds no virtual environment.\n"
+
+
+def test_a_container_that_is_not_there_cannot_be_started(machine: Machine) -> None:
+    """It was not started with the rest; the way to have it is told."""
+    assert machine.script("--docker", "--demo", "--detach").returncode == 0
+    done = machine.script("--docker", "--start", "alertmanager")
+    assert done.returncode == 1
+    assert done.stderr.startswith("alertmanager was not started with the rest. ")
+    assert f"end all with {SCRIPT} --docker --stop" in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--docker",)])
+@pytest.mark.parametrize("profiles", [(), ("COMPOSE_PROFILES=alerting",), ("COMPOSE_PROFILES=alerting,more",)])
+def test_hints_about_containers_lead_to_the_same_ones(
+    machine: Machine, profiles: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """Each keeps what was said of profiles and of containers: else it would not end them all."""
+    done = machine.script(*words, "--demo", "--detach", **dict(one.split("=") for one in profiles))
+    shown = [shlex.split(line.partition(":  ")[2]) for line in done.stdout.splitlines() if str(SCRIPT) in line]
+    asked = (["--stop", "user-service"], ["--stop", "demo"], ["--status"], ["--stop"])
+    assert shown == [[*profiles, str(SCRIPT), *words, *one] for one in asked]
+
+
+@pytest.mark.parametrize("folder", ["run", "run here", "it's\trun", "$(run)", "läuft"])
+def test_hints_about_processes_keep_the_run_directory(machine: Machine, tmp_path: Path, folder: str) -> None:
+    """What is to be typed later is quoted as it needs to be, wherever it is typed; here Python is one that tells."""
+    program = tmp_path / "venv" / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/bash\nwhile [[ $1 != --script ]]; do shift; done\nprintf "%s" "$2"\n')
+    program.chmod(0o755)
+    done = machine.script("--local", "--run", folder, VENV=str(tmp_path / "venv"))
+    assert done.stderr == ""
+    told = subprocess.run(["bash", "-c", f"printf '%s\\n' {done.stdout}"], capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines() == [str(SCRIPT), "--run", str(tmp_path / folder)]
+
+
+@pytest.mark.parametrize("words", [("bash", SCRIPT.name), ("bash", f"./{SCRIPT.name}"), (f"./{SCRIPT.name}",)])
+def test_hints_name_the_script_as_it_can_be_called(words: tuple[str, ...]) -> None:
+    """Called by bash alone its bare name is no command."""
+    done = subprocess.run([*words, "--nonsense"], cwd=SCRIPT.parent, capture_output=True, text=True, check=False)
+    hint = done.stderr.splitlines()[-1].removesuffix(" --help tells what there is.")
+    again = subprocess.run([*shlex.split(hint), "--help"], cwd=SCRIPT.parent, capture_output=True, check=False)
+    assert (done.returncode, again.returncode) == (2, 0)
 
 
 def test_stopping_what_does_not_run_is_no_fault(machine: Machine, tmp_path: Path) -> None:
