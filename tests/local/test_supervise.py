@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import ending, identity, supervisor
-from deploy.local.component import Component, Plan
+from deploy.local import commands, ending, identity, options, supervisor
+from deploy.local.component import Absent, Component, Plan
+from deploy.local.errors import Refused
 from deploy.local.identity import Identity
+from deploy.local.planning import LEFT_OUT
 from deploy.local.rundir import RunDirectory
 from deploy.local.status import Phase
 from tests.fixtures.processes import ROOT, wait_until
@@ -27,7 +29,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunDirector
     directory = RunDirectory(tmp_path / "run here")
     directory.path.mkdir()
     components = tuple(Component(name, "", "", (sys.executable, "-c", PATIENT), {}) for name in NAMES)
-    supervisor.launch(directory, Plan(str(ROOT), components))
+    supervisor.launch(directory, Plan(str(ROOT), components, (Absent("grafana", LEFT_OUT),), (), sys.executable))
     leaders = directory.leaders()
     wait_until(lambda: _all_run(directory), "not all run")
     leaders += directory.leaders()
@@ -96,6 +98,41 @@ def test_it_says_what_it_started(run: RunDirectory) -> None:
     wait_until(lambda: "api-gateway started" in run.supervisor_log.read_text(), "nothing is said")
     supervisor.end(run)
     assert "Warning" not in run.supervisor_log.read_text()
+
+
+def _command(run: RunDirectory, *words: str) -> int:
+    return commands.run(options.parse([*words, "--run", str(run.path), "--script", "start"]))
+
+
+def test_a_second_start_says_what_it_does_not_heed(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
+    """It shows what runs, as it was started, and changes nothing."""
+    leaders = run.leaders()
+    assert _command(run, "start", "--without", "redis", "--without", "grafana") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("It is running already.")
+    assert [line for line in lines if "not heeded" in line] == [
+        "  --without redis is not heeded: it runs. End it alone: start --stop redis"
+    ]
+    assert run.leaders() == leaders
+
+
+def test_what_was_left_out_cannot_be_started_alone(run: RunDirectory) -> None:
+    """The command is refused with the reason, and with how to have it."""
+    with pytest.raises(Refused) as refused:
+        _command(run, "start", "grafana")
+    assert refused.value.lines[0] == "grafana does not run here: left out (--without)."
+    assert "start --stop" in refused.value.lines[1]
+
+
+def test_what_has_lost_its_plan_can_be_ended(run: RunDirectory) -> None:
+    """Whoever is told to end it can do so."""
+    leaders = run.leaders()
+    run.plan_file.unlink()
+    with pytest.raises(Refused, match=r"End it with start --stop$"):
+        _command(run, "status")
+    assert _command(run, "stop") == 0
+    assert _gone(leaders)
+    assert _files(run) == LOGS
 
 
 def test_without_a_plan_it_does_not_start(tmp_path: Path) -> None:
