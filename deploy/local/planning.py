@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.local import components, ports
 from deploy.local.component import Absent, Plan
 from deploy.local.components import BUILDERS, SERVICES, Site
-from deploy.local.programs import PROGRAMS
+from deploy.local.programs import PROGRAMS, install
 
 ESSENTIAL = ("api-gateway", *SERVICES)
 LEFT_OUT = "left out (--without)"
@@ -76,7 +76,20 @@ def plan(
     made = [BUILDERS[name](site) for name in names]
     if demo:
         made.append(components.demo(site))
-    return Plan(str(root), tuple(made), tuple(absent), choice.notes, machine.python, str(data)), site
+    return Plan(
+        str(root),
+        tuple(made),
+        tuple(absent),
+        (*_at_once(missing, machine, without), *choice.notes),
+        machine.python,
+        str(data),
+    ), site
+
+
+def _at_once(missing: set[str], machine: Machine, without: frozenset[str]) -> list[str]:
+    names = [PROGRAMS[name].package for name in PROGRAMS if name in missing - set(machine.programs) - without]
+    wanted = [name for name in names if name]
+    return [f"On Debian, Ubuntu one line gets them: {install(*wanted)}"] if len(wanted) > 1 else []
 
 
 def _absent(name: str, machine: Machine, without: frozenset[str]) -> Absent | None:

@@ -17,38 +17,46 @@ class Program(NamedTuple):
 
     Attributes:
         names: What it may be called; the first one found is taken.
-        remedy: How to get it.
+        elsewhere: How to get it where Debian's package is not to be had.
+        package: Debian's package, or empty where there is none.
     """
 
     names: tuple[str, ...]
-    remedy: str
+    elsewhere: str
+    package: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """How to get it."""
+        return f"Debian, Ubuntu: {install(self.package)}; {self.elsewhere}" if self.package else self.elsewhere
+
+
+def install(*packages: str) -> str:
+    """Return the command that gets packages of Debian."""
+    return f"sudo apt install {' '.join(packages)}"
 
 
 PROGRAMS = {
-    "redis": Program(
-        ("redis-server", "valkey-server"),
-        "Debian, Ubuntu: sudo apt install redis-server; macOS: brew install redis",
-    ),
-    "prometheus": Program(
-        ("prometheus",),
-        "Debian, Ubuntu: sudo apt install prometheus; others: https://prometheus.io/download/",
-    ),
+    "redis": Program(("redis-server", "valkey-server"), "macOS: brew install redis", "redis-server"),
+    "prometheus": Program(("prometheus",), "others: https://prometheus.io/download/", "prometheus"),
     "alertmanager": Program(
         ("prometheus-alertmanager", "alertmanager"),
-        "Debian, Ubuntu: sudo apt install prometheus-alertmanager; others: https://prometheus.io/download/",
+        "others: https://prometheus.io/download/",
+        "prometheus-alertmanager",
     ),
     "node-exporter": Program(
         ("prometheus-node-exporter", "node_exporter"),
-        "Debian, Ubuntu: sudo apt install prometheus-node-exporter; others: https://prometheus.io/download/",
+        "others: https://prometheus.io/download/",
+        "prometheus-node-exporter",
     ),
     "redis-exporter": Program(
         ("prometheus-redis-exporter", "redis_exporter"),
-        "Debian, Ubuntu: sudo apt install prometheus-redis-exporter; "
         "others: https://github.com/oliver006/redis_exporter/releases",
+        "prometheus-redis-exporter",
     ),
     "grafana": Program(
         ("grafana", "grafana-server"),
-        "Containers bring it (--docker); others: https://grafana.com/docs/grafana/latest/setup-grafana/installation/",
+        "containers bring it (--docker); others: https://grafana.com/docs/grafana/latest/setup-grafana/installation/",
     ),
 }
 

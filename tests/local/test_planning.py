@@ -57,6 +57,23 @@ def test_a_bare_machine_runs_gateway_and_services() -> None:
     assert all(one.remedy for one in plan.absent)
 
 
+@pytest.mark.parametrize("installed", [(), ("grafana",), ("prometheus",), ("redis", "prometheus"), ("redis-exporter",)])
+@pytest.mark.parametrize("without", [(), ("redis",), ("alertmanager", "node-exporter")])
+def test_what_is_missing_comes_with_one_line(installed: tuple[str, ...], without: tuple[str, ...]) -> None:
+    """The packages of all that is neither there nor left out; nothing is said of those that Debian has not."""
+    machine = Machine("", {name: PROGRAM_OF[name] for name in installed}, "/opt/grafana home", lambda _: True)
+    plan, _ = _plan(machine, *without)
+    wanted = [one.package for name, one in PROGRAMS.items() if name not in (*installed, *without) and one.package]
+    line = f"On Debian, Ubuntu one line gets them: sudo apt install {' '.join(wanted)}"
+    assert plan.notes == ((line,) if len(wanted) > 1 else ())
+
+
+def test_one_missing_program_needs_no_line_of_its_own() -> None:
+    """Its remedy is beside it."""
+    machine = Machine("", {name: at for name, at in PROGRAM_OF.items() if name != "redis"}, "/opt/g", lambda _: True)
+    assert _plan(machine)[0].notes == ()
+
+
 def test_without_redis_the_gateway_keeps_the_persons_own_setting() -> None:
     """Nothing is passed that would hide a REDIS_URL of the environment, and no exporter watches nothing."""
     plan, _ = _plan(FULL, "redis")
