@@ -237,8 +237,9 @@ run_docker() {
             ;;
         start/*)
             [[ $'\n'$(states) == *$'\n'"$component|"* ]] ||
-                fail "$component was not started with the rest. For it to run, end all with $script --stop and start" \
-                    "again: demo with --demo, alertmanager with COMPOSE_PROFILES=alerting."
+                fail "$component was not started with the rest." \
+                    "For it to run, start with --demo (demo) or COMPOSE_PROFILES=alerting (alertmanager) once all" \
+                    "has ended: $script --stop"
             "${compose[@]}" start "$component"
             wait_for_health "$component" || { show_logs && exit 1; }
             ;;

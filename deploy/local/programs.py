@@ -56,7 +56,7 @@ PROGRAMS = {
     ),
     "grafana": Program(
         ("grafana", "grafana-server"),
-        "containers bring it (--docker); others: https://grafana.com/docs/grafana/latest/setup-grafana/installation/",
+        "Containers bring it (--docker); others: https://grafana.com/docs/grafana/latest/setup-grafana/installation/",
     ),
 }
 

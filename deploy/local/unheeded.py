@@ -49,5 +49,5 @@ def of_one(plan: Plan, options: Options) -> Iterator[str]:
     if options.command == "start":
         if absent and absent.remedy:
             yield absent.remedy
-        how = "with --demo" if absent is None else f"without --without {name}" if reason == LEFT_OUT else "again"
-        yield f"For it to run, end all with {options.script} --stop and start {how}."
+        how = "with --demo" if absent is None else f"without --without {name}" if reason == LEFT_OUT else "anew"
+        yield f"For it to run, start {how} once all has ended: {options.script} --stop"

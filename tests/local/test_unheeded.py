@@ -75,7 +75,7 @@ def test_what_was_left_out_cannot_be_started_alone(name: str) -> None:
     """The lines say that it was left out, and how to have it."""
     assert _of_one(_plan(name), "start", name) == [
         f"{name} does not run here: left out (--without).",
-        f"For it to run, end all with {SCRIPT} --stop and start without --without {name}.",
+        f"For it to run, start without --without {name} once all has ended: {SCRIPT} --stop",
     ]
     assert _of_one(_plan(name), "stop", name) == [f"{name} does not run here: left out (--without)."]
 
@@ -86,14 +86,14 @@ def test_what_is_not_installed_cannot_be_started_alone(name: str) -> None:
     first, remedy, last = _of_one(_plan(machine=Machine("", is_free=lambda _: True)), "start", name)
     assert first.startswith(f"{name} does not run here: not installed")
     assert remedy == PROGRAMS[name].remedy
-    assert last == f"For it to run, end all with {SCRIPT} --stop and start again."
+    assert last == f"For it to run, start anew once all has ended: {SCRIPT} --stop"
 
 
 def test_the_demo_cannot_be_added() -> None:
     """It is a matter of the start."""
     assert _of_one(_plan(), "start", DEMO) == [
         "demo does not run here: it was started without --demo.",
-        f"For it to run, end all with {SCRIPT} --stop and start with --demo.",
+        f"For it to run, start with --demo once all has ended: {SCRIPT} --stop",
     ]
 
 
