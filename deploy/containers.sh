@@ -238,8 +238,8 @@ run_docker() {
         start/*)
             [[ $'\n'$(states) == *$'\n'"$component|"* ]] ||
                 fail "$component was not started with the rest." \
-                    "For it to run, start with --demo (demo) or COMPOSE_PROFILES=alerting (alertmanager) once all" \
-                    "has ended: $script --stop"
+                    "demo needs a start with --demo, alertmanager one with COMPOSE_PROFILES=alerting." \
+                    "Before it, end all: $script --stop"
             "${compose[@]}" start "$component"
             wait_for_health "$component" || { show_logs && exit 1; }
             ;;

@@ -70,7 +70,8 @@ def test_nor_need_anybody_read_complaints() -> None:
 
 
 def test_the_start_script_says_nothing_of_a_reader_who_left(tmp_path: Path) -> None:
-    """What nothing runs says by its status, it says to nobody too."""
+    """Neither bash nor Python complains."""
+    assert _unread(SCRIPT, "--help")[1] == ""
     assert _unread(SCRIPT, "--local", "--status", "--run", tmp_path)[1] == ""
     assert _unread(sys.executable, "-m", "deploy.local", "status", "--run", tmp_path) == (3, "")
 
