@@ -179,7 +179,7 @@ source "$root/deploy/containers.sh"
 if [[ $mode == docker ]]; then
     ((${#local_options[@]} == 0)) || misused "${local_options[0]} is for plain processes (--local)."
     docker_answers || fail "$docker_reason"
-elif [[ -z $mode && -e $run/plan.json ]]; then
+elif [[ -z $mode && (-e $run/plan.json || -e $run/supervisor.json) ]]; then
     mode=local # it runs already, so that is what is meant
 elif [[ -z $mode ]] && ((${#local_options[@]})); then
     mode=local
