@@ -12,6 +12,7 @@ from shared.cache.cache import Cache
 from shared.cache.look import Look
 from shared.cache.near import Token
 from shared.cache.redis import TierDown
+from shared.cache.replies import MOVING
 from shared.deadline import Deadline
 
 LEASE_SECONDS: Final = 0.3
@@ -88,8 +89,10 @@ class Leases:
         lease = self._cache.keys.lease(key)
         try:
             (left_ms,) = await redis.ask(lease, ("PTTL", lease))
+            if left_ms is MOVING:
+                return False
             if left_ms == _ENDLESS:  # no lease of ours: it would keep everybody waiting for ever
                 await redis.ask(lease, ("UNLINK", lease))
         except TierDown:
             return False
-        return left_ms is not None and left_ms > 0  # None: its slot is being moved
+        return bool(left_ms > 0)

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError, ResponseError
 from shared.cache.entry import NO_STAMP
 from shared.cache.keys import Keys
 from shared.cache.link import Changed, Link, LinkLost
-from shared.cache.replies import Command
+from shared.cache.replies import MOVING, Command, Unknown
 from shared.cache.topology import Topology, raise_if_cancelled
 from shared.logs import log_error
 
@@ -29,7 +29,7 @@ class Refused(Exception):
 
 
 class Found(NamedTuple):
-    """What stands under a key.
+    """What stands under a key; nothing where part of that is being moved to another node.
 
     Attributes:
         data: the bytes, or None.
@@ -40,6 +40,9 @@ class Found(NamedTuple):
     data: bytes | None
     stamp: bytes | None
     odd: bool = False
+
+
+_MOVED: Final = Found(None, None)
 
 
 class Links:
@@ -92,6 +95,8 @@ class Links:
     async def ask(self, key: str, *commands: Command) -> list[Any]:
         """Send commands to the node of ``key``; answers that say the node is not usable are raised.
 
+        Any of them may be :data:`MOVING`.
+
         Raises:
             LinkLost, Refused: there is no answer.
         """
@@ -118,16 +123,19 @@ class Links:
     async def look(self, key: str, first: Command | None) -> tuple[Any, Found]:
         """What ``first`` answers, if it is anything, and what stands under ``key`` after it; one round trip.
 
+        The answer is :data:`MOVING` when any of it is: nothing is known of the key then.
+
         Raises:
             LinkLost, Refused: there is no answer.
         """
         if first is None:
             return None, _found(await self._link(key).ask(*self._questions(key)))
-        reply, *found = await self._link(key).ask(first, *self._questions(key))
-        return _usable(reply), _found(found)
+        reply, *replies = await self._link(key).ask(first, *self._questions(key))
+        answer, found = _usable(reply), _found(replies)
+        return (MOVING, _MOVED) if answer is MOVING or found is _MOVED else (answer, found)
 
-    async def stamp(self, key: str, first: Command) -> tuple[Any, bytes | None]:
-        """What ``first`` answers, and the stamp under ``key`` after it, or None.
+    async def stamp(self, key: str, first: Command) -> tuple[Any, bytes | Unknown | None]:
+        """What ``first`` answers, and the stamp under ``key`` after it, or None; :data:`MOVING` for what is not known.
 
         Raises:
             LinkLost, Refused: there is no answer.
@@ -187,7 +195,7 @@ class Links:
 
 
 def usable(replies: Sequence[Any]) -> list[Any]:
-    """The answers of a node.
+    """The answers of a node; :data:`MOVING` is one too.
 
     Raises:
         Refused: one of them says that the node is not usable.
@@ -198,16 +206,19 @@ def usable(replies: Sequence[Any]) -> list[Any]:
 def _found(replies: list[Any]) -> Found:
     data = replies[0]
     stamp = _stamp(replies[1]) if len(replies) > 1 else None
-    return Found(None, stamp, odd=True) if _is_wrong_type(data) else Found(_usable(data), stamp)
+    odd = _is_wrong_type(data)
+    data = None if odd else _usable(data)
+    return _MOVED if data is MOVING or isinstance(stamp, Unknown) else Found(data, stamp, odd)
 
 
-def _stamp(reply: Any) -> bytes | None:
+def _stamp(reply: Any) -> bytes | Unknown | None:
     """What stands where a stamp should: garbage tells before from after as well, and the next purge overwrites it."""
-    if reply is None:
-        return None
     if _is_wrong_type(reply):
         return _ODD_STAMP
-    return bytes(_usable(reply))[: len(NO_STAMP)].ljust(len(NO_STAMP), b"\0")
+    stamp = _usable(reply)
+    if stamp is None or stamp is MOVING:
+        return stamp
+    return bytes(stamp)[: len(NO_STAMP)].ljust(len(NO_STAMP), b"\0")
 
 
 def _is_wrong_type(reply: Any) -> bool:
@@ -219,7 +230,7 @@ def _usable(reply: Any) -> Any:
         code = _code(reply)
         if code not in _MOVING:
             raise Refused(code) from reply
-        return None  # the key's slot is being moved to another node: nothing is known of it for a while
+        return MOVING
     return reply
 
 

@@ -14,7 +14,7 @@ class Grant(enum.Enum):
     TAKEN = enum.auto()
     """Another process is loading."""
     NONE = enum.auto()
-    """None was wished for, or Redis cannot say: everybody loads for themselves."""
+    """None was wished for, or Redis cannot say, perhaps not of this key: everybody loads for themselves."""
 
 
 class Look(NamedTuple):

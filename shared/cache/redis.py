@@ -15,7 +15,7 @@ from shared.cache.keys import Keys
 from shared.cache.links import Answers, Found, usable
 from shared.cache.look import Grant, Look
 from shared.cache.near import NearTier, Token
-from shared.cache.replies import Command
+from shared.cache.replies import MOVING, Command
 from shared.cache.topology import Topology
 from shared.cache.watch import FAULTS, Watch
 from shared.deadline import Clock, since_boot
@@ -87,7 +87,7 @@ class RedisTier:
             answer, found = await self._watch.links.look(key, wish)
         except FAULTS as error:
             raise self._fault(error) from error
-        grant = Grant.NONE if wish is None else Grant.TAKEN if answer is None else Grant.HELD
+        grant = Grant.NONE if wish is None or answer is MOVING else Grant.TAKEN if answer is None else Grant.HELD
         return Look(self._entry(key, found), found.stamp or NO_STAMP, grant)
 
     async def read(self, keys: Sequence[str]) -> list[Entry | None]:
@@ -127,7 +127,7 @@ class RedisTier:
             answers.add_done_callback(self._written)
 
     async def ask(self, key: str, *commands: Command) -> list[Any]:
-        """Send other commands about ``key``.
+        """Send other commands about ``key``; an answer is :data:`MOVING` while its slot is moved to another node.
 
         Raises:
             TierDown: there is no answer.
@@ -150,7 +150,7 @@ class RedisTier:
         owned = list(self._keys.owned_by(subject))
         leases = [self._keys.lease(key) for key in owned]
         new_stamp = ("SET", stamp, os.urandom(8), "PX", int(keep_stamp * 1000))
-        await self.ask(stamp, new_stamp, *(("UNLINK", key) for key in (*owned, *leases)))
+        await self._tell(stamp, new_stamp, *(("UNLINK", key) for key in (*owned, *leases)))
 
     async def purge_all(self) -> None:
         """Begin another generation: whatever any process has stored or is loading is outdated.
@@ -159,7 +159,7 @@ class RedisTier:
             TierDown: it is not certain that it has begun.
         """
         generation = os.urandom(8)
-        await self.ask(self._keys.generation, ("SET", self._keys.generation, generation))
+        await self._tell(self._keys.generation, ("SET", self._keys.generation, generation))
         self._watch.begin_generation(generation)
 
     async def size(self) -> Size | None:
@@ -199,6 +199,15 @@ class RedisTier:
         entry.form = rules.read(self._keys.subject(key), entry.value)
         entry.weight = 0 if entry.form is None else rules.weigh(entry.form)
         return entry
+
+    async def _tell(self, key: str, *commands: Command) -> None:
+        """Send commands of which none may come to nothing.
+
+        Raises:
+            TierDown: one of them may have; what is being moved to another node is not there to be told.
+        """
+        if MOVING in await self.ask(key, *commands):
+            raise TierDown
 
     def _written(self, answers: Answers) -> None:
         self._writes.discard(answers)

@@ -3,6 +3,7 @@
 An error is an answer to any of them. What its text says is looked at where it matters (``links.usable``).
 """
 
+import enum
 from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
 from typing import Any, Final
@@ -12,6 +13,16 @@ from redis.exceptions import RedisError, ResponseError
 Command = tuple[str | bytes | int, ...]
 Fitting = Mapping[type, Callable[[Any], bool] | bytes | None]
 """The types that a reply may have; each with what it must be, or what must be true of it, or nothing more."""
+
+
+class Unknown(enum.Enum):
+    """What is known of a key when Redis neither tells nor refuses; told from ``None``, which is absence."""
+
+    MOVING = enum.auto()
+    """Its slot is being moved to another node of the cluster (ASK, TRYAGAIN): it may be on either."""
+
+
+MOVING: Final = Unknown.MOVING
 
 
 class OddReply(RedisError):

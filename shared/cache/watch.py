@@ -23,6 +23,7 @@ from shared.cache.link import LinkLost
 from shared.cache.links import Links, Refused
 from shared.cache.near import NearTier, Trust
 from shared.cache.redis_clock import RedisClock
+from shared.cache.replies import MOVING, Unknown
 from shared.cache.topology import Topology
 from shared.deadline import Clock, since_boot
 from shared.lasting import lasting
@@ -151,10 +152,10 @@ class Watch:
             self._said = True
             log("warning", "redis is not there", "cache", error=type(error).__name__)
 
-    def _arrive(self, tracked: bool, generation: bytes) -> None:
+    def _arrive(self, tracked: bool, generation: bytes | Unknown) -> None:
         if self._doubt is not None:
             self._doubt.cancel()
-        self._near.generation = generation
+        self._near.generation = _own(generation)
         self._near.turn(Trust.COHERENT if tracked else Trust.BLIND)
         self.up, self._said = True, False
         self._looked.set()
@@ -178,10 +179,10 @@ class Watch:
                 continue
             if any(isinstance(role, list) and role[0] != b"master" for (role,) in roles):
                 self.links.lose(Refused("demoted"))
-            elif generation != self._near.generation:
-                self.begin_generation(generation)
+            elif generation is not MOVING and generation != self._near.generation:
+                self.begin_generation(_own(generation))
 
-    async def _generation(self) -> bytes:
+    async def _generation(self) -> bytes | Unknown:
         """The generation; another one where there is none, or where Redis's clock was set back.
 
         Of something that was stored before that nobody can tell how old it is. Read often, it is also the last key that
@@ -195,7 +196,7 @@ class Watch:
             _, generation = await self.links.stamp(key, ("SET", key, os.urandom(len(NO_STAMP))))
         elif generation is None:  # for the first time, or somebody has deleted it; all who see that agree on one
             _, generation = await self.links.stamp(key, ("SET", key, os.urandom(len(NO_STAMP)), "NX"))
-        return generation or NO_STAMP
+        return NO_STAMP if generation is None else generation
 
     def _on_change(self, names: Iterable[str] | None) -> None:
         changed = None if names is None else list(names)
@@ -213,8 +214,13 @@ class Watch:
             self._report(error)
             self.links.lose(error)
             return
-        self.begin_generation(generation)
+        self.begin_generation(_own(generation))
 
     def _report(self, error: Exception) -> None:
         if not isinstance(error, FAULTS):
             log_error("redis cannot be used", "cache", error)
+
+
+def _own(generation: bytes | Unknown) -> bytes:
+    """What to go by; a generation that may have begun unheard, while its key is being moved, is nobody else's."""
+    return os.urandom(len(NO_STAMP)) if isinstance(generation, Unknown) else generation

@@ -110,10 +110,14 @@ class Asker:
             assert document["metadata"]["partial"] is False
         if stats:
             assert (await self._gateway.get("/api/cache/stats")).status_code == 200
-        purged: Any = await self._gateway.client.delete(
+        assert await self.purge(name) in {204, 503}
+
+    async def purge(self, name: str) -> int:
+        """The status of a purge of one user."""
+        answer: Any = await self._gateway.client.delete(
             f"/api/cache/profile/{name}", headers={"Authorization": f"Bearer {_TOKEN}"}
         )
-        assert purged.status_code in {204, 503}
+        return int(answer.status_code)
 
     async def until(self, is_so: Callable[[], bool], *, stats: bool = False) -> None:
         """Go on until it is so; at least once."""
@@ -202,3 +206,21 @@ async def test_news_that_are_none(
             await asker.ask()
         await _use(asker, odd_redis)
         assert unexpected == [], kind
+
+
+@pytest.mark.parametrize("told", ["ASK 866 127.0.0.1:7001", "TRYAGAIN Multiple keys request during rehashing of slot"])
+@pytest.mark.parametrize("commands", [["GET"], ["PTTL"], ["SET"], ["UNLINK"], ["PEXPIRE"], ["GET", "SET", "UNLINK"]])
+async def test_keys_are_being_moved(
+    start_asking: StartAsking, odd_redis: OddRedis, unexpected: list[str], told: str, commands: list[str]
+) -> None:
+    """No request fails, Redis is used on, and purges that it may not have carried out are no success."""
+    asker = await start_asking(odd_redis)
+    greeted, faults = odd_redis.greeted, metrics.service_errors.labels("redis")._value.get()
+    odd_redis.odd = {command: f"-{told}\r\n".encode() for command in commands}
+    for _ in range(5):
+        await asker.ask()
+        assert _is_up()
+    purges = {await asker.purge(f"user{number}") for number in range(5)}
+    assert purges == ({503} if {"SET", "UNLINK"} & set(commands) else {204})
+    assert (odd_redis.greeted, metrics.service_errors.labels("redis")._value.get()) == (greeted, faults)
+    assert unexpected == []
