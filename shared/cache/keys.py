@@ -22,14 +22,13 @@ class Keys:
     """The names of one cache.
 
     ``namespace`` keeps it apart from others in the same Redis; ``kinds`` are all that there are of entries. Everything
-    under :attr:`prefix` is watched for changes; leases and probes are not.
+    under :attr:`prefix` is watched for changes; leases are not.
     """
 
     def __init__(self, namespace: str, kinds: Iterable[Kind] = ()) -> None:
         """Raises ``DeclarationError`` when two kinds have the same name, or one has a name that is none."""
         self.prefix = f"{namespace}:"
         self.generation = f"{self.prefix}generation"
-        self.probe = f"{namespace}.probe"
         self._leases = f"{namespace}.lease:"
         # No entry begins like a stamp: a version follows the name of its kind.
         self._stamps = f"{self.prefix}purged:{{"
@@ -43,6 +42,11 @@ class Keys:
             prefix = self._entries[kind.name] = f"{self.prefix}{kind.name}:{kind.version}:"
             self._kinds[prefix] = kind
         self._owned_prefixes = tuple(prefix for prefix, kind in self._kinds.items() if kind.owned)
+
+    @property
+    def kinds(self) -> Iterable[str]:
+        """The names of all kinds."""
+        return self._entries
 
     def entry(self, kind: str, subject: str) -> str:
         """The key of one thing."""

@@ -10,6 +10,8 @@ from redis.exceptions import RedisError, ResponseError
 from shared.cache.entry import NO_STAMP
 from shared.cache.keys import Keys
 from shared.cache.link import Changed, Link, LinkLost
+from shared.cache.needs import trial
+from shared.cache.reasons import Refused, words
 from shared.cache.replies import MOVING, Command, Unknown
 from shared.cache.topology import Topology, raise_if_cancelled
 from shared.logs import log_error
@@ -17,15 +19,12 @@ from shared.logs import log_error
 Answers = asyncio.Future[list[Any]]
 """What a node will have answered to commands that were sent together."""
 
-_PROBE_MS: Final = 10_000
-_PROBE_KEYS_MOST: Final = 10_000
+_CLIENT_NAME: Final = "profile-gateway"
+_TAGS_MOST: Final = 10_000
 _WRONG_TYPE: Final = "WRONGTYPE"
+_NOT_PERMITTED: Final = "NOPERM"
 _MOVING: Final = ("ASK", "TRYAGAIN")
 _ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
-
-
-class Refused(Exception):
-    """A node answers, but not as one that takes reads and writes: read-only, out of memory, another's key."""
 
 
 class Found(NamedTuple):
@@ -175,23 +174,39 @@ class Links:
     async def _open(self) -> bool:
         self._links = tuple(Link(connection, self._changed) for connection in await self._topology.connections())
         tracked = [await link.open(self._keys.prefix) for link in self._links]
-        await asyncio.gather(*(self._probe(number) for number in range(len(self._links))))
+        await asyncio.gather(*(self._try(number) for number in range(len(self._links))))
         return all(tracked)
 
-    async def _probe(self, number: int) -> None:
-        key = self._probe_key(number)
-        role, reply = await self._links[number].ask(("ROLE",), ("SET", key, b"1", "PX", _PROBE_MS))
-        if isinstance(role, list) and role[0] != b"master":
-            raise Refused("a replica")  # even one that takes writes: its master would overwrite them
-        _usable(reply)
+    async def _try(self, number: int) -> None:
+        commands = list(trial(self._keys, self._tag(number)))
+        naming = ("CLIENT", "SETNAME", _CLIENT_NAME)
+        _, role, *replies = await self._links[number].ask(naming, ("ROLE",), *commands)
+        raise_if_replica(role)
+        for command, reply in zip(commands, replies, strict=True):
+            try:
+                _usable(reply)
+            except Refused as error:
+                if _code(reply) != _NOT_PERMITTED:
+                    raise
+                raise Refused(f"{error}: {' '.join(map(str, command[:2]))}") from error
 
-    def _probe_key(self, number: int) -> str:
-        """A key that the node has; one with no more slots than that is not worth being used."""
-        keys = (f"{self._keys.probe}:{one}" for one in range(_PROBE_KEYS_MOST))
-        for key in keys:
-            if len(self._links) == 1 or self._topology.node_of(key) == number:
-                return key
+    def _tag(self, number: int) -> str:
+        """A subject that the node has; one with no more slots than that is not worth being used."""
+        # Nothing else is about a subject like this.
+        for tag in (f"~{one}" for one in range(_TAGS_MOST)):
+            if len(self._links) == 1 or self._topology.node_of(self._keys.stamp(tag)) == number:
+                return tag
         raise Refused("a node with hardly any slots")
+
+
+def raise_if_replica(role: Any) -> None:
+    """See that a node is no replica, as far as it says: its master would overwrite what it takes.
+
+    Raises:
+        Refused: it is none.
+    """
+    if isinstance(role, list) and role[0] != b"master":
+        raise Refused("a replica")
 
 
 def usable(replies: Sequence[Any]) -> list[Any]:
@@ -229,7 +244,7 @@ def _usable(reply: Any) -> Any:
     if isinstance(reply, ResponseError):
         code = _code(reply)
         if code not in _MOVING:
-            raise Refused(code) from reply
+            raise Refused(words(reply)) from reply
         return MOVING
     return reply
 

@@ -22,7 +22,6 @@ from shared.cache.link import BoundedReader
 
 CONNECT_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 0.5
-_CLIENT_NAME: Final = "profile-gateway"
 
 
 class Topology(Protocol):
@@ -73,7 +72,7 @@ def _connection(address: RedisAddress, host: str, port: int) -> AbstractConnecti
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=None,
         retry=Retry(NoBackoff(), 0),
-        client_name=_CLIENT_NAME,
+        driver_info=None,
         **address.options,
     )
 
@@ -165,6 +164,7 @@ class _Clustered:
             socket_timeout=CONNECT_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
             retry=Retry(NoBackoff(), 0),
+            driver_info=None,
             **options,
         )
         try:

@@ -1,8 +1,9 @@
 """Whether Redis is there: bypassed from the first fault until it takes writes again.
 
-While it is bypassed nobody waits for it: a task of its own tries to connect, first at once, then ever more seldom, at
-least once a second. Start-up waits for the first attempt, for a tenth of a second at most. A Redis that only reads (a
-replica, one out of memory) counts as away. What is found out also says how far the memory tier may be believed.
+While it is bypassed nobody waits for it: a task of its own tries to connect (see ``hold_off``). Start-up waits for the
+first attempt, for a tenth of a second at most. A Redis that only reads (a replica, one out of memory) counts as away,
+and so does one that refuses anything that is needed (see ``needs``). What is found out also says how far the memory
+tier may be believed.
 """
 
 import asyncio
@@ -18,10 +19,12 @@ from redis.exceptions import RedisError
 
 from shared import metrics
 from shared.cache.entry import NO_STAMP
+from shared.cache.hold_off import HoldOff
 from shared.cache.keys import Keys
 from shared.cache.link import LinkLost
-from shared.cache.links import Links, Refused
+from shared.cache.links import Links, raise_if_replica
 from shared.cache.near import NearTier, Trust
+from shared.cache.reasons import Refused, Said
 from shared.cache.redis_clock import RedisClock
 from shared.cache.replies import MOVING, Unknown
 from shared.cache.topology import Topology
@@ -35,8 +38,6 @@ FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, Refused)
 _OPEN_SECONDS: Final = 1.0
 _FIRST_LOOK_SECONDS: Final = 0.1
 _UNCERTAIN_SECONDS: Final = 0.15
-_FIRST_PAUSE_SECONDS: Final = 0.05
-_LONGEST_PAUSE_SECONDS: Final = 1.0
 _HEARTBEAT_SECONDS: Final = 0.5
 _CANCEL_AGAIN_SECONDS: Final = 0.2
 
@@ -61,7 +62,8 @@ class Watch:
         self._near = near
         self._keys = keys
         self._alone = alone
-        self._said = False  # that Redis is away; one line for each change of state
+        self._said = Said()
+        self._hold_off = HoldOff(machine)
         self._looked = asyncio.Event()  # for the first time, with whatever result
         self._tasks: list[asyncio.Task[None]] = []
         self._doubt: asyncio.TimerHandle | None = None
@@ -112,13 +114,12 @@ class Watch:
     def _leave(self, error: BaseException) -> None:
         if not self.up:
             return
-        self.up, self._said = False, True
+        self.up = False
         self._gauge.set(0)
         metrics.cache_coherent.set(0)
         self._near.turn(Trust.UNCERTAIN)
         self._doubt = asyncio.get_running_loop().call_later(_UNCERTAIN_SECONDS, self._be_alone)
-        cause = error.__cause__ or error
-        log("warning", "redis tier bypassed", "cache", error=str(error) or type(cause).__name__)
+        self._said.bypassed(error)
 
     def _be_alone(self) -> None:
         if not self.up:
@@ -127,7 +128,6 @@ class Watch:
     async def _supervise(self) -> None:
         self._leave(LinkLost("begun again"))
         await self.links.close()
-        pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 async with asyncio.timeout(_OPEN_SECONDS):
@@ -137,31 +137,29 @@ class Watch:
                 self._report(error)
                 self._stay_away(error)
                 await self.links.close()
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                await asyncio.sleep(self._hold_off.absent())
                 continue
-            pause = _FIRST_PAUSE_SECONDS
             self._arrive(tracked, generation)
             self._leave(await self.links.lost())
             await self.links.close()
+            await asyncio.sleep(self._hold_off.fallen())
 
     def _stay_away(self, error: BaseException) -> None:
         self._be_alone()
         self._looked.set()
-        if not self._said:
-            self._said = True
-            log("warning", "redis is not there", "cache", error=type(error).__name__)
+        self._said.absent(error)
 
     def _arrive(self, tracked: bool, generation: bytes | Unknown) -> None:
         if self._doubt is not None:
             self._doubt.cancel()
         self._near.generation = _own(generation)
         self._near.turn(Trust.COHERENT if tracked else Trust.BLIND)
-        self.up, self._said = True, False
+        self.up = True
+        self._hold_off.up()
         self._looked.set()
         self._gauge.set(1)
         metrics.cache_coherent.set(int(tracked))
-        log("info", "redis tier up", "cache", tracked=tracked)
+        self._said.up(tracked)
 
     async def _beat(self) -> None:
         while True:
@@ -174,12 +172,12 @@ class Watch:
                 roles = await self.links.ask_all(("ROLE",))
                 metrics.cache_redis_lag.set(self.redis_clock.machine() - started)
                 generation = await self._generation()
+                for (role,) in roles:
+                    raise_if_replica(role)
             except FAULTS as error:
                 self.links.lose(error)
                 continue
-            if any(isinstance(role, list) and role[0] != b"master" for (role,) in roles):
-                self.links.lose(Refused("demoted"))
-            elif generation is not MOVING and generation != self._near.generation:
+            if generation is not MOVING and generation != self._near.generation:
                 self.begin_generation(_own(generation))
 
     async def _generation(self) -> bytes | Unknown:

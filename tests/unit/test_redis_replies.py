@@ -11,7 +11,9 @@ from shared.cache.replies import Fitting, OddReply, check, fitting, never, outda
 ERROR: Final = ResponseError("ERR what?")
 ANSWERS: Final[list[Any]] = [
     b"OK", b"master", b"", None, True, False, 0, -2, 2**63 - 1, 1.5, float("nan"), [], [b"master", 0, []], [b"slave"],
-    [None], [1], [[b"master"]], [ERROR], {}, {b"a": 1}, "OK", ERROR,
+    [None], [1], [[b"master"]],
+    [b"1764096000", b"7"], [b"1764096000"], [b"1", b"2", b"3"], [b"-1", b"7"], [b"1", 7],
+    [ERROR], {}, {b"a": 1}, "OK", ERROR,
 ]  # fmt: skip
 FITTING: Final[dict[str, list[Any]]] = {
     "GET": [b"OK", b"master", b"", None],
@@ -22,7 +24,16 @@ FITTING: Final[dict[str, list[Any]]] = {
     "DBSIZE": [0, -2, 2**63 - 1],
     "INFO": [b"OK", b"master", b""],
     "CLIENT": [b"OK"],
-    "ROLE": [[b"master", 0, []], [b"slave"]],
+    "ROLE": [
+        [b"master", 0, []],
+        [b"slave"],
+        [b"1764096000", b"7"],
+        [b"1764096000"],
+        [b"1", b"2", b"3"],
+        [b"-1", b"7"],
+        [b"1", 7],
+    ],
+    "TIME": [[b"1764096000", b"7"]],
     "another": [b"OK", b"master", b""],
 }
 

@@ -1,0 +1,41 @@
+"""For how long Redis is left alone before it is tried again; pure, with an injected clock.
+
+One that cannot be reached, or does not pass its trial, is tried ever more seldom, at least once a second. One that is
+used and falls again and again, as it may when only what is really stored is too much for it, costs a new connection and
+an empty memory each time: it is left alone twice as long each time, until it has stayed up for a while.
+"""
+
+from typing import Final
+
+from shared.deadline import Clock
+
+FIRST_SECONDS: Final = 0.05
+LONGEST_ABSENT_SECONDS: Final = 1.0
+LONGEST_FALLEN_SECONDS: Final = 5.0
+STEADY_SECONDS: Final = 10.0
+
+
+class HoldOff:
+    """The next pause, all in seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._up_since = clock()
+        self._absent = self._fallen = FIRST_SECONDS
+
+    def up(self) -> None:
+        """Redis is used from now on."""
+        self._up_since = self._clock()
+        self._absent = FIRST_SECONDS
+
+    def fallen(self) -> float:
+        """The pause after Redis was used until now."""
+        if self._clock() - self._up_since >= STEADY_SECONDS:
+            self._fallen = FIRST_SECONDS
+        pause, self._fallen = self._fallen, min(2 * self._fallen, LONGEST_FALLEN_SECONDS)
+        return pause
+
+    def absent(self) -> float:
+        """The pause after an attempt that came to nothing."""
+        pause, self._absent = self._absent, min(2 * self._absent, LONGEST_ABSENT_SECONDS)
+        return pause

@@ -1,0 +1,66 @@
+"""What Redis has to let its user do: each command that is sent, on which keys; the one declaration of it.
+
+What is tried of every node before it is used follows from here, and so does what docs/cache.md says that a user needs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Literal, NamedTuple
+
+from shared.cache.keys import Keys
+from shared.cache.replies import Command
+
+Place = Literal["entry", "stamp", "lease"]
+"""Where a key stands: among the entries of each kind, among the stamps of purges, among the leases."""
+
+_TRIED_MS: Final = 1
+"""What is tried is gone at once, whether or not Redis lets it be deleted."""
+
+
+class Need(NamedTuple):
+    """A command without which Redis is not used.
+
+    Attributes:
+        command: its name.
+        places: where the keys stand that it is about; none where it is about no key.
+        arguments: what follows the key when it is tried.
+    """
+
+    command: str
+    places: Sequence[Place] = ()
+    arguments: Command = ()
+
+
+NEEDS: Final[Sequence[Need]] = (
+    Need("SET", ("entry", "stamp"), (b"1", "PX", _TRIED_MS)),
+    Need("SET", ("lease",), (b"1", "NX", "PX", _TRIED_MS)),
+    Need("GET", ("entry", "stamp")),
+    Need("PTTL", ("lease",)),
+    Need("PEXPIRE", ("lease",), (_TRIED_MS,)),
+    Need("UNLINK", ("entry", "lease")),
+    Need("TIME"),
+)
+OPTIONAL: Final[Mapping[str, str]] = {
+    "CLIENT TRACKING": "memory is not asked",
+    "CLIENT SETNAME": "connections have no name in CLIENT LIST",
+    "ROLE": "a replica that takes writes is taken for a master",
+    "DBSIZE": "no number of keys in /api/cache/stats",
+    "INFO": "no memory of Redis in /api/cache/stats",
+}
+"""Commands of which a refusal is no reason for anything; each with what it costs."""
+OF_A_CLUSTER: Final = ("CLUSTER SLOTS", "COMMAND")
+"""Further ones by which redis-py finds the nodes of a cluster."""
+
+
+def trial(keys: Keys, tag: str) -> Iterator[Command]:
+    """Everything that is needed once on each place, about a subject ``tag`` that nothing else is about."""
+    entries = [keys.entry(kind, tag) for kind in keys.kinds]
+    stand: Mapping[Place, Sequence[str]] = {
+        "entry": entries,
+        "stamp": [keys.stamp(tag)],
+        "lease": [keys.lease(entry) for entry in entries],
+    }
+    for need in NEEDS:
+        if not need.places:
+            yield (need.command,)
+        for place in need.places:
+            yield from ((need.command, key, *need.arguments) for key in stand[place])

@@ -1,0 +1,64 @@
+"""Why Redis is not used, in its own words where it has said something, and when that is logged."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from redis.exceptions import AuthenticationError, AuthorizationError, ResponseError
+
+from shared.logs import log
+
+_MOST: Final = 240
+_QUOTES: Final = ", with args beginning with:"
+"""After this Redis repeats what it was asked, values included."""
+
+
+class Refused(Exception):
+    """A node answers, but not as one that takes reads and writes: read-only, out of memory, another's key."""
+
+
+_REFUSALS: Final = (Refused, ResponseError, AuthenticationError, AuthorizationError)
+
+
+def words(error: Exception) -> str:
+    """The code and the text of what Redis said, bounded in length, without what it was asked."""
+    code = getattr(error, "status_code", None)  # redis-py cuts it off
+    text = str(error).partition(_QUOTES)[0]
+    return (f"{code} {text}" if code else text)[:_MOST]
+
+
+def reason(error: BaseException) -> tuple[str, bool]:
+    """Why Redis is not used, and whether it says so itself."""
+    for one in _chain(error):
+        if isinstance(one, _REFUSALS):
+            return words(one) or type(one).__name__, True
+    return (str(error) or type(error.__cause__ or error).__name__)[:_MOST], False
+
+
+class Said:
+    """What has been logged about Redis: a line for each change of state, and for each change of what it refuses for."""
+
+    def __init__(self) -> None:
+        self._last: str | None = None
+
+    def up(self, tracked: bool) -> None:
+        """It is used."""
+        self._last = None
+        log("info", "redis tier up", "cache", tracked=tracked)
+
+    def bypassed(self, error: BaseException) -> None:
+        """It was used until now."""
+        self._last, _ = reason(error)
+        log("warning", "redis tier bypassed", "cache", error=self._last)
+
+    def absent(self, error: BaseException) -> None:
+        """It cannot be used yet."""
+        why, refused = reason(error)
+        if self._last is None or (refused and why != self._last):
+            self._last = why
+            log("warning", "redis is not there", "cache", error=why)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
