@@ -11,6 +11,7 @@ import shared
 from bff.upstreams import Upstreams
 from shared import routing
 from shared.cache.cache import Cache
+from shared.cache.near import Trust
 from shared.moments import rfc3339
 from shared.remembered import Remembered
 
@@ -37,8 +38,11 @@ class Health:
 
     async def _answer(self, _request: Request) -> HTTPResponse:
         components = await self._components()
+        # Blind, the memory tier is not asked: each hit costs a round trip.
+        blind = components["redis"] == "healthy" and self._cache.trust is Trust.BLIND
         status = overall(components)
-        redis = components["redis"]
+        if blind and status == "healthy":
+            status = "degraded"
         document = {
             "status": status,
             "service": self._service,
@@ -46,7 +50,10 @@ class Health:
             "timestamp": rfc3339(time.time()),
             "services": components,
             # Without Redis the memory tier answers, so there is always a cache.
-            "cache": {"type": "redis" if redis == "healthy" else "in_memory", "status": "healthy"},
+            "cache": {
+                "type": "redis" if components["redis"] == "healthy" else "in_memory",
+                "status": "degraded" if blind else "healthy",
+            },
         }
         return routing.json_response(document, 503 if status == "unhealthy" else 200, Cache_Control="no-store")
 

@@ -140,6 +140,7 @@ class Links:
             LinkLost, Refused: there is no answer.
         """
         reply, stamp = await self._link(key).ask(first, ("GET", key))
+        _permitted(("GET", key), stamp)
         return _usable(reply), _stamp(stamp)
 
     def post(self, commands: Sequence[tuple[str, Command]]) -> list[Answers]:
@@ -183,12 +184,8 @@ class Links:
         _, role, *replies = await self._links[number].ask(naming, ("ROLE",), *commands)
         raise_if_replica(role)
         for command, reply in zip(commands, replies, strict=True):
-            try:
-                _usable(reply)
-            except Refused as error:
-                if _code(reply) != _NOT_PERMITTED:
-                    raise
-                raise Refused(f"{error}: {' '.join(map(str, command[:2]))}") from error
+            _permitted(command, reply)
+            _usable(reply)
 
     def _tag(self, number: int) -> str:
         """A subject that the node has; one with no more slots than that is not worth being used."""
@@ -247,6 +244,16 @@ def _usable(reply: Any) -> Any:
             raise Refused(words(reply)) from reply
         return MOVING
     return reply
+
+
+def _permitted(command: Command, reply: Any) -> None:
+    """See that Redis lets its user do this; it does not always say itself what it refuses.
+
+    Raises:
+        Refused: it does not.
+    """
+    if isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED:
+        raise Refused(f"{words(reply)}: {' '.join(map(str, command[:2]))}") from reply
 
 
 def _code(error: ResponseError) -> str:

@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from shared import metrics
+from shared.cache.hold_off import STEADY_SECONDS
 from tests.fixtures.fake_services import FakeServices, order, product, user
-from tests.fixtures.gateway import Gateway, StartGateway
+from tests.fixtures.gateway import Clock, Gateway, StartGateway
 from tests.fixtures.log_lines import heard
 from tests.fixtures.odd_redis import OddRedis, bulk
 
@@ -96,8 +97,9 @@ def unexpected() -> Iterator[list[str]]:
 class Asker:
     """Asks a gateway for ever new users and all else that has to do with Redis; all answers are as they ought to be."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, clock: Clock) -> None:
         self._gateway = gateway
+        self._clock = clock
         self._numbers = count()
 
     async def ask(self, *, stats: bool = False) -> None:
@@ -127,6 +129,10 @@ class Asker:
                 await asyncio.sleep(0.005)
                 await self.ask(stats=stats)
 
+    def wait(self) -> None:
+        """Let so much time go by that Redis counts as one that stays up."""
+        self._clock.now += STEADY_SECONDS
+
 
 StartAsking = Callable[[OddRedis], Awaitable[Asker]]
 
@@ -146,9 +152,11 @@ def start_asking(start_gateway: StartGateway) -> StartAsking:
             orders={name: [order("o1", name, "p1")] for name in names},
             products={"p1": product("p1")},
         )
-        gateway = await start_gateway(services, REDIS_URL=redis.url, ADMIN_TOKEN=_TOKEN)
-        asker = Asker(gateway)
+        clock = Clock()
+        gateway = await start_gateway(services, REDIS_URL=redis.url, ADMIN_TOKEN=_TOKEN, clock=clock)
+        asker = Asker(gateway, clock)
         await asker.until(_is_up)
+        asker.wait()
         return asker
 
     return start
@@ -158,6 +166,7 @@ async def _use(asker: Asker, redis: OddRedis) -> None:
     """By itself, and soon, Redis is used again."""
     await asker.until(_is_up)
     await asker.ask()
+    asker.wait()
     assert not redis.odd
 
 
