@@ -16,6 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ClusterError, InvalidResponse, RedisClusterException, RedisError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from shared.cache.address import RedisAddress
 from shared.cache.link import BoundedReader
@@ -165,6 +166,7 @@ class _Clustered:
             socket_connect_timeout=CONNECT_SECONDS,
             retry=Retry(NoBackoff(), 0),
             driver_info=None,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
             **options,
         )
         try:
