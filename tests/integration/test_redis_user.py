@@ -31,7 +31,7 @@ PATTERNS = sorted(
 )
 OURS = {"acl", "config", "hello"}
 """Commands of the test itself, and of every greeting."""
-EVENTS = 30
+EVENTS = 20
 TOKEN = "open-sesame"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 SOON = 20.0
@@ -138,7 +138,8 @@ async def test_the_documented_user_is_enough(
     stats = (await gateway.get("/api/cache/stats")).json()
     assert stats["tiers"]["redis"]["bytes"] > 0
     assert await health(gateway) == ("healthy", "healthy", {"type": "redis", "status": "healthy"})
-    assert commands(meddler) == {name.partition("|")[0] for name in declared}
+    needed = {name.lower() for name in COMMANDS}
+    assert needed <= commands(meddler) <= {name.partition("|")[0] for name in declared}
     assert meddler.execute_command("ACL", "LOG") == []
     assert reasons == []
 
@@ -149,7 +150,10 @@ def less(without: str) -> list[str]:
     return [word for word in words if word != f"+{without.lower()}"]
 
 
-@pytest.mark.parametrize("case", list(product([*COMMANDS, *PATTERNS], ["from the start", "later"])), ids=", ".join)
+CASES = [*product(COMMANDS, ["from the start", "later"]), *product(PATTERNS, ["from the start"])]
+
+
+@pytest.mark.parametrize("case", CASES, ids=", ".join)
 async def test_less_than_is_needed(
     start_gateway: StartGateway,
     redis_server: RedisServer,
