@@ -197,3 +197,22 @@ async def test_what_it_may_be_refused(
     status = "degraded" if without == "CLIENT TRACKING" else "healthy"
     assert await health(gateway) == (status, "healthy", {"type": "redis", "status": status})
     assert reasons == []
+
+
+async def test_each_change_of_the_reason_is_said_once(
+    start_gateway: StartGateway, redis_server: RedisServer, meddler: "Redis", reasons: list[str]
+) -> None:
+    """After a change of the password, and when something else is refused after that."""
+    make_user(meddler, documented())
+    gateway = await start(start_gateway, redis_server)
+    await until(up=True)
+    for words, code in (([*documented(), "resetpass", ">other"], "WRONGPASS"), (less("PTTL"), "NOPERM")):
+        make_user(meddler, words)
+        meddler.client_kill_filter(_type="normal", skipme=True)
+        async with asyncio.timeout(SOON):
+            while not reasons or not reasons[-1].startswith(code):
+                await asyncio.sleep(0.005)
+        await use(gateway, meddler, count())
+    make_user(meddler, documented())
+    await until(up=True)
+    assert [reason.partition(" ")[0] for reason in reasons[1:]] == ["WRONGPASS", "NOPERM"]

@@ -44,7 +44,7 @@ def _ask(app: App, path: str) -> int:
 
 async def test_no_room_is_made_for_what_is_announced(odd_redis: OddRedis, start_app: StartApp) -> None:
     """At the top or inside something, whole or in two pieces, as an answer, a greeting or news."""
-    gateway = await asyncio.to_thread(start_app, "bff", REDIS_URL=odd_redis.url)
+    gateway = await asyncio.to_thread(start_app, "tests.fixtures.hasty_gateway", REDIS_URL=odd_redis.url)
     resident, virtual = _megabytes(gateway)
     for huge, command in product(HUGE, ("GET", "ROLE", "HELLO", "news", "news in two pieces")):
         greeted = odd_redis.greeted
