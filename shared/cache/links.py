@@ -203,7 +203,7 @@ def raise_if_replica(role: Any) -> None:
         Refused: it is none.
     """
     if isinstance(role, list) and role[0] != b"master":
-        raise Refused("a replica")
+        raise Refused("READONLY a replica, it says")  # like a read-only one when it is written to
 
 
 def usable(replies: Sequence[Any]) -> list[Any]:

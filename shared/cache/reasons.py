@@ -8,6 +8,7 @@ from redis.exceptions import AuthenticationError, AuthorizationError, ResponseEr
 from shared.logs import log
 
 _MOST: Final = 240
+_NOT_PERMITTED: Final = "NOPERM"
 _QUOTES: Final = ", with args beginning with:"
 """After this Redis repeats what it was asked, values included."""
 
@@ -38,7 +39,7 @@ class Said:
     """What has been logged about Redis: a line for each change of state, and for each change of what it refuses for."""
 
     def __init__(self) -> None:
-        self._last: str | None = None
+        self._last: str | None = None  # of the reason, what tells it from others
 
     def up(self, tracked: bool) -> None:
         """It is used."""
@@ -47,15 +48,22 @@ class Said:
 
     def bypassed(self, error: BaseException) -> None:
         """It was used until now."""
-        self._last, _ = reason(error)
-        log("warning", "redis tier bypassed", "cache", error=self._last)
+        why, _ = reason(error)
+        self._last = _gist(why)
+        log("warning", "redis tier bypassed", "cache", error=why)
 
     def absent(self, error: BaseException) -> None:
         """It cannot be used yet."""
         why, refused = reason(error)
-        if self._last is None or (refused and why != self._last):
-            self._last = why
+        if self._last is None or (refused and _gist(why) != self._last):
+            self._last = _gist(why)
             log("warning", "redis is not there", "cache", error=why)
+
+
+def _gist(why: str) -> str:
+    """The code of an error; of what is not permitted, all of it, since there may be more of that once it is mended."""
+    code = why.partition(" ")[0]
+    return why if code == _NOT_PERMITTED else code
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -31,11 +31,15 @@ UP, BYPASSED, ABSENT = "redis tier up", "redis tier bypassed", "redis is not the
 
 @dataclass(frozen=True)
 class Fault:
-    """What is done to Redis through a client that outlives it, and how it is undone; ``is_felt``: it bypasses Redis."""
+    """What is done to Redis through a client that outlives it, and how it is undone.
+
+    ``is_felt``: it bypasses Redis; ``refuses``: once that has happened, Redis says why it cannot be used.
+    """
 
     begin: Callable[[RedisServer, Redis], object]
     end: Callable[[RedisServer, Redis], object] = lambda _server, _client: None
     is_felt: bool = True
+    refuses: bool = False
 
 
 def _demand_a_password(_server: RedisServer, client: Redis) -> None:
@@ -70,7 +74,7 @@ FAULTS: Final = {
     "a replica of nobody": Fault(
         lambda _, client: client.replicaof("127.0.0.1", free_port()), lambda _, client: client.replicaof("NO", "ONE")
     ),
-    "another password": Fault(_demand_a_password, lambda _, client: client.config_set("requirepass", "")),
+    "another password": Fault(_demand_a_password, lambda _, client: client.config_set("requirepass", ""), refuses=True),
     "flushed": Fault(lambda _, client: client.flushall(), is_felt=False),
     "garbage": Fault(_spoil, is_felt=False),
 }
@@ -99,7 +103,7 @@ def test_no_client_notices_a_fault_of_redis(start_app: StartApp, redis_server: R
         _nothing_is_left(gateway, services, client, idle)
     assert (list(tally.statuses), tally.errors, tally.partial) == (["200"], 0, 0)
     assert _resident_kib(gateway) - before < GROWTH_KIB
-    assert _words(gateway) == ([UP, BYPASSED, UP] if fault.is_felt else [UP])
+    assert _words(gateway) == ([UP, BYPASSED, *([ABSENT] if fault.refuses else []), UP] if fault.is_felt else [UP])
 
 
 def test_no_client_notices_that_redis_was_not_there(start_app: StartApp, redis_server: RedisServer) -> None:

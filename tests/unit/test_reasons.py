@@ -60,7 +60,8 @@ def test_a_line_for_each_change(lines: list[tuple[str, str | None]]) -> None:
     said = Said()
     for error in (OSError("one"), OSError("other"), Refused("A"), Refused("A"), OSError("one"), Refused("A")):
         said.absent(error)
-    said.absent(Refused("B"))
+    for text in ("B", "B in other words", NOPERM, NOPERM, f"{NOPERM} either"):
+        said.absent(Refused(text))
     said.up(tracked=True)
     said.bypassed(Refused("A"))
     for error in (Refused("A"), TimeoutError("late"), Refused("C")):
@@ -69,6 +70,8 @@ def test_a_line_for_each_change(lines: list[tuple[str, str | None]]) -> None:
         ("redis is not there", "one"),
         ("redis is not there", "A"),
         ("redis is not there", "B"),
+        ("redis is not there", NOPERM),
+        ("redis is not there", f"{NOPERM} either"),
         ("redis tier up", None),
         ("redis tier bypassed", "A"),
         ("redis is not there", "C"),
