@@ -24,6 +24,7 @@ from shared.cache.build import build_cache
 from shared.cache.cache import Cache
 from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
+from shared.cache.tiered import Library
 from shared.deadline import Clock, since_boot
 from shared.early import EarlyAnswers
 from shared.overload import Gate
@@ -59,7 +60,7 @@ def create_app(
         cache = gateway_cache(settings, kinds, spans=spans)
     gate = Gate(settings.max_in_flight)
     through: ReadThrough[Made] = ReadThrough(cache, settings.request_budget, busy=lambda: gate.is_half_full)
-    resources += [cache, through]
+    resources += [cache, Library(cache, settings.redis_url, SERVICE), through]
     upstreams = build_upstreams(settings, transports, spans)
     shelf = Shelf(
         cache,

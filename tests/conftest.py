@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.system",
     "tests.kit.caches",
     "tests.kit.loads",
+    "tests.kit.views",
 ]
 
 

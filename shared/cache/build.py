@@ -13,6 +13,7 @@ from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
 from shared.cache.spans import SpannedRedisTier
+from shared.cache.table import NAMED
 from shared.cache.topology import topology
 from shared.deadline import Clock, since_boot
 from shared.telemetry.spans import Spans
@@ -36,7 +37,7 @@ def build_cache(
     holds so many, and as many as fit into ``memory_bytes``. Cut off from Redis, it serves what it had for ``alone``
     seconds. ``spans`` takes a span of each lookup in Redis.
     """
-    keys = Keys(namespace, kinds)
+    keys = Keys(namespace, (*kinds, NAMED))
     near = NearTier(MemoryStore(memory_entries, memory_bytes), keys, clock)
     tier = RedisTier if spans is None else partial(SpannedRedisTier, spans=spans)
     redis = tier(topology(parse(redis_url)), near, keys, clock, alone=alone) if redis_url else None

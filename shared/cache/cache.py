@@ -74,6 +74,11 @@ class Cache:
         self._misses = {tier: metrics.cache_misses.labels(tier) for tier in ("redis", "memory")}
 
     @property
+    def near(self) -> NearTier:
+        """The memory tier."""
+        return self._near
+
+    @property
     def redis(self) -> RedisTier | None:
         """The primary tier, where one is configured."""
         return self._redis

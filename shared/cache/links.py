@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from redis.exceptions import RedisError, ResponseError
@@ -14,6 +14,7 @@ from shared.cache.needs import trial
 from shared.cache.reasons import Refused, words
 from shared.cache.replies import MOVING, Command, Unknown
 from shared.cache.topology import Topology, raise_if_cancelled
+from shared.errors import KitError
 from shared.logs import log_error
 
 Answers = asyncio.Future[list[Any]]
@@ -23,8 +24,13 @@ _CLIENT_NAME: Final = "profile-gateway"
 _TAGS_MOST: Final = 10_000
 _WRONG_TYPE: Final = "WRONGTYPE"
 _NOT_PERMITTED: Final = "NOPERM"
+_PAGE: Final = 1_000
 _MOVING: Final = ("ASK", "TRYAGAIN")
 _ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
+
+
+class NotPermitted(KitError):
+    """The Redis user lacks a command that only this call needs."""
 
 
 class Found(NamedTuple):
@@ -151,12 +157,45 @@ class Links:
         Raises:
             LinkLost: there is nobody to send them to; the futures fail with it too.
         """
+        return [link.post(*group) for link, group in self._grouped(commands)]
+
+    def send(self, commands: Sequence[tuple[str, Command]]) -> list[Answers]:
+        """Send commands as :meth:`post` does, but at once: somebody waits for them.
+
+        Raises:
+            LinkLost: there is nobody to send them to; the futures fail with it too.
+        """
+        return [link.ask(*group) for link, group in self._grouped(commands)]
+
+    async def unlink_matching(self, pattern: str, unlinking: Changed) -> bool:
+        """Delete every key that matches the glob ``pattern``, on every node; tells whether all of them are gone.
+
+        ``unlinking`` hears of keys in the moment in which they are sent to be deleted.
+
+        Raises:
+            LinkLost, Refused, NotPermitted: it is not certain what is gone.
+        """
+        gone = True
+        for link in self._links:
+            cursor = b"0"
+            while True:
+                (page,) = await link.ask(("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE))
+                cursor, keys = permitted(page)
+                if keys:
+                    unlinking([key.decode("utf-8", "replace") for key in keys])
+                    replies = await link.ask(*(("UNLINK", key) for key in keys))
+                    gone = all(type(reply) is int for reply in usable(replies)) and gone
+                if cursor == b"0":
+                    break
+        return gone
+
+    def _grouped(self, commands: Sequence[tuple[str, Command]]) -> Iterable[tuple[Link, list[Command]]]:
         if len(self._links) == 1 and commands:
-            return [self._links[0].post(*[command for _, command in commands])]
+            return [(self._links[0], [command for _, command in commands])]
         of_link: dict[Link, list[Command]] = defaultdict(list)
         for key, command in commands:
             of_link[self._link(key)].append(command)
-        return [link.post(*group) for link, group in of_link.items()]
+        return of_link.items()
 
     def _questions(self, key: str) -> tuple[Command, ...]:
         stamp = self._keys.stamp_of(key)
@@ -213,6 +252,18 @@ def usable(replies: Sequence[Any]) -> list[Any]:
         Refused: one of them says that the node is not usable.
     """
     return [_usable(reply) for reply in replies]
+
+
+def permitted(reply: Any) -> Any:
+    """The answer to a command that its user may lack.
+
+    Raises:
+        NotPermitted: the user does.
+        Refused: it says that the node is not usable.
+    """
+    if isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED:
+        raise NotPermitted(str(reply))
+    return _usable(reply)
 
 
 def _found(replies: list[Any]) -> Found:

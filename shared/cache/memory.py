@@ -3,6 +3,8 @@
 import asyncio
 import sys
 from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from shared import metrics
@@ -72,6 +74,10 @@ class MemoryStore:
     def __len__(self) -> int:
         """How many entries there are."""
         return len(self._there.entries) + len(self._absent.entries)
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys of all entries."""
+        return chain.from_iterable(room.entries for room in self._rooms)
 
     def peek(self, key: str) -> Entry | None:
         """The entry under ``key``, which becomes the most recently used."""

@@ -153,6 +153,11 @@ class NearTier:
         self._store.drop(key)
         self._lose(key, but)
 
+    def drop_beginning(self, prefix: str) -> None:
+        """Forget every key that begins so, and whatever is on its way there."""
+        for key in [key for key in (*self._store, *self._tokens) if key.startswith(prefix)]:
+            self.drop(key)
+
     def invalidate(self, names: Iterable[str] | None) -> None:
         """Redis says that these keys have changed, or that everything has (None)."""
         if names is None:

@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from shared import metrics
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
-from shared.cache.links import Answers, Found, usable
+from shared.cache.links import Answers, Found, permitted, usable
 from shared.cache.look import Grant, Look
 from shared.cache.near import NearTier, Token
 from shared.cache.replies import MOVING, Command
@@ -105,11 +105,10 @@ class RedisTier:
 
     def write(self, entries: Sequence[tuple[str, Entry]], token: Token, delete: Sequence[str] = ()) -> None:
         """Store entries until they are stale, and then delete keys; nobody waits for it, and it may come to nothing."""
-        now, redis_ms = self._clock(), self._watch.redis_clock.earliest_ms()
-        commands: list[tuple[str, Command]] = []
-        for key, entry in entries:
-            stored = StoredEntry.of(entry, now, redis_ms, token.generation, token.stamp)
-            commands.append((key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms)))
+        pairs = [(key, self.stored(entry, token)) for key, entry in entries]
+        commands: list[tuple[str, Command]] = [
+            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms)) for key, stored in pairs
+        ]
         commands.extend((key, ("UNLINK", key)) for key in delete)
         self.post(commands)
 
@@ -137,6 +136,53 @@ class RedisTier:
             return await self._watch.links.ask(key, *commands)
         except FAULTS as error:
             raise self._fault(error) from error
+
+    async def carry_out(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
+        """Send commands, each about a key, before anything else is sent; their answers, in no order.
+
+        Raises:
+            NotPermitted: the user lacks one of them; nothing else is wrong.
+            TierDown: there is no answer.
+        """
+        self._require_up()
+        try:
+            sent = await asyncio.gather(*self._watch.links.send(commands))
+            return [permitted(reply) for replies in sent for reply in replies]
+        except FAULTS as error:
+            raise self._fault(error) from error
+
+    async def unlink_matching(self, pattern: str) -> bool:
+        """Delete all that matches a glob, here and in memory; tells whether it is gone from every node.
+
+        Raises:
+            NotPermitted: the user may not look for keys; nothing else is wrong.
+            TierDown: it is not certain what is gone.
+        """
+        self._require_up()
+        try:
+            return await self._watch.links.unlink_matching(pattern, self._near.invalidate)
+        except FAULTS as error:
+            raise self._fault(error) from error
+
+    async def standing(self, key: str) -> tuple[bytes | None, Entry | None]:
+        """What stands under ``key`` as it is, and the entry that it is; what is no string is deleted.
+
+        Raises:
+            TierDown: there is no answer.
+        """
+        self._require_up()
+        try:
+            (found,) = await self._watch.links.read([key])
+            if found.odd:
+                await self._watch.links.ask(key, ("UNLINK", key))
+        except FAULTS as error:
+            raise self._fault(error) from error
+        return found.data, self._entry(key, found)
+
+    def stored(self, entry: Entry, token: Token) -> StoredEntry:
+        """``entry`` in the form in which it is stored now."""
+        redis_ms = self._watch.redis_clock.earliest_ms()
+        return StoredEntry.of(entry, self._clock(), redis_ms, token.generation, token.stamp)
 
     async def purge(self, subject: str, keep_stamp: float) -> None:
         """Drop what is owned by ``subject`` and outdate what is being loaded for it, in every process.

@@ -42,6 +42,13 @@ def _is_time(reply: list[Any]) -> bool:
     return len(reply) == 2 and all(type(number) is bytes and number.isdigit() for number in reply)
 
 
+def _is_page(reply: list[Any]) -> bool:
+    match reply:
+        case [bytes() as cursor, list() as keys]:
+            return cursor.isdigit() and all(type(key) is bytes for key in keys)
+    return False
+
+
 _ERROR: Final[Fitting] = {ResponseError: None}
 _BYTES: Final[Fitting] = {bytes: None, **_ERROR}
 _WHOLE: Final[Fitting] = {int: None, **_ERROR}
@@ -56,6 +63,9 @@ _REPLIES: Final[Mapping[str | bytes | int, Fitting]] = {
     "TIME": {list: _is_time, **_ERROR},
     "DBSIZE": _WHOLE,
     "INFO": _BYTES,
+    # By scripts and by clearing a namespace of shared.cache.table alone; who may not use them lacks only that.
+    "EVAL": _WHOLE,
+    "SCAN": {list: _is_page, **_ERROR},
 }
 
 

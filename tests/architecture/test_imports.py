@@ -69,6 +69,7 @@ def test_an_import_in_the_wrong_direction_is_noticed(tmp_path: Path, module: str
 @pytest.mark.parametrize(
     ("library", "module"),
     [
+        ("aiocache", "shared/cache/tiered.py"),
         ("aiohttp", "shared/upstream/transport.py"),
         ("prometheus_client", "shared/metrics.py"),
         ("hiredis", "shared/cache/link.py"),
