@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 
-from aiocache import cached, cached_stampede, caches, multi_cached
+import aiocache
+from aiocache import caches
 from aiocache.base import BaseCache
 from aiocache.lock import OptimisticLock, OptimisticLockError, RedLock
 from aiocache.serializers import JsonSerializer, NullSerializer
@@ -40,6 +41,21 @@ __all__ = (
     "caches",
     "multi_cached",
 )
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Decorator(Protocol):
+    """One of aiocache's, with arguments of its own."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Callable[[F], F]:
+        """What decorates a coroutine function."""
+        ...
+
+
+cached: Final[Decorator] = aiocache.cached
+cached_stampede: Final[Decorator] = aiocache.cached_stampede
+multi_cached: Final[Decorator] = aiocache.multi_cached
 
 DEFAULT: Final = "default"
 """aiocache's own name for the cache that is meant where none is named."""
@@ -249,11 +265,14 @@ def _incremented(there: bytes | None, delta: int) -> bytes:
 
 
 def _without_values(record: logging.LogRecord) -> bool:
-    """The decorators log keys and values that could not be kept; neither is anybody's business."""
+    """The decorators log keys and values that could not be kept, and so may the error; that is nobody's business."""
+    error = record.exc_info[0] if record.exc_info else None
     record.msg, record.args = str(record.msg).partition(" %s")[0], ()
+    if error is not None:
+        record.msg, record.exc_info = f"{record.msg}: {error.__name__}", None
     return True
 
 
-logging.getLogger(cached.__module__).addFilter(_without_values)
+logging.getLogger("aiocache.decorators").addFilter(_without_values)
 # Whatever this alias stood for before, for whoever is decorated with it from now on it is ours.
 caches.set_config({**caches.get_config(), DEFAULT: _configuration(DEFAULT)})

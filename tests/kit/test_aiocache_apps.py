@@ -1,0 +1,135 @@
+"""The app's cache in aiocache's register and under its decorators."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from shared.cache.tiered import Library, NotOpen, TieredCache, cached, cached_stampede, caches, multi_cached
+from tests.kit.views import Sides
+
+calls: list[str] = []
+register: Any = caches
+
+
+@cached(alias="default", key_builder=lambda _, name: f"greeting:{name}")
+async def greeting(name: str) -> str:
+    """Decorated when this module is imported, long before there is any app."""
+    calls.append(name)
+    return f"Hello, {name}"
+
+
+@cached(alias="default", key="nothing", ttl=60)
+async def nothing() -> object:
+    """Something that no serializer makes bytes of."""
+    calls.append("secret")
+    return {"secret"}
+
+
+@cached_stampede(alias="default", lease=60, key="slow")
+async def slow() -> int:
+    """Takes until all who want it have asked."""
+    calls.append("slow")
+    await asyncio.sleep(0)
+    return len(calls)
+
+
+@multi_cached("names", alias="default")
+async def sizes(names: list[str]) -> dict[str, int]:
+    """Of each name."""
+    calls.append(" ".join(names))
+    return {name: len(name) for name in names}
+
+
+@pytest.fixture(autouse=True)
+def _begin() -> None:
+    calls.clear()
+
+
+@pytest.fixture
+async def libraries(sides: Sides, url: str) -> AsyncIterator[tuple[Library, Library]]:
+    """Those of two processes; the second one is that of this process, as it were."""
+    async with Library(sides.other.cache, url, "another") as other, Library(sides.one.cache, url, "app") as one:
+        yield one, other
+
+
+async def test_the_register_has_the_apps_cache(sides: Sides, libraries: tuple[Library, Library]) -> None:
+    """Under the usual alias and the app's own; what it gives, creates and keeps are views of the same tiers."""
+    view: Any = register.get("default")
+    assert isinstance(view, TieredCache)
+    assert register.get("default") is view
+    await view.set("key", {"a": 1})
+    await sides.hear()
+    for another in (register.get("app"), register.get("another"), register.create("app", ttl=5), libraries[1].view()):
+        assert await another.get("key") == {"a": 1}
+    assert (await register.create("app", namespace="space").get("key"), register.create("app", ttl=5).ttl) == (None, 5)
+
+
+async def test_a_function_is_called_once_for_all(sides: Sides, libraries: tuple[Library, Library]) -> None:
+    """What it has given is there for whoever asks next, in another process too, until somebody drops it."""
+    assert [await greeting("Maria"), await greeting("Maria"), await greeting("Ana")] == [
+        "Hello, Maria",
+        "Hello, Maria",
+        "Hello, Ana",
+    ]
+    assert calls == ["Maria", "Ana"]
+    assert await libraries[1].view().get("greeting:Maria") == "Hello, Maria"
+    await libraries[1].view().delete("greeting:Maria")
+    await sides.hear()
+    await greeting("Maria")
+    assert calls == ["Maria", "Ana", "Maria"]
+
+
+@pytest.mark.usefixtures("libraries")
+async def test_of_many_things_only_those_that_are_missing_are_asked_for() -> None:
+    """Each is kept by itself."""
+    assert await sizes(["a", "bb"]) == {"a": 1, "bb": 2}
+    assert await sizes(names=["bb", "ccc"]) == {"bb": 2, "ccc": 3}
+    assert await sizes(["a", "ccc"]) == {"a": 1, "ccc": 3}
+    assert calls == ["a bb", "ccc"]
+
+
+@pytest.mark.usefixtures("libraries")
+async def test_all_who_ask_at_once_wait_for_one() -> None:
+    """A stampede is one call; its lock is given back."""
+    assert await asyncio.gather(*(slow() for _ in range(20))) == [1] * 20
+    assert calls == ["slow"]
+    assert await register.get("default").exists("slow-lock") is False
+
+
+async def test_without_an_app_functions_are_just_called(sides: Sides, url: str) -> None:
+    """Before it is open, and once it has ended; and it is not held on to. The next one has nothing of it."""
+    assert [await greeting("Maria"), await greeting("Maria")] == ["Hello, Maria"] * 2
+    async with Library(sides.one.cache, url, "app"):
+        await greeting("Maria")
+        await greeting("Maria")
+    assert len(calls) == 3
+    await greeting("Maria")
+    assert len(calls) == 4
+    for alias in ("default", "app"):
+        with pytest.raises(NotOpen, match=alias):
+            await register.get(alias).get("key")
+
+
+async def test_the_last_app_is_the_one_that_is_meant(sides: Sides) -> None:
+    """Where several are open in one process each has its own alias, and the usual one is the last one that is."""
+    first, last = Library(sides.one.cache, "", "first"), Library(sides.other.cache, "", "last")
+    async with first:
+        await register.get("first").set("whose", "first")
+        async with last:
+            await register.get("last").set("whose", "last")
+            assert await register.get("default").get("whose") == "last"
+        await sides.hear()
+        await register.get("default").set("whose", "first")
+        assert await register.get("first").get("whose") == "first"
+
+
+@pytest.mark.usefixtures("libraries")
+async def test_neither_keys_nor_values_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be kept is a call each time and a line in the log, which does not tell what it was."""
+    assert [await nothing(), await nothing()] == [{"secret"}] * 2
+    assert calls == ["secret"] * 2
+    told = [record.getMessage() for record in caplog.records if record.name == "aiocache.decorators"]
+    assert told == ["Couldn't set: TypeError"] * 2
+    assert "secret" not in caplog.text
