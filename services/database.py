@@ -7,15 +7,17 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from functools import partial
+from hashlib import blake2b
 from typing import Any, Final, Self
 
 from sqlalchemy import select
 
 from services import caller_time
-from services.engines import VERSION_TABLE, reading_engine
+from services.engines import VERSION_TABLE, file_of, reading_engine
 from services.founding import DataSet, found
 from services.reading import CLOSE_SECONDS, DatabaseFailure, DatabaseSlow, Reader, Record, Statement, reason
 from services.settings import ServiceSettings
+from services.sqlite_file import version
 from shared.errors import ServiceUnavailable
 from shared.lasting import lasting
 from shared.logs import log
@@ -38,6 +40,8 @@ class Database:
         self._data_set = data_set
         self._ping = select(data_set.metadata.tables[VERSION_TABLE].c.version)
         self._available = False
+        self._file = file_of(self._url)
+        self._name = blake2b(self._url.set(password=None).render_as_string().encode(), digest_size=8).hexdigest()
         self._doubted = asyncio.Event()
         self._broken = False
 
@@ -56,6 +60,18 @@ class Database:
     def ready(self) -> bool:
         """Whether schema and data set are there and the last look found the database well."""
         return self._available
+
+    def source(self) -> str | None:
+        """Names what rows come from at the moment; another file in the place of one has another name.
+
+        None while there is nothing to read from.
+        """
+        if not self._available:
+            return None
+        if self._file is None:
+            return self._name
+        there = version(self._file)
+        return None if there is None else f"{self._name}:{there}"
 
     async def rows(self, statement: Statement, **parameters: Any) -> Sequence[Record]:
         """All rows of ``statement`` with the values of its bound parameters.

@@ -30,6 +30,11 @@ def is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
+def file_of(url: URL) -> Path | None:
+    """The file that ``url`` names; None for a server."""
+    return Path(url.database or "").absolute() if is_sqlite(url) else None
+
+
 def reading_engine(url: URL, service: str, pool_size: int, timeout: float) -> AsyncEngine:
     """An engine for single statements that only read, each its own transaction.
 
@@ -43,10 +48,10 @@ def reading_engine(url: URL, service: str, pool_size: int, timeout: float) -> As
         "pool_use_lifo": True,
         "pool_reset_on_return": None,
     }
-    if not is_sqlite(url):
+    path = file_of(url)
+    if path is None:
         arguments = _server_arguments(service, int(timeout * 1000))
         return create_async_engine(url, **options, pool_recycle=_RECYCLE_SECONDS, connect_args=arguments)
-    path = Path(url.database or "").absolute()
     engine = create_async_engine(url.set(database=f"file:{path.name}", query={"uri": "true"}), **options)
     _at_connect(engine, [f"PRAGMA busy_timeout = {int(timeout * 500)}", "PRAGMA query_only = ON"])
     _follow_file(engine, path)

@@ -6,6 +6,7 @@ from sqlalchemy.engine import URL
 
 from services.database_url import DATABASE_URL
 from shared import values
+from shared.cache.address import REDIS_URL
 from shared.settings import setting
 from shared.telemetry.settings import TracedSettings
 
@@ -23,6 +24,30 @@ class ServiceSettings(TracedSettings):
         values.seconds(0.05, 60),
         "2",
         "How long one statement may take, waiting for a connection included.",
+    )
+    redis_url: str = setting(
+        "REDIS_URL", REDIS_URL, "", "Redis, the primary tier of the read cache; empty for the memory tier alone."
+    )
+    read_cache_seconds: float = setting(
+        "READ_CACHE_SECONDS",
+        values.seconds(0, 60),
+        "1",
+        "How long what was read from the database is given again without asking it; 0 for not at all.",
+    )
+    read_cache_entries: int = setting(
+        "READ_CACHE_ENTRIES",
+        values.integer(1, 10_000_000),
+        "10000",
+        "Most answers that the read cache holds in memory.",
+    )
+    read_cache_memory: int = setting(
+        "READ_CACHE_MB", values.integer(1, 1_000_000), "16", "Most megabytes (2**20 bytes) that these take."
+    )
+    read_cache_namespace: str = setting(
+        "READ_CACHE_NAMESPACE",
+        values.NAMESPACE,
+        "service",
+        "Keeps the read cache's keys apart from others in the same Redis.",
     )
     listing: str = setting(
         "LISTING",

@@ -21,6 +21,18 @@ def identity(path: Path) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
+def version(path: Path) -> str | None:
+    """Tells the file at ``path`` from any that was, or will be, in its place; None when there is none to be found.
+
+    An inode is used again once nobody holds it, but not with the instant of its last change.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return f"{found.st_dev:x}.{found.st_ino:x}.{found.st_ctime_ns:x}"
+
+
 def address(path: Path) -> str:
     """What opens the file for reading (https://www.sqlite.org/uri.html); one that has vanished is not made.
 

@@ -85,7 +85,12 @@ def no_content() -> HTTPResponse:
 
 def struct_response(struct: object, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
     """A typed struct, or a list of them, as JSON."""
-    return raw_response(codec.encode(struct), status=status, headers=headers, content_type="application/json")
+    return encoded_response(codec.encode(struct), status, headers)
+
+
+def encoded_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
+    """JSON that is ready to be sent."""
+    return raw_response(body, status=status, headers=headers, content_type="application/json")
 
 
 def allowed_methods(request: Request) -> str:

@@ -10,18 +10,25 @@ from services.front import Front
 from services.orders.endpoints import LINKS, OrderEndpoints
 from services.orders.repository import DATA_SET, OrderRepository
 from services.orders.settings import SERVICE, OrderSettings
+from services.reads import Reads
 from shared.app import build_app
 from shared.telemetry.build import spans_for
 
 
 def create_app(settings: OrderSettings) -> Sanic[Any, Any]:
     """The app that serves orders from the database that ``settings`` name."""
+    spans = spans_for(SERVICE, settings)
     database = Database(SERVICE, settings, DATA_SET)
+    reads = Reads(SERVICE, settings, database, spans)
     return build_app(
         SERVICE,
         settings,
-        routes=[honour_caller_time, OrderEndpoints(OrderRepository(database)), Front(SERVICE, LINKS, database.check)],
-        resources=[database],
+        routes=[
+            honour_caller_time,
+            OrderEndpoints(OrderRepository(database), reads),
+            Front(SERVICE, LINKS, database.check),
+        ],
+        resources=[reads, database],
         ready=database.ready,
-        spans=spans_for(SERVICE, settings),
+        spans=spans,
     )

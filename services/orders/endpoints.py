@@ -5,6 +5,7 @@ from typing import Any
 from sanic import HTTPResponse, Request, Sanic
 
 from services.orders.repository import OrderRepository
+from services.reads import Reads
 from shared import ids, routing
 from shared.errors import NotFound
 
@@ -14,8 +15,9 @@ LINKS = {"orders_of_user": "/orders/user/{user_id}", "order": "/orders/{order_id
 class OrderEndpoints:
     """``GET /orders/user/{user_id}`` and ``GET /orders/{order_id}``."""
 
-    def __init__(self, orders: OrderRepository) -> None:
+    def __init__(self, orders: OrderRepository, reads: Reads) -> None:
         self._orders = orders
+        self._reads = reads
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the routes to ``app``."""
@@ -23,10 +25,13 @@ class OrderEndpoints:
         routing.get(app, "/orders/<order_id>", self._answer_one, "order")
 
     async def _answer_of_user(self, _request: Request, user_id: str) -> HTTPResponse:
-        return routing.struct_response(await self._orders.of_user(ids.checked("user_id", user_id)))
+        checked = ids.checked("user_id", user_id)
+        orders = await self._reads.one(f"of:{checked}", lambda: self._orders.of_user(checked))
+        return routing.encoded_response(orders or b"[]")
 
     async def _answer_one(self, _request: Request, order_id: str) -> HTTPResponse:
-        order = await self._orders.one(ids.checked("order_id", order_id))
+        checked = ids.checked("order_id", order_id)
+        order = await self._reads.one(f"order:{checked}", lambda: self._orders.one(checked))
         if order is None:
             raise NotFound("There is no such order.")
-        return routing.struct_response(order)
+        return routing.encoded_response(order)

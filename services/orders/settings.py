@@ -17,3 +17,4 @@ class OrderSettings(ServiceSettings):
 
     port: int = with_default(ServiceSettings, "port", "8002")
     database_url: URL = with_default(ServiceSettings, "database_url", "sqlite:///.data/orders.db")
+    read_cache_namespace: str = with_default(ServiceSettings, "read_cache_namespace", SERVICE)

@@ -10,14 +10,17 @@ from services.front import Front
 from services.products.endpoints import ProductEndpoints
 from services.products.repository import DATA_SET, ProductRepository
 from services.products.settings import SERVICE, ProductSettings
+from services.reads import Reads
 from shared.app import build_app
 from shared.telemetry.build import spans_for
 
 
 def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
     """The app that serves products from the database that ``settings`` name."""
+    spans = spans_for(SERVICE, settings)
     database = Database(SERVICE, settings, DATA_SET)
-    endpoints = ProductEndpoints(ProductRepository(database), lists=settings.lists)
+    reads = Reads(SERVICE, settings, database, spans)
+    endpoints = ProductEndpoints(ProductRepository(database), reads, lists=settings.lists)
     return build_app(
         SERVICE,
         settings,
@@ -26,7 +29,7 @@ def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
             endpoints,
             Front(SERVICE, endpoints.links(), database.check),
         ],
-        resources=[database],
+        resources=[reads, database],
         ready=database.ready,
-        spans=spans_for(SERVICE, settings),
+        spans=spans,
     )

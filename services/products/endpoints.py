@@ -8,21 +8,24 @@ from sanic import HTTPResponse, Request, Sanic
 from services.paging import page_response, read_page
 from services.products.model import BatchRequest
 from services.products.repository import ProductRepository
+from services.reads import Reads
 from shared import codec, ids, routing
 from shared.errors import InvalidInput, NotFound, Unprocessable
 
 _LINKS: Final = {"product": "/products/{product_id}", "batch": "/products/batch"}
 _LIST_LINKS: Final = {"products": "/products?limit={limit}&after={product_id}"}
 
+_KIND: Final = "product"
 _read_batch = codec.decoder(BatchRequest)
 
 
 class ProductEndpoints:
     """``GET /products``, ``GET /products/{product_id}`` and ``POST /products/batch``."""
 
-    def __init__(self, products: ProductRepository, *, lists: bool) -> None:
+    def __init__(self, products: ProductRepository, reads: Reads, *, lists: bool) -> None:
         """``lists`` tells whether there is the list."""
         self._products = products
+        self._reads = reads
         self._lists = lists
 
     def links(self) -> Mapping[str, str]:
@@ -41,10 +44,11 @@ class ProductEndpoints:
         return page_response("/products", page, await self._products.after(page.after, page.limit + 1))
 
     async def _answer_one(self, _request: Request, product_id: str) -> HTTPResponse:
-        product = await self._products.one(ids.checked("product_id", product_id))
+        checked = ids.checked("product_id", product_id)
+        product = await self._reads.one(f"{_KIND}:{checked}", lambda: self._products.one(checked))
         if product is None:
             raise NotFound("There is no such product.")
-        return routing.struct_response(product)
+        return routing.encoded_response(product)
 
     async def _answer_batch(self, request: Request) -> HTTPResponse:
         try:
@@ -53,4 +57,4 @@ class ProductEndpoints:
             raise InvalidInput("The body must be JSON.") from None
         except codec.WrongShape as error:
             raise Unprocessable(f"{error}.") from None
-        return routing.struct_response(await self._products.known(batch.product_ids))
+        return routing.encoded_response(await self._reads.several(_KIND, batch.product_ids, self._products.known))

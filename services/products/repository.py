@@ -1,6 +1,6 @@
 """Products in the database."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text, bindparam, select
@@ -48,9 +48,6 @@ class ProductRepository:
         """At most ``count`` products whose ids come after ``product_id``, by id."""
         return [Product(*row) for row in await self._database.rows(_after, id=product_id, count=count)]
 
-    async def known(self, product_ids: Collection[str]) -> Sequence[Product]:
-        """The products among ``product_ids`` that exist, each once, in the order of their first mention."""
-        distinct = list(dict.fromkeys(product_ids))
-        rows = await self._database.rows(_known, ids=distinct)
-        found = {row.id: Product(*row) for row in rows}
-        return [found[product_id] for product_id in distinct if product_id in found]
+    async def known(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
+        """The products among ``product_ids``, none twice, that exist, by id."""
+        return {row.id: Product(*row) for row in await self._database.rows(_known, ids=product_ids)}

@@ -17,3 +17,4 @@ class ProductSettings(ServiceSettings):
 
     port: int = with_default(ServiceSettings, "port", "8003")
     database_url: URL = with_default(ServiceSettings, "database_url", "sqlite:///.data/products.db")
+    read_cache_namespace: str = with_default(ServiceSettings, "read_cache_namespace", SERVICE)

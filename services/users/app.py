@@ -7,6 +7,7 @@ from sanic import Sanic
 from services.caller_time import honour_caller_time
 from services.database import Database
 from services.front import Front
+from services.reads import Reads
 from services.users.endpoints import UserEndpoints
 from services.users.repository import DATA_SET, UserRepository
 from services.users.settings import SERVICE, UserSettings
@@ -16,13 +17,15 @@ from shared.telemetry.build import spans_for
 
 def create_app(settings: UserSettings) -> Sanic[Any, Any]:
     """The app that serves users from the database that ``settings`` name."""
+    spans = spans_for(SERVICE, settings)
     database = Database(SERVICE, settings, DATA_SET)
-    endpoints = UserEndpoints(UserRepository(database), lists=settings.lists)
+    reads = Reads(SERVICE, settings, database, spans)
+    endpoints = UserEndpoints(UserRepository(database), reads, lists=settings.lists)
     return build_app(
         SERVICE,
         settings,
         routes=[honour_caller_time, endpoints, Front(SERVICE, endpoints.links(), database.check)],
-        resources=[database],
+        resources=[reads, database],
         ready=database.ready,
-        spans=spans_for(SERVICE, settings),
+        spans=spans,
     )

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sanic import HTTPResponse, Request, Sanic
 
 from services.paging import page_response, read_page
+from services.reads import Reads
 from services.users.repository import UserRepository
 from shared import ids, routing
 from shared.errors import NotFound
@@ -17,9 +18,10 @@ _LIST_LINKS: Final = {"users": "/users?limit={limit}&after={user_id}"}
 class UserEndpoints:
     """``GET /users`` and ``GET /users/{user_id}``."""
 
-    def __init__(self, users: UserRepository, *, lists: bool) -> None:
+    def __init__(self, users: UserRepository, reads: Reads, *, lists: bool) -> None:
         """``lists`` tells whether there is the list."""
         self._users = users
+        self._reads = reads
         self._lists = lists
 
     def links(self) -> Mapping[str, str]:
@@ -37,7 +39,8 @@ class UserEndpoints:
         return page_response("/users", page, await self._users.after(page.after, page.limit + 1))
 
     async def _answer_one(self, _request: Request, user_id: str) -> HTTPResponse:
-        user = await self._users.one(ids.checked("user_id", user_id))
+        checked = ids.checked("user_id", user_id)
+        user = await self._reads.one(f"user:{checked}", lambda: self._users.one(checked))
         if user is None:
             raise NotFound("There is no such user.")
-        return routing.struct_response(user)
+        return routing.encoded_response(user)

@@ -1,7 +1,9 @@
 """The app's cache in aiocache's register and under its decorators."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +125,26 @@ async def test_the_last_app_is_the_one_that_is_meant(sides: Sides) -> None:
         await sides.hear()
         await register.get("default").set("whose", "first")
         assert await register.get("first").get("whose") == "first"
+
+
+async def test_what_the_documentation_shows(sides: Sides, url: str) -> None:
+    """It runs as it stands there, imported before there is an app."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "cache.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+    async def ask_somebody(city: str) -> dict[str, object]:
+        calls.append(city)
+        return {"city": city, "sun": True}
+
+    shown: dict[str, Any] = {"ask_somebody": ask_somebody}
+    exec(example, shown)  # noqa: S102 - our own page
+    async with Library(sides.one.cache, url, "app"):
+        assert [await shown["weather"]("Porto") for _ in range(3)] == [{"city": "Porto", "sun": True}] * 3
+        assert [await shown["visit"]("Porto"), await shown["visit"]("Porto")] == [1, 2]
+        await shown["forget_visits"]()
+        assert await shown["visit"]("Porto") == 1
+        assert await shown["weather"]("Porto") == {"city": "Porto", "sun": True}
+    assert calls == ["Porto"]
 
 
 @pytest.mark.usefixtures("libraries")

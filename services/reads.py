@@ -1,0 +1,113 @@
+"""What was read from the database just now: answers ready to be sent, for a second or so, through aiocache.
+
+Nothing here outlives the database that it was read from: where another file lies in the place of an SQLite file, or
+there is none, what was read from the old one is not given. What failed is not kept.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Final, Protocol, Self
+
+from services.settings import ServiceSettings
+from shared import codec
+from shared.cache.build import build_cache
+from shared.cache.tiered import Library, NullSerializer
+from shared.deadline import Clock
+from shared.telemetry.spans import Spans
+
+_MEGABYTE: Final = 2**20
+_ABSENT: Final = b""
+
+
+class Source(Protocol):
+    """Where answers come from, such as a database."""
+
+    def source(self) -> str | None:
+        """Names it; None while there is nothing to read from."""
+        ...
+
+
+class Reads:
+    """The read cache of ``service``, over both tiers or memory alone; a resource of the app, open while it serves."""
+
+    def __init__(
+        self,
+        service: str,
+        settings: ServiceSettings,
+        database: Source,
+        spans: Spans | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._seconds = settings.read_cache_seconds
+        self._database = database
+        self._clock = clock
+        self._cache = build_cache(
+            settings.redis_url,
+            settings.read_cache_entries,
+            settings.read_cache_memory * _MEGABYTE,
+            kinds=(),
+            longest_life=self._seconds,
+            namespace=settings.read_cache_namespace,
+            clock=clock,
+            spans=spans,
+        )
+        self._library = Library(self._cache, settings.redis_url, service)
+        # Its own part of the keys too, so that services which are given one namespace do not mix.
+        self._view = self._library.view(serializer=NullSerializer(encoding=None), namespace=service)
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Open the cache, which is the app's for aiocache too."""
+        await self._open.enter_async_context(self._cache)
+        await self._open.enter_async_context(self._library)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Close it."""
+        await self._open.aclose()
+
+    async def one(self, name: str, read: Callable[[], Awaitable[object]]) -> bytes | None:
+        """What ``read`` gives, as JSON, or gave just now under this name; None for None.
+
+        Raises whatever ``read`` raises.
+        """
+        source, asked_at = self._source(), self._clock()
+        kept = None if source is None else await self._view.get(f"{source}:{name}")
+        if kept is None:
+            found = await read()
+            kept = _ABSENT if found is None else codec.encode(found)
+            await self._keep(source, asked_at, {name: kept})
+        return kept or None
+
+    async def several(
+        self, kind: str, ids: Iterable[str], read: Callable[[Sequence[str]], Awaitable[Mapping[str, object]]]
+    ) -> bytes:
+        """What ``read`` gives by id, or gave just now, as a JSON list in the order of ``ids``.
+
+        What is not there is left out, and what is wanted twice is there once. Each is kept under ``kind:id``, as
+        :meth:`one` does. Raises whatever ``read`` raises.
+        """
+        source, asked_at = self._source(), self._clock()
+        wanted = list(dict.fromkeys(ids))
+        kept: dict[str, bytes | None] = dict.fromkeys(wanted)
+        if source is not None:
+            kept.update(
+                zip(wanted, await self._view.multi_get([f"{source}:{kind}:{one}" for one in wanted]), strict=True)
+            )
+        missing = [one for one, data in kept.items() if data is None]
+        if missing:
+            found = await read(missing)
+            new = {one: codec.encode(found[one]) if one in found else _ABSENT for one in missing}
+            kept.update(new)
+            await self._keep(source, asked_at, {f"{kind}:{one}": data for one, data in new.items()})
+        return b"[%b]" % b",".join(data for data in kept.values() if data)
+
+    def _source(self) -> str | None:
+        return self._database.source() if self._seconds else None
+
+    async def _keep(self, source: str | None, asked_at: float, answers: Mapping[str, bytes]) -> None:
+        left = self._seconds - (self._clock() - asked_at)  # as old as the question
+        if source is not None and left > 0 and self._source() == source:
+            pairs: list[tuple[str, Any]] = [(f"{source}:{name}", data) for name, data in answers.items()]
+            await self._view.multi_set(pairs, ttl=left)
