@@ -1,4 +1,4 @@
-"""What was read from the database just now: answers ready to be sent, for a second or so, through aiocache.
+"""What is read from the database often: answers ready to be sent, for a second or so, through aiocache.
 
 Nothing here outlives the database that it was read from: where another file lies in the place of an SQLite file, or
 there is none, what was read from the old one is not given. What failed is not kept.
@@ -7,8 +7,9 @@ there is none, what was read from the old one is not given. What failed is not k
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
+from services.often import Often
 from services.settings import ServiceSettings
 from shared import codec
 from shared.cache.build import build_cache
@@ -37,11 +38,15 @@ class Reads:
         settings: ServiceSettings,
         database: Source,
         spans: Spans | None = None,
+        *,
         clock: Clock = time.monotonic,
+        often: Often | None = None,
     ) -> None:
+        """``often`` tells of what answers are kept."""
         self._seconds = settings.read_cache_seconds
         self._database = database
         self._clock = clock
+        self._often = often or Often(self._seconds, settings.read_cache_entries, clock)
         self._cache = build_cache(
             settings.redis_url,
             settings.read_cache_entries,
@@ -68,7 +73,7 @@ class Reads:
         await self._open.aclose()
 
     async def one(self, name: str, read: Callable[[], Awaitable[object]]) -> bytes | None:
-        """What ``read`` gives, as JSON, or gave just now under this name; None for None.
+        """What ``read`` gives, as JSON, or gave a moment ago under this name; None for None.
 
         Raises whatever ``read`` raises.
         """
@@ -83,7 +88,7 @@ class Reads:
     async def several(
         self, kind: str, ids: Iterable[str], read: Callable[[Sequence[str]], Awaitable[Mapping[str, object]]]
     ) -> bytes:
-        """What ``read`` gives by id, or gave just now, as a JSON list in the order of ``ids``.
+        """What ``read`` gives by id, or gave a moment ago, as a JSON list in the order of ``ids``.
 
         What is not there is left out, and what is wanted twice is there once. Each is kept under ``kind:id``, as
         :meth:`one` does. Raises whatever ``read`` raises.
@@ -107,7 +112,9 @@ class Reads:
         return self._database.source() if self._seconds else None
 
     async def _keep(self, source: str | None, asked_at: float, answers: Mapping[str, bytes]) -> None:
+        if source is None:
+            return
+        pairs = [(f"{source}:{name}", data) for name, data in answers.items() if self._often.is_often(name)]
         left = self._seconds - (self._clock() - asked_at)  # as old as the question
-        if source is not None and left > 0 and self._source() == source:
-            pairs: list[tuple[str, Any]] = [(f"{source}:{name}", data) for name, data in answers.items()]
+        if pairs and left > 0 and self._source() == source:
             await self._view.multi_set(pairs, ttl=left)

@@ -32,7 +32,7 @@ class ServiceSettings(TracedSettings):
         "READ_CACHE_SECONDS",
         values.seconds(0, 60),
         "1",
-        "How long what was read from the database is given again without asking it; 0 for not at all.",
+        "How long what is read often from the database is given again without asking it; 0 for not at all.",
     )
     read_cache_entries: int = setting(
         "READ_CACHE_ENTRIES",

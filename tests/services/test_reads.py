@@ -9,6 +9,7 @@ import pytest
 
 from services.database_url import DATABASE_URL
 from services.founding import found
+from services.often import Often
 from services.reads import Reads
 from services.users.settings import UserSettings
 from shared.cache.tiered import caches
@@ -17,6 +18,7 @@ from shared.settings import load
 from tests.fixtures.redis_server import RedisServer
 from tests.services.conftest import READY_SECONDS, StartService, until_ready
 from tests.services.kinds import ORDERS, PRODUCTS, USERS, Databases, Service, execute
+from tests.services.postgres_server import PostgresServer
 
 LONG = {"READ_CACHE_SECONDS": "60"}
 ASKED: list[tuple[Service, list[str]]] = [
@@ -32,6 +34,11 @@ EMPTY = {
 BATCH = ["prod3", "none", "prod1", "prod3", "prod2"]
 
 
+async def _often(client: Any, *paths: str) -> list[Any]:
+    """The last answers of each, asked so often that they are kept."""
+    return [[await client.get(path) for _ in range(3)][-1] for path in paths]
+
+
 async def _batch(client: Any, ids: Sequence[str]) -> Any:
     return await client.post("/products/batch", json={"product_ids": list(ids)})
 
@@ -45,7 +52,7 @@ async def test_an_answer_is_given_again(
     kept, turned_off = [await start_at(address, service, READ_CACHE_SECONDS=seconds) for seconds in ("60", "0")]
     await until_ready(kept)
     await until_ready(turned_off)
-    told = [[await client.get(path) for path in paths] for client in (turned_off, kept)]
+    told = [await _often(client, *paths) for client in (turned_off, kept)]
     await execute(address, *EMPTY[service.name])
     told += [[await client.get(path) for path in paths] for client in (kept, turned_off)]
     for path, plain, first, second, gone in zip(paths, *told, strict=True):
@@ -61,9 +68,9 @@ async def test_of_a_batch_each_product_is_kept(start_at: StartService, sqlite_da
     kept, turned_off = [await start_at(address, PRODUCTS, READ_CACHE_SECONDS=seconds) for seconds in ("60", "0")]
     await until_ready(kept)
     await until_ready(turned_off)
-    one = (await kept.get("/products/prod2")).content
+    one = (await _often(kept, "/products/prod2"))[0].content
     plain = (await _batch(turned_off, BATCH)).content
-    assert (await _batch(kept, BATCH)).content == plain
+    assert [(await _batch(kept, BATCH)).content for _ in range(3)] == [plain] * 3
     await execute(address, "UPDATE products SET stock_quantity = -1")
     await execute(address, "UPDATE products SET id = 'none' WHERE id = 'prod7'")
     assert (await _batch(kept, BATCH)).content == plain
@@ -88,7 +95,7 @@ async def test_services_share_what_they_have_read(
     apart = await start_at(another, USERS, **shared)
     for client in (other, apart):
         await until_ready(client)
-    before = (await one.get("/users/user123")).content
+    before = (await _often(one, "/users/user123"))[0].content
     with redis_server.client() as redis:
         while not list(redis.scan_iter("user-service:named:*")):  # until it is there for all, on a busy machine
             assert (await one.get("/users/user123")).content == before
@@ -109,9 +116,9 @@ async def test_services_of_one_namespace_do_not_mix(
     clients = [await start_at(sqlite_databases.empty(), service, **shared) for service in (ORDERS, PRODUCTS)]
     for client in clients:
         await until_ready(client)
-    assert (await clients[0].get("/orders/prod1")).status_code == 404
-    assert (await clients[1].get("/products/prod1")).status_code == 200
-    assert (await clients[0].get("/orders/user/prod1")).content == b"[]"
+    assert (await _often(clients[0], "/orders/prod1"))[0].status_code == 404
+    assert (await _often(clients[1], "/products/prod1"))[0].status_code == 200
+    assert (await _often(clients[0], "/orders/user/prod1"))[0].content == b"[]"
 
 
 @pytest.mark.parametrize("path", ["/users/user123", "/users/nobody"])
@@ -120,7 +127,7 @@ async def test_nothing_is_given_of_a_file_that_is_gone(start_at: StartService, t
     file = tmp_path / "users.db"
     client = await start_at(f"sqlite:///{file}", USERS, **LONG)
     await until_ready(client)
-    status = (await client.get(path)).status_code
+    status = (await _often(client, path))[0].status_code
     for one in tmp_path.iterdir():
         one.unlink()
     # A connection that is open does not notice before it is looked at; an answer that was kept would be given for ever.
@@ -136,13 +143,13 @@ async def test_another_file_is_read_at_once(start_at: StartService, tmp_path: Pa
     file, new = tmp_path / "users.db", tmp_path / "new.db"
     client = await start_at(f"sqlite:///{file}", USERS, **LONG)
     await until_ready(client)
-    told = [(await client.get("/users/user123")).json()["full_name"]]
+    told = [(await _often(client, "/users/user123"))[0].json()["full_name"]]
     for name in ("One", "Two"):
         await found(DATABASE_URL.parse(f"sqlite:///{new}"), USERS.title, USERS.data_set)
         await execute(f"sqlite:///{new}", f"UPDATE users SET full_name = '{name}'")  # noqa: S608
         new.replace(file)
-        told += [(await client.get("/users/user123")).json()["full_name"] for _ in range(2)]
-    assert told == ["Maria Santos", "One", "One", "Two", "Two"]
+        told += [(await client.get("/users/user123")).json()["full_name"] for _ in range(4)]
+    assert told == ["Maria Santos", *["One"] * 4, *["Two"] * 4]
 
 
 class Book:
@@ -174,7 +181,17 @@ class Book:
 
     def reads(self, seconds: str) -> Reads:
         """Its cache."""
-        return Reads("book", load(UserSettings, {"READ_CACHE_SECONDS": seconds}), self, clock=lambda: self.now)
+
+        def clock() -> float:
+            return self.now
+
+        return Reads(
+            "book",
+            load(UserSettings, {"READ_CACHE_SECONDS": seconds}),
+            self,
+            clock=clock,
+            often=Often(1, 100, clock, 1),
+        )
 
 
 async def test_it_is_as_old_as_the_question() -> None:
@@ -236,3 +253,34 @@ async def test_of_another_source_nothing_is_known() -> None:
         for _ in range(2):
             assert await reads.one("a", book.one) == b"1"
     assert book.asked == ["a"] * 7
+
+
+def test_often_is_three_times_within_the_life_of_an_answer() -> None:
+    """What is asked for again later, or beside too many others, begins anew."""
+    now = 0.0
+    often = Often(1.0, 3, lambda: now)
+    assert [often.is_often("a") for _ in range(4)] == [False, False, True, True]
+    now = 0.99
+    assert often.is_often("a") is True
+    now = 1.0
+    assert [often.is_often(name) for name in "aabaab"] == [False, False, False, True, True, False]
+    assert [often.is_often(name) for name in "caaab"] == [False, False, False, True, False]
+
+
+@pytest.mark.postgres
+async def test_of_a_server_that_is_away_nothing_is_given(
+    start_at: StartService, postgres_databases: Databases, postgres_server: PostgresServer
+) -> None:
+    """As soon as it is known to be away, however long what was read might be kept; afterwards it is given again."""
+    client = await start_at(await postgres_databases.founded(USERS), USERS, **LONG)
+    await until_ready(client)
+    (before,) = await _often(client, "/users/user123")
+    postgres_server.stop()
+    try:
+        assert (await client.get("/users/user124")).status_code == 503
+        await until_ready(client, status=503)
+        assert (await client.get("/users/user123")).status_code == 503
+    finally:
+        postgres_server.start()
+    await until_ready(client)
+    assert (await client.get("/users/user123")).content == before.content
