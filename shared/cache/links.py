@@ -167,6 +167,15 @@ class Links:
         """
         return [link.ask(*group) for link, group in self._grouped(commands)]
 
+    async def run(self, script: str, key: str, *arguments: bytes) -> Any:
+        """What a script answers about ``key``.
+
+        Raises:
+            LinkLost, Refused, NotPermitted: there is no answer.
+        """
+        (reply,) = await self._link(key).ask(("EVAL", script, 1, key, *arguments))
+        return _permitted(reply)
+
     async def unlink_matching(self, pattern: str, unlinking: Changed) -> bool:
         """Delete every key that matches the glob ``pattern``, on every node; tells whether all of them are gone.
 
@@ -180,7 +189,7 @@ class Links:
             cursor = b"0"
             while True:
                 (page,) = await link.ask(("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE))
-                cursor, keys = permitted(page)
+                cursor, keys = _permitted(page)
                 if keys:
                     unlinking([key.decode("utf-8", "replace") for key in keys])
                     replies = await link.ask(*(("UNLINK", key) for key in keys))
@@ -254,7 +263,7 @@ def usable(replies: Sequence[Any]) -> list[Any]:
     return [_usable(reply) for reply in replies]
 
 
-def permitted(reply: Any) -> Any:
+def _permitted(reply: Any) -> Any:
     """The answer to a command that its user may lack.
 
     Raises:

@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from shared import metrics
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
-from shared.cache.links import Answers, Found, permitted, usable
+from shared.cache.links import Answers, Found, usable
 from shared.cache.look import Grant, Look
 from shared.cache.near import NearTier, Token
 from shared.cache.replies import MOVING, Command
@@ -141,13 +141,28 @@ class RedisTier:
         """Send commands, each about a key, before anything else is sent; their answers, in no order.
 
         Raises:
-            NotPermitted: the user lacks one of them; nothing else is wrong.
             TierDown: there is no answer.
         """
         self._require_up()
         try:
-            sent = await asyncio.gather(*self._watch.links.send(commands))
-            return [permitted(reply) for replies in sent for reply in replies]
+            return [
+                reply
+                for replies in await asyncio.gather(*self._watch.links.send(commands))
+                for reply in usable(replies)
+            ]
+        except FAULTS as error:
+            raise self._fault(error) from error
+
+    async def run(self, script: str, key: str, *arguments: bytes) -> Any:
+        """What a script answers about ``key``.
+
+        Raises:
+            NotPermitted: the user may not run any; nothing else is wrong.
+            TierDown: there is no answer.
+        """
+        self._require_up()
+        try:
+            return await self._watch.links.run(script, key, *arguments)
         except FAULTS as error:
             raise self._fault(error) from error
 

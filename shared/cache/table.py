@@ -88,8 +88,8 @@ class Table:
         keys = [self.key(name) for name in names]
         entries = {key: self._cache.look_near(key) for key in keys}
         absent = [key for key, entry in entries.items() if entry is None]
-        if absent and self._redis is not None:
-            entries.update(zip(absent, await self._cache.kept(absent), strict=True))
+        if absent and (redis := self._redis) is not None:
+            entries.update(zip(absent, await self._read(redis, absent), strict=True))
             misses = sum(entries[key] is None for key in absent)
             self._hits.inc(len(absent) - misses)
             self._misses.inc(misses)
@@ -187,6 +187,20 @@ class Table:
         redis = self._cache.redis
         return redis if redis is not None and redis.up else None
 
+    async def _read(self, redis: RedisTier, keys: Sequence[str]) -> Sequence[Entry | None]:
+        """What Redis has; memory keeps what has not changed while it was on its way."""
+        token = self._near.begin(*keys)
+        try:
+            entries = await redis.read(keys)
+            for key, entry in zip(keys, entries, strict=True):
+                if entry is not None:
+                    self._near.put(key, entry, token)
+        except TierDown:
+            return [None] * len(keys)
+        finally:
+            self._near.end(token)
+        return entries
+
     def _held(self, key: str) -> Entry | None:
         """What memory has, however far it is to be believed: within the process it is all that there is."""
         entry = self._near.store.peek(key)
@@ -230,7 +244,7 @@ class Table:
         elif change.value is not None:
             stored = redis.stored(self._made(change, None), token)
             after, life_ms = stored.to_bytes(key), b"%d" % stored.kept_ms
-        (reply,) = await redis.carry_out([(key, ("EVAL", _SWAP, 1, key, there, after, life_ms))])
+        reply = await redis.run(_SWAP, key, there, after, life_ms)
         self._near.drop(key)
         return reply
 
