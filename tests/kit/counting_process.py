@@ -6,10 +6,18 @@ import sys
 from shared.cache.build import build_cache
 from shared.cache.near import Trust
 from shared.cache.tiered import Library
+from tests.fixtures.log_lines import heard
 
 
 async def count(url: str, times: int) -> None:
     """Increase a number; for each time tell the number, when told to begin."""
+    lost: list[bytes] = []
+    with heard(lambda line: lost.append(line) if b"redis tier bypassed" in line else None):
+        await _count(url, times)
+    print("disturbed" if lost else "undisturbed", flush=True)  # noqa: T201
+
+
+async def _count(url: str, times: int) -> None:
     async with build_cache(url, 100, kinds=(), longest_life=600) as cache, Library(cache, url, "counting") as library:
         while cache.trust is not Trust.COHERENT:
             await asyncio.sleep(0.001)

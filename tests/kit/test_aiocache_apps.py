@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.cache.tiered import Library, NotOpen, TieredCache, cached, cached_stampede, caches, multi_cached
-from tests.kit.views import Sides
+from tests.kit.views import Sides, undisturbed
 
 calls: list[str] = []
 register: Any = caches
@@ -44,11 +44,6 @@ async def sizes(names: list[str]) -> dict[str, int]:
     return {name: len(name) for name in names}
 
 
-@pytest.fixture(autouse=True)
-def _begin() -> None:
-    calls.clear()
-
-
 @pytest.fixture
 async def libraries(sides: Sides, url: str) -> AsyncIterator[tuple[Library, Library]]:
     """Those of two processes; the second one is that of this process, as it were."""
@@ -56,6 +51,7 @@ async def libraries(sides: Sides, url: str) -> AsyncIterator[tuple[Library, Libr
         yield one, other
 
 
+@undisturbed(calls.clear)
 async def test_the_register_has_the_apps_cache(sides: Sides, libraries: tuple[Library, Library]) -> None:
     """Under the usual alias and the app's own; what it gives, creates and keeps are views of the same tiers."""
     view: Any = register.get("default")
@@ -68,6 +64,7 @@ async def test_the_register_has_the_apps_cache(sides: Sides, libraries: tuple[Li
     assert (await register.create("app", namespace="space").get("key"), register.create("app", ttl=5).ttl) == (None, 5)
 
 
+@undisturbed(calls.clear)
 async def test_a_function_is_called_once_for_all(sides: Sides, libraries: tuple[Library, Library]) -> None:
     """What it has given is there for whoever asks next, in another process too, until somebody drops it."""
     assert [await greeting("Maria"), await greeting("Maria"), await greeting("Ana")] == [
@@ -84,6 +81,7 @@ async def test_a_function_is_called_once_for_all(sides: Sides, libraries: tuple[
 
 
 @pytest.mark.usefixtures("libraries")
+@undisturbed(calls.clear)
 async def test_of_many_things_only_those_that_are_missing_are_asked_for() -> None:
     """Each is kept by itself."""
     assert await sizes(["a", "bb"]) == {"a": 1, "bb": 2}
@@ -93,6 +91,7 @@ async def test_of_many_things_only_those_that_are_missing_are_asked_for() -> Non
 
 
 @pytest.mark.usefixtures("libraries")
+@undisturbed(calls.clear)
 async def test_all_who_ask_at_once_wait_for_one() -> None:
     """A stampede is one call; its lock is given back."""
     assert await asyncio.gather(*(slow() for _ in range(20))) == [1] * 20
@@ -100,6 +99,7 @@ async def test_all_who_ask_at_once_wait_for_one() -> None:
     assert await register.get("default").exists("slow-lock") is False
 
 
+@undisturbed(calls.clear)
 async def test_without_an_app_functions_are_just_called(sides: Sides, url: str) -> None:
     """Before it is open, and once it has ended; and it is not held on to. The next one has nothing of it."""
     assert [await greeting("Maria"), await greeting("Maria")] == ["Hello, Maria"] * 2
@@ -114,6 +114,7 @@ async def test_without_an_app_functions_are_just_called(sides: Sides, url: str) 
             await register.get(alias).get("key")
 
 
+@undisturbed(calls.clear)
 async def test_the_last_app_is_the_one_that_is_meant(sides: Sides) -> None:
     """Where several are open in one process each has its own alias, and the usual one is the last one that is."""
     first, last = Library(sides.one.cache, "", "first"), Library(sides.other.cache, "", "last")
@@ -127,6 +128,7 @@ async def test_the_last_app_is_the_one_that_is_meant(sides: Sides) -> None:
         assert await register.get("first").get("whose") == "first"
 
 
+@undisturbed(calls.clear)
 async def test_what_the_documentation_shows(sides: Sides, url: str) -> None:
     """It runs as it stands there, imported before there is an app."""
     page = (Path(__file__).resolve().parents[2] / "docs" / "cache.md").read_text()
@@ -148,6 +150,7 @@ async def test_what_the_documentation_shows(sides: Sides, url: str) -> None:
 
 
 @pytest.mark.usefixtures("libraries")
+@undisturbed(calls.clear)
 async def test_neither_keys_nor_values_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     """What cannot be kept is a call each time and a line in the log, which does not tell what it was."""
     assert [await nothing(), await nothing()] == [{"secret"}] * 2

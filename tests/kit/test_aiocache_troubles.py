@@ -13,14 +13,14 @@ from shared.cache.tiered import NoRedis, OptimisticLock, RedLock
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.redis_sets import Cluster
 from tests.kit.caches import OpenCache, until
-from tests.kit.views import Side, Sides, open_sides
+from tests.kit.views import Disturbed, Side, Sides, open_sides, undisturbed
 
 TIMES = 200
 
 
+@undisturbed()
 async def test_two_processes_count_together(far_sides: Sides, redis_server: RedisServer) -> None:
     """Real processes: no increment is lost, and what either sets the other finds, at once."""
-    view = far_sides.one.view()
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.kit.counting_process", redis_server.url, str(TIMES)),
         stdin=asyncio.subprocess.PIPE,
@@ -28,20 +28,32 @@ async def test_two_processes_count_together(far_sides: Sides, redis_server: Redi
     )
     assert child.stdin is not None
     assert child.stdout is not None
-    assert await child.stdout.readline() == b"ready\n"
+    try:
+        await _count_with(far_sides, child.stdin, child.stdout)
+    finally:
+        child.stdin.close()
+        said, _ = await child.communicate()
+        if said.split()[-1:] == [b"disturbed"]:
+            raise Disturbed
+
+
+async def _count_with(sides: Sides, told: asyncio.StreamWriter, heard: asyncio.StreamReader) -> None:
+    view = sides.one.view()
+    assert await heard.readline() == b"ready\n"
     assert await view.get("from afar") is None
-    child.stdin.write(b"go\n")
+    told.write(b"go\n")
     here = [await view.increment("count") for _ in range(TIMES)]
-    there = list(map(int, (await child.stdout.readline()).split()))
+    there = list(map(int, (await heard.readline()).split()))
     assert sorted(here + there) == list(range(1, 2 * TIMES + 1))
-    assert await child.stdout.readline() == b"done\n"
-    await far_sides.hear()
+    assert await heard.readline() == b"done\n"
+    await sides.hear()
     assert [await view.get("from afar"), await view.get("count")] == [["done"], 2 * TIMES]
     await view.set("from here", "hello")
-    child.stdin.write(b"go on\n")
-    assert (await child.communicate())[0] == b"hello\n"
+    told.write(b"go on\n")
+    assert await heard.readline() == b"hello\n"
 
 
+@undisturbed()
 async def test_what_was_read_before_a_change_is_not_kept_after_it(far_sides: Sides) -> None:
     """News of a change that comes while an answer is on its way wins; so does what this process itself writes."""
     one, other = far_sides.views()
@@ -71,6 +83,7 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it(far_sides: Sid
     assert [await one.get("key"), await other.get("key")] == ["new", "new"]
 
 
+@undisturbed()
 async def test_nobody_sees_an_older_value_again(far_sides: Sides) -> None:
     """Writers and readers in two processes: once a write is done and heard of, it is what is read."""
     views = far_sides.views()
@@ -103,6 +116,7 @@ async def test_nobody_sees_an_older_value_again(far_sides: Sides) -> None:
     assert await views[0].get("key") == 200
 
 
+@undisturbed()
 async def test_sets_at_once_leave_all_with_the_same(far_sides: Sides) -> None:
     """Whatever came last to Redis is what everybody has, the process that wrote at the same time too."""
     views = far_sides.views()
@@ -123,6 +137,7 @@ async def test_sets_at_once_leave_all_with_the_same(far_sides: Sides) -> None:
         assert [await side.store.table.get([":key"]) for side in (far_sides.one, far_sides.other)] == [[there]] * 2
 
 
+@undisturbed()
 async def test_a_purge_of_everything_is_one_of_this_too(far_sides: Sides) -> None:
     """What stood before counts for nothing; it may be added, and is counted from the beginning."""
     one, other = far_sides.views()
@@ -141,6 +156,7 @@ async def test_a_purge_of_everything_is_one_of_this_too(far_sides: Sides) -> Non
     assert await one.increment("b") == 2
 
 
+@undisturbed()
 async def test_garbage_is_nothing_and_makes_way(far_sides: Sides) -> None:
     """Whatever somebody else has put there, of another type even, is read as nothing and written over."""
     one = far_sides.one.view()
@@ -179,6 +195,7 @@ async def _everything(side: Side) -> None:
     assert await view.multi_get(["a", "b", "c", "d", "n", "lock-lock"]) == ["1", 6, 33, None, 2, None]
 
 
+@undisturbed()
 async def test_redis_may_leave_and_come_back(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """While it is away memory is all there is, and nothing but raw complains; what comes after it is back is shared."""
     sides = await open_sides(open_cache, redis_server.url)
@@ -200,6 +217,7 @@ async def test_redis_may_leave_and_come_back(open_cache: OpenCache, redis_server
     assert await sides.other.view().get("n") == 2
 
 
+@undisturbed()
 async def test_redis_may_leave_at_any_moment(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """In the midst of many calls of every kind: none fails, and of those who add one does."""
     sides = await open_sides(open_cache, redis_server.url)
@@ -236,6 +254,7 @@ async def _limited(redis_server: RedisServer, *denied: str) -> str:
     return redis_server.url.replace("redis://", "redis://limited:any@")
 
 
+@undisturbed()
 async def test_who_may_not_run_scripts_lacks_what_needs_them(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """It is the error of that call: nothing is changed, the tier stays, and all else works, ends of locks included."""
     sides = await open_sides(open_cache, await _limited(redis_server, "eval", "scan"))
@@ -260,6 +279,7 @@ async def test_who_may_not_run_scripts_lacks_what_needs_them(open_cache: OpenCac
     assert [side.cache.trust for side in (sides.one, sides.other)] == [Trust.COHERENT] * 2
 
 
+@undisturbed()
 async def test_in_a_cluster(open_cache: OpenCache, cluster: Cluster) -> None:
     """Names on every node are set, counted and cleared alike; raw finds the node."""
     sides = await open_sides(open_cache, cluster.url)

@@ -16,6 +16,7 @@ from shared.cache.tiered import caches
 from shared.errors import ServiceUnavailable
 from shared.settings import load
 from tests.fixtures.redis_server import RedisServer
+from tests.kit.views import undisturbed
 from tests.services.conftest import READY_SECONDS, StartService, until_ready
 from tests.services.kinds import ORDERS, PRODUCTS, USERS, Databases, Service, execute
 from tests.services.postgres_server import PostgresServer
@@ -83,6 +84,7 @@ async def test_of_a_batch_each_product_is_kept(start_at: StartService, sqlite_da
     assert (await _batch(kept, ["none"])).content == b"[]"
 
 
+@undisturbed()
 async def test_services_share_what_they_have_read(
     start_at: StartService, sqlite_databases: Databases, redis_server: RedisServer
 ) -> None:
