@@ -24,6 +24,7 @@ _CLIENT_NAME: Final = "profile-gateway"
 _TAGS_MOST: Final = 10_000
 _WRONG_TYPE: Final = "WRONGTYPE"
 _NOT_PERMITTED: Final = "NOPERM"
+_ELSEWHERE: Final = "MOVED"
 _PAGE: Final = 1_000
 _MOVING: Final = ("ASK", "TRYAGAIN")
 _ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
@@ -193,7 +194,9 @@ class Links:
                 if keys:
                     unlinking([key.decode("utf-8", "replace") for key in keys])
                     replies = await link.ask(*(("UNLINK", key) for key in keys))
-                    gone = all(type(reply) is int for reply in usable(replies)) and gone
+                    # A key on its way between nodes is listed by one, and told to be with the other.
+                    settled = [reply for reply in replies if not _is_elsewhere(reply)]
+                    gone = gone and len(settled) == len(replies) and MOVING not in usable(settled)
                 if cursor == b"0":
                     break
         return gone
@@ -273,6 +276,10 @@ def _permitted(reply: Any) -> Any:
     if isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED:
         raise NotPermitted(str(reply))
     return _usable(reply)
+
+
+def _is_elsewhere(reply: Any) -> bool:
+    return isinstance(reply, ResponseError) and _code(reply) == _ELSEWHERE
 
 
 def _found(replies: list[Any]) -> Found:

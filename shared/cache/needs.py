@@ -44,6 +44,8 @@ OPTIONAL: Final[Mapping[str, str]] = {
     "CLIENT SETNAME": "connections have no name in CLIENT LIST",
     "ROLE": "a replica that takes writes is taken for a master",
     "DBSIZE": "no number of keys in /api/cache/stats",
+    "EVAL": "no increment, expire or optimistic lock of what is there, by aiocache's interface",
+    "SCAN": "no clear, by aiocache's interface",
     "INFO": "no memory of Redis in /api/cache/stats",
 }
 """Commands of which a refusal is no reason for anything; each with what it costs."""

@@ -12,6 +12,7 @@ from shared.cache.near import Trust
 from shared.cache.tiered import NoRedis, OptimisticLock, RedLock
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.redis_sets import Cluster
+from tests.fixtures.slot_moves import moving
 from tests.kit.caches import OpenCache, until
 from tests.kit.views import Disturbed, Side, Sides, open_sides, undisturbed
 
@@ -301,3 +302,25 @@ async def test_in_a_cluster(open_cache: OpenCache, cluster: Cluster) -> None:
     for view in (one, other):
         assert await view.multi_get([*names, "count"]) == [None] * 61
         assert await view.get("a", namespace="spaces") == "stays"
+    await _while_a_slot_is_moved(sides, cluster)
+
+
+async def _while_a_slot_is_moved(sides: Sides, cluster: Cluster) -> None:
+    """What cannot be known is not claimed, the tier stays, and it is as before when the key has arrived."""
+    one, other = sides.views(namespace="space")
+    key = sides.one.store.table.key(one.build_key("name7"))
+    assert await one.set("name7", 1)
+    with moving(cluster, key) as move:
+        move.move(key)
+        assert await one.set("name7", 2) is False
+        assert [await view.get("name7") for view in (one, other)] == [None, None]
+        for act in (one.increment("name7", timeout=0.1), one.add("name7", 2, timeout=0.1)):
+            with pytest.raises(TimeoutError):
+                await act
+        assert await one.delete("name7") == 0
+        assert await one.clear() is False
+        assert [side.cache.trust for side in (sides.one, sides.other)] == [Trust.COHERENT] * 2
+    while await other.get("name7") != 1:
+        await asyncio.sleep(0.01)
+    assert await other.clear()
+    assert await other.get("name7") is None
