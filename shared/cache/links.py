@@ -175,7 +175,7 @@ class Links:
             LinkLost, Refused, NotPermitted: there is no answer.
         """
         (reply,) = await self._link(key).ask(("EVAL", script, 1, key, *arguments))
-        return _permitted(reply)
+        return _allowed(reply)
 
     async def unlink_matching(self, pattern: str, unlinking: Changed) -> bool:
         """Delete every key that matches the glob ``pattern``, on every node; tells whether all of them are gone.
@@ -190,7 +190,7 @@ class Links:
             cursor = b"0"
             while True:
                 (page,) = await link.ask(("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE))
-                cursor, keys = _permitted(page)
+                cursor, keys = _allowed(page)
                 if keys:
                     unlinking([key.decode("utf-8", "replace") for key in keys])
                     replies = await link.ask(*(("UNLINK", key) for key in keys))
@@ -266,7 +266,7 @@ def usable(replies: Sequence[Any]) -> list[Any]:
     return [_usable(reply) for reply in replies]
 
 
-def _permitted(reply: Any) -> Any:
+def _allowed(reply: Any) -> Any:
     """The answer to a command that its user may lack.
 
     Raises:
