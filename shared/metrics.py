@@ -4,6 +4,7 @@ With one process the default registry is exported as it is. With several, ``PROM
 the environment before this module is imported; then whichever worker answers adds up the files of all of them.
 """
 
+import logging
 import os
 from bisect import bisect_left
 from collections import defaultdict
@@ -13,17 +14,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, disable_created_metrics
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    disable_created_metrics,
+    values,
+)
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from shared import metric_files
+from shared.metric_values import SharedValues
 
 disable_created_metrics()  # a time of creation for each series doubles many of them, and nobody reads it
 
 MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+_logger = logging.getLogger("metrics")
+_shared: Final = SharedValues(Path(os.environ[MULTIPROC_DIR])) if MULTIPROC_DIR in os.environ else None
+if _shared is not None:
+    values.ValueClass = _shared.value  # the library's own place for it, looked up when a metric is made
 
 _REQUEST_BUCKETS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -254,11 +269,19 @@ def totals(label_of: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
     return found
 
 
-def worker_ended(pid: int) -> None:
-    """Take the gauges of a worker that has ended out of the picture; its totals stay."""
+def worker_ended(pid: int) -> bool:
+    """Take the gauges of a worker that has ended out of the picture; its totals stay.
+
+    Tells whether that is done; if not, it can be tried again.
+    """
     directory = os.environ.get(MULTIPROC_DIR)
-    if directory is not None:
-        metric_files.worker_ended(Path(directory), pid, _add_up)
+    return directory is None or metric_files.worker_ended(Path(directory), pid)
+
+
+def keep() -> None:
+    """See to it that what this process counts can be added up by others, whatever became of its files."""
+    if _shared is not None:
+        _shared.keep()
 
 
 def _registry() -> CollectorRegistry:
@@ -278,15 +301,12 @@ class _AllWorkers(Collector):
 
     def collect(self) -> Iterable[Metric]:
         with metric_files.read(self._directory) as paths:
-            merged: list[Metric] = list(MultiProcessCollector.merge(paths))
+            try:
+                merged: list[Metric] = list(MultiProcessCollector.merge([*filter(metric_files.is_sound, paths)]))
+            except Exception as error:
+                _logger.warning("metrics cannot be read", exc_info=error)
+                return []
         for metric in merged:
             if metric.type != "gauge":
                 metric.samples = [sample._replace(value=round(sample.value, _DECIMALS)) for sample in metric.samples]
         return merged
-
-
-def _add_up(totals: Path, more: Path) -> None:
-    file = MmapedDict(str(totals))
-    for key, value, _, _ in MmapedDict.read_all_values_from_file(str(more)):
-        file.write_value(key, file.read_value(key)[0] + value, 0.0)
-    file.close()

@@ -11,9 +11,10 @@ import gc
 import importlib
 import os
 import resource
+import shutil
+import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -21,12 +22,14 @@ from typing import Any
 from sanic import Sanic
 
 import shared
-from shared import logs, metrics
+from shared import logs, metric_files, metrics
 from shared.environment import pass_on, read_environment
 from shared.errors import DeclarationError, SettingsError
 from shared.printing import reader_may_leave
 from shared.protocol import Protocol, owns
+from shared.pulse import Beat, beats
 from shared.settings import Settings, describe, load
+from shared.stopping import Stopping, stop_signals
 from shared.workers import Workers, refuse
 
 _BACKLOG = 1024
@@ -68,33 +71,54 @@ def serve(service: str, settings: Settings, factory: str) -> None:
     work = partial(work_on, service, settings, factory)
     if settings.workers == 1:
         try:
-            work(listening, alone=True)
+            work(listening)
         except DeclarationError as error:
             listening.close()
             refuse(error)
         return
-    with tempfile.TemporaryDirectory(prefix=f"{service}-metrics-") as directory:
-        os.environ[metrics.MULTIPROC_DIR] = directory  # for the workers: it counts from the start of a process
-        logs.configure(service, settings.log_level)
-        status = Workers(work, listening, settings.workers).serve(settings.shutdown_drain, settings.shutdown_grace)
+    directory = metric_files.place(f"{service}-metrics-")
+    os.environ[metrics.MULTIPROC_DIR] = str(directory)  # for the workers: it counts from the start of a process
+    logs.configure(service, settings.log_level)
+    with contextlib.suppress(OSError):  # workers try again, and say why it cannot be made
+        metric_files.make(directory)
+    try:
+        workers = Workers(work, listening, settings.workers, settings.worker_hang)
+        status = workers.serve(settings.shutdown_drain, settings.shutdown_grace)
+    finally:
         logs.flush()
+        shutil.rmtree(directory, ignore_errors=True)
     if status:
         raise SystemExit(status)
 
 
-def work_on(service: str, settings: Settings, factory: str, listening: socket.socket, *, alone: bool = False) -> None:
-    """Serve on ``listening`` in this process, with the app that ``factory`` builds; ``alone`` or beside others."""
+def work_on(service: str, settings: Settings, factory: str, listening: socket.socket, beat: Beat | None = None) -> None:
+    """Serve on ``listening`` in this process, with the app that ``factory`` builds.
+
+    A process beside others is given a ``beat`` to tell by that its loop turns, and is told to stop by SIGTERM alone.
+    """
+    stopping = Stopping(stop_signals() if beat is None else frozenset({signal.SIGTERM}))
     logs.configure(service, settings.log_level)
     module, _, function = factory.partition(":")
     try:
         app: Sanic[Any, Any] = getattr(importlib.import_module(module), function)(settings)
     except DeclarationError as error:
         raise DeclarationError(f"{service}: what it is made of cannot be used: {error}") from error
-    if alone:
+    if beat is None:
         owns(app, listening)
+    else:
+        beats(app, beat)
+    stopping.stops(app)
     _allow_descriptors(settings.max_connections + _OTHER_DESCRIPTORS)
     _settle()
-    app.prepare(sock=listening, protocol=Protocol, single_process=True, access_log=False, motd=False, backlog=_BACKLOG)
+    app.prepare(
+        sock=listening,
+        protocol=Protocol,
+        single_process=True,
+        register_sys_signals=False,
+        access_log=False,
+        motd=False,
+        backlog=_BACKLOG,
+    )
     try:
         Sanic.serve_single(primary=app)
     finally:

@@ -46,6 +46,12 @@ class Settings:
     host: str = setting("HOST", values.HOST, "127.0.0.1", "Address to listen on.")
     port: int = setting("PORT", values.integer(1, 65535), "8000", "Port to listen on.")
     workers: int = setting("WORKERS", values.integer(1, 64), "1", "Processes that answer requests.")
+    worker_hang: float = setting(
+        "WORKER_HANG_SECONDS",
+        values.seconds(3, 3600),
+        "30",
+        "How long the loop of one of several workers may stand still before it is replaced.",
+    )
     max_connections: int = setting(
         "MAX_CONNECTIONS",
         values.integer(1, 1_000_000),

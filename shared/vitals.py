@@ -52,6 +52,7 @@ class Vitals:
 
     def _look(self) -> None:
         """Record what is used by now; of the CPU time only what has been added is counted."""
+        metrics.keep()
         before, self._used = self._used, time.process_time()
         metrics.worker_cpu.inc(self._used - before)
         if _STATM.exists():

@@ -1,0 +1,68 @@
+"""Whether the loop of a worker turns: it tells once a second, and its supervisor counts the seconds without a word.
+
+Only seconds count in which the supervisor was awake itself, by its own clock: when a machine was suspended, or all of
+a program stopped for a while, the workers are not to blame.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+from sanic import Sanic
+
+BEAT_SECONDS: Final = 1.0
+_STEP_MOST_SECONDS: Final = 2 * BEAT_SECONDS
+_BEATS_AT_ONCE: Final = 65_536
+
+Beat = Callable[[], None]
+"""Tells that the loop has turned; never waits."""
+
+
+class Silence:
+    """For how long nothing was heard of somebody, in seconds; pure."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self.seconds = 0.0
+
+    def look(self, elapsed: float, *, heard: bool) -> bool:
+        """Whether it has lasted too long; ``elapsed`` is since the last look, and ``heard`` whether it was broken."""
+        self.seconds = 0.0 if heard else self.seconds + min(elapsed, _STEP_MOST_SECONDS)
+        return self.seconds >= self._patience
+
+
+def sender(pipe: Connection) -> Beat:
+    """What sends a beat into ``pipe``."""
+    os.set_blocking(pipe.fileno(), False)
+
+    def beat() -> None:
+        with contextlib.suppress(OSError):  # it is full, or nobody listens any more
+            os.write(pipe.fileno(), b".")
+
+    return beat
+
+
+def heard(pipe: Connection) -> bool:
+    """Whether a beat has come out of ``pipe``, which does not block, since it was asked last."""
+    try:
+        return bool(os.read(pipe.fileno(), _BEATS_AT_ONCE))
+    except OSError:
+        return False
+
+
+def beats(app: Sanic[Any, Any], beat: Beat) -> None:
+    """Have ``app`` beat from the moment its loop turns until it is closed."""
+
+    async def begin(_app: Sanic[Any, Any]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def go_on() -> None:
+            beat()
+            loop.call_later(BEAT_SECONDS, go_on)
+
+        go_on()
+
+    app.register_listener(begin, "before_server_start", priority=1)

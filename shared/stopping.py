@@ -1,0 +1,91 @@
+"""When a process may be told to stop: a signal that comes before it can be honoured waits, and those after it are idle.
+
+Sanic by itself ignores signals for a moment while it starts, stops its loop in the middle of starting by another, and
+dies of a second one while it finishes what is in flight. Here a thread waits for them. Before a process listens there
+is nothing to finish: until then a signal ends it at once.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sanic import Sanic
+
+_OTHERS = (signal.SIGINT, signal.SIGHUP)
+
+
+def stop_signals() -> frozenset[signal.Signals]:
+    """Those that are heeded: SIGHUP is not where it was ignored before, as under nohup."""
+    hangup = set() if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else {signal.SIGHUP}
+    return frozenset({signal.SIGTERM, signal.SIGINT, *hangup})
+
+
+@contextmanager
+def others_held() -> Iterator[None]:
+    """Let signals other than SIGTERM wait, also those to processes started meanwhile until they come to `only_term`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OTHERS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def only_term() -> None:
+    """Ignore the others: for a worker, whose main process hears them as well and passes them on as SIGTERM.
+
+    That waits for :class:`Stopping`.
+    """
+    for number in _OTHERS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGTERM})
+
+
+class Stopping:
+    """Waits for the first of ``numbers``; made before other threads are, for they must not get it."""
+
+    def __init__(self, numbers: frozenset[signal.Signals]) -> None:
+        self._numbers = numbers
+        self._lock = threading.Lock()
+        self._told = False
+        self._listening = False
+        self._stop: Callable[[], object] | None = None
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        threading.Thread(target=self._watch, name="stop-watch", daemon=True).start()
+
+    def stops(self, app: Sanic[Any, Any]) -> None:
+        """Have ``app`` stop in good order by the first signal as soon as it serves."""
+
+        async def listen(_app: Sanic[Any, Any]) -> None:
+            with self._lock:
+                self._listening = True
+
+        async def serve(_app: Sanic[Any, Any]) -> None:
+            loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+
+            def begin() -> None:
+                with self._lock:
+                    self._stop = lambda: loop.call_soon_threadsafe(lambda: app.stop(terminate=False))
+                    if self._told:
+                        self._stop()
+
+            if starting is not None:  # what Sanic runs its loop for until it serves
+                starting.add_done_callback(lambda _: loop.call_soon(begin))
+
+        app.register_listener(listen, "before_server_start")
+        app.register_listener(serve, "after_server_start")
+
+    def _watch(self) -> None:
+        number = signal.sigwait(self._numbers)
+        with self._lock:
+            self._told = True
+            if not self._listening:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, self._numbers)
+                os.kill(os.getpid(), number)
+            elif self._stop is not None:
+                self._stop()
+        while True:  # for they must not stay with the process
+            signal.sigwait(self._numbers)
