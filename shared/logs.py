@@ -5,6 +5,7 @@ Ways in: :func:`log` for our own events, :func:`log_error` for errors, the stand
 
 import hashlib
 import logging
+import select
 import sys
 import time
 import traceback
@@ -18,6 +19,10 @@ from shared.line_writer import LineWriter
 from shared.moments import rfc3339
 from shared.tracing import Trace, current_trace
 
+_LINE_BYTES: Final = select.PIPE_BUF
+"""What a pipe keeps together (POSIX, write), whoever else writes to it."""
+_CUTS: Final = (256, 32)
+_ITEMS: Final = 8
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -134,7 +139,25 @@ def _line(level: str, event: str, logger: str, facts: dict[str, object]) -> byte
         "request_id": trace.request_id if trace else None,
         "trace_id": trace.trace_id if trace else None,
     }
-    return orjson.dumps(document | facts, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    line = _dumped(document | facts)
+    if len(line) <= _LINE_BYTES:
+        return line
+    for most in _CUTS:
+        line = _dumped({name: _cut(fact, most) for name, fact in (document | facts).items()} | {"cut": True})
+        if len(line) <= _LINE_BYTES:
+            return line
+    return _dumped({name: _cut(fact, _CUTS[-1]) for name, fact in document.items()} | {"cut": True})
+
+
+def _dumped(document: dict[str, object]) -> bytes:
+    return orjson.dumps(document, default=str, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _cut(fact: object, most: int) -> object:
+    """The beginning of what is long."""
+    if isinstance(fact, list | tuple):
+        return [_cut(item, most) for item in fact[:_ITEMS]]
+    return fact if fact is None or isinstance(fact, int | float) else str(fact)[:most]
 
 
 class _StandardLogging(logging.Handler):

@@ -43,6 +43,7 @@ def main(service: str, settings_type: type[Settings], factory: str, arguments: S
     ``factory`` names the function ``create_app(settings)`` as ``module:function``; the module is imported only in
     the process that serves. Exits with status 2 when the settings, or what the app is made of, cannot be used.
     """
+    _have_standard_streams()
     parser = argparse.ArgumentParser(description=f"Serve {service}. Settings come from the environment and .env.")
     parser.add_argument("--check", action="store_true", help="validate and print the effective settings, then exit")
     parser.add_argument("--version", action="version", version=f"{service} {shared.__version__}")
@@ -123,6 +124,17 @@ def work_on(service: str, settings: Settings, factory: str, listening: socket.so
         Sanic.serve_single(primary=app)
     finally:
         logs.flush()
+
+
+def _have_standard_streams() -> None:
+    """Where one was closed, open one that leads nowhere: a connection that got its number would be sent the log."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - to stay
 
 
 def _allow_descriptors(wanted: int) -> None:
