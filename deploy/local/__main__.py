@@ -2,7 +2,7 @@
 
 import sys
 
-from deploy.local import signals
+from deploy.local import private, signals
 from deploy.local.errors import Interrupted, Refused
 from shared.printing import reader_may_leave
 
@@ -10,6 +10,7 @@ from shared.printing import reader_may_leave
 def main(arguments: list[str]) -> int:
     """Do what was asked for and return the exit status."""
     signals.install()
+    private.begin()
     try:
         # Imported when a signal ends this in good order already; an import is no place for its exception.
         with signals.deferred():

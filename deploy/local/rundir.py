@@ -86,6 +86,11 @@ class RunDirectory:
             half_written.unlink(missing_ok=True)
         self.plan_file.unlink(missing_ok=True)
 
+    def files(self) -> list[Path]:
+        """Return what the system has written here, logs of components that run no more included."""
+        patterns = ("*.json", ".*.json.*", "*.log", "*.log.1", "*.hold", "derived")
+        return [path for pattern in patterns for path in self.path.glob(pattern)]
+
     def require_writable(self) -> None:
         """Look whether files can be made in it, before anything is started that would need them.
 

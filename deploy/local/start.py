@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from deploy.local import data, holder, planning, programs, prometheus, supervisor, table
+from deploy.local import data, holder, planning, private, programs, prometheus, supervisor, table
 from deploy.local.component import Plan
 from deploy.local.components import Site
 from deploy.local.errors import Refused
@@ -26,6 +26,7 @@ def start(options: Options, run: RunDirectory) -> Plan:
         Refused: It cannot be started; nothing was.
     """
     run.require_writable()
+    private.tighten(run.files())
     left = supervisor.clear(run)
     if left:
         say(f"An earlier run was killed; {left} processes it had left behind have been ended.")

@@ -20,6 +20,7 @@ import pytest
 from shared import metrics
 from shared.line_writer import LineWriter
 from tests.fixtures.processes import ROOT, App, StartApp, free_port, wait_until
+from tests.fixtures.workers import workers_of
 
 DEMO = "tests.kit.demo"
 
@@ -95,7 +96,7 @@ def test_a_host_that_is_none_is_told_plainly() -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_signal_lets_a_request_in_flight_finish(
     start_app: StartApp, tmp_path: Path, workers: str, number: signal.Signals
 ) -> None:
@@ -109,10 +110,82 @@ def test_a_stop_signal_lets_a_request_in_flight_finish(
         assert process is not None
         process.send_signal(number)
         wait_until(lambda: '"stopping"' in app.lines(), "nobody heard the signal")
+        for process_id in (process.pid, *workers_of(app)):
+            os.kill(process_id, number)  # once more, and to all, as a terminal does
         file.touch()
         assert "pid" in answer.result(timeout=30)
     assert process.wait(30) == 0
     assert [path.name for path in tmp_path.iterdir() if "metrics" in path.name] == []
+
+
+def test_a_stop_signal_while_it_starts_to_serve_is_honoured_when_it_does() -> None:
+    """It is neither lost nor in the middle of anything: all that began comes to its end."""
+    done = run_demo(PORT=str(free_port()), STOP_AT="after_server_start")
+    assert (done.returncode, done.stderr) == (0, "")
+    events = [json.loads(line)["event"] for line in done.stdout.splitlines()]
+    assert events == ["serving", "stopping", "stopped"]
+
+
+def test_a_stop_signal_before_it_listens_ends_it_at_once() -> None:
+    """There is nobody to finish anything for, and what it waits for may not come."""
+    done = run_demo(PORT=str(free_port()), STOP_AT="before_server_start")
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGTERM, "", "")
+
+
+def test_workers_that_are_told_to_stop_while_they_start_end_well() -> None:
+    """Whichever of them serves already."""
+    environment = {"PATH": os.environ["PATH"], "PORT": str(free_port()), "WORKERS": "4"}
+    with subprocess.Popen(
+        [sys.executable, "-m", DEMO], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        assert b"serving" in process.stdout.readline()
+        process.terminate()
+        rest = process.stdout.read().decode()
+    assert process.returncode == 0, rest
+    assert "Traceback" not in rest
+
+
+def test_a_hangup_that_was_to_be_ignored_is() -> None:
+    """Under nohup a program outlives its terminal."""
+    port = free_port()
+    with subprocess.Popen(
+        ["nohup", sys.executable, "-m", DEMO],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PORT": str(port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        assert b"serving" in process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/who", timeout=30) as answer:
+            assert json.load(answer)["pid"] == process.pid
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("closed", [(1,), (0, 1, 2), (0, 2)])
+def test_it_runs_with_standard_streams_closed(tmp_path: Path, workers: str, closed: tuple[int, ...]) -> None:
+    """No connection gets their numbers, in any of its processes."""
+    redirections = " ".join(f"{number}>&-" for number in closed)
+    app = App(DEMO, free_port(), {}, tmp_path / "unused.log")
+    app.log.touch()
+    app.process = subprocess.Popen(
+        ["sh", "-c", f"exec {sys.executable} -m {DEMO} {redirections}"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PORT": str(app.port), "WORKERS": workers},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    process = app.process
+    app.wait_ready()
+    for process_id in (process.pid, *workers_of(app)):
+        for number in closed:
+            assert Path(f"/proc/{process_id}/fd/{number}").readlink() == Path("/dev/null")
+    assert get(app, "/who")["pid"] in {process.pid, *workers_of(app)}
+    assert app.stop() == 0
 
 
 def test_several_workers_are_counted_as_one(start_app: StartApp) -> None:
@@ -189,8 +262,8 @@ def test_every_line_of_the_log_is_an_event(start_app: StartApp) -> None:
     assert lines[-1]["event"] == "stopped"
 
 
-@pytest.mark.parametrize("reader", ["full", "closed"])
-def test_a_log_that_nobody_reads_does_not_stop_the_app(tmp_path: Path, reader: str) -> None:
+@pytest.mark.parametrize(("reader", "workers"), [("full", "1"), ("closed", "1"), ("closed", "2")])
+def test_a_log_that_nobody_reads_does_not_stop_the_app(tmp_path: Path, reader: str, workers: str) -> None:
     """A full or closed pipe costs log lines, which are counted, and no request."""
     reading, writing = os.pipe()
     port = free_port()
@@ -198,7 +271,7 @@ def test_a_log_that_nobody_reads_does_not_stop_the_app(tmp_path: Path, reader: s
     process = subprocess.Popen(
         [sys.executable, "-m", DEMO],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "PORT": str(port)},
+        env={"PATH": os.environ["PATH"], "PORT": str(port), "WORKERS": workers},
         stdout=writing,
         stderr=subprocess.DEVNULL,
     )
@@ -209,7 +282,7 @@ def test_a_log_that_nobody_reads_does_not_stop_the_app(tmp_path: Path, reader: s
     try:
         app.log.touch()
         app.wait_ready()
-        wait_until(lambda: get(app, "/who")["pid"] == process.pid, "it does not answer")
+        wait_until(lambda: get(app, "/who")["pid"] in {process.pid, *workers_of(app)}, "it does not answer")
         for _ in range(200):
             get(app, "/who")
         if reader == "closed":

@@ -68,6 +68,9 @@ def test_a_life(system: System) -> None:
     assert (len(profile["orders"]), len(profile["products"])) == (2, 3)
     assert system.profile("user123")["metadata"]["cached"]
 
+    written = [*system.run.path.rglob("*"), *system.data.rglob("*")]
+    assert [path for path in written if path.lstat().st_mode & 0o077] == []
+
     again = system.start()
     assert (again.returncode, "It is running already." in again.stdout) == (0, True)
     assert system.command("--status").returncode == 0

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bff.settings import GatewaySettings
 from shared import values
@@ -82,6 +85,93 @@ def test_passwords_are_never_shown(address: str) -> None:
     assert "hunter2" not in shown
     assert "ter2" not in shown
     assert "REDIS_URL=" in shown
+
+
+_NOISE = st.text("abz09:/@?#&=%,;[]. \n\t\"'+-\\ä", max_size=8)
+_SECRETS = st.builds(lambda before, after: f"{before}hunter2{after}", _NOISE, _NOISE)
+_ENCODED = st.sampled_from([str, quote, lambda text: quote(quote(text)), lambda text: quote(text, safe="")])
+_FORMS = st.sampled_from(
+    [
+        "{scheme}{user}:{secret}@{hosts}",
+        "{scheme}:{secret}@{hosts}",
+        "{scheme}{secret}@{hosts}",
+        "{scheme}:{secret}@a:1,:{secret}@b:2/mymaster",
+        "{scheme}{user}:{secret}@{hosts}@{hosts}",
+        "{user}:{secret}@{hosts}",
+        "{scheme}{user}%3A{secret}%40{hosts}",
+        "{scheme}{user}%3a{secret}%2540{hosts}",
+        " {scheme}{user}:\n{secret}@{hosts}",
+    ]
+)
+_SCHEMES = st.sampled_from(
+    ["redis://", "rediss://", "REDIS://", "redis:/", "redis//", "redis:", "://", "", "x+y.z-1://", "9://", "re dis://"]
+)
+
+
+_ADDRESSES = st.builds(
+    lambda form, secret, encoded, **rest: form.format(secret=encoded(secret), **rest),
+    form=_FORMS,
+    scheme=_SCHEMES,
+    user=st.sampled_from(["", "me", "m%65", "me@home", "ä", "a/b"]),
+    secret=_SECRETS,
+    encoded=_ENCODED,
+    hosts=st.sampled_from(["cache", "cache:6379/0", "a:1,b:2/mymaster", "[::1]:6379", "cache:port", "", "c?x=1#y"]),
+)
+
+
+@given(_ADDRESSES)
+def test_no_address_tells_its_password(address: str) -> None:
+    """However malformed it is, neither the report of a mistake nor the list of settings does."""
+    try:
+        shown = describe(load(Sample, {"REDIS_URL": address}))
+    except SettingsError as error:
+        shown = str(error)
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://me:hunter2",
+        "redis://:hunter2",
+        "redis://:hunter2/0",
+        "redis://me:hunter2/0",
+        "redis//me:hunter2",
+        "redis:///me:hunter2",
+        "a:1,b:hunter2",
+        "cache hunter2",
+        "cache#hunter2",
+        "password: hunter2",
+        "host=cache password=hunter2",
+        "password=hunter2",
+        "redis://cache?hunter2",
+        "redis://cache?ssl_keyfile=/x&sentinel_password=hunter2",
+        "redis://cache?passw%6Frd=hunter2",
+        "redis://cache?passw%256Frd=hunter2",
+        "redis://cache?PWD=hunter2&x=1",
+        "redis://cache?auth_token=hunter2",
+    ],
+)
+def test_a_password_that_stands_elsewhere_is_not_told(address: str) -> None:
+    """Where the host was forgotten, in a query, or in another form of address."""
+    with pytest.raises(SettingsError) as caught:
+        load(Sample, {"REDIS_URL": address})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("redis://me:hunter2@cache:6379/0", "redis://me:***@cache:6379/0"),
+        ("redis://[::1]:6379/0", "redis://[::1]:6379/0"),
+        ("rediss://cache?ssl_cert_reqs=none", "rediss://cache?ssl_cert_reqs=none"),
+        ("redis+sentinel://:hunter2@a:1,b:2/mymaster", "redis+sentinel://:***@a:1,b:2/mymaster"),
+        ("redis+cluster://auth:1,b", "redis+cluster://auth:1,b"),
+    ],
+)
+def test_what_is_no_secret_is_shown(address: str, shown: str) -> None:
+    """A list of settings is there to be read."""
+    assert f"REDIS_URL={shown}" in describe(load(Sample, {"REDIS_URL": address})).splitlines()
 
 
 def test_a_bad_secret_is_not_repeated() -> None:

@@ -1,8 +1,13 @@
-"""The program's app: says which process answers, waits for a file, fails, logs through the standard library."""
+"""The program's app: says which process answers, waits for a file, hangs, fails, logs through the standard library.
+
+``STOP_AT`` names a moment of its start at which it tells itself to stop.
+"""
 
 import asyncio
 import logging
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +30,26 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
             await asyncio.sleep(0.01)
         return routing.json_response({"pid": os.getpid()})
 
+    async def hang(request: Request) -> HTTPResponse:
+        while not Path(request.args["file"][0]).exists():
+            time.sleep(0.01)  # noqa: ASYNC251 - its loop is to stand still
+        return routing.json_response({"pid": os.getpid()})
+
     async def fail(request: Request) -> HTTPResponse:
         raise ValueError(request.args["text"][0])
 
     def routes(app: Sanic[Any, Any]) -> None:
         routing.get(app, "/who", who, "who")
         routing.get(app, "/wait", wait, "wait")
+        routing.get(app, "/hang", hang, "hang")
         routing.get(app, "/fail", fail, "fail")
 
-    return build_app("demo", settings, routes=[routes])
+    app = build_app("demo", settings, routes=[routes])
+    if moment := os.environ.get("STOP_AT"):
+        app.register_listener(_stop, moment)
+    return app
+
+
+async def _stop(_app: Sanic[Any, Any]) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(0.05)
