@@ -1,5 +1,6 @@
 """The files of several workers' metrics, while workers come and go."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -10,6 +11,10 @@ import pytest
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from shared import metric_files, metrics
+from shared.metric_records import image, parse, record
+from tests.fixtures.small_disk import SmallDisk, small_disk
+
+__all__ = ["small_disk"]
 
 _LIVING = os.getpid()
 
@@ -72,6 +77,64 @@ def test_whoever_reads_finds_each_total_once(tmp_path: Path) -> None:
             assert not (tmp_path / "counter_ended.db").exists()
         moved.result()
     assert _names(tmp_path) == ["counter_ended.db"]
+
+
+def test_whoever_reads_for_long_holds_up_nobody(tmp_path: Path) -> None:
+    """Nothing is moved meanwhile, and it can be at another time; others read what is there."""
+    _write(tmp_path, "counter_101.db")
+    with metric_files.read(tmp_path):
+        assert not metric_files.worker_ended(tmp_path, 101, _add_up)
+        assert _names(tmp_path) == ["counter_101.db"]
+    assert metric_files.worker_ended(tmp_path, 101, _add_up)
+    assert _names(tmp_path) == ["counter_ended.db"]
+
+
+def test_a_move_that_is_held_up_holds_up_no_reader(tmp_path: Path) -> None:
+    """Whoever moves totals may have been stopped in the middle of it."""
+    _write(tmp_path, "counter_101.db")
+    with (tmp_path / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert _names(tmp_path) == ["counter_101.db"]
+
+
+def test_totals_that_find_no_room_stay_where_they_are(small_disk: SmallDisk, caplog: pytest.LogCaptureFixture) -> None:
+    """They are read there, and moved as soon as there is room."""
+    folder = small_disk.path
+    sums = {f'["m", "m{number}", {{}}, "text"]'.encode(): 1.0 for number in range(100)}
+    for pid in (101, 102):
+        (folder / f"counter_{pid}.db").write_bytes(image(record(key, value) for key, value in sums.items()))
+    assert metric_files.worker_ended(folder, 101)
+    small_disk.fill()
+    assert not metric_files.worker_ended(folder, 102)
+    assert _names(folder) == ["counter_102.db", "counter_ended.db"]
+    small_disk.free()
+    assert metric_files.worker_ended(folder, 102)
+    assert dict(parse((folder / "counter_ended.db").read_bytes())) == dict.fromkeys(sums, 2.0)
+    assert sorted(path.name for path in folder.iterdir()) == ["ballast", "counter_ended.db", "lock"]
+
+
+@pytest.mark.parametrize("damaged", ["counter_ended.db", "counter_101.db"])
+def test_damaged_totals_are_told_of_and_cost_no_others(
+    tmp_path: Path, damaged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What can be read is added up."""
+    key = b'["m", "m", {}, "text"]'
+    for name in ("counter_ended.db", "counter_101.db"):
+        (tmp_path / name).write_bytes(image([record(key, 3.0)]))
+    (tmp_path / damaged).write_text("no counters")
+    assert metric_files.worker_ended(tmp_path, 101)
+    assert dict(parse((tmp_path / "counter_ended.db").read_bytes())) == {key: 3.0}
+    assert len(caplog.records) == 1
+
+
+def test_a_folder_that_is_gone_holds_nothing(tmp_path: Path) -> None:
+    """Nothing to read, nothing to move, and it can be made again."""
+    folder = tmp_path / "metrics"
+    assert _names(folder) == []
+    assert metric_files.worker_ended(folder, 101)
+    metric_files.make(folder)
+    metric_files.make(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_total_does_not_shrink_because_a_worker_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

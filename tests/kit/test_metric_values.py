@@ -95,7 +95,7 @@ def _head_lost(folder: Path) -> None:
 
 
 def _cut(folder: Path) -> None:
-    os.truncate(_file(folder), 100)
+    os.truncate(_file(folder), 0)
 
 
 def _replaced(folder: Path) -> None:

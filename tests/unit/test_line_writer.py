@@ -1,5 +1,6 @@
 """Lines that gather for a moment are all written, in order and whole."""
 
+import fcntl
 import itertools
 import os
 import select
@@ -91,8 +92,9 @@ writer.close(60)
 
 @pytest.mark.parametrize("sizes", [(300,), (10, 700, 90), (2_000, 4_095), (4_095,)])
 def test_processes_that_share_a_pipe_break_no_line(sizes: tuple[int, ...]) -> None:
-    """However slowly it is read."""
+    """However little room there is in it."""
     reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)
     crowd = [
         subprocess.Popen([sys.executable, "-c", _CROWD, name, *map(str, sizes)], cwd=ROOT, stdout=writing)
         for name in "abc"
