@@ -301,12 +301,21 @@ class _AllWorkers(Collector):
 
     def collect(self) -> Iterable[Metric]:
         with metric_files.read(self._directory) as paths:
-            try:
-                merged: list[Metric] = list(MultiProcessCollector.merge([*filter(metric_files.is_sound, paths)]))
-            except Exception as error:
-                _logger.warning("metrics cannot be read", exc_info=error)
-                return []
+            merged = _merged([path for path in paths if metric_files.is_sound(path)])
         for metric in merged:
             if metric.type != "gauge":
                 metric.samples = [sample._replace(value=round(sample.value, _DECIMALS)) for sample in metric.samples]
         return merged
+
+
+def _merged(paths: list[str]) -> list[Metric]:
+    """Those in all of the files that the library can read."""
+    try:
+        return list(MultiProcessCollector.merge(paths))
+    except Exception as error:
+        _logger.warning("metrics cannot be added up", exc_info=error)
+    try:
+        return list(MultiProcessCollector.merge([p for p in paths if metric_files.is_sound(p, within=True)]))
+    except Exception as error:
+        _logger.warning("metrics cannot be added up", exc_info=error)
+        return []

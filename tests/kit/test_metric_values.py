@@ -74,6 +74,21 @@ def test_a_full_disk_costs_the_file_and_nothing_else(
     assert [record.message for record in caplog.records][1:] == ["metrics can be shared again"]
 
 
+@pytest.mark.parametrize("record", [0, 1, 19, 20, 21, 59])
+def test_damage_anywhere_is_mended_before_long(tmp_path: Path, record: int) -> None:
+    """Not all is looked at each time, which would take too long."""
+    values = SharedValues(tmp_path)
+    counters = [_counter(values, f"c{number:02}") for number in range(60)]
+    values.keep()
+    with _file(tmp_path).open("r+b") as file:
+        file.seek(8 + record * len(metric_records.record(counters[0].key, 0.0)) + 6)
+        file.write(b"damage")
+    for _ in range(4):
+        counters[record].inc(1)
+        values.keep()
+    assert _told(tmp_path) == [4 if number == record else 0 for number in range(60)]
+
+
 def _gone(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
