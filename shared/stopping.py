@@ -45,7 +45,7 @@ def only_term() -> None:
 
 
 class Stopping:
-    """Waits for the first of ``numbers``; made before other threads are, for they must not get it."""
+    """Waits for the first of ``numbers``, and lets in no other; made before other threads are, which must get none."""
 
     def __init__(self, numbers: frozenset[signal.Signals]) -> None:
         self._numbers = numbers
@@ -87,5 +87,3 @@ class Stopping:
                 os.kill(os.getpid(), number)
             elif self._stop is not None:
                 self._stop()
-        while True:  # for they must not stay with the process
-            signal.sigwait(self._numbers)
