@@ -3,18 +3,28 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
-from shared.cache.entry import NO_STAMP
+from shared.cache.answers import (
+    MOVED,
+    Found,
+    all_usable,
+    allowed,
+    check_permitted,
+    found_in,
+    is_elsewhere,
+    raise_if_replica,
+    stamp_in,
+    usable,
+)
 from shared.cache.keys import Keys
 from shared.cache.link import Changed, Link, LinkLost
 from shared.cache.needs import trial
-from shared.cache.reasons import Refused, words
+from shared.cache.reasons import Refused
 from shared.cache.replies import MOVING, Command, Unknown
 from shared.cache.topology import Topology, raise_if_cancelled
-from shared.errors import KitError
 from shared.logs import log_error
 
 Answers = asyncio.Future[list[Any]]
@@ -22,33 +32,7 @@ Answers = asyncio.Future[list[Any]]
 
 _CLIENT_NAME: Final = "profile-gateway"
 _TAGS_MOST: Final = 10_000
-_WRONG_TYPE: Final = "WRONGTYPE"
-_NOT_PERMITTED: Final = "NOPERM"
-_ELSEWHERE: Final = "MOVED"
 _PAGE: Final = 1_000
-_MOVING: Final = ("ASK", "TRYAGAIN")
-_ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
-
-
-class NotPermitted(KitError):
-    """The Redis user lacks a command that only this call needs."""
-
-
-class Found(NamedTuple):
-    """What stands under a key; nothing where part of that is being moved to another node.
-
-    Attributes:
-        data: the bytes, or None.
-        stamp: the purge stamp of the key's subject, or None.
-        odd: whether something else than bytes stands there.
-    """
-
-    data: bytes | None
-    stamp: bytes | None
-    odd: bool = False
-
-
-_MOVED: Final = Found(None, None)
 
 
 class Links:
@@ -106,7 +90,7 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        return usable(await self._link(key).ask(*commands))
+        return all_usable(await self._link(key).ask(*commands))
 
     async def ask_all(self, *commands: Command) -> list[list[Any]]:
         """Send the same commands to every node; error answers stay as they are.
@@ -124,7 +108,7 @@ class Links:
         """
         asked = [self._link(key).ask(*self._questions(key)) for key in keys]
         replies = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
-        return [_found(one) for one in replies]
+        return [found_in(one) for one in replies]
 
     async def look(self, key: str, first: Command | None) -> tuple[Any, Found]:
         """What ``first`` answers, if it is anything, and what stands under ``key`` after it; one round trip.
@@ -135,10 +119,10 @@ class Links:
             LinkLost, Refused: there is no answer.
         """
         if first is None:
-            return None, _found(await self._link(key).ask(*self._questions(key)))
+            return None, found_in(await self._link(key).ask(*self._questions(key)))
         reply, *replies = await self._link(key).ask(first, *self._questions(key))
-        answer, found = _usable(reply), _found(replies)
-        return (MOVING, _MOVED) if answer is MOVING or found is _MOVED else (answer, found)
+        answer, found = usable(reply), found_in(replies)
+        return (MOVING, MOVED) if answer is MOVING or found is MOVED else (answer, found)
 
     async def stamp(self, key: str, first: Command) -> tuple[Any, bytes | Unknown | None]:
         """What ``first`` answers, and the stamp under ``key`` after it, or None; :data:`MOVING` for what is not known.
@@ -147,13 +131,13 @@ class Links:
             LinkLost, Refused: there is no answer.
         """
         reply, stamp = await self._link(key).ask(first, ("GET", key))
-        _permitted(("GET", key), stamp)
-        return _usable(reply), _stamp(stamp)
+        check_permitted(("GET", key), stamp)
+        return usable(reply), stamp_in(stamp)
 
     def post(self, commands: Sequence[tuple[str, Command]]) -> list[Answers]:
         """Send commands that nobody waits for, each about a key, in this order to each node.
 
-        :func:`usable` says what their answers mean. They leave within a millisecond.
+        ``answers.all_usable`` says what their answers mean. They leave within a millisecond.
 
         Raises:
             LinkLost: there is nobody to send them to; the futures fail with it too.
@@ -175,7 +159,7 @@ class Links:
             LinkLost, Refused, NotPermitted: there is no answer.
         """
         (reply,) = await self._link(key).ask(("EVAL", script, 1, key, *arguments))
-        return _allowed(reply)
+        return allowed(reply)
 
     async def unlink_matching(self, pattern: str, unlinking: Changed) -> bool:
         """Delete every key that matches the glob ``pattern``, on every node; tells whether all of them are gone.
@@ -190,13 +174,13 @@ class Links:
             cursor = b"0"
             while True:
                 (page,) = await link.ask(("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE))
-                cursor, keys = _allowed(page)
+                cursor, keys = allowed(page)
                 if keys:
                     unlinking([key.decode("utf-8", "replace") for key in keys])
                     replies = await link.ask(*(("UNLINK", key) for key in keys))
                     # A key on its way between nodes is listed by one, and told to be with the other.
-                    settled = [reply for reply in replies if not _is_elsewhere(reply)]
-                    gone = gone and len(settled) == len(replies) and MOVING not in usable(settled)
+                    settled = [reply for reply in replies if not is_elsewhere(reply)]
+                    gone = gone and len(settled) == len(replies) and MOVING not in all_usable(settled)
                 if cursor == b"0":
                     break
         return gone
@@ -235,8 +219,8 @@ class Links:
         _, role, *replies = await self._links[number].ask(naming, ("ROLE",), *commands)
         raise_if_replica(role)
         for command, reply in zip(commands, replies, strict=True):
-            _permitted(command, reply)
-            _usable(reply)
+            check_permitted(command, reply)
+            usable(reply)
 
     def _tag(self, number: int) -> str:
         """A subject that the node has; one with no more slots than that is not worth being used."""
@@ -245,83 +229,3 @@ class Links:
             if len(self._links) == 1 or self._topology.node_of(self._keys.stamp(tag)) == number:
                 return tag
         raise Refused("a node with hardly any slots")
-
-
-def raise_if_replica(role: Any) -> None:
-    """See that a node is no replica, as far as it says: its master would overwrite what it takes.
-
-    Raises:
-        Refused: it is none.
-    """
-    if isinstance(role, list) and role[0] != b"master":
-        raise Refused("READONLY a replica, it says")  # like a read-only one when it is written to
-
-
-def usable(replies: Sequence[Any]) -> list[Any]:
-    """The answers of a node; :data:`MOVING` is one too.
-
-    Raises:
-        Refused: one of them says that the node is not usable.
-    """
-    return [_usable(reply) for reply in replies]
-
-
-def _allowed(reply: Any) -> Any:
-    """The answer to a command that its user may lack.
-
-    Raises:
-        NotPermitted: the user does.
-        Refused: it says that the node is not usable.
-    """
-    if isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED:
-        raise NotPermitted(str(reply))
-    return _usable(reply)
-
-
-def _is_elsewhere(reply: Any) -> bool:
-    return isinstance(reply, ResponseError) and _code(reply) == _ELSEWHERE
-
-
-def _found(replies: list[Any]) -> Found:
-    data = replies[0]
-    stamp = _stamp(replies[1]) if len(replies) > 1 else None
-    odd = _is_wrong_type(data)
-    data = None if odd else _usable(data)
-    return _MOVED if data is MOVING or isinstance(stamp, Unknown) else Found(data, stamp, odd)
-
-
-def _stamp(reply: Any) -> bytes | Unknown | None:
-    """What stands where a stamp should: garbage tells before from after as well, and the next purge overwrites it."""
-    if _is_wrong_type(reply):
-        return _ODD_STAMP
-    stamp = _usable(reply)
-    if stamp is None or stamp is MOVING:
-        return stamp
-    return bytes(stamp)[: len(NO_STAMP)].ljust(len(NO_STAMP), b"\0")
-
-
-def _is_wrong_type(reply: Any) -> bool:
-    return isinstance(reply, ResponseError) and _code(reply) == _WRONG_TYPE
-
-
-def _usable(reply: Any) -> Any:
-    if isinstance(reply, ResponseError):
-        code = _code(reply)
-        if code not in _MOVING:
-            raise Refused(words(reply)) from reply
-        return MOVING
-    return reply
-
-
-def _permitted(command: Command, reply: Any) -> None:
-    """See that Redis lets its user do this; it does not always say itself what it refuses.
-
-    Raises:
-        Refused: it does not.
-    """
-    if isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED:
-        raise Refused(f"{words(reply)}: {' '.join(map(str, command[:2]))}") from reply
-
-
-def _code(error: ResponseError) -> str:
-    return str(error).partition(" ")[0]

@@ -10,9 +10,10 @@ from typing import Any, Final, NamedTuple, Self
 from redis.exceptions import ResponseError
 
 from shared import metrics
+from shared.cache.answers import Found, all_usable
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
-from shared.cache.links import Answers, Found, usable
+from shared.cache.links import Answers
 from shared.cache.look import Grant, Look
 from shared.cache.near import NearTier, Token
 from shared.cache.replies import MOVING, Command
@@ -148,7 +149,7 @@ class RedisTier:
             return [
                 reply
                 for replies in await asyncio.gather(*self._watch.links.send(commands))
-                for reply in usable(replies)
+                for reply in all_usable(replies)
             ]
         except FAULTS as error:
             raise self._fault(error) from error
@@ -273,7 +274,7 @@ class RedisTier:
     def _written(self, answers: Answers) -> None:
         self._writes.discard(answers)
         try:
-            usable(answers.result())
+            all_usable(answers.result())
         except FAULTS as error:
             self._watch.fault(error)
 

@@ -1,6 +1,6 @@
 """What Redis answers to each command that is used here; anything else is no answer, whatever it means.
 
-An error is an answer to any of them. What its text says is looked at where it matters (``links.usable``).
+An error is an answer to any of them. What its text says is looked at where it matters (``answers.usable``).
 """
 
 import enum

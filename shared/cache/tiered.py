@@ -21,8 +21,8 @@ from aiocache.lock import OptimisticLock, OptimisticLockError, RedLock
 from aiocache.serializers import JsonSerializer, NullSerializer
 
 from shared.cache.address import parse
+from shared.cache.answers import NotPermitted
 from shared.cache.cache import Cache
-from shared.cache.links import NotPermitted
 from shared.cache.raw import client
 from shared.cache.table import Change, Table, life_of
 from shared.errors import KitError

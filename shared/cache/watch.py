@@ -18,11 +18,12 @@ from typing import Final, Self
 from redis.exceptions import RedisError
 
 from shared import metrics
+from shared.cache.answers import raise_if_replica
 from shared.cache.entry import NO_STAMP
 from shared.cache.hold_off import HoldOff
 from shared.cache.keys import Keys
 from shared.cache.link import LinkLost
-from shared.cache.links import Links, raise_if_replica
+from shared.cache.links import Links
 from shared.cache.near import NearTier, Trust
 from shared.cache.reasons import Refused, Said
 from shared.cache.redis_clock import RedisClock

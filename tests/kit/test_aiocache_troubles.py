@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from redis.asyncio import Redis
 
-from shared.cache.links import NotPermitted
+from shared.cache.answers import NotPermitted
 from shared.cache.near import Trust
 from shared.cache.tiered import NoRedis, OptimisticLock, RedLock
 from tests.fixtures.redis_server import RedisServer

@@ -1,0 +1,130 @@
+"""What the answers of a node mean: a key that is absent, one that is being moved, a node that is not to be used."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from redis.exceptions import ResponseError
+
+from shared.cache.entry import NO_STAMP
+from shared.cache.reasons import Refused, words
+from shared.cache.replies import MOVING, Command, Unknown
+from shared.errors import KitError
+
+_WRONG_TYPE: Final = "WRONGTYPE"
+_NOT_PERMITTED: Final = "NOPERM"
+_ELSEWHERE: Final = "MOVED"
+_MOVING: Final = ("ASK", "TRYAGAIN")
+_ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
+
+
+class NotPermitted(KitError):
+    """The Redis user lacks a command that only this call needs."""
+
+
+class Found(NamedTuple):
+    """What stands under a key; nothing where part of that is being moved to another node.
+
+    Attributes:
+        data: the bytes, or None.
+        stamp: the purge stamp of the key's subject, or None.
+        odd: whether something else than bytes stands there.
+    """
+
+    data: bytes | None
+    stamp: bytes | None
+    odd: bool = False
+
+
+MOVED: Final = Found(None, None)
+"""Nothing is known of it."""
+
+
+def raise_if_replica(role: Any) -> None:
+    """See that a node is no replica, as far as it says: its master would overwrite what it takes.
+
+    Raises:
+        Refused: it is none.
+    """
+    if isinstance(role, list) and role[0] != b"master":
+        raise Refused("READONLY a replica, it says")  # like a read-only one when it is written to
+
+
+def all_usable(replies: Sequence[Any]) -> list[Any]:
+    """The answers of a node; :data:`MOVING` is one too.
+
+    Raises:
+        Refused: one of them says that the node is not usable.
+    """
+    return [usable(reply) for reply in replies]
+
+
+def allowed(reply: Any) -> Any:
+    """The answer to a command that its user may lack.
+
+    Raises:
+        NotPermitted: the user does.
+        Refused: it says that the node is not usable.
+    """
+    if isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED:
+        raise NotPermitted(str(reply))
+    return usable(reply)
+
+
+def is_elsewhere(reply: Any) -> bool:
+    """Whether the key has been moved to another node."""
+    return isinstance(reply, ResponseError) and _code(reply) == _ELSEWHERE
+
+
+def found_in(replies: list[Any]) -> Found:
+    """What stands under a key, by the answers to a GET of it and of its subject's stamp, where there is one.
+
+    Raises:
+        Refused: one of them says that the node is not usable.
+    """
+    data = replies[0]
+    stamp = stamp_in(replies[1]) if len(replies) > 1 else None
+    odd = _is_wrong_type(data)
+    data = None if odd else usable(data)
+    return MOVED if data is MOVING or isinstance(stamp, Unknown) else Found(data, stamp, odd)
+
+
+def stamp_in(reply: Any) -> bytes | Unknown | None:
+    """What stands where a stamp should: garbage tells before from after as well, and the next purge overwrites it."""
+    if _is_wrong_type(reply):
+        return _ODD_STAMP
+    stamp = usable(reply)
+    if stamp is None or stamp is MOVING:
+        return stamp
+    return bytes(stamp)[: len(NO_STAMP)].ljust(len(NO_STAMP), b"\0")
+
+
+def _is_wrong_type(reply: Any) -> bool:
+    return isinstance(reply, ResponseError) and _code(reply) == _WRONG_TYPE
+
+
+def usable(reply: Any) -> Any:
+    """The answer of a node; :data:`MOVING` is one too.
+
+    Raises:
+        Refused: it says that the node is not usable.
+    """
+    if isinstance(reply, ResponseError):
+        code = _code(reply)
+        if code not in _MOVING:
+            raise Refused(words(reply)) from reply
+        return MOVING
+    return reply
+
+
+def check_permitted(command: Command, reply: Any) -> None:
+    """See that Redis lets its user do this; it does not always say itself what it refuses.
+
+    Raises:
+        Refused: it does not.
+    """
+    if isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED:
+        raise Refused(f"{words(reply)}: {' '.join(map(str, command[:2]))}") from reply
+
+
+def _code(error: ResponseError) -> str:
+    return str(error).partition(" ")[0]
