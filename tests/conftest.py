@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.processes",
     "tests.fixtures.redis_server",
     "tests.fixtures.redis_sets",
+    "tests.fixtures.small_disk",
     "tests.fixtures.odd_redis",
     "tests.fixtures.system",
     "tests.kit.caches",

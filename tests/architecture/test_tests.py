@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("tests", "benchmarks", "bff", "services", "shared")
 # What a Debian with git and Python has for certain; what else there may be is looked for (`shutil.which`).
-PROGRAMS = {"bash", "env", "git"}
+PROGRAMS = {"bash", "env", "git", "nohup", "sh"}
 STARTERS = {"run", "Popen", "call", "check_call", "check_output", "create_subprocess_exec"}
 CLAIMS = (ast.Compare, ast.BoolOp, ast.Not)
 ALWAYS_TRUE = (ast.Tuple, ast.List, ast.Set, ast.Dict, ast.GeneratorExp, ast.Lambda, ast.JoinedStr, ast.Constant)

@@ -17,10 +17,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.fixtures.processes import App, StartApp, wait_until
-from tests.fixtures.small_disk import SmallDisk, small_disk
+from tests.fixtures.small_disk import SmallDisk
 from tests.fixtures.workers import workers_of
-
-__all__ = ["small_disk"]
 
 DEMO = "tests.kit.demo"
 

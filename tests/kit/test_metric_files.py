@@ -12,9 +12,7 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from shared import metric_files, metrics
 from shared.metric_records import image, parse, record
-from tests.fixtures.small_disk import SmallDisk, small_disk
-
-__all__ = ["small_disk"]
+from tests.fixtures.small_disk import SmallDisk
 
 _LIVING = os.getpid()
 

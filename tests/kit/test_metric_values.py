@@ -9,9 +9,7 @@ import pytest
 
 from shared import metric_records
 from shared.metric_values import SharedValue, SharedValues
-from tests.fixtures.small_disk import SmallDisk, small_disk
-
-__all__ = ["small_disk"]
+from tests.fixtures.small_disk import SmallDisk
 
 
 def _counter(values: SharedValues, name: str) -> SharedValue:

@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 from shared import metrics
 from shared.line_writer import LineWriter, parcels
 from tests.fixtures.processes import ROOT
-from tests.fixtures.small_disk import SmallDisk, small_disk
-
-__all__ = ["small_disk"]
+from tests.fixtures.small_disk import SmallDisk
 
 Pipe = tuple[int, "list[bytes]", threading.Thread]
 
