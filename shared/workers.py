@@ -57,7 +57,7 @@ class Workers:
         self._patience = patience
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
-        self._ended: set[int] = set()
+        self._ended: list[int] = []
         self._next_start = 0.0
         self._stopping = False
         self._unusable = False
@@ -107,6 +107,8 @@ class Workers:
             with stopping.others_held():
                 process.start()
             undo.pop_all()
+        if process.pid in self._ended:  # its number is given again
+            self._ended.remove(process.pid)
         self._workers.append(_Worker(process, pulse, Silence(self._patience), time.monotonic()))
 
     def _bury(self) -> None:
@@ -129,7 +131,8 @@ class Workers:
             )
             if lived < _SETTLED_SECONDS:
                 self._next_start = time.monotonic() + _PAUSE_SECONDS  # one that cannot start must not spin
-        self._ended = {pid for pid in self._ended if not metrics.worker_ended(pid)}
+        while self._ended and metrics.worker_ended(self._ended[0]):  # what is held up is tried another time
+            del self._ended[0]
 
     def _end_hanging(self, elapsed: float) -> None:
         for worker in self._workers:
@@ -172,7 +175,7 @@ class Workers:
         self._workers.remove(worker)
         worker.pulse.close()
         if worker.process.pid is not None:
-            self._ended.add(worker.process.pid)
+            self._ended.append(worker.process.pid)
 
 
 def _work(run: Run, listening: socket, unsaid: Connection, beating: Connection) -> None:

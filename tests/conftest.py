@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.redis_sets",
     "tests.fixtures.small_disk",
     "tests.fixtures.odd_redis",
+    "tests.fixtures.small_disk",
     "tests.fixtures.system",
     "tests.kit.caches",
     "tests.kit.loads",

@@ -69,7 +69,8 @@ def _vanished(disk: SmallDisk, app: App) -> Iterator[None]:
 def _damaged(disk: SmallDisk, app: App) -> Iterator[None]:
     for path in _folder(disk).glob("*.db"):
         with path.open("r+b") as file:
-            file.write(b"\xe8\xff\xff\xff" * 100)
+            file.seek(8)
+            file.write(b"\xe8\xff\xff\xff" * 100)  # a length that leads back to where it stands
     (_folder(disk) / "counter_ended.db").write_text("no counters")
     yield
 
