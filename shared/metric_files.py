@@ -68,14 +68,10 @@ def read(directory: Path) -> Iterator[list[str]]:
         yield found
 
 
-def is_sound(path: str, *, within: bool = False) -> bool:
-    """Whether the file can be read to an end, and ``within`` its records too; it is told when not."""
+def is_sound(path: str) -> bool:
+    """Whether the file can be read; it is told when not."""
     try:
-        data = Path(path).read_bytes()
-        if within:
-            dict(metric_records.parse(data))
-        else:
-            metric_records.places(data)
+        dict(metric_records.parse(Path(path).read_bytes()))
     except (OSError, ValueError) as error:
         _logger.warning("a file of metrics cannot be read", exc_info=error)
         return False

@@ -12,7 +12,6 @@ from typing import Final
 _NUMBER: Final = struct.Struct("i")
 _VALUE: Final = struct.Struct("dd")
 _HEAD_BYTES: Final = 8
-_number = _NUMBER.unpack_from
 _KEYS_MOST: Final = 20_000
 
 
@@ -39,35 +38,20 @@ def parse(data: bytes) -> Iterator[tuple[bytes, float]]:
     Raises:
         ValueError: it is no such file, or a damaged one.
     """
-    for start, end in places(data):
-        length = _number(data, start)[0]
-        key = data[start + 4 : start + 4 + length]
-        if not _is_key(key):
-            raise ValueError("no key")
-        yield key, _VALUE.unpack_from(data, end - _VALUE.size)[0]
-
-
-def places(data: bytes) -> list[tuple[int, int]]:
-    """Where the records begin and end; what is in them is not looked at.
-
-    Raises:
-        ValueError: they lead nowhere.
-    """
     if len(data) < _HEAD_BYTES:
         raise ValueError("no head")
-    (used,) = _number(data)
-    if not (used == 0 or _HEAD_BYTES <= used <= len(data)):
+    (used,) = _NUMBER.unpack_from(data)
+    place = _HEAD_BYTES
+    if not (used == 0 or place <= used <= len(data)):
         raise ValueError("more is used than there is")
-    found = []
-    start, last, unpack = _HEAD_BYTES, used - 4 - _VALUE.size, _number
-    while start < used:
-        length = unpack(data, start)[0] if start < last else 0
-        end = start + 4 + length + 8 - (length + 4) % 8 + 16
-        if length <= 0 or end > used:
+    while place < used:
+        (length,) = _NUMBER.unpack_from(data, place) if place + _NUMBER.size <= used else (0,)
+        start = place + _NUMBER.size
+        place = start + length + 8 - (length + _NUMBER.size) % 8 + _VALUE.size
+        key = data[start : start + length]
+        if length <= 0 or place > used or not _is_key(key):
             raise ValueError("no record")
-        found.append((start, end))
-        start = end
-    return found
+        yield key, _VALUE.unpack_from(data, place - _VALUE.size)[0]
 
 
 @lru_cache(_KEYS_MOST)

@@ -302,7 +302,7 @@ class _AllWorkers(Collector):
 
     def collect(self) -> Iterable[Metric]:
         with metric_files.read(self._directory) as paths:
-            merged = _merged([path for path in paths if metric_files.is_sound(path)])
+            merged = _merged(paths)
         for metric in merged:
             if metric.type != "gauge":
                 metric.samples = [sample._replace(value=round(sample.value, _DECIMALS)) for sample in metric.samples]
@@ -316,7 +316,7 @@ def _merged(paths: list[str]) -> list[Metric]:
     except Exception as error:
         _logger.warning("metrics cannot be added up", exc_info=error)
     try:
-        return list(MultiProcessCollector.merge([p for p in paths if metric_files.is_sound(p, within=True)]))
+        return list(MultiProcessCollector.merge([path for path in paths if metric_files.is_sound(path)]))
     except Exception as error:
         _logger.warning("metrics cannot be added up", exc_info=error)
         return []

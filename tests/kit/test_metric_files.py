@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from struct import pack
 
 import pytest
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
@@ -123,6 +124,26 @@ def test_damaged_totals_are_told_of_and_cost_no_others(
     assert metric_files.worker_ended(tmp_path, 101)
     assert dict(parse((tmp_path / "counter_ended.db").read_bytes())) == {key: 3.0}
     assert len(caplog.records) == 1
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"no counters",
+        b"\xff" * 64,
+        pack("4i", 4096, 0, -24, 0).ljust(4096, b"\0"),  # a length that leads back to where it stands
+        image([record(b"no key", 1.0)]),
+        image([record(b'["m", "m", [], "text"]', 1.0)]),
+        image([record(b'["m", "m", {}, "\xff"]', 1.0)]),
+    ],
+)
+def test_a_damaged_file_costs_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bytes) -> None:
+    """What others have counted is told."""
+    monkeypatch.setenv(metrics.MULTIPROC_DIR, str(tmp_path))
+    (tmp_path / "counter_101.db").write_bytes(damaged)
+    (tmp_path / "counter_102.db").write_bytes(image([record(b'["m", "m_total", {}, "text"]', 3.0)]))
+    assert metrics.totals({"m_total": ""}) == {("m_total", ""): 3.0}
 
 
 def test_a_folder_that_is_gone_holds_nothing(tmp_path: Path) -> None:
