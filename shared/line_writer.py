@@ -17,7 +17,7 @@ import queue
 import select
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from shared import metrics
@@ -67,9 +67,9 @@ class LineWriter:
                 while batch[-1] is not None and len(batch) < _BATCH_LINES:
                     batch.append(self._lines.get_nowait())
             ended = batch[-1] is None
-            lines = [line for line in batch if line is not None]
-            for parcel in [lines] if self._is_file() else parcels(lines, select.PIPE_BUF):
-                self._write(b"".join(parcel), len(parcel))
+            data = b"".join([line for line in batch if line is not None])
+            for parcel in parcels(data, len(data) if self._is_file() else select.PIPE_BUF):
+                self._write(parcel)
         if self._unwaiting is not None:
             os.close(self._unwaiting)
 
@@ -80,7 +80,7 @@ class LineWriter:
         except OSError:
             return False
 
-    def _write(self, data: bytes, lines: int) -> None:
+    def _write(self, data: bytes) -> None:
         """Write all of it; where that cannot be done, see to it that the next line is not taken for the end of this."""
         written = 0
         if self._torn:
@@ -89,7 +89,7 @@ class LineWriter:
             while written < len(data):
                 written += self._write_some(data[written:] if written else data)
         except OSError:
-            metrics.log_lines_dropped.inc(lines - data.count(b"\n", self._torn, written))
+            metrics.log_lines_dropped.inc(data.count(b"\n", max(written, self._torn)))
         if written:
             self._torn = data[written - 1] != ord("\n")
 
@@ -113,18 +113,15 @@ class LineWriter:
                 room.poll()
 
 
-def parcels(lines: Sequence[bytes], most: int) -> Iterator[list[bytes]]:
+def parcels(data: bytes, most: int) -> Iterator[bytes]:
     """The same lines in the same order, together up to ``most`` bytes; what is longer goes alone."""
-    parcel: list[bytes] = []
-    size = 0
-    for line in lines:
-        if parcel and size + len(line) > most:
-            yield parcel
-            parcel, size = [], 0
-        parcel.append(line)
-        size += len(line)
-    if parcel:
-        yield parcel
+    start = 0
+    while len(data) - start > most:
+        end = data.rfind(b"\n", start, start + most) + 1 or data.find(b"\n", start + most) + 1
+        yield data[start:end]
+        start = end
+    if start < len(data):
+        yield data[start:]
 
 
 def _unwaiting(descriptor: int) -> int | None:

@@ -70,7 +70,7 @@ def test_lines_are_written_without_closing(pipe: Pipe) -> None:
 @given(st.lists(st.integers(1, 60).map(lambda size: b"x" * (size - 1) + b"\n")), st.integers(1, 50))
 def test_a_parcel_is_of_whole_lines_and_not_too_large(lines: list[bytes], most: int) -> None:
     """All lines in order; only one that is longer by itself makes a parcel longer, and no two parcels fit into one."""
-    made = [b"".join(parcel) for parcel in parcels(lines, most)]
+    made = list(parcels(b"".join(lines), most))
     assert b"".join(made) == b"".join(lines)
     assert all(len(parcel) <= most or parcel in lines for parcel in made)
     for one, other in itertools.pairwise(made):
