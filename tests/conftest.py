@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pytest_sanic.utils import TestServer
 from sanic import Sanic
 
@@ -11,6 +12,7 @@ from tests import sanic_server
 pytest_plugins = [
     "tests.fixtures.collector",
     "tests.fixtures.gateway",
+    "tests.fixtures.parallel",
     "tests.fixtures.processes",
     "tests.fixtures.redis_server",
     "tests.fixtures.redis_sets",
@@ -22,6 +24,10 @@ pytest_plugins = [
     "tests.kit.loads",
     "tests.kit.views",
 ]
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -40,4 +40,4 @@ selection=()
 for marker in "${left_out[@]+"${left_out[@]}"}"; do
     selection+=("${selection:+and }not $marker")
 done
-exec .venv-test/bin/python -X dev -m pytest ${selection:+-m "${selection[*]}"} "$@"
+exec .venv-test/bin/python -X dev -m pytest -n auto ${selection:+-m "${selection[*]}"} "$@"

@@ -93,7 +93,7 @@ async def test_who_leaves_takes_what_waits_for_a_turn_along(start_gateway: Start
     services = _services(1_000)
     services.gates["products"] = asyncio.Event()
     gateway = await start_gateway(
-        services, UPSTREAM_CONCURRENCY="4", REQUEST_BUDGET_SECONDS="0.2", ATTEMPT_TIMEOUT_SECONDS="0.2"
+        services, UPSTREAM_CONCURRENCY="4", REQUEST_BUDGET_SECONDS="1", ATTEMPT_TIMEOUT_SECONDS="1"
     )
     document = (await gateway.get(PROFILE)).json()
     assert document["metadata"]["parts"]["products"] == {"status": "missing", "reason": "timeout"}

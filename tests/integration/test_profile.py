@@ -257,7 +257,7 @@ async def test_a_slow_service_costs_no_more_than_the_budget(start_gateway: Start
     """Parts that do not come within their time are missing with reason timeout."""
     services = FakeServices.with_profile()
     services.gates["orders"] = asyncio.Event()
-    gateway = await start_gateway(services, ATTEMPT_TIMEOUT_SECONDS="0.05")
+    gateway = await start_gateway(services, ATTEMPT_TIMEOUT_SECONDS="0.5")
     document = (await gateway.get(PROFILE)).json()
     assert document["orders"] is None
     assert document["metadata"]["parts"]["orders"] == {"status": "missing", "reason": "timeout"}

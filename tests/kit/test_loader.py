@@ -288,30 +288,42 @@ def _lookups(client: Any) -> int:
     return int(client.info("commandstats")["cmdstat_set"]["calls"])
 
 
-async def test_a_failing_reload_leaves_the_entry_alone(start_process: StartProcess) -> None:
+async def test_a_failing_reload_leaves_the_entry_alone(loop: object) -> None:
     """It is served until its end; nobody hears of the failure."""
-    process = await start_process("")
-    process.fresh = 0.5
-    await process.ask()
-    process.error = ValueError("broken")
-    while process.loads < 2:
-        assert process.through.near(KEY, process.load) is not None
-        await asyncio.sleep(0.001)
-    assert await found(process.cache, KEY) == b"load 1"
-
-
-async def test_the_end_cancels_a_reload(open_cache: OpenCache) -> None:
-    """A background load does not outlive the app."""
-    cache = await open_cache("")
-    async with ReadThrough[str](cache, BUDGET) as through:
+    clock = Clock()
+    async with _alone(clock) as cache, ReadThrough[str](cache, BUDGET) as through:
         process = Process(cache, through)
-        process.fresh = 0.05
         await process.ask()
-        process.gate.clear()
-        while process.loads < 2:
-            through.near(KEY, process.load)
-            await asyncio.sleep(0.001)
-    assert len(through._flights) == 0
+        process.error = ValueError("broken")
+        await _reloading(process, clock)
+        while len(through._flights):
+            await asyncio.sleep(0)
+        assert await found(cache, KEY) == b"load 1"
+
+
+async def test_the_end_cancels_a_reload(loop: object) -> None:
+    """A background load does not outlive the app."""
+    clock = Clock()
+    async with _alone(clock) as cache:
+        async with ReadThrough[str](cache, BUDGET) as through:
+            process = Process(cache, through)
+            await process.ask()
+            process.gate.clear()
+            await _reloading(process, clock)
+        assert len(through._flights) == 0
+
+
+def _alone(clock: Clock) -> Cache:
+    """A cache in memory that goes by a clock of the test."""
+    return build_cache("", 100, kinds=KINDS, longest_life=600, clock=clock)
+
+
+async def _reloading(process: Process, clock: Clock) -> None:
+    """Hit what has been loaded late in its life, and wait until its reload has begun."""
+    clock.now += 0.95 * process.fresh
+    assert process.through.near(KEY, process.load) is not None
+    while process.loads < 2:
+        await asyncio.sleep(0)
 
 
 async def test_losing_redis_during_a_load_costs_nobody_an_error(

@@ -8,8 +8,8 @@ from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
 
 FAR = 10_000
-DRAWN = 1_000
-"""Of so many out of 11,000 some would be the same, were they not remembered."""
+DRAWN = 400
+"""Of so many out of 10,000 some would be the same, were they not remembered."""
 
 
 def test_a_port_is_given_once() -> None:

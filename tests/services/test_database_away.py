@@ -133,13 +133,12 @@ async def test_a_server_that_hangs_is_503_in_time(
     start_at: StartService, postgres_databases: Databases, postgres_server: PostgresServer
 ) -> None:
     """The first requests wait their timeout, later ones not at all; it recovers when the server does."""
-    client = await start_at(await postgres_databases.founded(USERS), USERS, DATABASE_TIMEOUT_SECONDS="0.4")
+    client = await start_at(await postgres_databases.founded(USERS), USERS, DATABASE_TIMEOUT_SECONDS="1.5")
     await assert_well(client)
     postgres_server.hang()
     try:
-        started = time.monotonic()
-        assert_problem(await client.get("/users/user123"), 503, "service-unavailable")
-        assert time.monotonic() - started < 2
+        async with asyncio.timeout(READY_SECONDS):
+            assert_problem(await client.get("/users/user123"), 503, "service-unavailable")
         await until_ready(client, status=503)
         await assert_away(client)
     finally:
@@ -188,7 +187,7 @@ async def test_a_slow_statement_does_not_condemn_the_database(
 ) -> None:
     """What waits for a lock is 503 in time; the service stays ready, for the rest of the database is well."""
     address = postgres_databases.empty()
-    client = await start_at(address, USERS, DATABASE_TIMEOUT_SECONDS="0.4")
+    client = await start_at(address, USERS, DATABASE_TIMEOUT_SECONDS="2")
     await assert_well(client)
     engine = create_async_engine(DATABASE_URL.parse(address))
     async with engine.begin() as connection:
