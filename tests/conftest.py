@@ -1,11 +1,13 @@
 """What all tests share: Sanic in test mode, servers for pytest-sanic, processes and a Redis of their own."""
 
+import asyncio.constants
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 from pytest_sanic.utils import TestServer
 from sanic import Sanic
+from sanic.touchup import TouchUp
 
 from tests import sanic_server
 
@@ -29,6 +31,9 @@ pytest_plugins = [
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
+# Of where each future and callback was made the last frames tell enough; ten of each take a third of the time.
+asyncio.constants.DEBUG_STACK_DEPTH = 3
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _sanic_test_mode() -> Iterator[None]:
@@ -37,5 +42,6 @@ def _sanic_test_mode() -> Iterator[None]:
     patch.setattr(Sanic, "test_mode", True)
     patch.setattr(TestServer, "start_server", sanic_server.start_server)
     patch.setattr(TestServer, "close", sanic_server.close)
+    patch.setattr(TouchUp, "run", sanic_server.touching_up())
     yield
     patch.undo()

@@ -3,6 +3,7 @@
 #
 #     tests/run.sh                     everything that this machine has the tools for
 #     tests/run.sh tests/unit -k cache a part of it
+#     tests/run.sh -n 0                one after another; -n 4: side by side in four processes
 #
 # Needs Python 3.11 or newer. Tests that need promtool, Prometheus, Alertmanager, PostgreSQL, libfaketime or wrk are left
 # out, and named, where those are not installed; REQUIRE_ALL=1 keeps them, so that a missing tool fails.

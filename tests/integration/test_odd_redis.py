@@ -126,7 +126,7 @@ class Asker:
         async with asyncio.timeout(20):
             await self.ask(stats=stats)
             while not is_so():
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.02)
                 await self.ask(stats=stats)
 
     def wait(self) -> None:
