@@ -16,15 +16,19 @@ from sanic.touchup import TouchUp
 
 from shared.protocol import Protocol
 
+BACKLOG = 1_024
+"""Connections that may wait to be accepted. Who finds no room tries again after a second, and then after two more."""
+
 
 async def start_server(server: Any) -> None:
     """Listen on a free port, run the listeners, serve."""
     app: Sanic[Any, Any] = server.app
-    listening = socket.create_server((server.host, 0))
+    listening = socket.create_server((server.host, 0), backlog=BACKLOG)
     server.socket, server.port = listening, listening.getsockname()[1]
     made = await app.create_server(
         sock=listening,
         protocol=Protocol,
+        backlog=BACKLOG,
         return_asyncio_server=True,
         asyncio_server_kwargs={"start_serving": False},
     )

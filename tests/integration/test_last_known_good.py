@@ -191,7 +191,7 @@ async def test_a_joiner_does_not_end_with_its_leader(start_gateway: StartGateway
     services = FakeServices.with_profile()
     services.gates[service] = asyncio.Event()
     gateway = await start_gateway(
-        services, REQUEST_BUDGET_SECONDS="1", ATTEMPT_TIMEOUT_SECONDS="1", RETRIES="0", CACHE_THROTTLE_SECONDS="0"
+        services, REQUEST_BUDGET_SECONDS="3", ATTEMPT_TIMEOUT_SECONDS="3", RETRIES="0", CACHE_THROTTLE_SECONDS="0"
     )
     leader = asyncio.ensure_future(gateway.get(PROFILE))
     while service not in {name for name, _ in services.calls}:
@@ -199,7 +199,7 @@ async def test_a_joiner_does_not_end_with_its_leader(start_gateway: StartGateway
     joiners: list[asyncio.Future[Any]] = []
     while not leader.done():  # whoever comes last has nearly all of its time left
         joiners.append(asyncio.ensure_future(gateway.get(PROFILE)))
-        await asyncio.wait([leader], timeout=0.05)
+        await asyncio.wait([leader], timeout=0.2)
     first = (await leader).json()["metadata"]["parts"]
     services.gates[service].set()
     assert [part for part, says in first.items() if says["status"] != "fresh"]
