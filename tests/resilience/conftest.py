@@ -9,7 +9,7 @@ from bff.app import create_app
 from bff.settings import GatewaySettings
 from shared.settings import load
 from tests.fixtures.faulty_services import FaultyServices
-from tests.fixtures.suite_settings import SUITE_SETTINGS
+from tests.fixtures.suite_settings import ANSWER_SECONDS, SUITE_SETTINGS
 
 StartOver = Callable[..., Awaitable[Any]]
 
@@ -27,6 +27,6 @@ def gateway_over(services: FaultyServices, sanic_client: Any) -> StartOver:
 
     async def start(**environment: str) -> Any:
         settings = load(GatewaySettings, {**SUITE_SETTINGS, **services.environment, **environment})
-        return await sanic_client(create_app(settings), verify=False)
+        return await sanic_client(create_app(settings), verify=False, timeout=ANSWER_SECONDS)
 
     return start

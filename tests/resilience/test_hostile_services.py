@@ -14,7 +14,7 @@ from tests.resilience.conftest import StartOver
 PARTS_OF = {"users": ["user"], "orders": ["orders", "products"], "products": ["products"]}
 BUDGET_SECONDS = 10
 TIMES = {
-    "timeout": {"ATTEMPT_TIMEOUT_SECONDS": "1"},
+    "timeout": {"ATTEMPT_TIMEOUT_SECONDS": "2"},
     # Whatever else goes wrong is noticed without a wait, so that even a machine that is very busy is in time.
     "other": {"ATTEMPT_TIMEOUT_SECONDS": "5"},
 }

@@ -166,9 +166,15 @@ async def test_past_the_bound_requests_are_shed_and_hits_served(
     services: FaultyServices, gateway_over: StartOver, most: int
 ) -> None:
     """503 overloaded with Retry-After for what would cost work; memory answers all the same."""
-    gateway = await gateway_over(MAX_REQUESTS_IN_FLIGHT=str(most))
+    gateway = await gateway_over(MAX_REQUESTS_IN_FLIGHT=str(most), RETRIES="0")
     assert (await gateway.get("/api/profile/known")).status_code == 200
-    services.faults["users"] = BEHAVE["hangs"]
+    over = asyncio.Event()
+
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    services.faults["users"] = hang
     hanging = [asyncio.ensure_future(gateway.get(f"/api/profile/slow{number}")) for number in range(most)]
     while services.calls["users"] < most + 1:
         await asyncio.sleep(0.001)
@@ -177,6 +183,7 @@ async def test_past_the_bound_requests_are_shed_and_hits_served(
     assert int(shed.headers["retry-after"]) > 0
     assert (await gateway.get("/api/profile/known")).json()["metadata"]["cached"] is True
     assert (await gateway.get("/health/ready")).status_code == 200
+    over.set()
     assert {answer.status_code for answer in await asyncio.gather(*hanging)} == {200}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.settings import load
+from tests.fixtures.suite_settings import ANSWER_SECONDS
 from tests.services.kinds import Databases, Service
 from tests.services.postgres_server import PostgresServer
 
@@ -53,7 +54,8 @@ def start_at(sanic_client: Any) -> StartService:
 
     async def start(address: str, service: Service, **environment: str) -> Any:
         settings = load(service.settings, {"DATABASE_URL": address, **environment})
-        return await sanic_client(service.create_app(settings), verify=False)  # no TLS here, and loading CAs is slow
+        app = service.create_app(settings)
+        return await sanic_client(app, verify=False, timeout=ANSWER_SECONDS)  # no TLS here, and loading CAs is slow
 
     return start
 
