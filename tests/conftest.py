@@ -32,7 +32,7 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 # Of where each future and callback was made the last frames tell enough; ten of each take a third of the time.
-asyncio.constants.DEBUG_STACK_DEPTH = 3
+asyncio.constants.DEBUG_STACK_DEPTH = 3  # type: ignore[misc]
 
 
 @pytest.fixture(autouse=True, scope="session")

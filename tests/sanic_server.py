@@ -57,7 +57,7 @@ def touching_up() -> Callable[[Sanic[Any, Any]], None]:
         nonlocal last
         signals = frozenset(signal.name for signal in app.signal_router.routes)
         if signals != last:
-            run(app)
+            run(app)  # type: ignore[no-untyped-call]
             last = signals
 
     return touch_up

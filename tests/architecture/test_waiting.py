@@ -23,7 +23,7 @@ def _lets_time_pass(call: ast.Call) -> bool:
     if not call.args or not (named == "sleep" or (named == "wait" and is_event)):
         return False
     seconds = call.args[0]
-    return not (isinstance(seconds, ast.Constant) and seconds.value <= STEP_SECONDS)
+    return not (isinstance(seconds, ast.Constant) and float(str(seconds.value)) <= STEP_SECONDS)
 
 
 def _naps(tree: ast.AST, *, polled: bool = False) -> Iterator[int]:

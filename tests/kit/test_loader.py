@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -202,30 +202,35 @@ async def test_a_load_that_began_before_a_purge_is_not_kept_and_not_joined(
     await until_found(other.cache, KEY, b"load 2")
 
 
-async def test_a_hit_late_in_life_reloads_in_the_background_once(
-    start_process: StartProcess, redis_server: RedisServer
-) -> None:
+@asynccontextmanager
+async def _clocked(url: str, clock: Clock) -> AsyncIterator[Process]:
+    """A process whose cache goes by a clock of the test."""
+    cache = build_cache(url, 100, kinds=KINDS, longest_life=600, clock=clock)
+    async with cache, ReadThrough[str](cache, BUDGET) as through:
+        if url:
+            await until(cache, up=True)
+        yield Process(cache, through)
+
+
+async def test_a_hit_late_in_life_reloads_in_the_background_once(loop: object, redis_server: RedisServer) -> None:
     """Whoever hits is served at once; one process of all reloads, and both have the new value."""
-    one, other = await start_process(redis_server.url), await start_process(redis_server.url)
-    one.fresh = 1.0
-    await one.ask()
-    await until_found(other.cache, KEY, b"load 1")
-    one.gate.clear()
-    other.gate.clear()
-    one.fresh = other.fresh = 30.0
-    while one.loads + other.loads < 2:
+    clock = Clock()
+    async with _clocked(redis_server.url, clock) as one, _clocked(redis_server.url, clock) as other:
+        await one.ask()
         for process in (one, other):
-            if process.through.near(KEY, process.load) is None:
-                assert await found(process.cache, KEY) == b"load 1"
-        await asyncio.sleep(0.001)
-    for process in (one, other, one, other):
-        process.through.near(KEY, process.load)
-    one.gate.set()
-    other.gate.set()
-    loader = one if one.loads == 2 else other
-    reader = other if loader is one else one
-    await until_found(reader.cache, KEY, f"load {loader.loads}".encode())
-    assert one.loads + other.loads == 2
+            await until_found(process.cache, KEY, b"load 1")
+            process.gate.clear()
+        clock.now += 0.95 * one.fresh
+        for process in (one, other, one, other):
+            assert process.through.near(KEY, process.load) is not None
+        while one.loads + other.loads < 2:
+            await asyncio.sleep(0.001)
+        one.gate.set()
+        other.gate.set()
+        loader = one if one.loads == 2 else other
+        reader = other if loader is one else one
+        await until_found(reader.cache, KEY, f"load {loader.loads}".encode())
+        assert one.loads + other.loads == 2
 
 
 def _store_due(client: Any) -> None:
@@ -245,10 +250,8 @@ async def _hit(process: Process, times: int) -> None:
 async def clocked(redis_server: RedisServer, loop: object) -> AsyncIterator[tuple[Process, Clock]]:
     """A process whose cache goes by a clock of the test."""
     clock = Clock()
-    cache = build_cache(redis_server.url, 100, kinds=KINDS, longest_life=600, clock=clock)
-    async with cache, ReadThrough[str](cache, BUDGET) as through:
-        await until(cache, up=True)
-        yield Process(cache, through), clock
+    async with _clocked(redis_server.url, clock) as process:
+        yield process, clock
 
 
 async def test_what_another_process_reloads_is_not_asked_for_with_every_hit(
@@ -291,31 +294,23 @@ def _lookups(client: Any) -> int:
 async def test_a_failing_reload_leaves_the_entry_alone(loop: object) -> None:
     """It is served until its end; nobody hears of the failure."""
     clock = Clock()
-    async with _alone(clock) as cache, ReadThrough[str](cache, BUDGET) as through:
-        process = Process(cache, through)
+    async with _clocked("", clock) as process:
         await process.ask()
         process.error = ValueError("broken")
         await _reloading(process, clock)
-        while len(through._flights):
+        while len(process.through._flights):
             await asyncio.sleep(0)
-        assert await found(cache, KEY) == b"load 1"
+        assert await found(process.cache, KEY) == b"load 1"
 
 
 async def test_the_end_cancels_a_reload(loop: object) -> None:
     """A background load does not outlive the app."""
     clock = Clock()
-    async with _alone(clock) as cache:
-        async with ReadThrough[str](cache, BUDGET) as through:
-            process = Process(cache, through)
-            await process.ask()
-            process.gate.clear()
-            await _reloading(process, clock)
-        assert len(through._flights) == 0
-
-
-def _alone(clock: Clock) -> Cache:
-    """A cache in memory that goes by a clock of the test."""
-    return build_cache("", 100, kinds=KINDS, longest_life=600, clock=clock)
+    async with _clocked("", clock) as process:
+        await process.ask()
+        process.gate.clear()
+        await _reloading(process, clock)
+    assert len(process.through._flights) == 0
 
 
 async def _reloading(process: Process, clock: Clock) -> None:

@@ -26,8 +26,8 @@ from tests.kit.caches import KINDS, OpenCache, far, found, put, share, until, wa
 KEYS = Keys("bff", KINDS)
 KEY = KEYS.entry("profile", "user1")
 UP, BYPASSED, ABSENT = "redis tier up", "redis tier bypassed", "redis is not there"
-NOTICED_SECONDS = 2.0
-RECOVERY_SECONDS = 5.0
+NOTICED_SECONDS = 15.0
+RECOVERY_SECONDS = 20.0
 
 
 @pytest.fixture
