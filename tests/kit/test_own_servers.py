@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.parallel import share
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
 
@@ -17,6 +18,19 @@ def test_a_port_is_given_once() -> None:
     pairs = [free_port(FAR) for _ in range(DRAWN // 2)]
     given = [*pairs, *(port + FAR for port in pairs), *(free_port() for _ in range(DRAWN // 2))]
     assert len(set(given)) == len(given)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 16])
+def test_processes_side_by_side_have_ports_of_their_own(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """None of one's ports, nor of those beside them, is another's; together they are nearly all there are."""
+    ports: list[int] = []
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", str(count))
+    for index in range(count):
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", f"gw{index}")
+        ports.extend(share(range(11_000, 21_000)))
+    beside = [port + FAR for port in ports]
+    assert len({*ports, *beside}) == 2 * len(ports)
+    assert len(ports) > 10_000 - count
 
 
 def test_a_server_whose_port_is_taken_is_not_mistaken_for_its_neighbour(
