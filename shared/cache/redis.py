@@ -56,7 +56,7 @@ class RedisTier:
         self._near = near
         self._keys = keys
         self._clock = clock
-        self._watch = Watch(topology, near, keys, alone, machine)
+        self._watch = Watch(topology, near, keys, clock=clock, alone=alone, machine=machine)
         self._writes: set[Answers] = set()
 
     @property

@@ -8,7 +8,6 @@ tier may be believed.
 
 import asyncio
 import contextlib
-import math
 import os
 from collections.abc import Iterable
 from contextvars import Context
@@ -29,7 +28,7 @@ from shared.cache.reasons import Refused, Said
 from shared.cache.redis_clock import RedisClock
 from shared.cache.replies import MOVING, Unknown
 from shared.cache.topology import Topology
-from shared.deadline import Clock, since_boot
+from shared.deadline import Clock
 from shared.lasting import lasting
 from shared.logs import log, log_error
 
@@ -53,9 +52,12 @@ class Watch:
     """
 
     def __init__(
-        self, topology: Topology, near: NearTier, keys: Keys, alone: float = math.inf, machine: Clock = since_boot
+        self, topology: Topology, near: NearTier, keys: Keys, *, clock: Clock, alone: float, machine: Clock
     ) -> None:
-        """Cut off from Redis, memory serves what it had for ``alone`` seconds; ``machine`` is this machine's clock."""
+        """``clock`` tells how long Redis has been up, ``machine`` is this machine's.
+
+        Cut off from Redis, memory serves what it had for ``alone`` seconds.
+        """
         self.up = False
         self.redis_clock = RedisClock(machine)
         self.links = Links(topology, keys, self._on_change)
@@ -64,7 +66,7 @@ class Watch:
         self._keys = keys
         self._alone = alone
         self._said = Said()
-        self._hold_off = HoldOff(machine)
+        self._hold_off = HoldOff(clock)
         self._looked = asyncio.Event()  # for the first time, with whatever result
         self._tasks: list[asyncio.Task[None]] = []
         self._doubt: asyncio.TimerHandle | None = None

@@ -170,7 +170,7 @@ async def _use(asker: Asker, redis: OddRedis) -> None:
     assert not redis.odd
 
 
-@pytest.mark.parametrize("command", ["GET", "PTTL", "SET", "UNLINK", "ROLE", "DBSIZE", "INFO"])
+@pytest.mark.parametrize("command", ["GET", "TIME", "SET", "UNLINK", "ROLE", "DBSIZE", "INFO"])
 async def test_answers_that_are_none(
     start_asking: StartAsking, odd_redis: OddRedis, unexpected: list[str], command: str
 ) -> None:
@@ -188,7 +188,7 @@ async def test_answers_that_are_none(
         assert unexpected == [], kind
 
 
-@pytest.mark.parametrize("command", ["HELLO", "CLIENT", "ROLE", "SET", "GET"])
+@pytest.mark.parametrize("command", ["HELLO", "CLIENT", "ROLE", "SET", "GET", "PTTL"])
 async def test_greetings_that_are_none(start_asking: StartAsking, odd_redis: OddRedis, command: str) -> None:
     """While a connection is being made, too; it is tried again on and on."""
     asker = await start_asking(odd_redis)
