@@ -23,6 +23,11 @@ from shared.deadline import Clock, since_boot
 
 _WRITES_WAITING: Final = 1_000
 _CLOSE_SECONDS: Final = 1.0
+_OVER_MS: Final = 10_000
+"""So much longer than an entry is kept it stands in Redis.
+
+That an old value goes is told like any other change: it would cost whoever is loading the next one the right to keep it.
+"""
 
 
 class TierDown(Exception):
@@ -108,7 +113,7 @@ class RedisTier:
         """Store entries until they are stale, and then delete keys; nobody waits for it, and it may come to nothing."""
         pairs = [(key, self.stored(entry, token)) for key, entry in entries]
         commands: list[tuple[str, Command]] = [
-            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms)) for key, stored in pairs
+            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms + _OVER_MS)) for key, stored in pairs
         ]
         commands.extend((key, ("UNLINK", key)) for key in delete)
         self.post(commands)

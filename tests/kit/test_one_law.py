@@ -5,13 +5,33 @@ from typing import Any
 
 import pytest
 
-from shared.cache.cache import Value
+from shared.cache.address import parse
+from shared.cache.cache import Cache, Value
+from shared.cache.keys import Keys
+from shared.cache.loader import ReadThrough
 from shared.cache.look import Grant
+from shared.cache.memory import MemoryStore
+from shared.cache.near import NearTier
+from shared.cache.redis import RedisTier
+from shared.cache.topology import topology
+from shared.deadline import since_boot
 from tests.fixtures.redis_server import RedisServer
-from tests.kit.caches import OpenCache, found, put, until_found
-from tests.kit.loads import KEY, KEYS, PART, StartLoads
+from tests.kit.caches import KINDS, OpenCache, far, found, put, until, until_found
+from tests.kit.loads import BUDGET, KEY, KEYS, PART, Loads, StartLoads
 
 PRODUCTS = [KEYS.entry("products", f"p{number}") for number in range(3)]
+LIFE_SECONDS = 0.09
+SOON_MS = 5_000
+
+
+class AheadMachine:
+    """A machine whose clock is ahead of what it was, by less than would be taken for a step of Redis's clock."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return since_boot() + self.ahead
 
 
 def _over(client: Any, *keys: str) -> None:
@@ -46,6 +66,38 @@ async def test_that_the_old_entry_is_over_costs_the_new_one_nothing(
             while client.get(KEY) is None:
                 await asyncio.sleep(0.001)
         assert loads.number == number
+
+
+@pytest.mark.parametrize("who", ["nobody", "another process", "any client"])
+async def test_that_the_old_entry_goes_while_the_new_one_is_loaded_costs_it_nothing(
+    open_cache: OpenCache, redis_server: RedisServer, who: str
+) -> None:
+    """Whoever knows Redis's clock less well takes an entry to be over before Redis does: the load is kept all the same."""
+    other, machine, keys = await open_cache(redis_server.url), AheadMachine(), Keys("bff", KINDS)
+    near = NearTier(MemoryStore(10), keys, machine)
+    tier = RedisTier(topology(parse(redis_server.url)), near, keys, machine, machine=machine)
+    async with (
+        Cache(near, tier, keys, longest_life=600, clock=machine) as cache,
+        ReadThrough[str](cache, BUDGET) as through,
+    ):
+        await until(cache, up=True)
+        loads = Loads(cache, through)
+        with redis_server.client() as client:
+            put(cache, KEY, b"old", fresh=LIFE_SECONDS)
+            while not client.exists(KEY):
+                await asyncio.sleep(0)
+            machine.ahead = LIFE_SECONDS
+            loads.gate.clear()
+            asked = loads.ask()
+            await loads.under_way()
+            while 0 <= client.pttl(KEY) < SOON_MS:
+                await (far(other, KEY) if who == "another process" else asyncio.sleep(0.001))
+                if who == "any client":
+                    client.get(KEY)
+            await far(cache, PRODUCTS[0])  # what Redis had to tell has been heard by now
+        loads.gate.set()
+        assert (await asked).stored
+        assert loads.number == 1
 
 
 async def test_who_waits_for_another_process_is_not_woken_by_that(
