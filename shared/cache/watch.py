@@ -204,6 +204,8 @@ class Watch:
         metrics.cache_invalidations.inc(1 if changed is None else len(changed))
         self._near.invalidate(changed)
         if changed is None or self._keys.generation in changed:
+            # Which one has begun is asked; that what there was is outdated is certain now, whatever becomes of that.
+            self.begin_generation(os.urandom(len(NO_STAMP)))
             task = asyncio.get_running_loop().create_task(self._learn_generation(), context=Context())
             self._tasks.append(task)
             task.add_done_callback(self._tasks.remove)

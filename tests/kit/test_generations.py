@@ -10,6 +10,7 @@ from shared.cache.build import build_cache
 from shared.cache.cache import Cache
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.near import Trust
+from tests.fixtures.odd_redis import OddRedis, bulk
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.caches import KINDS, OpenCache, far, found, put, share, until, until_found
 from tests.kit.loads import KEY, KEYS, StartLoads
@@ -60,6 +61,28 @@ async def test_a_generation_that_is_gone_brings_nothing_back(
         client.set(key, replace(without, generation=NO_STAMP).to_bytes(key), px=30_000)
         assert await far(caches[2], key) is None
     await share(caches[0], caches[2], key, b"new")
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        pytest.param([KEYS.generation], id="the generation"),
+        pytest.param([KEY, KEYS.generation], id="others too"),
+        pytest.param(None, id="everything"),
+    ],
+)
+async def test_that_there_is_another_one_counts_as_soon_as_it_is_heard(
+    open_cache: OpenCache, odd_redis: OddRedis, news: list[str] | None
+) -> None:
+    """Redis goes before it can say which one has begun: nothing of the one before is served, alone or later."""
+    cache = await open_cache(odd_redis.url)
+    put(cache, SHARED, b"outdated")
+    assert cache.look_near(SHARED) is not None
+    odd_redis.odd["GET"] = b""
+    names = b"_\r\n" if news is None else b"*%d\r\n%b" % (len(news), b"".join(bulk(name.encode()) for name in news))
+    odd_redis.send(b">2\r\n+invalidate\r\n" + names)
+    await until(cache, up=False)
+    assert cache.look_near(SHARED) is None
 
 
 async def test_the_first_of_all_begins_one(open_cache: OpenCache, redis_server: RedisServer) -> None:
