@@ -26,7 +26,7 @@ _CLOSE_SECONDS: Final = 1.0
 _OVER_MS: Final = 10_000
 """So much longer than an entry is kept it stands in Redis.
 
-That an old value goes is told like any other change: it would cost whoever is loading the next one the right to keep it.
+That an old one goes is told like any other change: it would cost whoever is loading the next one the right to keep it.
 """
 
 

@@ -67,6 +67,7 @@ class Watch:
         self._alone = alone
         self._said = Said()
         self._hold_off = HoldOff(clock)
+        self._outdated = False  # all that is in Redis, because its clock was set back
         self._looked = asyncio.Event()  # for the first time, with whatever result
         self._tasks: list[asyncio.Task[None]] = []
         self._doubt: asyncio.TimerHandle | None = None
@@ -194,7 +195,12 @@ class Watch:
         (seconds, micros), generation = await self.links.stamp(key, ("TIME",))
         if self.redis_clock.learn(asked_at, int(seconds) + int(micros) / 1_000_000):
             log("warning", "redis clock set back", "cache")
-            _, generation = await self.links.stamp(key, ("SET", key, os.urandom(len(NO_STAMP))))
+            self._outdated = True
+        if self._outdated:  # until Redis has taken another one, however often it has to be tried
+            another = os.urandom(len(NO_STAMP))
+            self.begin_generation(another)
+            _, generation = await self.links.stamp(key, ("SET", key, another))
+            self._outdated = generation is MOVING
         elif generation is None:  # for the first time, or somebody has deleted it; all who see that agree on one
             _, generation = await self.links.stamp(key, ("SET", key, os.urandom(len(NO_STAMP)), "NX"))
         return NO_STAMP if generation is None else generation

@@ -31,6 +31,7 @@ class AheadMachine:
         self.ahead = 0.0
 
     def __call__(self) -> float:
+        """The instant."""
         return since_boot() + self.ahead
 
 
@@ -72,7 +73,7 @@ async def test_that_the_old_entry_is_over_costs_the_new_one_nothing(
 async def test_that_the_old_entry_goes_while_the_new_one_is_loaded_costs_it_nothing(
     open_cache: OpenCache, redis_server: RedisServer, who: str
 ) -> None:
-    """Whoever knows Redis's clock less well takes an entry to be over before Redis does: the load is kept all the same."""
+    """A process may take an entry to be over before Redis does; what it loads then is kept all the same."""
     other, machine, keys = await open_cache(redis_server.url), AheadMachine(), Keys("bff", KINDS)
     near = NearTier(MemoryStore(10), keys, machine)
     tier = RedisTier(topology(parse(redis_server.url)), near, keys, machine, machine=machine)

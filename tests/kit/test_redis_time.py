@@ -117,6 +117,27 @@ async def test_a_clock_of_redis_that_is_set_back_makes_nothing_younger(
 
 
 @pytest.mark.faketime
+@pytest.mark.parametrize("seconds", [-0.6, -10.0])
+async def test_that_it_was_set_back_is_not_forgotten_where_redis_takes_nothing(
+    open_cache: OpenCache, stepping_redis: SteppingRedis, seconds: float
+) -> None:
+    """Whoever could not begin another generation then does so as soon as it is possible."""
+    cache = await open_cache(stepping_redis.url)
+    with stepping_redis.client() as client:
+        put(cache, KEY, b"old")
+        while (old := client.get(KEY)) is None:
+            await asyncio.sleep(0.001)
+        client.config_set("maxmemory", 1)
+        stepping_redis.set_clock(seconds)
+        await until(cache, up=False)
+        client.config_set("maxmemory", 0)
+        await until(cache, up=True)
+        client.set(KEY, old)
+    assert await far(cache, KEY) is None
+    assert (await cache.kept([KEY])) == [None]
+
+
+@pytest.mark.faketime
 @pytest.mark.parametrize("seconds", [0.6, 10.0, 3_600.0])
 async def test_a_clock_of_redis_that_is_set_forward_makes_nothing_younger(
     open_cache: OpenCache, stepping_redis: SteppingRedis, seconds: float
