@@ -41,7 +41,7 @@ class Gathered(Generic[T]):
         lost: why nothing current is known of others.
         late: those of them that a call with more time may still give.
         fresh_until: until when what is known counts as current.
-        oldest: when the oldest thing that is no longer current was stored.
+        oldest: when the oldest thing that is no longer current was asked for.
     """
 
     def __init__(self, keys: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ class Part(msgspec.Struct, Generic[T_co], frozen=True):
 
     Attributes:
         json: the value as it stands in the document.
-        fresh_until: the instant (monotonic clock) until when the value counts as current.
+        fresh_until: the instant, on the cache's clock, until when the value counts as current.
         age: seconds since the value was last known good, for a part that is stale, or partial and stale in part.
         reason: why the part is not fresh.
         duration: seconds that it took to get, or to learn that it cannot be had.
@@ -61,5 +61,5 @@ class Aggregate(msgspec.Struct, frozen=True):
 
     @property
     def fresh_until(self) -> float:
-        """The instant (monotonic clock) until when all parts count as current."""
+        """The instant, on the cache's clock, until when all parts count as current."""
         return min(part.fresh_until for part in self.parts.values())
