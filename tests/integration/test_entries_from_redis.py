@@ -261,9 +261,8 @@ def _set(redis: RedisServer, key: str, made: Made, entry: StoredEntry = STORED) 
     return data
 
 
-async def _outcome(gateway: Gateway, redis: RedisServer, made: Made) -> tuple[Any, float]:
-    """The answer to a request whose entry in Redis is this, and how much became unreadable."""
-    _set(redis, HERE, made)
+async def _outcome(gateway: Gateway) -> tuple[Any, float]:
+    """The answer to a request, and how much became unreadable by it."""
     before = metrics.cache_unreadable._value.get()
     answer = await gateway.get(PATH)
     return answer, metrics.cache_unreadable._value.get() - before
@@ -280,7 +279,8 @@ async def _connected(start_gateway: StartGateway, redis: RedisServer, **environm
 async def test_a_good_entry_is_served(start_gateway: StartGateway, redis_server: RedisServer) -> None:
     """What another process has stored costs no call, here or the next time."""
     gateway = await _connected(start_gateway, redis_server)
-    answer, unreadable = await _outcome(gateway, redis_server, lambda good: good.to_bytes(HERE))
+    _set(redis_server, HERE, lambda good: good.to_bytes(HERE))
+    answer, unreadable = await _outcome(gateway)
     assert answer.headers["cache-status"].startswith("redis; hit")
     assert answer.content == STORED.value
     assert (await gateway.get(PATH)).headers["cache-status"].startswith("memory; hit")
@@ -313,14 +313,15 @@ async def test_what_fails_is_a_miss_and_overwritten(
 ) -> None:
     """It is counted, the answer comes from the services, and another process finds that one."""
     gateway = await _connected(start_gateway, redis_server)
-    answer, unreadable = await _outcome(gateway, redis_server, odd)
+    data = _set(redis_server, HERE, odd)
+    answer, unreadable = await _outcome(gateway)
     assert (answer.status_code, unreadable) == (200, 1)
     assert answer.json()["user"]["id"] == ME
     assert answer.headers["cache-status"].startswith("redis; fwd=uri-miss; stored")
     with redis_server.client() as client:
-        while not client.get(HERE).endswith(b"}}") or b'"cached":true' not in client.get(HERE):
+        while (found := client.get(HERE)) == data:
             await asyncio.sleep(0.001)
-        stored = StoredEntry.from_bytes(client.get(HERE), HERE)
+        stored = StoredEntry.from_bytes(found, HERE)
     assert read_answer(PROFILE, ME, stored.value).etag == answer.headers["etag"]
 
 
@@ -391,7 +392,8 @@ async def test_an_absence_is_believed_only_where_such_are_kept(
     def made(good: StoredEntry) -> bytes:
         return replace(good, negative=True, value=b"There is no such user.").to_bytes(HERE)
 
-    answer, _ = await _outcome(gateway, redis_server, made)
+    _set(redis_server, HERE, made)
+    answer, _ = await _outcome(gateway)
     assert answer.status_code == status
     if status == 404:
         assert answer.json()["detail"] == "There is no such user."

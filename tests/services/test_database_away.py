@@ -72,6 +72,9 @@ async def test_a_database_file_that_vanishes_is_made_again(start_at: StartServic
             answers = await asyncio.gather(*(client.get("/users/user123") for _ in range(5)))
             statuses |= {answer.status_code for answer in answers}
     assert statuses <= {200, 503}
+    async with asyncio.timeout(READY_SECONDS):  # it is ready until it has looked why that statement failed
+        while (await client.get("/users/user123")).status_code == 503:
+            await until_ready(client)
     await assert_well(client)
     assert await execute(f"sqlite:///{file}", "SELECT count(*) FROM users") == [(1000,)]
 
