@@ -159,7 +159,7 @@ class ReadThrough(Generic[T]):
 
     async def _come_by(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
         look = await self._leases.look(key)
-        patience = Deadline.after(deadline.left() * _WAIT_SHARE)
+        patience = Deadline.after(deadline.left() * _WAIT_SHARE, deadline.clock)
         waited = False
         while look.entry is None and look.grant is Grant.TAKEN and patience.left() > 0:
             waited = True

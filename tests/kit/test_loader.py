@@ -166,16 +166,12 @@ async def test_an_entry_found_in_redis_costs_nobody_the_lease(
     with redis_server.client() as client:
         client.config_resetstat()  # what was tried when they were opened does not count
         await one.ask()
-
-        def leases_given_back() -> int:
-            return int(client.info("commandstats").get("cmdstat_unlink", {"calls": 0})["calls"])
-
-        while not leases_given_back():
+        while not _given_back(client):
             await asyncio.sleep(0.001)
         outcome = await other.ask()
         assert outcome.entry is not None
         assert outcome.entry.value == b"load 1"
-        while leases_given_back() < 2:
+        while _given_back(client) < 2:
             await asyncio.sleep(0.001)
         assert not client.exists(one.cache.keys.lease(KEY))
 
@@ -284,6 +280,29 @@ async def test_a_reload_that_fails_is_not_tried_with_every_hit(
         assert (await process.ask()).entry is not None
         await _hit(process, 200)
     assert process.loads == 1
+
+
+async def test_a_reload_that_comes_too_late_holds_no_lease(
+    clocked: tuple[Process, Clock], redis_server: RedisServer
+) -> None:
+    """Another process has done it since the entry was hit: its value is taken, and the lease given back."""
+    process, _ = clocked
+    with redis_server.client() as client:
+        client.config_resetstat()  # what was tried when it was opened does not count
+        _store_due(client)
+        assert (await process.ask()).entry is not None
+        assert process.through.near(KEY, process.load) is not None
+        new = StoredEntry(NO_STAMP, NO_STAMP, 0, 30_000, 600_000, b"new")
+        client.set(KEY, stored_now(client, new).to_bytes(KEY), px=600_000)  # the reload has not had its turn yet
+        while _given_back(client) < 2:
+            await asyncio.sleep(0.001)
+        assert not client.exists(process.cache.keys.lease(KEY))
+    await until_found(process.cache, KEY, b"new")
+    assert process.loads == 0
+
+
+def _given_back(client: Any) -> int:
+    return int(client.info("commandstats").get("cmdstat_unlink", {"calls": 0})["calls"])
 
 
 def _lookups(client: Any) -> int:

@@ -16,19 +16,23 @@ from bff.parts.shelf import Shelf
 from shared.cache.build import build_cache
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
-from shared.errors import AttemptTimeout, BadResponse, NoBudget, Overloaded, Unreachable, UpstreamError
+from shared.errors import AttemptTimeout, BadResponse, NoBudget, Overloaded, Refused, Unreachable, UpstreamError
 from tests.fixtures.gateway import Clock
 from tests.kit.caches import KINDS
 
+TTL, NEGATIVE_TTL, STALE = 30.0, 10.0, 600.0
+ODD = "no identifier!"
+
 
 class Thing(msgspec.Struct, frozen=True):
-    """A thing."""
+    """A thing, and which of all calls has given it."""
 
     id: str
+    call: int
 
 
 class _Service:
-    """Answers when it is let, with things or with an error."""
+    """Answers when it is let, with things or with an error; it knows no ``x`` and refuses what is no identifier."""
 
     def __init__(self) -> None:
         self.asked: list[Sequence[str]] = []
@@ -37,26 +41,45 @@ class _Service:
 
     async def __call__(self, ids: Sequence[str], _terms: Terms) -> Mapping[str, Thing]:
         self.asked.append(ids)
+        number = len(self.asked)
         await self.gate.wait()
         if self.errors:
             raise self.errors.pop(0)
-        return {one: Thing(one) for one in ids}
+        if ODD in ids:
+            raise Refused("status 422", status=422)
+        return {one: Thing(one, number) for one in ids if one != "x"}
+
+    def let_go_from_now_on(self) -> asyncio.Event:
+        """Answer from now on; what lets the calls go that are under way is returned."""
+        held, self.gate = self.gate, asyncio.Event()
+        self.gate.set()
+        return held
 
 
 class _Scene:
     """Parts over a service, on a clock that stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, negative_ttl: float = 0.0) -> None:
         self.clock = Clock()
         self.service = _Service()
-        cache = build_cache("", 1000, kinds=KINDS, longest_life=600, clock=self.clock)
-        shelf = Shelf(cache, Throttle(1.0, 1000, self.clock), ttl=30, stale=600)
+        self.cache = build_cache("", 1000, kinds=KINDS, longest_life=STALE, clock=self.clock)
+        shelf = Shelf(self.cache, Throttle(1.0, 1000, self.clock), ttl=TTL, stale=STALE, negative_ttl=negative_ttl)
         form = Form("products", Thing, about=lambda thing: [thing.id])
         bounds = Bounds(a_call=10, an_aggregate=1000, at_once=5, patience=0.5)
         self.parts = KeyedParts(shelf, form, self.service, bounds)
 
     def ask(self, left: float, *ids: str) -> asyncio.Future[Part[Mapping[str, Thing]]]:
         return asyncio.ensure_future(self.parts.get(ids, Deadline(self.clock.now + left, self.clock)))
+
+    def key(self, one: str) -> str:
+        return self.cache.keys.entry("products", one)
+
+    async def lose(self, how: str, one: str) -> None:
+        """Invalidate ``one``, or everything."""
+        if how == "changed":
+            self.cache.near.invalidate([self.key(one)])
+        else:
+            await self.cache.purge_all()
 
 
 async def _turns() -> None:
@@ -146,3 +169,77 @@ async def test_parts_are_told_apart_by_what_is_known(loop: object) -> None:
         assert _given(part) == expected
         assert part.age == (None if part.status == "missing" else pytest.approx(40))
         assert (part.json == b"null") is (part.status == "missing")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 9.0, 12.0, 29.0])
+async def test_things_are_as_old_as_the_question(loop: object, seconds: float) -> None:
+    """However long the service took: those that there are, and that there is none."""
+    scene = _Scene(NEGATIVE_TTL)
+    asked_at = scene.clock.now
+    asked = scene.ask(60, "a", "x")
+    await _turns()
+    scene.clock.now += seconds
+    scene.service.gate.set()
+    assert (await asked).fresh_until == asked_at + TTL
+    there, absent = (scene.cache.kept_near(scene.key(one)) for one in ("a", "x"))
+    assert there is not None
+    assert absent is not None
+    for entry, ttl in ((there, TTL), (absent, NEGATIVE_TTL)):
+        assert (entry.asked_at, entry.stale_until) == (asked_at, asked_at + STALE)
+        assert entry.fresh_until <= asked_at + ttl
+    again = await scene.ask(60, "x")
+    calls = 1 if seconds < NEGATIVE_TTL else 2
+    assert len(scene.service.asked) == calls
+    assert again.fresh_until == (asked_at if calls == 1 else scene.clock.now) + TTL
+
+
+@pytest.mark.parametrize("how", ["changed", "purged"])
+async def test_a_call_from_before_is_joined_by_nobody_and_not_kept(loop: object, how: str) -> None:
+    """Each thing by itself: of a batch of which one has changed meanwhile the other is joined, and kept."""
+    scene = _Scene()
+    before = scene.ask(60, "a", "b")
+    await _turns()
+    await scene.lose(how, "a")
+    held = scene.service.let_go_from_now_on()
+    after = scene.ask(60, "a", "b")
+    await _turns()
+    held.set()
+    assert _calls(await before) == {"a": 1, "b": 1}
+    expected = {"a": 2, "b": 1 if how == "changed" else 2}
+    assert _calls(await after) == expected
+    assert _calls(await scene.ask(60, "a", "b")) == expected
+    assert scene.service.asked == [["a", "b"], [*expected][: 1 if how == "changed" else 2]]
+
+
+def _calls(part: Part[Mapping[str, Thing]]) -> Mapping[str, int]:
+    return {one: thing.call for one, thing in (part.value or {}).items()}
+
+
+async def test_what_is_refused_is_remembered_until_everything_is_purged(loop: object) -> None:
+    """What is made of it lasts as long as anything, from the question on."""
+    scene = _Scene()
+    asked_at = scene.clock.now
+    asked = scene.ask(60, ODD)
+    await _turns()
+    scene.clock.now += 12
+    scene.service.gate.set()
+    for part in (await asked, await scene.ask(60, ODD)):
+        assert _given(part) == ("fresh", None, set())
+        assert part.fresh_until == asked_at + TTL
+    assert len(scene.service.asked) == 1
+    await scene.cache.purge_all()
+    await scene.ask(60, ODD)
+    assert len(scene.service.asked) == 2
+
+
+@pytest.mark.parametrize("how", ["changed", "purged"])
+async def test_a_refusal_from_before_is_not_remembered(loop: object, how: str) -> None:
+    """It was the answer to who had asked then, and to nobody else."""
+    scene = _Scene()
+    before = scene.ask(60, ODD)
+    await _turns()
+    await scene.lose(how, ODD)
+    scene.service.gate.set()
+    assert _given(await before) == ("fresh", None, set())
+    await scene.ask(60, ODD)
+    assert len(scene.service.asked) == 2

@@ -140,9 +140,11 @@ def test_a_disk_that_is_full_breaks_no_other_line(small_disk: SmallDisk, size: i
         while metrics.log_lines_dropped._value.get() == dropped:
             threading.Event().wait(0.001)
         small_disk.free()
-        later = [b"b" * size + b"\n" for _ in range(3)]
-        for line in later:
+        later = [letter * size + b"\n" for letter in (b"b", b"c", b"d")]
+        for line in later:  # each is written by itself
             writer.put(line)
+            while not log.read_bytes().endswith(line):
+                threading.Event().wait(0.001)
         writer.close(60)
     lines = log.read_bytes().splitlines(keepends=True)
     assert lines[-3:] == later

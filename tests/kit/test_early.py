@@ -1,0 +1,156 @@
+"""The early path under pressure: answers do not pile up, none overtakes another, what is asked meanwhile waits."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+from sanic import HTTPResponse, Request, Sanic
+
+from shared import routing
+from shared.app import build_app
+from shared.declared import Declared, Given, Ready
+from shared.early import EarlyAnswers
+from shared.exchange import Exchange
+from shared.intake import PLENTY
+from shared.protocol import Protocol
+from shared.settings import Settings, load
+
+BODY: Final = b"{%b}" % (b" " * 100_000)
+MADE: Final = b'{"made": 1}'
+_READ_AT_ONCE: Final = 256 * 1024
+_LARGE: Final = 6_000
+_MOST: Final = 200
+"""Requests after which a server that does not mind has shown it."""
+_length: Final = re.compile(rb"(?i)\r\ncontent-length: ([0-9]+)").search
+
+
+def hit(name: str, *, size: int = 1) -> bytes:
+    """A request for ``name`` of at least so many bytes."""
+    return b"GET /early/%b HTTP/1.1\r\nHost: x\r\nX: %b\r\n\r\n" % (name.encode(), b"x" * size)
+
+
+@dataclass
+class Scene:
+    """An app whose answers are at hand, but for one that is made when a door is opened, and a client that is slow."""
+
+    app: Sanic[Any, Any]
+    client: socket.socket
+    at_hand: list[str]
+    making: asyncio.Event = field(default_factory=asyncio.Event)
+    door: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def connection(self) -> Protocol:
+        """The server's end."""
+        (connection,) = self.app.ctx.connections
+        assert isinstance(connection, Protocol)
+        return connection
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What the server's end writes to."""
+        transport = self.connection.transport
+        assert transport is not None
+        return transport
+
+    async def send(self, data: bytes) -> None:
+        """Send it, and give the server time to do about it what it can."""
+        await asyncio.get_running_loop().sock_sendall(self.client, data)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    async def fill(self) -> int:
+        """Send small requests until more answers wait to be sent than there is room for; tells how many."""
+        sent = 0
+        while self.connection._can_write.is_set():
+            await self.send(hit("big"))
+            sent += 1
+            assert sent < _MOST
+        return sent
+
+    async def send_until_stopped(self) -> int:
+        """Send large requests until the server reads no more; tells how many."""
+        sent = 0
+        while self.transport.is_reading():
+            await self.send(hit("big", size=_LARGE))
+            sent += 1
+            assert sent < _MOST
+        return sent
+
+    async def bodies(self, number: int) -> list[bytes]:
+        """Those of so many answers, in the order in which they come."""
+        self.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
+        received, bodies = bytearray(), list[bytes]()
+        while len(bodies) < number:
+            head, _, body = received.partition(b"\r\n\r\n")
+            found = _length(head)
+            if found is not None and len(body) >= (length := int(found[1])):
+                bodies.append(bytes(body[:length]))
+                received = body[length:]
+            else:
+                data = await asyncio.get_running_loop().sock_recv(self.client, 65_536)
+                assert data
+                received += data
+        return bodies
+
+
+@pytest.fixture
+async def scene(loop: object, sanic_client: Any) -> AsyncIterator[Scene]:
+    """A client that has connected, and reads nothing yet."""
+    at_hand: list[str] = []
+    early = EarlyAnswers()
+    ready = Ready('"etag"', BODY)
+
+    def look(name: str) -> Ready | None:
+        at_hand.append(name)
+        return ready if name == "big" else None
+
+    async def make(_name: str, _etag: str | None, _exchange: Exchange) -> Given:
+        made.making.set()
+        await made.door.wait()
+        return Given(200, {}, MADE)
+
+    async def usual(_request: Request, name: str) -> HTTPResponse:
+        return HTTPResponse(BODY, content_type="application/json")
+
+    def routes(app: Sanic[Any, Any]) -> None:
+        routing.get(app, "/early/<name:str>", usual, "early")
+        early.declare(Declared("/early/", "/early/<name>", look, lambda _number: None, {}, make))
+
+    app = build_app("early", load(Settings, {}), routes=[routes], early=early)
+    server = await sanic_client(app, verify=False)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        made = Scene(app, client, at_hand)
+        await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", server.port))
+        while not getattr(app.ctx, "connections", None) or not made.connection._quiet:
+            await asyncio.sleep(0)
+        yield made
+
+
+async def test_while_answers_wait_to_be_read_no_more_are_given(scene: Scene) -> None:
+    """Of what is asked meanwhile little is read, nothing is answered, and all of it once there is room again."""
+    sent = await scene.fill()
+    given, waiting = len(scene.at_hand), scene.transport.get_write_buffer_size()
+    sent += await scene.send_until_stopped()
+    assert len(scene.at_hand) == given
+    assert scene.transport.get_write_buffer_size() <= waiting
+    assert len(scene.connection._intake) < PLENTY + _READ_AT_ONCE
+    assert await scene.bodies(sent) == [BODY] * sent
+    assert scene.transport.is_reading()
+
+
+async def test_nothing_overtakes_an_answer_that_is_being_made(scene: Scene) -> None:
+    """What is asked meanwhile, though it is at hand, is answered after it, and little of it is read."""
+    await scene.send(hit("slow"))
+    await scene.making.wait()
+    sent = await scene.send_until_stopped()
+    assert scene.at_hand == ["slow"]
+    assert len(scene.connection._intake) < PLENTY + _READ_AT_ONCE
+    scene.door.set()
+    assert await scene.bodies(1 + sent) == [MADE, *[BODY] * sent]

@@ -1,0 +1,96 @@
+"""What is read from Redis, and is invalidated while the answer is on its way."""
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from shared.cache.cache import Cache
+from shared.cache.entry import Entry
+from shared.cache.keys import Keys
+from shared.cache.look import Grant, Look
+from shared.cache.memory import MemoryStore
+from shared.cache.near import NearTier
+from shared.cache.replies import Command
+from tests.fixtures.gateway import Clock
+from tests.kit.caches import KINDS
+
+KEYS = Keys("test", KINDS)
+KEY, OTHER = KEYS.entry("profile", "u1"), KEYS.entry("user", "u1")
+STAMP = KEYS.stamp("u1")
+WISH: Command = ("SET", KEYS.lease(KEY), b"me", "NX")
+OLD, NEW = b"before a", b"after it"
+NEWS = [[KEY], [STAMP], None]
+
+
+class _Redis:
+    """Answers to looks in turn; news of changes come right before each answer is read."""
+
+    def __init__(self, near: NearTier, answers: Sequence[Look], news: Sequence[Iterable[str] | None]) -> None:
+        self.up = True
+        self.asked = 0
+        self._near = near
+        self._answers = answers
+        self._news = news
+
+    async def look(self, _key: str, wish: Command | None = None) -> Look:
+        """Whoever is asked again is not asked for a lease once more."""
+        assert (wish is None) is (self.asked > 0)
+        return self._answer()
+
+    async def read(self, keys: Sequence[str]) -> Sequence[Entry | None]:
+        """The same for each of ``keys``."""
+        return [self._answer().entry, *(self._answers[0].entry for _ in keys[1:])]
+
+    def _answer(self) -> Look:
+        number, self.asked = self.asked, self.asked + 1
+        self._near.invalidate(self._news[number])
+        return self._answers[number]
+
+
+def _cache(*answers: Look, news: Sequence[Iterable[str] | None]) -> tuple[Cache, _Redis]:
+    near = NearTier(MemoryStore(10), KEYS, Clock())
+    redis = _Redis(near, answers, news)
+    return Cache(near, redis, KEYS, longest_life=600, clock=Clock()), redis  # type: ignore[arg-type]
+
+
+def _look(value: bytes | None, stamp: bytes, grant: Grant = Grant.NONE) -> Look:
+    return Look(None if value is None else Entry.made(value, 1000.0, 30.0), stamp, grant)
+
+
+@pytest.mark.parametrize("news", NEWS)
+async def test_what_is_outdated_on_its_way_is_looked_up_once_more(news: Iterable[str] | None) -> None:
+    """What is there then is given, with the lease that was got at first."""
+    cache, redis = _cache(_look(b"old", OLD, Grant.HELD), _look(b"new", NEW), news=[news, []])
+    look = await cache.look_far(KEY, WISH)
+    assert look.entry is not None
+    assert (look.entry.value, look.stamp, look.grant, redis.asked) == (b"new", NEW, Grant.HELD, 2)
+    assert cache.look_near(KEY) is look.entry
+
+
+@pytest.mark.parametrize("first", NEWS)
+@pytest.mark.parametrize("second", NEWS)
+async def test_what_is_outdated_twice_is_not_given(first: Iterable[str] | None, second: Iterable[str] | None) -> None:
+    """It is a miss, with the stamp that stood there last."""
+    cache, redis = _cache(_look(b"old", OLD, Grant.HELD), _look(b"newer", NEW), news=[first, second])
+    assert await cache.look_far(KEY, WISH) == Look(None, NEW, Grant.HELD)
+    assert (redis.asked, cache.kept_near(KEY)) == (2, None)
+
+
+async def test_a_miss_is_outdated_by_a_purge_alone() -> None:
+    """What is loaded for it would bear the stamp of before, and be of use to nobody; that a key is over is no news."""
+    cache, redis = _cache(_look(None, OLD, Grant.HELD), _look(None, NEW), news=[[STAMP], []])
+    assert await cache.look_far(KEY, WISH) == Look(None, NEW, Grant.HELD)
+    assert redis.asked == 2
+    cache, redis = _cache(_look(None, OLD, Grant.HELD), news=[[KEY]])
+    assert await cache.look_far(KEY, WISH) == Look(None, OLD, Grant.HELD)
+    assert redis.asked == 1
+
+
+@pytest.mark.parametrize("news", NEWS)
+async def test_what_is_outdated_on_its_way_does_not_stand_in(news: Iterable[str] | None) -> None:
+    """Each key by itself; nor does memory keep it."""
+    cache, _ = _cache(_look(b"old", OLD), news=[news])
+    kept = await cache.kept([KEY, OTHER])
+    lost = {KEY} if news == [KEY] else {KEY, OTHER}
+    assert [entry is None for entry in kept] == [key in lost for key in (KEY, OTHER)]
+    assert kept == [cache.kept_near(key) for key in (KEY, OTHER)]
