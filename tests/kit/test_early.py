@@ -137,7 +137,8 @@ async def test_while_answers_wait_to_be_read_no_more_are_given(scene: Scene) -> 
     """Of what is asked meanwhile little is read, nothing is answered, and all of it once there is room again."""
     sent = await scene.fill()
     given, waiting = len(scene.at_hand), scene.transport.get_write_buffer_size()
-    sent += await scene.send_until_stopped()
+    await scene.send(hit("big"))
+    sent += 1 + await scene.send_until_stopped()
     assert len(scene.at_hand) == given
     assert scene.transport.get_write_buffer_size() <= waiting
     assert len(scene.connection._intake) < PLENTY + _READ_AT_ONCE
@@ -149,7 +150,8 @@ async def test_nothing_overtakes_an_answer_that_is_being_made(scene: Scene) -> N
     """What is asked meanwhile, though it is at hand, is answered after it, and little of it is read."""
     await scene.send(hit("slow"))
     await scene.making.wait()
-    sent = await scene.send_until_stopped()
+    await scene.send(hit("big"))
+    sent = 1 + await scene.send_until_stopped()
     assert scene.at_hand == ["slow"]
     assert len(scene.connection._intake) < PLENTY + _READ_AT_ONCE
     scene.door.set()

@@ -85,6 +85,25 @@ async def test_that_there_is_another_one_counts_as_soon_as_it_is_heard(
     assert cache.look_near(SHARED) is None
 
 
+async def test_a_purge_of_everything_reaches_who_is_not_told_of_it(
+    open_cache: OpenCache, redis_server: RedisServer
+) -> None:
+    """Where CLIENT TRACKING is forbidden the next heartbeat learns of it: what Redis still has counts for nothing."""
+    with redis_server.client() as client:
+        client.execute_command("ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-client")
+    blind = await open_cache(redis_server.url.replace("redis://", "redis://blind:secret@"))
+    told = await open_cache(redis_server.url)
+    assert blind.trust is Trust.BLIND
+    put(told, KEY, b"value")
+    while await found(blind, KEY) != b"value":
+        await asyncio.sleep(0.001)
+    assert await told.purge_all()
+    while await found(blind, KEY) is not None:
+        await asyncio.sleep(0.001)
+    put(blind, KEY, b"new")
+    await until_found(told, KEY, b"new")
+
+
 async def test_the_first_of_all_begins_one(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """Processes that come to an empty Redis at once agree on one, and it is nothing that could be guessed."""
     caches = await asyncio.gather(*(open_cache(redis_server.url) for _ in range(4)))

@@ -1,6 +1,6 @@
 """What is read from Redis, and is invalidated while the answer is on its way."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import pytest
 
@@ -28,6 +28,7 @@ class _Redis:
     def __init__(self, near: NearTier, answers: Sequence[Look], news: Sequence[Iterable[str] | None]) -> None:
         self.up = True
         self.asked = 0
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self._near = near
         self._answers = answers
         self._news = news
@@ -35,11 +36,16 @@ class _Redis:
     async def look(self, _key: str, wish: Command | None = None) -> Look:
         """Whoever is asked again is not asked for a lease once more."""
         assert (wish is None) is (self.asked > 0)
+        if self.meanwhile is not None and not self.asked:
+            await self.meanwhile()
         return self._answer()
 
     async def read(self, keys: Sequence[str]) -> Sequence[Entry | None]:
         """The same for each of ``keys``."""
         return [self._answer().entry, *(self._answers[0].entry for _ in keys[1:])]
+
+    async def purge(self, _subject: str, _seconds: float) -> None:
+        """Which is not told to whoever has asked for it."""
 
     def _answer(self) -> Look:
         number, self.asked = self.asked, self.asked + 1
@@ -94,3 +100,11 @@ async def test_what_is_outdated_on_its_way_does_not_stand_in(news: Iterable[str]
     lost = {KEY} if news == [KEY] else {KEY, OTHER}
     assert [entry is None for entry in kept] == [key in lost for key in (KEY, OTHER)]
     assert kept == [cache.kept_near(key) for key in (KEY, OTHER)]
+
+
+@pytest.mark.parametrize("value", [None, b"old"])
+async def test_an_own_purge_outdates_what_is_on_its_way(value: bytes | None) -> None:
+    """A miss too: Redis does not tell us of what we have done ourselves."""
+    cache, redis = _cache(_look(value, OLD, Grant.HELD), _look(None, NEW), news=[[], []])
+    redis.meanwhile = lambda: cache.purge("u1")
+    assert await cache.look_far(KEY, WISH) == Look(None, NEW, Grant.HELD)
