@@ -69,6 +69,9 @@ class Scene:
         while self.connection._can_write.is_set():
             await self.send(hit("big"))
             sent += 1
+            while len(self.at_hand) < sent:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)  # what is at hand is sent when all of a turn is counted
             assert sent < _MOST
         return sent
 

@@ -15,17 +15,24 @@ from shared.cache.cache import Cache
 from shared.cache.hold_off import FIRST_SECONDS
 from shared.cache.keys import Keys
 from shared.cache.near import Trust
-from shared.cache.needs import OF_A_CLUSTER
+from shared.cache.needs import OF_A_CLUSTER, OPTIONAL
+from shared.cache.table import NAMED
+from tests.fixtures.log_lines import heard
 from tests.fixtures.odd_redis import OddRedis
 from tests.fixtures.processes import ROOT, free_port
 from tests.fixtures.redis_server import RedisServer, ending
 from tests.fixtures.redis_sets import LOCAL, Cluster
 from tests.fixtures.redis_users import NAME, PASSWORD, documented, make_user
-from tests.kit.caches import KINDS, OpenCache, found, purge, put, share, until
+from tests.kit.caches import KINDS, OpenCache, found, make_cache, purge, put, share, until
 
-KEYS = Keys("bff", KINDS)
+KEYS = Keys("bff", [*KINDS, NAMED])
 KEY = KEYS.entry("profile", "user1")
 FALLS = 3
+
+
+def _word(name: str) -> str:
+    """As ``ACL SETUSER`` takes a command."""
+    return f"+{name.lower().replace(' ', '|')}"
 
 
 @dataclass
@@ -91,13 +98,34 @@ async def work_well(one: Cache, other: Cache) -> None:
 
 async def test_a_user_of_a_cluster(open_cache: OpenCache, cluster: Cluster) -> None:
     """The documented one, with what redis-py needs to find the nodes."""
-    words = [*documented(), *(f"+{name.lower().replace(' ', '|')}" for name in OF_A_CLUSTER)]
+    words = [*documented(), *map(_word, OF_A_CLUSTER)]
     for node in cluster.nodes:
         with node.client() as client:
             make_user(client, words)
     url = cluster.url.replace("://", f"://{NAME}:{PASSWORD}@")
     await work_well(await open_cache(url), await open_cache(url))
     assert [node.ask("ACL", "LOG") for node in cluster.nodes] == [[]] * len(cluster.nodes)
+
+
+NEEDED = sorted({word for word in documented() if word[0] == "+"} - {_word(name) for name in OPTIONAL})
+STARTS = [KEYS.beginning(kind) for kind in KEYS.kinds]
+PATTERNS = [f"~{start}*" for start in (*STARTS, *map(KEYS.lease, STARTS), KEYS.stamp("")[:-1], KEYS.generation)]
+
+
+@pytest.mark.parametrize("wanting", [NEEDED, PATTERNS], ids=["commands", "keys"])
+async def test_who_lacks_anything_does_not_use_it(loop: object, redis_server: RedisServer, wanting: list[str]) -> None:
+    """Each command that is documented as needed, and each place where keys stand: Redis is refused at the trial."""
+    for without in wanting:
+        words = [word for word in documented() if word[0] != "~"] + PATTERNS
+        with redis_server.client() as client:
+            make_user(client, [word for word in words if word != without])
+        said: list[bytes] = []
+        with heard(said.append):
+            async with make_cache(redis_server.url.replace("://", f"://{NAME}:{PASSWORD}@")) as cache:
+                while not said:
+                    await asyncio.sleep(0.001)
+                assert cache.trust is Trust.ALONE, without
+        assert b"NOPERM" in said[0], without
 
 
 async def test_full_when_values_come(open_cache: OpenCache, redis_server: RedisServer) -> None:
