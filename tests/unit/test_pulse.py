@@ -1,8 +1,15 @@
-"""When a silence has lasted too long."""
+"""When a silence has lasted too long, and what breaks it."""
+
+import asyncio
+import fcntl
+import os
+from multiprocessing import Pipe
+from typing import Any
 
 import pytest
 
-from shared.pulse import Silence
+from shared.pulse import BEAT_SECONDS, Silence, beats, heard, sender
+from tests.fixtures.jumping_loop import now, run
 
 
 def test_seconds_without_a_word_add_up() -> None:
@@ -27,3 +34,38 @@ def test_looking_often_makes_it_no_longer() -> None:
     """What counts is time."""
     silence = Silence(3)
     assert not any(silence.look(0.001, heard=False) for _ in range(1000))
+
+
+def test_a_beat_waits_for_nobody() -> None:
+    """Neither while nobody listens, however long, nor when there is nobody any more; what was sent is heard once."""
+    reading, writing = Pipe(duplex=False)
+    fcntl.fcntl(writing.fileno(), fcntl.F_SETPIPE_SZ, 4_096)
+    os.set_blocking(reading.fileno(), False)
+    beat = sender(writing)
+    assert not heard(reading)
+    for _ in range(5_000):
+        beat()
+    assert [heard(reading), heard(reading)] == [True, False]
+    beat()
+    assert heard(reading)
+    reading.close()
+    beat()
+    writing.close()
+
+
+def test_a_loop_beats_as_long_as_it_turns() -> None:
+    """From its first turn on, once a second."""
+    heard_at: list[float] = []
+
+    class App:
+        def register_listener(self, begin: Any, _event: str, **_options: int) -> None:
+            self.begin = begin
+
+    async def main() -> None:
+        app: Any = App()
+        beats(app, lambda: heard_at.append(now()))
+        await app.begin(app)
+        await asyncio.sleep(10.5 * BEAT_SECONDS)
+
+    run(main())
+    assert heard_at == pytest.approx([number * BEAT_SECONDS for number in range(11)])
