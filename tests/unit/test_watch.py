@@ -49,7 +49,7 @@ class _Links:
 
     async def stamp(self, _key: str, _command: Command) -> tuple[Any, bytes]:
         """Its clock, and its generation."""
-        return (b"%d" % now(), b"0"), b"12345678"
+        return (b"%d" % now(), b"%d" % (now() % 1 * 1_000_000)), b"12345678"
 
     async def ask_all(self, *_commands: Command) -> list[list[Any]]:
         """Its role."""
