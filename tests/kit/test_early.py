@@ -159,3 +159,14 @@ async def test_nothing_overtakes_an_answer_that_is_being_made(scene: Scene) -> N
     assert len(scene.connection._intake) < PLENTY + _READ_AT_ONCE
     scene.door.set()
     assert await scene.bodies(1 + sent) == [MADE, *[BODY] * sent]
+
+
+async def test_each_request_is_answered_by_its_own_fields(scene: Scene) -> None:
+    """On one connection, whether or not they are those of the request before it."""
+    for name in (b"one", b"two", b"two", b"three"):
+        await scene.send(b"HEAD /early/big HTTP/1.1\r\nHost: x\r\nX-Request-ID: %b\r\n\r\n" % name)
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += await asyncio.get_running_loop().sock_recv(scene.client, 65_536)
+        assert b"\r\nx-request-id: %b\r\n" % name in head.lower()
+    assert len(scene.at_hand) == 4

@@ -243,3 +243,18 @@ async def test_a_refusal_from_before_is_not_remembered(loop: object, how: str) -
     assert _given(await before) == ("fresh", None, set())
     await scene.ask(60, ODD)
     assert len(scene.service.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("renew", "age", "asks"), [(False, 28.0, False), (False, 30.0, True), (True, 5.0, False), (True, 6.5, True)]
+)
+async def test_what_replaces_something_early_is_made_of_what_is_nearly_new(
+    loop: object, renew: bool, age: float, asks: bool
+) -> None:
+    """So that it lasts; all else is made of whatever is fresh."""
+    scene = _Scene()
+    scene.service.gate.set()
+    await scene.ask(60, "a")
+    scene.clock.now += age
+    part = await scene.parts.get(["a"], Deadline(scene.clock.now + 60, scene.clock), renew=renew)
+    assert _calls(part) == {"a": 2 if asks else 1}

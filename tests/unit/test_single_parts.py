@@ -40,11 +40,11 @@ class _Scene:
         self.key = self.cache.keys.entry("user", "u1")
         self.token = self.cache.begin()
 
-    async def get(self, call: Callable[[], Awaitable[Thing | None]]) -> Part[Thing]:
+    async def get(self, call: Callable[[], Awaitable[Thing | None]], *, early: bool = False) -> Part[Thing]:
         """The part as one load gets it, which keeps what it is told to at its end."""
         values: list[Value] = []
         self.token = self.cache.begin()
-        loading = Loading(Deadline.after(60, self.clock), False, self.token, self.cache)
+        loading = Loading(Deadline.after(60, self.clock), early, self.token, self.cache)
         part = await self.parts.get(self.form, "u1", call, loading, values.append)
         self.cache.put(self.token, values)
         self.cache.end(self.token)
@@ -107,3 +107,22 @@ async def test_what_there_is_no_more_does_not_stand_in() -> None:
     assert scene.token.holds(scene.key)
     scene.clock.now += 1
     assert (await scene.get(scene.gone)).status == "missing"
+
+
+@pytest.mark.parametrize(
+    ("early", "age", "asks"), [(False, 22.0, False), (False, 24.5, True), (True, 5.0, False), (True, 6.5, True)]
+)
+async def test_what_is_at_hand_ought_to_last(early: bool, age: float, asks: bool) -> None:
+    """Of its fresh life the last fifth is not used, and for what replaces something early all but the first."""
+    scene = _Scene()
+    asked: list[float] = []
+
+    async def there() -> Thing | None:
+        asked.append(scene.clock.now)
+        return Thing("u1")
+
+    await scene.get(there)
+    scene.clock.now += age
+    part = await scene.get(there, early=early)
+    assert (part.status, part.value) == ("fresh", Thing("u1"))
+    assert asked == [ASKED_AT, *([ASKED_AT + age] if asks else [])]
