@@ -121,3 +121,20 @@ async def test_no_id_is_remembered_when_it_is_no_longer_asked_for(loop: object, 
 async def test_nothing_to_ask_for_is_no_call(loop: object) -> None:
     """And no error."""
     assert await Batches(_Calls(), most=1, patience=1.0).get([], [], Deadline.after(1)) == []
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_comes_while_the_last_one_leaves_is_given_an_answer(loop: object, turns: int) -> None:
+    """Of the call under way as long as that may be joined, else of another one."""
+    calls = _Calls()
+    calls.gates["a"] = asyncio.Event()
+    batches: Batches[Sequence[str]] = Batches(calls, most=10, patience=1.0)
+    leaving = asyncio.ensure_future(batches.get([], ["a"], Deadline.after(10)))
+    await _turns()
+    leaving.cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    join, ask = (["a"], []) if batches.has("a") else ([], ["a"])
+    asyncio.get_running_loop().call_soon(calls.gates["a"].set)
+    assert await batches.get(join, ask, Deadline.after(10)) == [["a"]]
+    assert len(calls.terms) == 1 + len(ask)

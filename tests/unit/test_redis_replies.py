@@ -6,7 +6,9 @@ from typing import Any, Final
 import pytest
 from redis.exceptions import ResponseError
 
-from shared.cache.replies import Fitting, OddReply, check, fitting, never, outdated_keys
+from shared.cache.answers import found_in, stamp_in
+from shared.cache.entry import NO_STAMP
+from shared.cache.replies import MOVING, Fitting, OddReply, check, fitting, never, outdated_keys
 
 ERROR: Final = ResponseError("ERR what?")
 ANSWERS: Final[list[Any]] = [
@@ -89,3 +91,29 @@ def test_news_of_what_is_no_key_are_none(names: Any) -> None:
     for message in ([b"invalidate", names], [b"invalidate"], [b"invalidate", None, None], [b"invalidate", [b"a"], []]):
         with pytest.raises(OddReply):
             outdated_keys(message)
+
+
+@pytest.mark.parametrize(
+    ("answer", "stamp"),
+    [
+        (None, None),
+        (b"12345678", b"12345678"),
+        (b"", bytes(8)),
+        (b"123", b"123" + bytes(5)),
+        (b"123456789", b"12345678"),
+        *((ResponseError(f"{code} 1 127.0.0.1:1"), MOVING) for code in ("ASK", "TRYAGAIN")),
+    ],
+    ids=repr,
+)
+def test_whatever_stands_where_a_stamp_should_tells_before_from_after(answer: Any, stamp: Any) -> None:
+    """It is as long as one; nothing is nothing, and what is being moved is not known."""
+    assert stamp_in(answer) == stamp
+
+
+def test_a_stamp_of_another_type_is_no_absent_one() -> None:
+    """Somebody has purged, and a list has taken the place of that: nothing from before it is believed."""
+    odd = ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")
+    found = found_in([b"data", odd])
+    assert (found.data, found.odd) == (b"data", False)
+    assert found.stamp not in {None, NO_STAMP}
+    assert len(found.stamp or b"") == len(NO_STAMP)
