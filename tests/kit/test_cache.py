@@ -11,7 +11,7 @@ from shared.cache.near import Trust
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.stored_entries import stored_now
-from tests.kit.caches import KINDS, OWNED, OpenCache, far, found, make_cache, put, until, until_found
+from tests.kit.caches import KINDS, OWNED, OpenCache, far, found, make_cache, purge, put, until, until_found
 
 KEYS = Keys("bff", KINDS)
 KEY = KEYS.entry("profile", "user1")
@@ -108,6 +108,21 @@ async def test_a_purge_drops_what_a_subject_owns_everywhere(open_cache: OpenCach
     assert await found(other, SHARED) == b"value"
     put(one, KEY, b"again")
     assert one.look_near(KEY) is not None
+
+
+async def test_a_purge_leaves_nothing_in_redis_but_its_stamp(open_cache: OpenCache, redis_server: RedisServer) -> None:
+    """Neither entries that nobody would take any more, nor leases that would keep those waiting who ask afterwards."""
+    cache = await open_cache(redis_server.url)
+    owned = [KEYS.entry(kind, "user1") for kind in OWNED]
+    for key in (*owned, SHARED):
+        put(cache, key, b"value")
+    with redis_server.client() as client:
+        for key in owned:
+            client.set(KEYS.lease(key), b"somebody", px=60_000)
+        while client.exists(*owned, SHARED) < len(owned) + 1:
+            await asyncio.sleep(0.001)
+        await purge(cache, "user1")
+        assert {key.decode() for key in client.keys("*")} == {KEYS.generation, KEYS.stamp("user1"), SHARED}
 
 
 async def test_a_purge_beats_a_load_in_flight(open_cache: OpenCache, redis_server: RedisServer) -> None:
