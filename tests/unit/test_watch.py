@@ -1,6 +1,7 @@
 """When Redis is tried, and how often it is tried again, on a loop that never waits."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_it_is_tried_after_ever_longer_pauses(attempts: Sequence[float | None], 
 
     async def main() -> None:
         near = NearTier(MemoryStore(10), KEYS, now)
-        watch = Watch(topology(parse("redis://127.0.0.1:1")), near, KEYS, machine=now)
+        watch = Watch(topology(parse("redis://127.0.0.1:1")), near, KEYS, clock=now, alone=math.inf, machine=now)
         links = _Links(attempts)
         watch.links = links  # type: ignore[assignment]
         async with watch:
