@@ -122,10 +122,9 @@ async def test_who_lacks_anything_does_not_use_it(loop: object, redis_server: Re
         said: list[bytes] = []
         with heard(said.append):
             async with make_cache(redis_server.url.replace("://", f"://{NAME}:{PASSWORD}@")) as cache:
-                while not said:
+                while not any(b"NOPERM" in line for line in said):  # on a busy machine others come before
                     await asyncio.sleep(0.001)
                 assert cache.trust is Trust.ALONE, without
-        assert b"NOPERM" in said[0], without
 
 
 async def test_full_when_values_come(open_cache: OpenCache, redis_server: RedisServer) -> None:
