@@ -4,7 +4,6 @@ Nothing here outlives the database that it was read from: where another file lie
 there is none, what was read from the old one is not given. What failed is not kept.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, Protocol, Self
@@ -14,7 +13,7 @@ from services.settings import ServiceSettings
 from shared import codec
 from shared.cache.build import build_cache
 from shared.cache.tiered import Library, NullSerializer
-from shared.deadline import Clock
+from shared.deadline import Clock, since_boot
 from shared.telemetry.spans import Spans
 
 _MEGABYTE: Final = 2**20
@@ -39,7 +38,7 @@ class Reads:
         database: Source,
         spans: Spans | None = None,
         *,
-        clock: Clock = time.monotonic,
+        clock: Clock = since_boot,
         often: Often | None = None,
     ) -> None:
         """``often`` tells of what answers are kept."""
