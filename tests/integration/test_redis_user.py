@@ -38,14 +38,6 @@ SOON = 20.0
 
 
 @pytest.fixture
-def meddler(redis_server: RedisServer) -> Iterator["Redis"]:
-    """A connection that may do anything."""
-    with redis_server.client() as client:
-        client.ping()
-        yield client
-
-
-@pytest.fixture
 def reasons() -> Iterator[list[str]]:
     """Why Redis is not used, each time that it is said."""
     said: list[str] = []

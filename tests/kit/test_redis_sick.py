@@ -45,14 +45,6 @@ def said() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def meddler(redis_server: RedisServer) -> Iterator["Redis"]:
-    """A connection to Redis that was there before whatever is done to it."""
-    with redis_server.client() as client:
-        client.ping()
-        yield client
-
-
-@pytest.fixture
 async def proxy(loop: object, redis_server: RedisServer) -> AsyncIterator[Proxy]:
     """A network between the cache and Redis."""
     async with Proxy(redis_server.port) as between:
