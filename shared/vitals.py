@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from shared import metrics
+from shared.cancellation import cancel_and_wait
 from shared.lasting import lasting
 
 _STEP_SECONDS: Final = 0.25
@@ -37,8 +38,7 @@ class Vitals:
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         """End."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await cancel_and_wait(self._task)
 
     async def _measure(self) -> None:
         loop, step = asyncio.get_running_loop(), 0

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from benchmarks.common.client import BrokenAnswer, Client, NoAnswer
 from benchmarks.common.kinds import Kind, kind_of
+from shared.cancellation import cancel_and_wait
 
 ANSWER_SECONDS: Final = 5.0
 """Who has waited for so long has given up."""
@@ -58,10 +59,7 @@ class Load:
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         """No further arrivals, and nobody waits any longer."""
-        tasks = [*self._pending, *([self._arrivals] if self._arrivals else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*self._pending, *([self._arrivals] if self._arrivals else []))
         self._client.close()
 
     def first_pending(self) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from benchmarks.chaos.refusal import Refusal
 from benchmarks.common.ports import LOCAL, free_port
+from shared.cancellation import cancel_and_wait
 
 _CHUNK: Final = 65_536
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
@@ -144,6 +145,4 @@ async def _either(*ways: Coroutine[Any, Any, None]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*tasks)

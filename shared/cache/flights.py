@@ -9,6 +9,7 @@ from contextvars import Context
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from shared.cancellation import cancel_and_wait
 from shared.errors import KitError
 from shared.logs import log_error
 
@@ -49,9 +50,7 @@ class Flights(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         """Cancel what is under way and wait for its end."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_and_wait(*self._tasks)
 
     def share(self, key: str, load: Load[T]) -> Coroutine[Any, Any, tuple[T, bool]]:
         """What the load of ``key`` gives, and whether somebody else had begun it; await it, once.

@@ -25,6 +25,7 @@ from shared.cache.needs import trial
 from shared.cache.reasons import Refused
 from shared.cache.replies import MOVING, Command, Unknown
 from shared.cache.topology import Topology, raise_if_cancelled
+from shared.cancellation import cancel_and_wait
 from shared.logs import log_error
 
 Answers = asyncio.Future[list[Any]]
@@ -60,13 +61,12 @@ class Links:
     async def lost(self) -> BaseException:
         """Wait until a link is lost or leads to a node that is not to be asked any more, and say why."""
         lost = [link.lost for link in self._links]
-        moved = asyncio.ensure_future(self._topology.moved())
+        moved = asyncio.create_task(self._topology.moved())
         ends: list[asyncio.Future[Any]] = [moved, *lost]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            moved.cancel()
-            await asyncio.gather(moved, return_exceptions=True)
+            await cancel_and_wait(moved)
         return next((link.result() for link in lost if link.done()), Refused("another node is the master"))
 
     def lose(self, error: BaseException) -> None:

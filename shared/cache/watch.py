@@ -28,6 +28,7 @@ from shared.cache.reasons import Refused, Said
 from shared.cache.redis_clock import RedisClock
 from shared.cache.replies import MOVING, Unknown
 from shared.cache.topology import Topology
+from shared.cancellation import cancel_and_wait
 from shared.deadline import Clock
 from shared.lasting import lasting
 from shared.logs import log, log_error
@@ -39,7 +40,6 @@ _OPEN_SECONDS: Final = 1.0
 _FIRST_LOOK_SECONDS: Final = 0.1
 _UNCERTAIN_SECONDS: Final = 0.15
 _HEARTBEAT_SECONDS: Final = 0.5
-_CANCEL_AGAIN_SECONDS: Final = 0.2
 
 
 class Watch:
@@ -95,10 +95,7 @@ class Watch:
         self.up = False
         self._gauge.set(0)
         metrics.cache_coherent.set(0)
-        while pending := [task for task in self._tasks if not task.done()]:
-            for task in pending:  # again and again: a library may swallow it
-                task.cancel()
-            await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
+        await cancel_and_wait(*self._tasks)
         if self._doubt is not None:
             self._doubt.cancel()
         await self.links.close()

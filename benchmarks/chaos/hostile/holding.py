@@ -5,6 +5,7 @@ from typing import Final
 
 from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.wire import Wire
+from shared.cancellation import cancel_and_wait
 
 _LET_GO_SECONDS: Final = 40.0
 """So long the gateway may wait for the rest of a request: its time-outs, and the pauses between two looks at them."""
@@ -25,8 +26,7 @@ async def _be_let_go(port: int, failures: Failures, kind: str, before: bytes, dr
                 while await wire.reader.read(65_536):
                     pass
             finally:
-                dripping.cancel()
-                await asyncio.gather(dripping, return_exceptions=True)
+                await cancel_and_wait(dripping)
     except TimeoutError:
         held = asyncio.get_running_loop().time() - started
         failures.add("not let go", f"{kind}, after {held:.0f} s", request=before)

@@ -14,6 +14,7 @@ from benchmarks.chaos.hostile.draw import one_of
 from benchmarks.chaos.hostile.failures import Journal
 from benchmarks.chaos.hostile.spells import Weather
 from benchmarks.common.ports import LOCAL
+from shared.cancellation import cancel_and_wait
 
 _CHUNK: Final = 262_144
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
@@ -98,8 +99,7 @@ class RedisLink:
         """Listen no more."""
         if self._server is not None:
             self._server.close()
-        self.hang_up()
-        await asyncio.gather(*self._talks, return_exceptions=True)
+        await cancel_and_wait(*self._talks)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = asyncio.ensure_future(self._talk(reader, writer))
@@ -119,9 +119,7 @@ class RedisLink:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+            await cancel_and_wait(*ways)
             for one in (writer, far_writer):
                 one.transport.abort()
 

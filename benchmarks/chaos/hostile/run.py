@@ -21,6 +21,7 @@ from benchmarks.chaos.hostile.rude import Rude
 from benchmarks.chaos.hostile.spells import Spell, Weather, spells
 from benchmarks.chaos.hostile.stage import BOUNDS, STALE_SECONDS, TTL_SECONDS, Stage, stage
 from benchmarks.chaos.hostile.watch import Look, Watch
+from shared.cancellation import cancel_and_wait
 
 _HONEST: Final = 96
 _RUDE: Final = 8
@@ -180,6 +181,4 @@ async def _while_running(works: Sequence[Coroutine[Any, Any, None]]) -> AsyncIte
             if task.done():
                 task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*tasks)

@@ -19,6 +19,7 @@ from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.misbehaviour import MISBEHAVIOURS
 from benchmarks.chaos.hostile.spells import Weather
 from benchmarks.common.ports import LOCAL
+from shared.cancellation import cancel_and_wait
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _content_length = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE).search
@@ -73,7 +74,7 @@ class Service:
         self.hang_up()
         if self._server is not None:
             self._server.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_and_wait(*self._tasks)
 
     def do(self, work: Awaitable[None]) -> None:
         """Have it done beside."""
