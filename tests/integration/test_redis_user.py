@@ -1,6 +1,7 @@
 """What a Redis user may do: the documented one is enough, one that may do less is told from one that is away."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from itertools import count, product
@@ -35,16 +36,18 @@ EVENTS = 20
 TOKEN = "open-sesame"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 SOON = 20.0
+_code = re.compile(r"[A-Z]{2,} ").match
+"""Begins what Redis says."""
 
 
 @pytest.fixture
 def reasons() -> Iterator[list[str]]:
-    """Why Redis is not used, each time that it is said."""
+    """Why Redis is not used, each time that it says so itself: on a busy machine a connection may take too long."""
     said: list[str] = []
 
     def take(line: bytes) -> None:
         document = orjson.loads(line)
-        if document["event"] in {"redis is not there", "redis tier bypassed"}:
+        if document["event"] in {"redis is not there", "redis tier bypassed"} and _code(document["error"]):
             said.append(document["error"])
 
     with heard(take):
@@ -207,4 +210,4 @@ async def test_each_change_of_the_reason_is_said_once(
         await use(gateway, meddler, count())
     make_user(meddler, documented())
     await until(up=True)
-    assert [reason.partition(" ")[0] for reason in reasons[1:]] == ["WRONGPASS", "NOPERM"]
+    assert [reason.partition(" ")[0] for reason in reasons] == ["WRONGPASS", "NOPERM"]
