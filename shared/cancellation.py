@@ -4,7 +4,9 @@ import asyncio
 from typing import Any, Final
 
 _END_SECONDS: Final = 0.2
+"""So long a task may take to end before it is cancelled again."""
 _TURNS: Final = 16
+"""So often, in turns of the loop that follow each other: more than there are steps in a command of redis-py."""
 
 
 async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
