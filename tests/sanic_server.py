@@ -14,6 +14,7 @@ from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 from sanic.touchup import TouchUp
 
+from shared.cancellation import cancel_and_wait
 from shared.protocol import Protocol
 
 BACKLOG = 1_024
@@ -76,11 +77,9 @@ async def close(server: Any) -> None:
         connection.close_if_idle()
     for connection in made.connections.copy():
         connection.abort()
-    tasks = [task for task in app.tasks if not task.done()]
-    for task in tasks:
-        task.cancel()
+    await cancel_and_wait(*app.tasks)
     handlers = [connection._task for connection in connections if getattr(connection, "_task", None)]
-    await asyncio.gather(*tasks, *handlers, return_exceptions=True)
+    await asyncio.gather(*handlers, return_exceptions=True)
     while made.connections:
         await asyncio.sleep(0)
     app.set_serving(False)

@@ -1,19 +1,22 @@
 """Tasks that use redis-py are ended in whichever moment of a command they are cancelled."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import aclosing
+from typing import Final
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
 
+from shared.cache.address import parse
 from shared.cache.keys import Keys
+from shared.cache.link import LinkLost
 from shared.cache.links import Links
+from shared.cache.topology import topology
 from shared.cancellation import cancel_and_wait
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.caches import KINDS
 
-MOMENTS = range(1, 16)
+KEYS: Final = Keys("test", KINDS)
+MOMENTS: Final = range(1, 16)
 """Turns of the loop after which a task is cancelled; a command takes about ten."""
 
 
@@ -28,25 +31,16 @@ async def _turn(times: int) -> None:
 
 
 class _Asking:
-    """A topology of no nodes that asks all the time whether they have moved, as one with Sentinels does."""
+    """A single node, of which it is asked all the time whether it is still the one, as with Sentinels."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, url: str, redis: "Redis") -> None:
+        self._single = topology(parse(url))
         self._redis = redis
-
-    async def connections(self) -> Sequence[AbstractConnection]:
-        """None."""
-        return ()
-
-    def node_of(self, _key: str) -> int:
-        """No key has one."""
-        raise LookupError
+        self.connections, self.node_of, self.close = self._single.connections, self._single.node_of, self._single.close
 
     async def moved(self) -> None:
-        """They never do."""
+        """It always is."""
         await _ask_for_ever(self._redis)
-
-    async def close(self) -> None:
-        """The test does."""
 
 
 async def test_the_end_of_a_task(redis_server: RedisServer) -> None:
@@ -59,13 +53,15 @@ async def test_the_end_of_a_task(redis_server: RedisServer) -> None:
             assert task.cancelled()
 
 
-async def test_lost_links_are_told(redis_server: RedisServer) -> None:
-    """Whoever waits for the loss of a link hears of it, whatever is asked at the time."""
+async def test_the_loss_of_a_link_is_told(redis_server: RedisServer) -> None:
+    """Whoever waits for it hears of it, whatever is being asked at the time."""
     async with aclosing(Redis.from_url(redis_server.url, socket_timeout=5)) as redis:
         for moment in MOMENTS:
-            links = Links(_Asking(redis), Keys("test", KINDS), lambda *_: None)
+            links = Links(_Asking(redis_server.url, redis), KEYS, lambda _names: None)
+            await links.open()
             waiting = asyncio.create_task(links.lost())
             await _turn(moment)
-            waiting.cancel()
-            await asyncio.wait({waiting})
-            assert waiting.cancelled()
+            error = LinkLost("now")
+            links.lose(error)
+            assert await waiting is error
+            await links.close()
