@@ -1,7 +1,10 @@
-"""The end of tasks, also of those that do not take a cancellation at once."""
+"""The end of tasks, and bounds of time, also for work that does not take a cancellation at once."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 _END_SECONDS: Final = 0.2
 """So long a task may take to end before it is cancelled again."""
@@ -26,3 +29,21 @@ async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
     for task in tasks:
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not complain of it
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` gives, for which it has so many ``seconds``.
+
+    ``asyncio.timeout`` is no bound for work that may lose a cancellation: it cancels once.
+
+    Raises:
+        TimeoutError: it takes longer.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise TimeoutError
+    finally:
+        await cancel_and_wait(task)
+    return task.result()

@@ -44,6 +44,7 @@ class Links:
         self._keys = keys
         self._changed = changed
         self._links: tuple[Link, ...] = ()
+        self._moved: asyncio.Task[None] | None = None
 
     async def open(self) -> bool:
         """Connect to every node and see that it takes writes; tells whether all of them tell of changes.
@@ -61,12 +62,10 @@ class Links:
     async def lost(self) -> BaseException:
         """Wait until a link is lost or leads to a node that is not to be asked any more, and say why."""
         lost = [link.lost for link in self._links]
-        moved = asyncio.create_task(self._topology.moved())
+        # Its end is not waited for here: until the loss is known, memory is believed.
+        moved = self._moved = asyncio.create_task(self._topology.moved())
         ends: list[asyncio.Future[Any]] = [moved, *lost]
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await cancel_and_wait(moved)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         return next((link.result() for link in lost if link.done()), Refused("another node is the master"))
 
     def lose(self, error: BaseException) -> None:
@@ -76,6 +75,8 @@ class Links:
 
     async def close(self) -> None:
         """End all connections."""
+        if self._moved is not None:
+            await cancel_and_wait(self._moved)
         ends = await asyncio.gather(*(link.close() for link in self._links), return_exceptions=True)
         self._links = ()  # only now: whoever is cancelled meanwhile can begin again
         for error in ends:

@@ -28,7 +28,7 @@ from shared.cache.reasons import Refused, Said
 from shared.cache.redis_clock import RedisClock
 from shared.cache.replies import MOVING, Unknown
 from shared.cache.topology import Topology
-from shared.cancellation import cancel_and_wait
+from shared.cancellation import cancel_and_wait, within
 from shared.deadline import Clock
 from shared.lasting import lasting
 from shared.logs import log, log_error
@@ -131,9 +131,7 @@ class Watch:
         await self.links.close()
         while True:
             try:
-                async with asyncio.timeout(_OPEN_SECONDS):
-                    tracked = await self.links.open()
-                    generation = await self._generation()
+                tracked, generation = await within(_OPEN_SECONDS, self._open())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._report(error)
                 self._stay_away(error)
@@ -144,6 +142,9 @@ class Watch:
             self._leave(await self.links.lost())
             await self.links.close()
             await asyncio.sleep(self._hold_off.fallen())
+
+    async def _open(self) -> tuple[bool, bytes | Unknown]:
+        return await self.links.open(), await self._generation()
 
     def _stay_away(self, error: BaseException) -> None:
         self._be_alone()

@@ -20,6 +20,10 @@ MOMENTS: Final = range(1, 16)
 """Turns of the loop after which a task is cancelled; a command takes about ten."""
 
 
+SOON: Final = 3
+"""Turns in which a loss is told, whatever that ends: until then memory is believed."""
+
+
 async def _ask_for_ever(redis: "Redis") -> None:
     while True:
         await redis.execute_command("PING")
@@ -63,5 +67,6 @@ async def test_the_loss_of_a_link_is_told(redis_server: RedisServer) -> None:
             await _turn(moment)
             error = LinkLost("now")
             links.lose(error)
-            assert await waiting is error
+            await _turn(SOON)
+            assert waiting.result() is error
             await links.close()

@@ -1,10 +1,11 @@
-"""The end of tasks that lose a cancellation or two."""
+"""The end of work that loses a cancellation or two, and the time that it has."""
 
 import asyncio
 
 import pytest
 
-from shared.cancellation import cancel_and_wait
+from shared.cancellation import cancel_and_wait, within
+from tests.fixtures.jumping_loop import now, run
 
 
 async def _lose(cancellations: int, started: asyncio.Event) -> None:
@@ -54,3 +55,49 @@ async def test_none_is_nothing_to_wait_for(loop: object) -> None:
     done = asyncio.create_task(cancel_and_wait())
     await asyncio.sleep(0)
     assert done.done()
+
+
+@pytest.mark.parametrize("lost", range(3))
+def test_a_bound_is_one_for_work_that_loses_cancellations(lost: int) -> None:
+    """It is over when its time is, and has ended by then."""
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await within(5.0, _lose(lost, asyncio.Event()))
+        assert 5.0 <= now() < 6.0
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(main())
+
+
+def test_what_is_done_in_time_is_given() -> None:
+    """Its result or its error, when it comes."""
+
+    async def give(error: Exception | None) -> str:
+        await asyncio.sleep(2.0)
+        if error is not None:
+            raise error
+        return "result"
+
+    async def main() -> None:
+        assert await within(5.0, give(None)) == "result"
+        with pytest.raises(LookupError):
+            await within(5.0, give(LookupError()))
+        assert now() == pytest.approx(4.0)
+
+    run(main())
+
+
+def test_who_is_cancelled_leaves_nothing_running() -> None:
+    """Not even what loses a cancellation."""
+
+    async def main() -> None:
+        started = asyncio.Event()
+        waiting = asyncio.create_task(within(5.0, _lose(1, started)))
+        await started.wait()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert waiting.cancelled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(main())

@@ -1,6 +1,7 @@
 """When Redis is tried, and how often it is tried again, on a loop that never waits."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -89,5 +90,32 @@ def test_it_is_tried_after_ever_longer_pauses(attempts: Sequence[float | None], 
         lives = [life or 0.0 for life in attempts]
         gaps = [after - before - life for before, after, life in zip(links.tried, links.tried[1:], lives, strict=False)]
         assert gaps == pytest.approx(pauses)
+
+    run(main())
+
+
+def test_an_attempt_is_over_in_time_whatever_it_does() -> None:
+    """One that loses the cancellation of its time, and then waits for a node that hangs, is followed by another."""
+
+    class Hanging(_Links):
+        """Hangs the first time."""
+
+        async def open(self) -> bool:
+            if not self.tried:
+                self.tried.append(now())
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.get_running_loop().create_future()
+                await asyncio.get_running_loop().create_future()
+            return await super().open()
+
+    async def main() -> None:
+        near = NearTier(MemoryStore(10), KEYS, now)
+        watch = Watch(topology(parse("redis://127.0.0.1:1")), near, KEYS, clock=now, alone=math.inf, machine=now)
+        links = Hanging([20.0])
+        watch.links = links  # type: ignore[assignment]
+        async with watch:
+            await links.over.wait()
+        hung, well = links.tried
+        assert 1.0 <= well - hung < 2.0
 
     run(main())
