@@ -28,7 +28,7 @@ from shared.cache.reasons import Refused, Said
 from shared.cache.redis_clock import RedisClock
 from shared.cache.replies import MOVING, Unknown
 from shared.cache.topology import Topology
-from shared.cancellation import cancel_and_wait, within
+from shared.cancellation import cancel_and_wait, cancellable
 from shared.deadline import Clock
 from shared.lasting import lasting
 from shared.logs import log, log_error
@@ -131,7 +131,8 @@ class Watch:
         await self.links.close()
         while True:
             try:
-                tracked, generation = await within(_OPEN_SECONDS, self._open())
+                async with asyncio.timeout(_OPEN_SECONDS):
+                    tracked, generation = await cancellable(self._open())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._report(error)
                 self._stay_away(error)

@@ -31,6 +31,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EofStream
 from yarl import URL
 
+from shared.cancellation import cancellable
 from shared.deadline import Clock
 from shared.errors import BadResponse, Unreachable
 from shared.logs import log_seldom
@@ -201,7 +202,7 @@ class _Connector(aiohttp.TCPConnector):
             aiohttp.ClientError: there is none.
         """
         for _ in range(_FRESH_MOST):
-            made = await self.connect(example, [], _NO_TIMEOUT)
+            made = await cancellable(self.connect(example, [], _NO_TIMEOUT), unwanted=Connection.close)
             conversation: Any = made.protocol
             if conversation.is_quiet():
                 return made

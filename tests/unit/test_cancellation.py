@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.cancellation import cancel_and_wait, within
+from shared.cancellation import cancel_and_wait, cancellable
 from tests.fixtures.jumping_loop import now, run
 
 
@@ -63,14 +63,15 @@ def test_a_bound_is_one_for_work_that_loses_cancellations(lost: int) -> None:
 
     async def main() -> None:
         with pytest.raises(TimeoutError):
-            await within(5.0, _lose(lost, asyncio.Event()))
+            async with asyncio.timeout(5.0):
+                await cancellable(_lose(lost, asyncio.Event()))
         assert 5.0 <= now() < 6.0
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(main())
 
 
-def test_what_is_done_in_time_is_given() -> None:
+def test_what_is_done_is_given() -> None:
     """Its result or its error, when it comes."""
 
     async def give(error: Exception | None) -> str:
@@ -80,24 +81,54 @@ def test_what_is_done_in_time_is_given() -> None:
         return "result"
 
     async def main() -> None:
-        assert await within(5.0, give(None)) == "result"
+        given: list[str] = []
+        assert await cancellable(give(None), unwanted=given.append) == "result"
         with pytest.raises(LookupError):
-            await within(5.0, give(LookupError()))
+            await cancellable(give(LookupError()), unwanted=given.append)
         assert now() == pytest.approx(4.0)
+        assert given == []
 
     run(main())
 
 
-def test_who_is_cancelled_leaves_nothing_running() -> None:
-    """Not even what loses a cancellation."""
+@pytest.mark.parametrize("end", ["result", LookupError()], ids=repr)
+def test_what_comes_when_nobody_waits_is_not_left_lying(end: str | Exception) -> None:
+    """A connection that is made all the same has to be closed; an error is nobody's."""
+
+    async def stubborn() -> str:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            if isinstance(end, Exception):
+                raise end from None
+        return str(end)
+
+    async def main() -> None:
+        given: list[str] = []
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await cancellable(stubborn(), unwanted=given.append)
+        assert given == ([] if isinstance(end, Exception) else [end])
+
+    run(main())
+
+
+@pytest.mark.parametrize("outer", [cancel_and_wait, None])
+def test_who_is_cancelled_while_ending_something_sees_it_through(outer: object) -> None:
+    """However often; nothing goes on that nobody looks after."""
 
     async def main() -> None:
         started = asyncio.Event()
-        waiting = asyncio.create_task(within(5.0, _lose(1, started)))
+        inner = asyncio.create_task(_lose(20, started))
         await started.wait()
-        waiting.cancel()
-        await asyncio.wait({waiting})
-        assert waiting.cancelled()
+        ending = asyncio.create_task(cancel_and_wait(inner))
+        await asyncio.sleep(0)
+        if outer is None:
+            ending.cancel()
+            await asyncio.wait({ending})
+        else:
+            await cancel_and_wait(ending)
+        assert ending.cancelled()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(main())
