@@ -8,13 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from shared.grammar import HOST, TOKEN
+
 HEAD_LIMIT: Final = 4096
 """Longest head that is read, in bytes; half of what Sanic takes."""
-
-TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-"""What methods and names of fields are made of (RFC 9110 §5.6.2)."""
-HOST: Final = r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?"
-"""What ``Host`` may say; it may be empty (RFC 9110 §7.2)."""
 
 _BLOCK: Final = re.compile(rb"(?:%b:[\t\x20-\x7e]*\r\n)+\r\n" % TOKEN)
 _is_host: Final = re.compile(HOST).fullmatch

@@ -9,7 +9,7 @@ in origin-form, nothing about the connection but whether it stays open.
 import re
 from typing import Final, NamedTuple
 
-from shared.request_head import HOST, TOKEN
+from shared.grammar import HOST, TOKEN
 
 HEAD_MOST: Final = 8192
 """Longest head that is taken, in bytes, the empty line included."""

@@ -7,7 +7,7 @@ more or less than one answer) is not read at all, and is for that parser.
 import re
 from typing import Final
 
-from shared.request_head import TOKEN
+from shared.grammar import TOKEN
 from shared.upstream.call import Reply
 
 LONGEST: Final = 64 * 1024
