@@ -10,8 +10,8 @@ import msgspec
 from bff.aggregates.kind import METADATA, AggregateKind
 from bff.parts.part import Aggregate
 from shared import codec
-from shared.declared import Ready
-from shared.moments import rfc3339
+from shared.http.early_routes import Ready
+from shared.timestamps import rfc3339
 
 _FRESH: Final = {"status": "fresh"}
 _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")

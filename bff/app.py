@@ -19,17 +19,17 @@ from bff.parts.shelf import Shelf
 from bff.settings import GatewaySettings
 from bff.sources import PartSources
 from bff.upstreams import BATCH_LIMIT, Transports, build_upstreams
-from shared.app import Resource, build_app
 from shared.cache.build import build_cache
 from shared.cache.cache import Cache
 from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
 from shared.cache.tiered import Library
 from shared.deadline import Clock, since_boot
-from shared.early import EarlyAnswers
-from shared.overload import Gate
-from shared.telemetry.build import spans_for
-from shared.telemetry.spans import Spans
+from shared.http.early_answers import EarlyAnswers
+from shared.http.load_shedder import Gate
+from shared.observing.telemetry.build import spans_for
+from shared.observing.telemetry.spans import Spans
+from shared.serving.app import Resource, build_app
 from shared.upstream.transport import Session
 
 SERVICE: Final = "api-gateway"

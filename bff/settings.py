@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bff.parts.bounds import Bounds
-from shared import values
 from shared.cache.address import REDIS_URL
 from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS
-from shared.settings import setting
-from shared.telemetry.settings import TracedSettings
+from shared.observing.telemetry.settings import TracedSettings
+from shared.settings import values
+from shared.settings.declared import setting
 from shared.upstream import tls
 from shared.upstream.breaker import BreakerRules
 from shared.upstream.client import Policies

@@ -15,7 +15,7 @@ from bff.parts.spans import SpannedKeyedParts, SpannedSingleParts
 from bff.upstreams import Upstreams
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
-from shared.telemetry.spans import Spans
+from shared.observing.telemetry.spans import Spans
 
 
 class PartSources:

@@ -11,7 +11,7 @@ from bff.models import Order, Product, User
 from bff.settings import GatewaySettings
 from shared import codec, ids
 from shared.deadline import Deadline
-from shared.telemetry.spans import Spans
+from shared.observing.telemetry.spans import Spans
 from shared.upstream.call import Call, Send
 from shared.upstream.client import Upstream
 from shared.upstream.reading import about, json_of, json_or_absent

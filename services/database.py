@@ -19,8 +19,8 @@ from services.reading import CLOSE_SECONDS, DatabaseFailure, DatabaseSlow, Reade
 from services.settings import ServiceSettings
 from services.sqlite_file import version
 from shared.errors import ServiceUnavailable
-from shared.lasting import lasting
-from shared.logs import log
+from shared.observing.lasting import lasting
+from shared.observing.logs import log
 
 _FOUNDING_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.1

@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from shared.values import Kind
+from shared.settings.values import Kind
 
 _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",

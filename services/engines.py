@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from services.sqlite_file import Identity, address, identity
-from shared.logs import log
+from shared.observing.logs import log
 
 _CONNECT_SECONDS: Final = 2.0
 _RECYCLE_SECONDS: Final = 1800

@@ -7,9 +7,9 @@ from typing import Any, Final
 from sanic import HTTPResponse, Request, Sanic
 
 import shared
-from shared import routing
-from shared.moments import rfc3339
-from shared.remembered import Remembered
+from shared.http import routing
+from shared.memoized import Remembered
+from shared.timestamps import rfc3339
 
 _REMEMBERED_SECONDS: Final = 1.0
 _COMMON_LINKS: Final = {

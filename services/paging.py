@@ -10,7 +10,7 @@ from sanic import HTTPResponse, Request
 
 from shared import ids
 from shared.errors import InvalidInput
-from shared.routing import struct_response
+from shared.http.routing import struct_response
 
 LARGEST: Final = 200
 DEFAULT: Final = 50

@@ -14,7 +14,7 @@ from shared import codec
 from shared.cache.build import build_cache
 from shared.cache.tiered import Library, NullSerializer
 from shared.deadline import Clock, since_boot
-from shared.telemetry.spans import Spans
+from shared.observing.telemetry.spans import Spans
 
 _MEGABYTE: Final = 2**20
 _ABSENT: Final = b""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy.engine import URL
 
 from services.database_url import DATABASE_URL
-from shared import values
 from shared.cache.address import REDIS_URL
-from shared.settings import setting
-from shared.telemetry.settings import TracedSettings
+from shared.observing.telemetry.settings import TracedSettings
+from shared.settings import values
+from shared.settings.declared import setting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from sanic.http.constants import HTTP
 from sanic.touchup import TouchUp
 
 from shared.cancellation import cancel_and_wait
-from shared.protocol import Protocol
+from shared.http.protocol import Protocol
 
 BACKLOG = 1_024
 """Connections that may wait to be accepted. Who finds no room tries again after a second, and then after two more."""

@@ -6,9 +6,9 @@ from typing import Final
 
 from benchmarks.micro.piece import Piece
 from benchmarks.micro.request import TRACEPARENT, request
-from shared import logs, metrics
-from shared.exchange import Exchange
-from shared.tracing import begin_trace, current_trace
+from shared.http.exchange import Exchange
+from shared.observing import logs, metrics
+from shared.observing.tracing import begin_trace, current_trace
 
 
 class _Nowhere:

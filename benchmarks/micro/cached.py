@@ -20,10 +20,10 @@ from bff.settings import GatewaySettings
 from shared import codec
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
-from shared.conditional import matches
 from shared.deadline import since_boot
-from shared.declared import Ready
-from shared.settings import load
+from shared.http.conditional import matches
+from shared.http.early_routes import Ready
+from shared.settings.declared import load
 
 _ENTRIES: Final = 10_000
 _TAG: Final = 'W/"35ffc29f0722a01ec0e18adf"'

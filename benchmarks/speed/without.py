@@ -10,7 +10,7 @@ from typing import Final
 
 import prometheus_client
 
-from shared import metrics, tracing
+from shared.observing import metrics, tracing
 
 _RECORDS: Final = ("inc", "dec", "set", "observe", "observe_all")
 _TRACE: Final = tracing.begin_trace("0" * 32, None, None)
@@ -43,6 +43,6 @@ if __name__ == "__main__":
     _WAYS[sys.argv[1]]()
 
     from bff.settings import GatewaySettings  # now, for modules take these functions by name
-    from shared.server import main
+    from shared.serving.program import main
 
     main("api-gateway", GatewaySettings, "bff.app:create_app", [])

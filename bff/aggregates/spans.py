@@ -5,7 +5,7 @@ from dataclasses import replace
 from bff.aggregates.kind import AggregateKind
 from bff.parts.part import Aggregate
 from bff.sources import Sources
-from shared.telemetry.spans import Spans, spanning
+from shared.observing.telemetry.spans import Spans, spanning
 
 
 def spanned(kind: AggregateKind, spans: Spans) -> AggregateKind:

@@ -17,16 +17,18 @@ from bff.cache_status import CacheStatus
 from bff.parts.part import STATUSES, Aggregate
 from bff.settings import GatewaySettings
 from bff.sources import PartSources, Sources
-from shared import ids, metrics, routing
+from shared import ids
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
-from shared.conditional import matches
 from shared.deadline import Deadline
-from shared.declared import Declared, Given, Ready
 from shared.errors import NotFound, RequestError
-from shared.exchange import Exchange
-from shared.overload import Gate
+from shared.http import routing
+from shared.http.conditional import matches
+from shared.http.early_routes import Declared, Given, Ready
+from shared.http.exchange import Exchange
+from shared.http.load_shedder import Gate
+from shared.observing import metrics
 from shared.upstream.timeout import SHORTEST_SECONDS
 
 _MEMORY_HIT: Final = "memory hit"

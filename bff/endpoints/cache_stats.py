@@ -7,11 +7,13 @@ from typing import Any, Final
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
-from shared import codec, metrics, routing
+from shared import codec
 from shared.cache.cache import Cache
 from shared.cache.redis import Size
-from shared.coding import coded, coding_headers, takes_gzip
-from shared.paced import Paced
+from shared.http import routing
+from shared.http.content_coding import coded, coding_headers, takes_gzip
+from shared.http.paced import Paced
+from shared.observing import metrics
 
 _SAMPLES: Final = {
     "cache_hits_total": "cache_type",

@@ -9,11 +9,11 @@ from sanic import HTTPResponse, Request, Sanic
 
 import shared
 from bff.upstreams import Upstreams
-from shared import routing
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
-from shared.moments import rfc3339
-from shared.remembered import Remembered
+from shared.http import routing
+from shared.memoized import Remembered
+from shared.timestamps import rfc3339
 
 ComponentStatus = Literal["healthy", "unhealthy", "disabled"]
 

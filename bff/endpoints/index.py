@@ -6,8 +6,8 @@ from sanic import HTTPResponse, Request, Sanic
 
 import shared
 from bff.aggregates.kind import AggregateKind
-from shared import routing
-from shared.app import Routes
+from shared.http import routing
+from shared.serving.app import Routes
 
 
 def index(service: str, kinds: tuple[AggregateKind, ...]) -> Routes:

@@ -7,10 +7,11 @@ from typing import Any, Final
 from sanic import HTTPResponse, Request, Sanic
 
 from bff.aggregates.kind import AggregateKind
-from shared import ids, routing
+from shared import ids
 from shared.cache.cache import Cache
 from shared.errors import ServiceUnavailable, Unauthorized
-from shared.logs import log
+from shared.http import routing
+from shared.observing.logs import log
 
 _RETRY_AFTER_SECONDS: Final = 2
 _ELSEWHERE: Final = "Dropped in this process. Others could not be told, because Redis is away; try again."

@@ -15,12 +15,13 @@ from bff.parts.gathered import Fetched, Gathered
 from bff.parts.part import Part
 from bff.parts.shelf import Shelf
 from bff.parts.sieve import Ask, Sieve
-from shared import ids, metrics
+from shared import ids
 from shared.cache.cache import Value
 from shared.cache.entry import Entry
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, NoBudget, Reason, UpstreamError
+from shared.observing import metrics
 from shared.upstream.timeout import SHORTEST_SECONDS
 
 T = TypeVar("T")

@@ -6,11 +6,11 @@ from typing import TypeVar
 from bff.parts.form import Form
 from bff.parts.part import Part
 from bff.parts.shelf import Shelf
-from shared import metrics
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
 from shared.deadline import Deadline
 from shared.errors import Reason, UpstreamError
+from shared.observing import metrics
 
 T = TypeVar("T")
 

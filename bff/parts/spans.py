@@ -13,7 +13,7 @@ from bff.parts.single import SingleParts
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
 from shared.deadline import Deadline
-from shared.telemetry.spans import Span, Spans, spanning
+from shared.observing.telemetry.spans import Span, Spans, spanning
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from deploy.demo.calls import Target
 from deploy.demo.traffic import Traffic
-from shared import logs
-from shared.environment import read_environment
 from shared.errors import SettingsError
+from shared.observing import logs
 from shared.printing import reader_may_leave
+from shared.settings.environment import read_environment
 
 _OPTIONS = {
     "--gateway": Target.GATEWAY,

@@ -13,7 +13,7 @@ import aiohttp
 from deploy.demo.calls import Call, Target
 from deploy.demo.mix import rounds
 from deploy.demo.reach import Reach
-from shared.logs import log, log_error
+from shared.observing.logs import log, log_error
 
 ANSWER_SECONDS = 5.0
 """Who has waited for so long has given up."""

@@ -11,8 +11,8 @@ from deploy.local.errors import Refused
 from deploy.local.options import Options
 from deploy.local.rundir import RunDirectory
 from deploy.local.say import say
-from shared.environment import read_environment
 from shared.errors import SettingsError
+from shared.settings.environment import read_environment
 
 
 def start(options: Options, run: RunDirectory) -> Plan:

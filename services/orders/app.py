@@ -11,8 +11,8 @@ from services.orders.endpoints import LINKS, OrderEndpoints
 from services.orders.repository import DATA_SET, OrderRepository
 from services.orders.settings import SERVICE, OrderSettings
 from services.reads import Reads
-from shared.app import build_app
-from shared.telemetry.build import spans_for
+from shared.observing.telemetry.build import spans_for
+from shared.serving.app import build_app
 
 
 def create_app(settings: OrderSettings) -> Sanic[Any, Any]:

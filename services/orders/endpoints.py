@@ -6,8 +6,9 @@ from sanic import HTTPResponse, Request, Sanic
 
 from services.orders.repository import OrderRepository
 from services.reads import Reads
-from shared import ids, routing
+from shared import ids
 from shared.errors import NotFound
+from shared.http import routing
 
 LINKS = {"orders_of_user": "/orders/user/{user_id}", "order": "/orders/{order_id}"}
 

@@ -1,7 +1,7 @@
 """``python -m services.products``."""
 
 from services.products.settings import SERVICE, ProductSettings
-from shared.server import main
+from shared.serving.program import main
 
 if __name__ == "__main__":
     main(SERVICE, ProductSettings, "services.products.app:create_app")

@@ -11,8 +11,8 @@ from services.products.endpoints import ProductEndpoints
 from services.products.repository import DATA_SET, ProductRepository
 from services.products.settings import SERVICE, ProductSettings
 from services.reads import Reads
-from shared.app import build_app
-from shared.telemetry.build import spans_for
+from shared.observing.telemetry.build import spans_for
+from shared.serving.app import build_app
 
 
 def create_app(settings: ProductSettings) -> Sanic[Any, Any]:

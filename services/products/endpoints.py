@@ -9,8 +9,9 @@ from services.paging import page_response, read_page
 from services.products.model import BatchRequest
 from services.products.repository import ProductRepository
 from services.reads import Reads
-from shared import codec, ids, routing
+from shared import codec, ids
 from shared.errors import InvalidInput, NotFound, Unprocessable
+from shared.http import routing
 
 _LINKS: Final = {"product": "/products/{product_id}", "batch": "/products/batch"}
 _LIST_LINKS: Final = {"products": "/products?limit={limit}&after={product_id}"}

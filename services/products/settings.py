@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy.engine import URL
 
 from services.settings import ServiceSettings
-from shared.settings import with_default
+from shared.settings.declared import with_default
 
 SERVICE: Final = "product-service"
 

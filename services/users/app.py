@@ -11,8 +11,8 @@ from services.reads import Reads
 from services.users.endpoints import UserEndpoints
 from services.users.repository import DATA_SET, UserRepository
 from services.users.settings import SERVICE, UserSettings
-from shared.app import build_app
-from shared.telemetry.build import spans_for
+from shared.observing.telemetry.build import spans_for
+from shared.serving.app import build_app
 
 
 def create_app(settings: UserSettings) -> Sanic[Any, Any]:

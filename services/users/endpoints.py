@@ -8,8 +8,9 @@ from sanic import HTTPResponse, Request, Sanic
 from services.paging import page_response, read_page
 from services.reads import Reads
 from services.users.repository import UserRepository
-from shared import ids, routing
+from shared import ids
 from shared.errors import NotFound
+from shared.http import routing
 
 _LINKS: Final = {"user": "/users/{user_id}"}
 _LIST_LINKS: Final = {"users": "/users?limit={limit}&after={user_id}"}

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from redis.asyncio.connection import parse_url
 
-from shared.values import Kind
+from shared.settings.values import Kind
 
 Form = Literal["single", "sentinel", "cluster"]
 

@@ -16,7 +16,7 @@ from shared.cache.spans import SpannedRedisTier
 from shared.cache.table import NAMED
 from shared.cache.topology import topology
 from shared.deadline import Clock, since_boot
-from shared.telemetry.spans import Spans
+from shared.observing.telemetry.spans import Spans
 
 
 def build_cache(

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
-from shared import metrics
 from shared.cache.entry import NO_STAMP, Entry
 from shared.cache.keys import Keys
 from shared.cache.look import Grant, Look
@@ -16,6 +15,7 @@ from shared.cache.near import NearTier, OnLoss, Token, Trust
 from shared.cache.redis import RedisTier, TierDown
 from shared.cache.replies import Command
 from shared.deadline import Clock, since_boot
+from shared.observing import metrics
 
 TierName = Literal["redis", "memory"]
 

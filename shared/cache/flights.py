@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from shared.cancellation import cancel_and_wait
 from shared.errors import KitError
-from shared.logs import log_error
+from shared.observing.logs import log_error
 
 T = TypeVar("T")
 Load = Callable[[], Coroutine[Any, Any, T]]

@@ -22,7 +22,7 @@ from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 from shared.cache.replies import Command, Fitting, check, fitting, never, outdated_keys
 from shared.cache.resp import MOST_BYTES, Bounds, Excessive
-from shared.logs import log_error
+from shared.observing.logs import log_error
 
 Changed = Callable[[Iterable[str] | None], None]
 """Told the keys that others have changed, or None for all."""

@@ -26,7 +26,7 @@ from shared.cache.reasons import Refused
 from shared.cache.replies import MOVING, Command, Unknown
 from shared.cache.topology import Topology, raise_if_cancelled
 from shared.cancellation import cancel_and_wait
-from shared.logs import log_error
+from shared.observing.logs import log_error
 
 Answers = asyncio.Future[list[Any]]
 """What a node will have answered to commands that were sent together."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
-from shared import metrics
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.flights import Flights
@@ -21,6 +20,7 @@ from shared.cache.look import Grant, Look
 from shared.cache.near import Token
 from shared.deadline import Deadline
 from shared.errors import KitError
+from shared.observing import metrics
 
 T = TypeVar("T")
 

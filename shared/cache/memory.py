@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-from shared import metrics
 from shared.cache.entry import Entry
+from shared.observing import metrics
 
 _NEGATIVE_SHARE: Final = 10
 _NEGATIVE_LEAST: Final = 16

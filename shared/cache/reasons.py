@@ -5,7 +5,7 @@ from typing import Final
 
 from redis.exceptions import AuthenticationError, AuthorizationError, ResponseError
 
-from shared.logs import log
+from shared.observing.logs import log
 
 _MOST: Final = 240
 _NOT_PERMITTED: Final = "NOPERM"

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple, Self
 
 from redis.exceptions import ResponseError
 
-from shared import metrics
 from shared.cache.answers import Found, all_usable
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
@@ -20,6 +19,7 @@ from shared.cache.replies import MOVING, Command
 from shared.cache.topology import Topology
 from shared.cache.watch import FAULTS, Watch
 from shared.deadline import Clock, since_boot
+from shared.observing import metrics
 
 _WRITES_WAITING: Final = 1_000
 _CLOSE_SECONDS: Final = 1.0

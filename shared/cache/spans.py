@@ -11,7 +11,7 @@ from shared.cache.redis import RedisTier
 from shared.cache.replies import Command
 from shared.cache.topology import Topology
 from shared.deadline import Clock
-from shared.telemetry.spans import Spans, Value, spanning
+from shared.observing.telemetry.spans import Spans, Value, spanning
 
 _REDIS: Final[dict[str, Value]] = {"db.system.name": "redis", "db.operation.name": "GET"}
 

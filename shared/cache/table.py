@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from shared import metrics
 from shared.cache.cache import Cache
 from shared.cache.entry import LONGEST_SECONDS, Entry, StoredEntry
 from shared.cache.kind import Kind, Rules
@@ -21,6 +20,7 @@ from shared.cache.near import Token
 from shared.cache.redis import RedisTier, TierDown
 from shared.cache.replies import Command
 from shared.deadline import Deadline
+from shared.observing import metrics
 
 NAMED: Final = Kind("named", Rules(lambda _subject, _data: None, LONGEST_SECONDS, LONGEST_SECONDS))
 """Nothing can be held against such bytes but that they stand where they were put."""

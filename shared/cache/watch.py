@@ -16,7 +16,6 @@ from typing import Final, Self
 
 from redis.exceptions import RedisError
 
-from shared import metrics
 from shared.cache.answers import raise_if_replica
 from shared.cache.entry import NO_STAMP
 from shared.cache.hold_off import HoldOff
@@ -30,8 +29,9 @@ from shared.cache.replies import MOVING, Unknown
 from shared.cache.topology import Topology
 from shared.cancellation import cancel_and_wait, cancellable
 from shared.deadline import Clock
-from shared.lasting import lasting
-from shared.logs import log, log_error
+from shared.observing import metrics
+from shared.observing.lasting import lasting
+from shared.observing.logs import log, log_error
 
 FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, Refused)
 """What a Redis that is away, hangs or refuses shows up as."""

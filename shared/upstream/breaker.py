@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared import metrics
 from shared.deadline import Clock
 from shared.errors import CircuitOpen, UpstreamError
-from shared.logs import log
+from shared.observing import metrics
+from shared.observing.logs import log
 from shared.upstream.call import Call, Policy, Send
 
 Outcome = Literal["success", "failure", "ignored"]

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from shared import metrics
 from shared.errors import AttemptTimeout, CircuitOpen, Overloaded, UpstreamError
+from shared.observing import metrics
 from shared.upstream.call import Call, Policy, Send
 from shared.upstream.limit import Limit
 from shared.upstream.timeout import SHORTEST_SECONDS

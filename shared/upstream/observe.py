@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from shared import metrics
 from shared.errors import OUTCOMES, UpstreamError, WrongSubject
-from shared.flood import Flood
-from shared.logs import log
+from shared.observing import metrics
+from shared.observing.log_deduplication import Flood
+from shared.observing.logs import log
 from shared.upstream.call import Call, Policy, Send
 
 _SILENT: Final = ("circuit_open", "overloaded")

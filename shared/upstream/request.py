@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from shared.tracing import current_trace
+from shared.observing.tracing import current_trace
 from shared.upstream.call import Call
 
 CONSTANT_FIELDS: Final = "Accept: application/json\r\nAccept-Encoding: identity\r\nUser-Agent: profile-gateway\r\n"

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from shared import metrics
 from shared.errors import UpstreamError
+from shared.observing import metrics
 from shared.upstream.call import Call, Policy, Send
 from shared.upstream.timeout import SHORTEST_SECONDS
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.errors import UpstreamError
-from shared.telemetry.spans import Span, Spans, Value, spanning
+from shared.observing.telemetry.spans import Span, Spans, Value, spanning
 from shared.upstream.call import Call, Policy, Reply, Send
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from shared.values import Kind
+from shared.settings.values import Kind
 
 
 def client_context(ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext | None:

@@ -34,7 +34,7 @@ from yarl import URL
 from shared.cancellation import cancellable
 from shared.deadline import Clock
 from shared.errors import BadResponse, Unreachable
-from shared.logs import log_seldom
+from shared.observing.logs import log_seldom
 from shared.upstream.body import read_bounded
 from shared.upstream.call import Call, Reply, Send
 from shared.upstream.interim import Interim

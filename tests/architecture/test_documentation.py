@@ -9,8 +9,9 @@ from bff.settings import GatewaySettings
 from services.orders.settings import OrderSettings
 from services.products.settings import ProductSettings
 from services.users.settings import UserSettings
-from shared import metrics, problems
-from shared.settings import Settings, variables
+from shared.http import problems
+from shared.observing import metrics
+from shared.settings.declared import Settings, variables
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -71,10 +71,10 @@ def test_an_import_in_the_wrong_direction_is_noticed(tmp_path: Path, module: str
     [
         ("aiocache", "shared/cache/tiered.py"),
         ("aiohttp", "shared/upstream/transport.py"),
-        ("prometheus_client", "shared/metrics.py"),
+        ("prometheus_client", "shared/observing/metrics.py"),
         ("hiredis", "shared/cache/link.py"),
-        ("dotenv", "shared/environment.py"),
-        ("opentelemetry", "shared/telemetry/otel.py"),
+        ("dotenv", "shared/settings/environment.py"),
+        ("opentelemetry", "shared/observing/telemetry/otel.py"),
     ],
 )
 def test_one_module_alone_knows_a_library(library: str, module: str) -> None:

@@ -15,9 +15,9 @@ from bff.app import create_app, gateway_cache
 from bff.settings import GatewaySettings
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
-from shared.declared import Ready
-from shared.early import EarlyAnswers
-from shared.settings import load
+from shared.http.early_answers import EarlyAnswers
+from shared.http.early_routes import Ready
+from shared.settings.declared import load
 from tests.fixtures.conversations import ServerSide
 from tests.fixtures.fake_services import FakeServices
 from tests.fixtures.gateway import Clock

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.metrics import connections
+from shared.observing.metrics import connections
 from tests.fixtures.conversations import ServerSide
 from tests.fixtures.fake_services import FakeServices, order, product, user
 from tests.fixtures.gateway import Clock, Gateway, StartGateway

@@ -18,9 +18,10 @@ from bff.models import Order, Product, User
 from bff.parts.by_id import ById, by_id_json
 from bff.parts.form import Form, Shown
 from bff.parts.part import Aggregate, Part
-from shared import codec, metrics
+from shared import codec
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.errors import Unreachable
+from shared.observing import metrics
 from tests.fixtures import entry_keys
 from tests.fixtures.fake_services import FakeServices, order, product, user
 from tests.fixtures.gateway import Gateway, StartGateway

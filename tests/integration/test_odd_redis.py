@@ -8,8 +8,8 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from shared import metrics
 from shared.cache.hold_off import STEADY_SECONDS
+from shared.observing import metrics
 from tests.fixtures.fake_services import FakeServices, order, product, user
 from tests.fixtures.gateway import Clock, Gateway, StartGateway
 from tests.fixtures.log_lines import heard

@@ -14,9 +14,9 @@ from redis import Redis
 from bff.aggregates import AGGREGATES
 from bff.app import gateway_cache
 from bff.settings import GatewaySettings
-from shared import metrics
 from shared.cache.needs import NEEDS, OPTIONAL
-from shared.settings import load
+from shared.observing import metrics
+from shared.settings.declared import load
 from tests.fixtures.fake_services import FakeServices, order, user
 from tests.fixtures.fake_services import product as a_product
 from tests.fixtures.gateway import Gateway, StartGateway

@@ -11,10 +11,10 @@ from aiocache import SimpleMemoryCache
 from aiocache.plugins import BasePlugin, HitMissRatioPlugin, TimingPlugin
 from aiocache.serializers import BaseSerializer, JsonSerializer, NullSerializer, PickleSerializer, StringSerializer
 
-from shared import metrics
 from shared.cache.build import build_cache
 from shared.cache.entry import LONGEST_SECONDS
 from shared.cache.tiered import NoRedis, OptimisticLock, OptimisticLockError, RedLock, Store, TieredCache
+from shared.observing import metrics
 from tests.kit.views import Side, Sides, undisturbed
 
 NOTED = "it is what it is"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sanic import HTTPResponse, Request, Sanic
 
-from shared import routing
 from shared.cache.keys import Keys
 from shared.errors import DeclarationError
+from shared.http import routing
 from tests.fixtures.processes import ROOT, free_port
 from tests.kit.caches import plain
 

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.connections import Connections
-from shared.intake import Intake
-from shared.metrics import connections
-from shared.protocol import Protocol
+from shared.http.connections import Connections
+from shared.http.intake import Intake
+from shared.http.protocol import Protocol
+from shared.observing.metrics import connections
 from tests.kit.wire import Counted, Doors, Wire, active, small_app
 
 HIDDEN = b"GET /hello/hidden HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -369,7 +369,7 @@ async def test_who_does_not_read_is_let_go(
     port: int, monkeypatch: pytest.MonkeyPatch, requests: int, last: bytes
 ) -> None:
     """With little or much that waits for it, and whether it has asked for all that it wanted or left in the middle."""
-    monkeypatch.setattr("shared.unread.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("shared.http.slow_readers.LOOK_SECONDS", 0.2)
     before = connections._value.get()
     loop = asyncio.get_running_loop()
     with socket.socket() as client:

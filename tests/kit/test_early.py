@@ -10,14 +10,14 @@ from typing import Any, Final
 import pytest
 from sanic import HTTPResponse, Request, Sanic
 
-from shared import routing
-from shared.app import build_app
-from shared.declared import Declared, Given, Ready
-from shared.early import EarlyAnswers
-from shared.exchange import Exchange
-from shared.intake import PLENTY
-from shared.protocol import Protocol
-from shared.settings import Settings, load
+from shared.http import routing
+from shared.http.early_answers import EarlyAnswers
+from shared.http.early_routes import Declared, Given, Ready
+from shared.http.exchange import Exchange
+from shared.http.intake import PLENTY
+from shared.http.protocol import Protocol
+from shared.serving.app import build_app
+from shared.settings.declared import Settings, load
 
 BODY: Final = b"{%b}" % (b" " * 100_000)
 MADE: Final = b'{"made": 1}'

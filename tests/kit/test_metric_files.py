@@ -11,8 +11,8 @@ from struct import pack
 import pytest
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
-from shared import metric_files, metrics
-from shared.metric_records import image, parse, record
+from shared.observing import metric_files, metrics
+from shared.observing.metric_records import image, parse, record
 from tests.fixtures.small_disk import SmallDisk
 
 _LIVING = os.getpid()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import metric_records
-from shared.metric_values import SharedValue, SharedValues
+from shared.observing import metric_records
+from shared.observing.metric_values import SharedValue, SharedValues
 from tests.fixtures.small_disk import SmallDisk
 
 

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import pytest
 
-from shared import metrics
-from shared.line_writer import LineWriter
+from shared.observing import metrics
+from shared.observing.line_writer import LineWriter
 from tests.fixtures.processes import ROOT, App, StartApp, free_port, wait_until
 from tests.fixtures.workers import workers_of
 

@@ -10,12 +10,12 @@ import orjson
 import pytest
 from redis import Redis
 
-from shared import metrics
 from shared.cache.cache import Cache
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.link import REPLY_SECONDS
 from shared.cache.near import Trust
+from shared.observing import metrics
 from tests.fixtures.log_lines import heard
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer

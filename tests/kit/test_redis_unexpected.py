@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from redis.asyncio.connection import AbstractConnection
 
-from shared import metrics
 from shared.cache.address import parse
 from shared.cache.cache import Cache
 from shared.cache.keys import Keys
@@ -15,6 +14,7 @@ from shared.cache.near import NearTier, Trust
 from shared.cache.redis import RedisTier
 from shared.cache.topology import Topology, topology
 from shared.deadline import since_boot
+from shared.observing import metrics
 from tests.fixtures.log_lines import heard
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.caches import KINDS, found, put, until

@@ -7,7 +7,6 @@ from itertools import chain, combinations
 import orjson
 import pytest
 
-from shared import metrics
 from shared.cache.cache import Cache, Value
 from shared.cache.keys import Keys
 from shared.cache.lease import Leases
@@ -15,6 +14,7 @@ from shared.cache.loader import Loaded, Loading, ReadThrough
 from shared.cache.look import Grant
 from shared.cache.near import Trust
 from shared.deadline import Deadline, since_boot
+from shared.observing import metrics
 from tests.fixtures.log_lines import heard
 from tests.fixtures.redis_sets import Cluster
 from tests.fixtures.slot_moves import begin_move, moving

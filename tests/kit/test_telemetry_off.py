@@ -43,7 +43,12 @@ def imported_by(module: str, path: str, folder: Path, **environment: str) -> set
 
 
 OFF: tuple[dict[str, str], ...] = ({}, {"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"})
-OURS = {"shared.telemetry.otel", "opentelemetry.sdk.trace", "opentelemetry.proto.trace.v1.trace_pb2", "requests"}
+OURS = {
+    "shared.observing.telemetry.otel",
+    "opentelemetry.sdk.trace",
+    "opentelemetry.proto.trace.v1.trace_pb2",
+    "requests",
+}
 
 
 @pytest.mark.parametrize("environment", [*OFF, {"OTEL_TRACES_EXPORTER": "otlp"}])
@@ -72,7 +77,7 @@ import redis.asyncio
 theirs = set(sys.modules)
 from bff.app import create_app
 from bff.settings import GatewaySettings
-from shared.settings import load
+from shared.settings.declared import load
 create_app(load(GatewaySettings, {"REDIS_URL": "redis://127.0.0.1:1/0"}))
 print([name for name in set(sys.modules) - theirs if name.startswith("opentelemetry")])
 """

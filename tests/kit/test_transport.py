@@ -10,7 +10,7 @@ import pytest
 
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, BadResponse, Overloaded, Unreachable, UpstreamError
-from shared.tracing import begin_trace, current_trace
+from shared.observing.tracing import begin_trace, current_trace
 from shared.upstream.call import Call
 from shared.upstream.client import Policies, Upstream
 from shared.upstream.reading import json_of, json_or_absent

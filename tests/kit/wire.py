@@ -7,10 +7,10 @@ from typing import Any, Self
 from prometheus_client import REGISTRY
 from sanic import HTTPResponse, Request, Sanic
 
-from shared import routing
-from shared.app import build_app
 from shared.errors import InvalidInput, NotFound
-from shared.settings import Settings, load
+from shared.http import routing
+from shared.serving.app import build_app
+from shared.settings.declared import Settings, load
 from tests.fixtures.closing import reset
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import metrics
+from shared.observing import metrics
 from tests.monitoring import definitions
 from tests.monitoring.promql import metric_names
 

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bff.settings import GatewaySettings
-from shared import values
 from shared.errors import SettingsError
-from shared.settings import load
+from shared.settings import values
+from shared.settings.declared import load
 
 LONGEST_NAME = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
 

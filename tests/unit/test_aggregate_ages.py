@@ -16,8 +16,8 @@ from shared.cache.entry import Entry
 from shared.cache.loader import Loaded, Loading, ReadThrough
 from shared.deadline import Deadline
 from shared.errors import NotFound
-from shared.overload import Gate
-from shared.settings import load
+from shared.http.load_shedder import Gate
+from shared.settings.declared import load
 from tests.fixtures.gateway import Clock
 
 TTL, NEGATIVE_TTL, ASKED_AT = 30, 10, 1000.0

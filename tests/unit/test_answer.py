@@ -5,7 +5,7 @@ import pytest
 
 from bff.answer import compose
 from bff.parts.part import Aggregate, Part
-from shared.conditional import matches
+from shared.http.conditional import matches
 
 FACTS = {"user_id": "u1", "orders_count": 0}
 

@@ -9,13 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from shared.metrics import MULTIPROC_DIR, BatchHistogram
+from shared.observing.metrics import MULTIPROC_DIR, BatchHistogram
 from tests.fixtures.processes import ROOT
 
 _PROGRAM = """
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
-from shared.metrics import BatchHistogram
+from shared.observing.metrics import BatchHistogram
 
 one = BatchHistogram("once", "One by one.", ["label"], buckets=(0.25, 0.5, 1.0)).labels("x")
 many = BatchHistogram("many", "At once.", ["label"], buckets=(0.25, 0.5, 1.0)).labels("x")

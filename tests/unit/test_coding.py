@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from shared.coding import coded, coding_headers, takes_gzip
+from shared.http.content_coding import coded, coding_headers, takes_gzip
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Errors that repeat themselves."""
 
-from shared.flood import Flood
+from shared.observing.log_deduplication import Flood
 
 
 def test_the_same_error_is_told_five_times_a_minute_and_then_how_often_it_was_not() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from shared.errors import Shed
-from shared.overload import Gate
+from shared.http.load_shedder import Gate
 
 
 def _shed(gate: Gate) -> None:

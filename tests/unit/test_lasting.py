@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from shared.lasting import lasting
+from shared.observing.lasting import lasting
 from tests.fixtures.log_lines import heard
 
 

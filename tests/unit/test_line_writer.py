@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import metrics
-from shared.line_writer import LineWriter, parcels
+from shared.observing import metrics
+from shared.observing.line_writer import LineWriter, parcels
 from tests.fixtures.processes import ROOT
 from tests.fixtures.small_disk import SmallDisk
 
@@ -79,7 +79,7 @@ def test_a_parcel_is_of_whole_lines_and_not_too_large(lines: list[bytes], most: 
 
 _CROWD = """
 import sys
-from shared.line_writer import LineWriter
+from shared.observing.line_writer import LineWriter
 writer = LineWriter(1, capacity=1_000_000)
 sizes = [int(size) for size in sys.argv[2:]]
 for number in range(2_000):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.logs import log
+from shared.observing.logs import log
 from tests.fixtures.log_lines import heard
 
 _FACTS = st.dictionaries(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.mmap_dict import MmapedDict
 
-from shared.metric_records import image, parse, record
+from shared.observing.metric_records import image, parse, record
 
 _NAMES = st.text(max_size=40)
 _KEYS = st.builds(

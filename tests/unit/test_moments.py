@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.moments import http_date, rfc3339
+from shared.timestamps import http_date, rfc3339
 
 _SECONDS = st.integers(0, 253_402_300_799)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from shared.errors import Shed
-from shared.paced import SHARE, Pace, Paced
+from shared.http.paced import SHARE, Pace, Paced
 
 
 class Time:

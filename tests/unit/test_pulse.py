@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.pulse import BEAT_SECONDS, Silence, beats, heard, sender
+from shared.serving.heartbeat import BEAT_SECONDS, Silence, beats, heard, sender
 from tests.fixtures.jumping_loop import now, run
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared import logs
-from shared.logs import Recurring, log
-from shared.tracing import begin_trace, current_trace
+from shared.observing import logs
+from shared.observing.logs import Recurring, log
+from shared.observing.tracing import begin_trace, current_trace
 from tests.fixtures.log_lines import heard
 
 FACTS = {"method": "GET", "route": '/a/<"b">', "status": 200, "cache": "memory hit"}

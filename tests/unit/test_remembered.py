@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.remembered import Remembered
+from shared.memoized import Remembered
 
 
 class Check:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.request_body import ChunkedBody, SizedBody
+from shared.http.request_body import ChunkedBody, SizedBody
 
 
 def chunked(*chunks: bytes, extension: bytes = b"") -> bytes:

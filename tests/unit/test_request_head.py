@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.request_head import HEAD_LIMIT, Fields, read_fields
-from shared.strict_head import read_head
+from shared.http.request_head import HEAD_LIMIT, Fields, read_fields
+from shared.http.strict_head import read_head
 
 
 def block(*fields: str) -> bytes:

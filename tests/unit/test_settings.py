@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bff.settings import GatewaySettings
-from shared import values
 from shared.cache.address import REDIS_URL
-from shared.environment import read_environment
 from shared.errors import SettingsError
-from shared.settings import Settings, describe, load, setting, with_default
-from shared.values import Kind
+from shared.settings import values
+from shared.settings.declared import Settings, describe, load, setting, with_default
+from shared.settings.environment import read_environment
+from shared.settings.values import Kind
 
 
 @dataclass(frozen=True, kw_only=True)

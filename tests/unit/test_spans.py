@@ -10,14 +10,14 @@ import orjson
 import pytest
 
 from bff.settings import GatewaySettings
-from shared import logs
-from shared.environment import pass_on
 from shared.errors import NotFound, SettingsError, Unreachable
-from shared.settings import load
-from shared.telemetry.build import spans_for
-from shared.telemetry.spans import Kind, Value, spanning
-from shared.telemetry.words import LastWords
-from shared.tracing import Trace, begin_trace, current_trace
+from shared.observing import logs
+from shared.observing.telemetry.build import spans_for
+from shared.observing.telemetry.span_attributes import LastWords
+from shared.observing.telemetry.spans import Kind, Value, spanning
+from shared.observing.tracing import Trace, begin_trace, current_trace
+from shared.settings.declared import load
+from shared.settings.environment import pass_on
 
 
 class Noted:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.strict_head import HEAD_MOST, Refused, read_head, refuse_early
+from shared.http.strict_head import HEAD_MOST, Refused, read_head, refuse_early
 
 _TCHARS = "!#$%&'*+-.^_`|~0123456789abcxyzABCXYZ"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.unread import LEAST_BYTES, Unread
+from shared.http.slow_readers import LEAST_BYTES, Unread
 
 
 class Loop:

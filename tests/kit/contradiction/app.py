@@ -4,9 +4,9 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
-from shared import routing
-from shared.app import build_app
-from shared.settings import Settings
+from shared.http import routing
+from shared.serving.app import build_app
+from shared.settings.declared import Settings
 
 
 def create_app(settings: Settings) -> Sanic[Any, Any]:

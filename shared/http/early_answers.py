@@ -1,0 +1,212 @@
+"""Answers given as soon as a request has come in, before Sanic makes an object of it.
+
+A hit in memory costs a few microseconds; Sanic's way to an endpoint costs many times that. So an endpoint may *declare*
+that it answers for ids under its path, with what it has at hand as bytes, or else in its own time. A request that
+leaves no doubt (``shared.http.request_head``) is then answered here, with the same bytes, metrics and log line as by
+way of Sanic. Every other one goes that way untouched.
+
+Nothing is answered early where a request has to pass something first: while the app has middleware or signals of its
+own, before it serves, and from the moment it stops.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from sanic import Sanic
+
+from shared import ids
+from shared.http import problems
+from shared.http.conditional import matches
+from shared.http.early_routes import Declared, Given, Ready
+from shared.http.exchange import CLIENT_LEFT, Exchange
+from shared.http.request_head import Fields, read_fields
+from shared.http.response_head import JSON, Body, closing, lines, opening
+from shared.observing import metrics
+from shared.observing.logs import Recurring, log, log_error
+from shared.observing.tracing import Trace, begin_trace
+from shared.timestamps import http_date
+
+Make = Callable[[], Coroutine[Any, Any, bytes]]
+"""Makes an answer that is not at hand."""
+
+
+class _Asked(NamedTuple):
+    """A request, as far as it matters."""
+
+    method: bytes
+    identifier: str
+    if_none_match: str | None
+    trace: Trace
+    started: float
+
+
+class Client(Protocol):
+    """A connection, as far as it is looked at here."""
+
+    fields: Fields | None
+    """Those of its last request: most clients send the same ones again."""
+
+
+class _Tally:
+    """Answers of one kind that have been given in this turn of the event loop."""
+
+    def __init__(self, method: str, declared: Declared, status: int) -> None:
+        label = declared.label
+        self.given = declared.given
+        self.requests = metrics.requests.labels(method, label, str(status))
+        self.duration = metrics.request_duration.labels(method, label)
+        self.line = Recurring(
+            "info", "request", "access", "duration_ms", method=method, route=label, status=status, **declared.facts
+        )
+        self.durations: list[float] = []
+
+    def tell(self) -> None:
+        """Count them."""
+        durations, self.durations = self.durations, []
+        self.requests.inc(len(durations))
+        self.duration.observe_all(durations)
+        self.given(len(durations))
+
+
+class EarlyAnswers:
+    """What the endpoints of one app have declared, and the answers that are given for them."""
+
+    def __init__(self) -> None:
+        self._declared: dict[bytes, Declared] = {}
+        self._request_line = re.compile(rb"(?!)").match
+        self._tallies: dict[tuple[str, bytes, int], _Tally] = {}
+        self._untold: list[_Tally] = []
+        self._unsent: list[tuple[asyncio.Transport, bytes]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def declare(self, declared: Declared) -> None:
+        """Answer GET and HEAD of ids under a path early from now on."""
+        self._declared[declared.path.encode()] = declared
+        paths = b"|".join(re.escape(path) for path in self._declared)
+        pattern = rb"(GET|HEAD) (%b)(%b) HTTP/1\.1\r\n" % (paths, ids.CHARACTERS.encode())
+        self._request_line = re.compile(pattern).match
+
+    def open(self, app: Sanic[Any, Any], *, middleware: int) -> None:
+        """Begin, unless ``app`` has more middleware than the kit's own, which are so many, or hears of each request."""
+        found = (app.request_middleware, app.response_middleware, *app.named_request_middleware.values())
+        passed = sum(map(len, (*found, *app.named_response_middleware.values())))
+        if passed > middleware or any(signal.name.startswith("http.") for signal in app.signal_router.routes):
+            log("info", "no early answers: requests pass middleware", "app")
+            return
+        self._loop = asyncio.get_running_loop()
+
+    def close(self) -> None:
+        """Take no more requests; those that have been taken are answered, each as the last one of its connection."""
+        self._loop = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are taken."""
+        return self._loop is not None
+
+    def answer(self, data: bytes, client: Client) -> bytes | Make | None:
+        """The answer to ``data``, when that is one plain request; or what makes it, when it is not at hand.
+
+        Either way it is counted and logged. None leaves the request to Sanic.
+        """
+        started = time.monotonic()
+        line = None if self._loop is None else self._request_line(data)
+        if line is None:
+            return None
+        block = data[line.end() :]
+        fields = client.fields
+        if fields is None or fields.block != block:
+            fields = client.fields = read_fields(block)
+            if fields is None:
+                return None
+        method, path, identifier = line.groups()
+        declared = self._declared[path]
+        subject = identifier.decode()
+        try:
+            ready = declared.at_hand(subject)
+            if ready is not None:
+                return self._give(declared, ready, method, fields, started)
+        except Exception as error:  # noqa: BLE001 - the endpoint itself may do better
+            log_error("unexpected error", "app", error)
+        trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
+        return partial(self._make, declared, _Asked(method, subject, fields.if_none_match, trace, started))
+
+    def _give(self, declared: Declared, ready: Ready, method: bytes, fields: Fields, started: float) -> bytes:
+        wanted = fields.if_none_match
+        status = 304 if wanted is not None and matches(wanted, ready.etag) else 200
+        trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
+        now = time.time()
+        to_request_id, to_duration, to_body = ready.head(status, now)
+        duration = time.monotonic() - started
+        milliseconds = f"{duration * 1000:.3f}"
+        answer = (
+            f"{to_request_id}{trace.request_id}\r\ntraceparent: 00-{trace.trace_id}-{trace.span_id}-{trace.flags}"
+            f"{to_duration}{milliseconds}{to_body}"
+        ).encode("ascii")
+        if status == 200 and method == b"GET":
+            answer += ready.body
+        # Nothing that may fail comes after this: what the endpoint is left to answer is for it to count.
+        tally = self._tallies.get((declared.label, method, status)) or self._tally(declared, method, status)
+        if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
+            tally.line.log(now, trace, milliseconds)
+        if not tally.durations:
+            self._untold.append(tally)
+        tally.durations.append(duration)
+        return answer
+
+    def send(self, transport: asyncio.Transport, answer: bytes) -> None:
+        """Send an answer that was at hand, when all that this turn of the event loop has given is counted.
+
+        So nobody ever holds more answers than have been counted, even if the process is killed just then.
+        """
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._tell_and_send)
+        self._unsent.append((transport, answer))
+
+    async def _make(self, declared: Declared, asked: _Asked) -> bytes:
+        exchange = Exchange.under(asked.trace, asked.started)
+        status = CLIENT_LEFT
+        try:
+            try:
+                given = await declared.make(asked.identifier, asked.if_none_match, exchange)
+                answer = self._composed(asked, exchange, given, JSON)
+                status = given.status
+            except Exception as error:  # noqa: BLE001 - whatever it is has an answer
+                if problems.is_ours_to_mend(error):
+                    log_error("unexpected error", "app", error)
+                described = Given(*problems.describe(error, f"{declared.path}{asked.identifier}"))
+                answer = self._composed(asked, exchange, described, problems.CONTENT_TYPE)
+                status = described.status
+        finally:
+            exchange.record(asked.method.decode(), declared.label, status)
+        return answer
+
+    def _composed(self, asked: _Asked, exchange: Exchange, given: Given, kind: str) -> bytes:
+        body = None if given.status == 304 else Body(len(given.body), kind)
+        more = f"\r\n{lines(exchange.headers.items())}" if exchange.headers else ""
+        head = (
+            f"{opening(given.status, given.fields.items(), http_date(time.time()))}{exchange.trace.request_id}"
+            f"\r\ntraceparent: {exchange.trace.traceparent}{more}"
+            f"{closing(body, keep_alive=self._loop is not None)}"
+        ).encode("ascii")
+        return head if body is None or asked.method == b"HEAD" else head + given.body
+
+    def _tally(self, declared: Declared, method: bytes, status: int) -> _Tally:
+        tally = self._tallies[declared.label, method, status] = _Tally(method.decode(), declared, status)
+        return tally
+
+    def _tell_and_send(self) -> None:
+        untold, self._untold = self._untold, []
+        unsent, self._unsent = self._unsent, []
+        try:
+            for tally in untold:
+                tally.tell()
+        finally:  # whatever becomes of the counts
+            for transport, answer in unsent:
+                if not transport.is_closing():
+                    transport.write(answer)

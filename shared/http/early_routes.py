@@ -1,0 +1,89 @@
+"""What an endpoint declares to be answered early (``early_answers``), and the two forms in which it answers."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from shared.http.exchange import Exchange
+from shared.http.response_head import JSON, Body, HeaderFields, closing, lines, opening
+from shared.timestamps import http_date
+
+
+class _Head(NamedTuple):
+    """The head of an answer, without what is another one for each request: its ids, and the time it took."""
+
+    to_request_id: str
+    to_duration: str
+    to_body: str
+
+
+class Ready:
+    """A complete answer to GET that is at hand; what its maker says in header fields holds ``until`` some instant.
+
+    ``until`` is an instant of the maker's own clock; ``body`` is JSON.
+    """
+
+    __slots__ = ("_heads", "_of_answer", "_of_cache", "_second", "body", "etag", "until")
+
+    def __init__(self, etag: str, body: bytes) -> None:
+        self.etag = etag
+        self.body = body
+        self.until = float("-inf")
+        self._of_answer: HeaderFields = ()
+        self._of_cache: HeaderFields = ()
+        self._second = 0
+        self._heads: dict[int, _Head] = {}
+
+    def tell(self, of_answer: HeaderFields, of_cache: HeaderFields, until: float) -> None:
+        """Say this from now on, ``until`` then: of the answer itself, and of where it comes from."""
+        self._of_answer, self._of_cache, self.until = of_answer, of_cache, until
+        self._heads.clear()
+
+    def head(self, status: int, now: float) -> _Head:
+        """The head of an answer with ``status``; ``now`` is in seconds since the epoch."""
+        second = int(now)
+        if self._second != second:
+            self._second = second
+            self._heads.clear()
+        head = self._heads.get(status)
+        if head is None:
+            head = self._heads[status] = self._composed(status, http_date(now))
+        return head
+
+    def _composed(self, status: int, date: str) -> _Head:
+        return _Head(
+            opening(status, self._of_answer, date),
+            f"\r\n{lines([*self._of_cache, ('Server-Timing', 'total;dur=')])}",
+            closing(None if status == 304 else Body(len(self.body), JSON), keep_alive=True),
+        )
+
+
+class Given(NamedTuple):
+    """An answer that had to be made: its status, its own header fields, and its body, which is none for 304."""
+
+    status: int
+    fields: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What an endpoint declares.
+
+    Attributes:
+        path: what stands before an id in the target; ends with a slash.
+        label: the endpoint's label in metrics and logs.
+        at_hand: the answer for an id, when it is at hand and nothing else is to be done about it.
+        given: told how many such answers have been given.
+        facts: what their lines in the log say besides, always the same.
+        make: the answer for an id and an ``If-None-Match``, whatever it takes; or it raises what is wrong.
+        log_share: how many answers at hand leave a line in the log, from 0 to 1.
+    """
+
+    path: str
+    label: str
+    at_hand: Callable[[str], Ready | None]
+    given: Callable[[int], None]
+    facts: Mapping[str, object]
+    make: Callable[[str, str | None, Exchange], Coroutine[Any, Any, Given]]
+    log_share: float = 1.0

@@ -1,0 +1,57 @@
+"""How much is being done at once: past a bound more is refused, and lasting refusal makes an app not ready. Pure."""
+
+import time
+from types import TracebackType
+from typing import Final
+
+from shared.deadline import Clock
+from shared.errors import Shed
+from shared.observing import metrics
+
+RETRY_AFTER_SECONDS: Final = 1
+_LASTING_SECONDS: Final = 5.0
+"""Shedding for so long, without a pause as long as the one below, is lasting overload."""
+_PAUSE_SECONDS: Final = 1.0
+
+
+class Gate:
+    """Admits at most ``most`` pieces of work at once: ``with gate: …``."""
+
+    def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._first_shed = 0.0
+        self._last_shed = float("-inf")
+        self.inside = 0
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether what can wait (an early refresh) had better wait."""
+        return self.inside * 2 >= self._most
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether work has been refused for some seconds on end, and still is."""
+        now = self._clock()
+        return now - self._last_shed < _PAUSE_SECONDS and now - self._first_shed >= _LASTING_SECONDS
+
+    def __enter__(self) -> None:
+        """Begin a piece of work.
+
+        Raises:
+            Shed: there are too many.
+        """
+        if self.inside >= self._most:
+            now = self._clock()
+            if now - self._last_shed >= _PAUSE_SECONDS:
+                self._first_shed = now
+            self._last_shed = now
+            metrics.requests_shed.inc()
+            raise Shed("Too many requests are being answered at the moment.", RETRY_AFTER_SECONDS)
+        self.inside += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """The piece of work is done."""
+        self.inside -= 1

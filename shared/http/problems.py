@@ -1,0 +1,119 @@
+"""The one table from errors to what a client sees: problem details for HTTP APIs (RFC 9457).
+
+The ``type`` is a URN under ``urn:problem:``; ``docs/problems.md`` describes each.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import responses
+from typing import NamedTuple
+
+from sanic import HTTPResponse, Request
+from sanic.exceptions import MethodNotAllowed, SanicException
+from sanic.response import raw
+
+from shared import codec
+from shared.errors import InvalidInput, NotFound, RequestError, ServiceUnavailable, Shed, Unauthorized, Unprocessable
+from shared.http.routing import allowed_methods
+from shared.observing.tracing import current_trace
+
+CONTENT_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of problem: the last word of its URN, its status and its title."""
+
+    slug: str
+    status: int
+    title: str
+
+
+_OURS: dict[type[RequestError], Problem] = {
+    InvalidInput: Problem("invalid-input", 400, "Invalid input"),
+    Unauthorized: Problem("unauthorized", 401, "Unauthorized"),
+    NotFound: Problem("not-found", 404, "Not found"),
+    Unprocessable: Problem("unprocessable", 422, "Unprocessable content"),
+    ServiceUnavailable: Problem("service-unavailable", 503, "Service unavailable"),
+    Shed: Problem("overloaded", 503, "Overloaded"),
+}
+
+# What the server itself refuses, before or around our own code.
+_SERVER: dict[int, tuple[Problem, str]] = {
+    400: (Problem("bad-request", 400, "Bad request"), "The request is not valid HTTP/1.1."),
+    404: (Problem("unknown-route", 404, "Unknown route"), "There is nothing at this path."),
+    405: (
+        Problem("method-not-allowed", 405, "Method not allowed"),
+        "See the Allow header for what works here.",
+    ),
+    408: (Problem("request-timeout", 408, "Request timeout"), "The request did not arrive in time."),
+    413: (Problem("too-large", 413, "Content too large"), "The header or the body exceeds the limit."),
+    417: (Problem("expectation-failed", 417, "Expectation failed"), "Only 100-continue can be expected."),
+    431: (Problem("fields-too-large", 431, "Request header fields too large"), "The header exceeds the limit."),
+    503: (Problem("response-timeout", 503, "Service unavailable"), "The answer took too long to make."),
+}
+_INTERNAL = Problem("internal-error", 500, "Internal error")
+_INTERNAL_DETAIL = "Something went wrong on our side. The request id finds it in the logs."
+
+ALL: tuple[Problem, ...] = (*_OURS.values(), *(problem for problem, _ in _SERVER.values()), _INTERNAL)
+"""Every kind of problem that has a name of its own."""
+
+
+class Described(NamedTuple):
+    """A problem as an answer; its content type is :data:`CONTENT_TYPE`."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def response_to(request: Request, error: BaseException) -> HTTPResponse:
+    """The problem document for ``error``, with the headers that go with its status."""
+    described = describe(error, request.path)
+    if isinstance(error, MethodNotAllowed):
+        described.headers["Allow"] = allowed_methods(request)
+    return raw(described.body, status=described.status, headers=described.headers, content_type=CONTENT_TYPE)
+
+
+def describe(error: BaseException, path: str) -> Described:
+    """The problem document for ``error``, met by a request for ``path``, with the headers that go with its status."""
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, RequestError):
+        problem, detail = _OURS[type(error)], error.detail
+        if isinstance(error, ServiceUnavailable):
+            headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, Unauthorized):
+            headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, SanicException):
+        problem, detail = _of_server(error.status_code)
+    else:
+        problem, detail = _INTERNAL, _INTERNAL_DETAIL
+    trace = current_trace.get()
+    body = codec.document(
+        {
+            "type": f"urn:problem:{problem.slug}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": detail,
+            "instance": path,
+            "request_id": trace.request_id if trace else None,
+        }
+    )
+    return Described(problem.status, headers, body)
+
+
+def is_ours_to_mend(error: BaseException) -> bool:
+    """Whether ``error`` is a fault of this process, to be logged with its frames."""
+    return not isinstance(error, RequestError | SanicException) or (
+        isinstance(error, SanicException) and error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
+def _of_server(status: int) -> tuple[Problem, str]:
+    known = _SERVER.get(status)
+    if known is not None:
+        return known
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _INTERNAL, _INTERNAL_DETAIL
+    title = responses.get(status, "Request refused")
+    return Problem(f"http-{status}", status, title), "The request cannot be answered."

@@ -1,0 +1,312 @@
+"""One connection of a client: what comes in is taken apart strictly, and answered early or given to Sanic, in turn.
+
+Sanic gets one request at a time, and the next one not in the same turn of the event loop, so that nobody who sends many
+at once keeps others waiting. More of a header or a body does not give it more time (slowloris), and who does not read
+is let go. A client that sends no more may still read, and gets all its answers; one that leaves resets the connection.
+"""
+
+import asyncio
+import enum
+import time
+from socket import socket
+from typing import Any, Final
+
+from sanic import Sanic
+from sanic.exceptions import RequestCancelled
+from sanic.http.constants import Stage
+from sanic.models.server_types import ConnInfo
+from sanic.server import HttpProtocol
+
+from shared.http.connections import LINGER_SECONDS, Connections, send_no_more
+from shared.http.early_answers import EarlyAnswers, Make
+from shared.http.intake import PLENTY, Intake
+from shared.http.request_head import Fields
+from shared.http.slow_readers import Unread
+from shared.http.strict_head import Refused
+from shared.http.strict_http import StrictHttp
+from shared.observing import metrics
+
+SETTLE_SECONDS: Final = 0.05
+"""Between the last connection that may queue up and the end of listening."""
+_LOOK_SECONDS: Final = 0.01
+
+
+class _Turn(enum.Enum):
+    """What Sanic is at."""
+
+    BEGINNING = enum.auto()
+    REST = enum.auto()
+    """All that it was given is answered."""
+    HEAD = enum.auto()
+    """It waits for the end of a head that has begun to come."""
+    REQUEST = enum.auto()
+    """It has the head of a request, and may wait for the rest of the body."""
+
+
+class Protocol(HttpProtocol):
+    """One connection of a client.
+
+    Attributes:
+        fields: those of its last early request: most clients send the same ones again.
+        refused: why nothing that it sends is taken any more.
+    """
+
+    HTTP_CLASS = StrictHttp
+
+    __slots__ = (
+        "_early",
+        "_ended",
+        "_intake",
+        "_lingering",
+        "_making",
+        "_quiet",
+        "_turn",
+        "_unread",
+        "fields",
+        "refused",
+    )
+
+    def __init__(self, *, app: Sanic[Any, Any], **options: Any) -> None:
+        super().__init__(app=app, **options)
+        self._http: StrictHttp | None = None  # there is none before the connection's task has begun
+        self._early: EarlyAnswers | None = getattr(app.ctx, "early", None)
+        self._making: asyncio.Task[None] | None = None
+        self._intake = Intake()
+        self._lingering: asyncio.TimerHandle | None = None
+        self._unread = Unread()
+        self._turn = _Turn.BEGINNING
+        self._quiet = False
+        self._ended = False
+        self.fields: Fields | None = None
+        self.refused: Refused | None = None
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when it has waited for a request; None while there is something to do."""
+        transport = self.transport
+        if not self._quiet or transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            return None
+        return self._time
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin, unless there are too many; remember where all connections are listed, for :func:`drain`."""
+        limit: Connections = self.app.ctx.limit
+        if limit.has_room(self.connections):
+            super().connection_made(transport)  # type: ignore[no-untyped-call]
+            self.app.ctx.connections = self.connections
+            metrics.connections.inc()
+        else:
+            self.transport, self.conn_info = transport, ConnInfo(transport)
+            self.refused = Refused(503)
+            limit.refuse(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what was being made for nobody else than the client who has left."""
+        if self in self.connections:
+            metrics.connections.dec()
+        elif self.transport is not None:
+            self.app.ctx.limit.left(self.transport)
+        if self._making is not None:
+            self.loop.call_soon(self._making.cancel)  # not before it has begun, or nobody would count it
+        for timer in (self._lingering, self._callback_check_timeouts):
+            if timer is not None:
+                timer.cancel()
+        self._unread.forget()
+        self._intake.clear()
+        super().connection_lost(exc)  # type: ignore[no-untyped-call]
+
+    def close(self, timeout: float | None = None) -> None:
+        """Close the connection; a client that may still be sending can read first what it was told."""
+        transport = self.transport
+        may_send = not self._ended and (self.refused is not None or bool(self._intake) or self._wants_more())
+        if transport is None or transport.is_closing() or not may_send:
+            if transport is not None and transport.get_write_buffer_size():
+                self._unread.watch(transport, self.loop)
+            super().close(timeout)
+            return
+        self._refuse(self.refused or Refused(408))
+        self._ended = True
+        send_no_more(transport)
+        self._lingering = self.loop.call_later(LINGER_SECONDS, self.close)
+
+    def close_if_idle(self) -> bool:
+        """Close the connection if there is nothing to be answered; tells whether it was closed."""
+        if self._turn is _Turn.HEAD:  # nobody has asked for anything yet
+            self.close()
+            return True
+        return self._making is None and not self._intake and bool(super().close_if_idle())
+
+    def check_timeouts(self) -> None:
+        """Let go who does not send the rest of a body that nobody waits for any more."""
+        http = self._http
+        if (
+            http is not None
+            and http.stage is Stage.IDLE
+            and not self._intake.is_whole
+            and time.monotonic() - self._time > self.request_timeout
+        ):
+            self.close()
+        else:
+            super().check_timeouts()  # type: ignore[no-untyped-call]
+
+    def pause_writing(self) -> None:
+        """More waits to be sent than there is room for: see to it that it is read."""
+        super().pause_writing()  # type: ignore[no-untyped-call]
+        if self.transport is not None:
+            self._unread.watch(self.transport, self.loop)
+
+    def resume_writing(self) -> None:
+        """Most of it has been read."""
+        super().resume_writing()  # type: ignore[no-untyped-call]
+        if self.transport is None or not self.transport.is_closing():
+            self._unread.forget()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what has come at once if it can be, or take it apart in its turn."""
+        if not (self._quiet and self._answer_early(data)) and self.refused is None:
+            self._quiet = False
+            self._intake.add(data)
+            self._go_on()
+            if len(self._intake) >= PLENTY and self.transport is not None:
+                self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it stays until it has its answers, but not when it has left off in the middle."""
+        self._ended = True
+        if self.refused is not None:
+            return False
+        self.loop.call_soon(self._go_on)
+        return True
+
+    async def receive_more(self) -> None:
+        """Wait until Sanic can be given more.
+
+        Raises:
+            RequestCancelled: nothing comes any more.
+        """
+        if self.conn_info is None or self.conn_info.lost:
+            raise RequestCancelled
+        self._data_received.clear()
+        if self.transport is not None and len(self._intake) < PLENTY:
+            self.transport.resume_reading()
+        if self._intake or self._ended:
+            self.loop.call_soon(self._go_on)
+        await self._data_received.wait()
+
+    def rest(self) -> None:
+        """All that Sanic was given is answered."""
+        self._turn = _Turn.REST
+        self._quiet = not self._intake and not self._ended
+        if not self._quiet:
+            self.loop.call_soon(self._go_on)
+
+    def _wants_more(self) -> bool:
+        """Whether what has been taken so far is the beginning of a request."""
+        return self._turn is _Turn.HEAD or (self._turn is _Turn.REQUEST and not self._intake.is_whole)
+
+    def _go_on(self) -> None:
+        """Give Sanic what it may have by now: that a request begins, its head, what there is of its body."""
+        intake = self._intake
+        if self._making is not None or self._http is None or self.refused is not None:
+            return
+        if self._turn is _Turn.REST:
+            if not intake.skip_empty_lines():
+                self._be_quiet()
+                return
+            self._turn = _Turn.HEAD
+            self._time = time.monotonic()
+            self._data_received.set()
+        if self._turn is _Turn.HEAD:
+            try:
+                head = intake.take_head()
+            except Refused as refused:
+                self._refuse(Refused(refused.status, refused.target))  # without the frames that it was raised in
+                self._data_received.set()
+                return
+            if head is not None:
+                self._turn = _Turn.REQUEST
+                self._give(head.data)
+        if self._turn is _Turn.REQUEST and not intake.is_whole and len(self.recv_buffer) < PLENTY:
+            self._give(intake.take_body())
+        if self._ended and self._wants_more() and not self._data_received.is_set() and self.transport is not None:
+            self._unread.watch(self.transport, self.loop)
+            self.transport.close()  # the client has left in the middle
+
+    def _be_quiet(self) -> None:
+        self._quiet = not self._ended and not self._intake
+        if self._ended:
+            self._intake.clear()
+            self.close()
+
+    def _refuse(self, refused: Refused) -> None:
+        """Take nothing more of what comes, but hear when it ends."""
+        self.refused = refused
+        self._intake.clear()
+        if self.transport is not None and not self._ended:
+            self.transport.resume_reading()
+
+    def _give(self, data: bytes) -> None:
+        if data:
+            self.recv_buffer += data
+            self._data_received.set()
+
+    def _answer_early(self, data: bytes) -> bool:
+        early, transport = self._early, self.transport
+        if early is None or transport is None or transport.is_closing() or not self._can_write.is_set():
+            return False
+        answer = early.answer(data, self)
+        if answer is None:
+            return False
+        self._time = time.monotonic()
+        if isinstance(answer, bytes):
+            early.send(transport, answer)
+        else:
+            self._quiet = False
+            self._making = self.loop.create_task(self._give_when_made(answer, early))
+        return True
+
+    async def _give_when_made(self, make: Make, early: EarlyAnswers) -> None:
+        try:
+            made = await make()
+        finally:
+            self._making = None
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        self._time = time.monotonic()
+        transport.write(made)
+        if not early.is_open:
+            self.close()
+            return
+        if len(self._intake) < PLENTY:
+            transport.resume_reading()
+        self._quiet = not self._ended
+        if self._intake:
+            self.data_received(self._intake.take_all())
+        elif self._ended:
+            self.close()
+
+
+def owns(app: Sanic[Any, Any], listening: socket) -> None:
+    """Tell ``app`` that nobody else listens on its socket."""
+    app.ctx.listening = listening
+
+
+async def drain(app: Sanic[Any, Any], seconds: float) -> None:
+    """Go on serving for up to ``seconds``, as long as there are connections.
+
+    Each answer ends its connection meanwhile, so that clients turn elsewhere instead of being cut off. In the end those
+    that wait to be accepted are, and no others: the kernel resets whoever waits while a socket is closed.
+    """
+    give_up = time.monotonic() + seconds
+    while getattr(app.ctx, "connections", None) and time.monotonic() < give_up:  # noqa: ASYNC110 - Sanic tells nobody
+        await asyncio.sleep(_LOOK_SECONDS)
+    if seconds and getattr(app.ctx, "connections", None) is not None:
+        if hasattr(app.ctx, "listening"):
+            accept_no_more(app.ctx.listening)
+        await asyncio.sleep(SETTLE_SECONDS)
+
+
+def accept_no_more(listening: socket) -> None:
+    """Let no further connection queue up; a client that tries gets no answer, and is refused at its next attempt."""
+    listening.listen(0)

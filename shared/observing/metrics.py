@@ -1,0 +1,322 @@
+"""Every metric and label there is, and the one module that knows prometheus_client.
+
+With one process the default registry is exported as it is. With several, ``PROMETHEUS_MULTIPROC_DIR`` must be in
+the environment before this module is imported; then whichever worker answers adds up the files of all of them
+(`shared.observing.metric_values`, `shared.observing.metric_files`).
+"""
+
+import logging
+import os
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    disable_created_metrics,
+    values,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from shared.observing import metric_files
+from shared.observing.metric_values import SharedValues
+
+disable_created_metrics()  # a time of creation for each series doubles many of them, and nobody reads it
+
+MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+_logger = logging.getLogger("metrics")
+_shared: Final = SharedValues(Path(os.environ[MULTIPROC_DIR])) if MULTIPROC_DIR in os.environ else None
+if _shared is not None:
+    values.ValueClass = _shared.value  # the library's own place for it, looked up when a metric is made
+
+_REQUEST_BUCKETS = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+_CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.0, 5.0)
+
+_DECIMALS: Final = 6
+"""Floats added up in another order, once another worker has ended, differ in their last digits; Prometheus would take
+a total that is less by so little for a restart."""
+
+
+class _QuickCounter(Counter):
+    """A counter without the library's checks, which take longer than counting: no amount here is negative."""
+
+    def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:  # noqa: ARG002 - there are none
+        self._value.inc(amount)
+
+
+class BatchHistogram(Histogram):
+    """A histogram without the library's checks, that takes many values at once as well."""
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Put ``amount`` into its bucket; an ``exemplar`` leads from there to a trace."""
+        if exemplar is not None:
+            super().observe(amount, exemplar)
+            return
+        self._sum.inc(amount)
+        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """What ``observe`` does for each of ``amounts``, in one go."""
+        self._sum.inc(sum(amounts))
+        counts: dict[int, int] = {}
+        for amount in amounts:
+            place = bisect_left(self._upper_bounds, amount)
+            counts[place] = counts.get(place, 0) + 1
+        for place, count in counts.items():
+            self._buckets[place].inc(count)
+
+
+requests: Final = _QuickCounter("http_requests_total", "Requests answered.", ["method", "endpoint", "status"])
+request_duration: Final = BatchHistogram(
+    "http_request_duration_seconds",
+    "From the parsed request to the last byte of the answer handed over.",
+    ["method", "endpoint"],
+    buckets=_REQUEST_BUCKETS,
+)
+active_requests: Final = Gauge("http_active_requests", "Requests being answered.", multiprocess_mode="livesum")
+connections: Final = Gauge("http_connections", "Connections of clients.", multiprocess_mode="livesum")
+connections_ended: Final = _QuickCounter(
+    "http_connections_ended_total", "Idle connections that were ended to make room for new ones."
+)
+connections_refused: Final = _QuickCounter(
+    "http_connections_refused_total", "Connections that were refused because all were taken and busy."
+)
+cache_hits: Final = _QuickCounter("cache_hits_total", "Lookups that found a fresh entry.", ["cache_type"])
+cache_misses: Final = _QuickCounter("cache_misses_total", "Lookups that did not.", ["cache_type"])
+cache_tier_up: Final = Gauge(
+    "cache_tier_up",
+    "1 while the tier takes reads and writes, 0 while it is bypassed.",
+    ["cache_type"],
+    multiprocess_mode="livemin",
+)
+cache_memory_entries: Final = Gauge("cache_memory_entries", "Entries in the memory tier.", multiprocess_mode="livesum")
+cache_memory_bytes: Final = Gauge(
+    "cache_memory_bytes", "Bytes that the entries in the memory tier take.", multiprocess_mode="livesum"
+)
+cache_coherent: Final = Gauge(
+    "cache_coherent",
+    "1 while Redis tells of every change, so that the memory tier may answer first.",
+    multiprocess_mode="livemin",
+)
+cache_invalidations: Final = _QuickCounter("cache_invalidations_total", "Changes of keys that Redis has told of.")
+cache_redis_lag: Final = Gauge(
+    "cache_redis_lag_seconds",
+    "Round trip of the last heartbeat on the connection that tells of changes.",
+    multiprocess_mode="livemax",
+)
+cache_coalesced: Final = _QuickCounter(
+    "cache_coalesced_total", "Lookups that waited for a load that somebody else had begun.", ["scope"]
+)
+cache_early_refreshes: Final = _QuickCounter("cache_early_refreshes_total", "Loads begun before an entry had expired.")
+cache_unreadable: Final = _QuickCounter("cache_unreadable_total", "Things in Redis that are no entry of this version.")
+aggregation_duration: Final = BatchHistogram(
+    "aggregation_duration_seconds", "Putting one aggregate together, cache apart.", buckets=_CALL_BUCKETS
+)
+aggregate_parts: Final = _QuickCounter(
+    "aggregate_parts_total", "Parts delivered in aggregates.", ["endpoint", "part", "status"]
+)
+part_sources: Final = _QuickCounter(
+    "part_sources_total",
+    "Where parts came from: cache, service, or a call that another request had begun.",
+    ["part", "source"],
+)
+service_errors: Final = _QuickCounter(
+    "service_errors_total", "Calls that gave nothing usable: services and Redis.", ["service_name"]
+)
+upstream_calls: Final = _QuickCounter(
+    "upstream_calls_total",
+    "Calls to a service as their callers see them, all attempts together.",
+    ["service_name", "outcome"],
+)
+upstream_call_duration: Final = BatchHistogram(
+    "upstream_call_duration_seconds",
+    "One call to a service, all attempts and waiting included.",
+    ["service_name"],
+    buckets=_CALL_BUCKETS,
+)
+upstream_attempts: Final = _QuickCounter(
+    "upstream_attempts_total", "Attempts at a service.", ["service_name", "outcome"]
+)
+upstream_attempt_duration: Final = BatchHistogram(
+    "upstream_attempt_duration_seconds", "One attempt at a service.", ["service_name"], buckets=_CALL_BUCKETS
+)
+upstream_retries: Final = _QuickCounter(
+    "upstream_retries_total", "Retries, done or denied by the budget.", ["service_name", "outcome"]
+)
+breaker_state: Final = Gauge(
+    "upstream_breaker_state",
+    "0 closed, 1 half-open, 2 open.",
+    ["service_name"],
+    multiprocess_mode="livemax",
+)
+breaker_changes: Final = _QuickCounter(
+    "upstream_breaker_changes_total", "Changes of the breaker's state.", ["service_name", "state"]
+)
+upstream_in_flight: Final = Gauge(
+    "upstream_in_flight", "Calls to a service in flight.", ["service_name"], multiprocess_mode="livesum"
+)
+upstream_limit: Final = Gauge(
+    "upstream_concurrency_limit",
+    "Calls to a service that may be in flight.",
+    ["service_name"],
+    multiprocess_mode="livesum",
+)
+requests_shed: Final = _QuickCounter("requests_shed_total", "Requests refused because too many were in flight.")
+event_loop_lag: Final = BatchHistogram(
+    "event_loop_lag_seconds",
+    "How much later than asked for the event loop came back.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
+)
+worker_cpu: Final = _QuickCounter("worker_cpu_seconds_total", "CPU time used, all workers together.")
+worker_memory: Final = Gauge(
+    "worker_resident_memory_bytes", "Resident memory, all workers together.", multiprocess_mode="livesum"
+)
+worker_descriptors: Final = Gauge(
+    "worker_open_descriptors", "Open file descriptors, all workers together.", multiprocess_mode="livesum"
+)
+log_lines_dropped: Final = _QuickCounter("log_lines_dropped_total", "Log lines lost because nobody read them in time.")
+build_info: Final = Gauge(
+    "build_info", "Always 1; the labels tell what runs.", ["service", "version"], multiprocess_mode="livemax"
+)
+
+
+class Observed(NamedTuple):
+    """What is recorded of things that end one way or another, by service."""
+
+    outcomes: Counter
+    duration: Histogram
+
+
+calls: Final = Observed(upstream_calls, upstream_call_duration)
+attempts: Final = Observed(upstream_attempts, upstream_attempt_duration)
+
+_ALL = (
+    requests, request_duration, active_requests, connections, connections_ended, connections_refused, cache_hits,
+    cache_misses, cache_tier_up, cache_memory_entries, cache_memory_bytes, cache_coherent, cache_invalidations,
+    cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
+    part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
+    upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_in_flight, upstream_limit,
+    requests_shed, event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped, build_info,
+)  # fmt: skip
+
+
+def names() -> frozenset[str]:
+    """The sample names that are exported, ``_total``, ``_bucket``, ``_sum`` and ``_count`` included."""
+    exported: set[str] = set()
+    for metric in _ALL:
+        for family in metric.describe():
+            ends = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
+            exported.update(family.name + end for end in ends)
+    return frozenset(exported)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One of the forms in which Prometheus takes metrics."""
+
+    content_type: str
+    encode: Callable[[CollectorRegistry], bytes] = field(compare=False)
+
+
+def format_for(accept: str) -> Format:
+    """The format that ``accept`` asks for."""
+    try:
+        encode, content_type = choose_encoder(accept)
+    except ValueError:  # a version or an escaping that does not exist
+        encode, content_type = choose_encoder("")
+    return Format(content_type, encode)
+
+
+def exposition(wanted: Format) -> bytes:
+    """The whole picture of all workers."""
+    return wanted.encode(_registry())
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Do not show the current request as active meanwhile: an idle system that is looked at reads zero."""
+    active_requests.dec()
+    try:
+        yield
+    finally:
+        active_requests.inc()
+
+
+def totals(label_of: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
+    """Values of all workers together, by sample name and the value of one of its labels.
+
+    ``label_of`` names the samples that are wanted, each with that label ('' for all of a sample in one sum).
+    """
+    found: dict[tuple[str, str], float] = defaultdict(float)
+    for family in _registry().collect():
+        for sample in family.samples:
+            label = label_of.get(sample.name)
+            if label is not None:
+                found[sample.name, sample.labels.get(label, "")] += sample.value
+    return found
+
+
+def worker_ended(pid: int) -> bool:
+    """Take the gauges of a worker that has ended out of the picture; its totals stay.
+
+    Tells whether that is done; if not, it can be tried again.
+    """
+    directory = os.environ.get(MULTIPROC_DIR)
+    return directory is None or metric_files.worker_ended(Path(directory), pid)
+
+
+def keep() -> None:
+    """See to it that what this process counts can be added up by others, whatever became of its files."""
+    if _shared is not None:
+        _shared.keep()
+
+
+def _registry() -> CollectorRegistry:
+    directory = os.environ.get(MULTIPROC_DIR)
+    if directory is None:
+        return REGISTRY
+    registry = CollectorRegistry()
+    registry.register(_AllWorkers(Path(directory)))
+    return registry
+
+
+class _AllWorkers(Collector):
+    """What all workers have counted, those that have ended included, and what those that live measure."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def collect(self) -> Iterable[Metric]:
+        with metric_files.read(self._directory) as paths:
+            merged = _merged(paths)
+        for metric in merged:
+            if metric.type != "gauge":
+                metric.samples = [sample._replace(value=round(sample.value, _DECIMALS)) for sample in metric.samples]
+        return merged
+
+
+def _merged(paths: list[str]) -> list[Metric]:
+    """Those in all of the files that the library can read."""
+    try:
+        return list(MultiProcessCollector.merge(paths))
+    except Exception as error:
+        _logger.warning("metrics cannot be added up", exc_info=error)
+    try:
+        return list(MultiProcessCollector.merge([path for path in paths if metric_files.is_sound(path)]))
+    except Exception as error:
+        _logger.warning("metrics cannot be added up", exc_info=error)
+        return []

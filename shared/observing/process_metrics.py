@@ -1,0 +1,60 @@
+"""How a worker is, taken by itself a few times a second: how late its loop is, and what it costs.
+
+With several workers the ordinary process metrics would tell of whichever answers; these add up.
+"""
+
+import asyncio
+import os
+import time
+from contextvars import Context
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from shared.cancellation import cancel_and_wait
+from shared.observing import metrics
+from shared.observing.lasting import lasting
+
+_STEP_SECONDS: Final = 0.25
+_STEPS_A_LOOK: Final = 4
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_STATM: Final = Path("/proc/self/statm")
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+
+
+class Vitals:
+    """Measures while it is entered; a resource of every app."""
+
+    def __init__(self) -> None:
+        self._used = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(lasting(self._measure, "vitals"), name="vitals", context=Context())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """End."""
+        await cancel_and_wait(self._task)
+
+    async def _measure(self) -> None:
+        loop, step = asyncio.get_running_loop(), 0
+        while True:
+            if step % _STEPS_A_LOOK == 0:
+                self._look()
+            step += 1
+            due = loop.time() + _STEP_SECONDS
+            await asyncio.sleep(_STEP_SECONDS)
+            metrics.event_loop_lag.observe(max(0.0, loop.time() - due))
+
+    def _look(self) -> None:
+        """Record what is used by now; of the CPU time only what has been added is counted."""
+        metrics.keep()
+        before, self._used = self._used, time.process_time()
+        metrics.worker_cpu.inc(self._used - before)
+        if _STATM.exists():
+            metrics.worker_memory.set(int(_STATM.read_text().split()[1]) * _PAGE_BYTES)
+            metrics.worker_descriptors.set(sum(1 for _ in _DESCRIPTORS.iterdir()))

@@ -1,0 +1,30 @@
+"""What a library has to say about things that keep failing, in our log and not oftener than it is worth."""
+
+import logging
+import time
+from typing import Final
+
+from shared.deadline import Clock
+from shared.observing.logs import log
+
+_PAUSE_SECONDS: Final = 60.0
+
+
+class LastWords(logging.Handler):
+    """Passes one record a minute on, with the number of those that it has kept to itself before."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        super().__init__(logging.WARNING)
+        self._clock = clock
+        self._next = float("-inf")
+        self._unsaid = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log ``record``, or count it."""
+        now = self._clock()
+        if now < self._next:
+            self._unsaid += 1
+            return
+        self._next = now + _PAUSE_SECONDS
+        unsaid, self._unsaid = self._unsaid, 0
+        log("warning", "spans are being lost", "telemetry", message=record.getMessage(), unsaid=unsaid)

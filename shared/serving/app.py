@@ -1,0 +1,150 @@
+"""One function that builds any of our Sanic apps: lifecycle, middleware, problems, health and metrics routes."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Final, Protocol
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.config import Config
+
+import shared
+from shared.http import routing
+from shared.http.connections import Connections
+from shared.http.early_answers import EarlyAnswers
+from shared.http.exchange import count_failures_from_zero
+from shared.http.metrics_route import metrics_route
+from shared.http.middleware import ObservedSanic, ProblemHandler, TimedRequest, add_headers
+from shared.http.protocol import drain
+from shared.http.spans import TracedSanic
+from shared.observing import metrics
+from shared.observing.logs import log
+from shared.observing.process_metrics import Vitals
+from shared.observing.telemetry.spans import Spans
+from shared.serving.loop_errors import report_loop_error
+from shared.settings.declared import Settings
+
+_OWN_MIDDLEWARE: Final = 1
+
+Resource = AbstractAsyncContextManager[object]
+"""Something an app holds while it serves: entered before the first request, left after the last."""
+
+
+class Readiness(Protocol):
+    """Tells whether an app can take traffic, beyond having been started."""
+
+    def __call__(self) -> bool:
+        """True when it can."""
+        ...
+
+
+class Routes(Protocol):
+    """A group of routes."""
+
+    def __call__(self, app: Sanic[Any, Any]) -> None:
+        """Add them to ``app``."""
+        ...
+
+
+def build_app(
+    service: str,
+    settings: Settings,
+    *,
+    routes: Sequence[Routes],
+    resources: Sequence[Resource] = (),
+    ready: Readiness = lambda: True,
+    body_limit: int = 64 * 1024,
+    spans: Spans | None = None,
+    early: EarlyAnswers | None = None,
+) -> Sanic[Any, Any]:
+    """A Sanic app named ``service`` with everything that all our apps have in common.
+
+    Resources are entered in order before the server starts and left in reverse order after it has stopped; one that
+    raises on entry ends the process, so whatever may be absent (a database, Redis) must be awaited in its own task.
+    ``body_limit`` bounds request bodies, in bytes. ``spans`` takes a span of each request.
+    ``early`` has what the routes have declared to be answered early.
+    """
+    config = Config(env_prefix=None)
+    config.update(
+        ACCESS_LOG=False,
+        AUTO_EXTEND=False,
+        GRACEFUL_SHUTDOWN_TIMEOUT=settings.shutdown_grace,
+        GRACEFUL_TCP_CLOSE_TIMEOUT=60,  # who reads too slowly is let go sooner (shared/http/slow_readers.py)
+        KEEP_ALIVE_TIMEOUT=75,
+        MOTD=False,
+        REQUEST_MAX_SIZE=body_limit,
+        REQUEST_TIMEOUT=10,
+        RESPONSE_TIMEOUT=60,
+    )
+    app_type = ObservedSanic if spans is None else TracedSanic
+    app = app_type(
+        service,
+        config=config,
+        error_handler=ProblemHandler(),
+        request_class=TimedRequest,
+        configure_logging=False,
+    )
+    app.ctx.spans = spans
+    app.ctx.early = early
+    app.ctx.limit = Connections(settings.max_connections)
+    first = [Vitals()] if spans is None else [Vitals(), spans]  # spans may come until all else is closed
+    lifecycle = _Lifecycle(service, (*first, *resources), ready, drain_seconds=settings.shutdown_drain)
+    app.register_listener(lifecycle.start, "before_server_start")
+    app.register_listener(lifecycle.started, "after_server_start")
+    app.register_listener(lifecycle.stopping, "before_server_stop")
+    app.register_listener(lifecycle.stop, "after_server_stop")
+    app.on_response(add_headers)  # type: ignore[no-untyped-call]
+    for group in (*routes, lifecycle.routes, metrics_route):
+        group(app)
+    count_failures_from_zero(app)
+    routing.add_options(app)
+    return app
+
+
+class _Lifecycle:
+    """Opens and closes what the app holds, and answers whether it lives and is ready."""
+
+    def __init__(self, service: str, resources: Sequence[Resource], ready: Readiness, *, drain_seconds: float) -> None:
+        self._service = service
+        self._drain_seconds = drain_seconds
+        self._resources = resources
+        self._ready = ready
+        self._open = AsyncExitStack()
+        self._serving = False
+
+    async def start(self, _app: Sanic[Any, Any]) -> None:
+        asyncio.get_running_loop().set_exception_handler(report_loop_error)
+        metrics.build_info.labels(self._service, shared.__version__).set(1)
+        for resource in self._resources:
+            await self._open.enter_async_context(resource)
+
+    async def started(self, app: Sanic[Any, Any]) -> None:
+        self._serving = True
+        if app.ctx.early is not None:
+            app.ctx.early.open(app, middleware=_OWN_MIDDLEWARE)
+        log("info", "serving", "app", version=shared.__version__)
+
+    async def stopping(self, app: Sanic[Any, Any]) -> None:
+        self._serving = False
+        if app.ctx.early is not None:
+            app.ctx.early.close()
+        # Answers from now on say ``Connection: close``, so that clients go elsewhere.
+        app.config.KEEP_ALIVE = False
+        log("info", "stopping", "app")
+        await drain(app, self._drain_seconds)
+
+    async def stop(self, _app: Sanic[Any, Any]) -> None:
+        await self._open.aclose()
+        log("info", "stopped", "app")
+
+    def routes(self, app: Sanic[Any, Any]) -> None:
+        routing.get(app, "/health/live", self._answer_live, "live")
+        routing.get(app, "/health/ready", self._answer_ready, "ready")
+
+    async def _answer_live(self, _request: Request) -> HTTPResponse:
+        return routing.json_response({"status": "alive"}, Cache_Control="no-store")
+
+    async def _answer_ready(self, _request: Request) -> HTTPResponse:
+        ready = self._serving and self._ready()
+        document = {"status": "ready" if ready else "not_ready"}
+        return routing.json_response(document, 200 if ready else 503, Cache_Control="no-store")

@@ -1,0 +1,171 @@
+"""Turns a settings class and an app factory into a program: ``python -m bff``, ``python -m services.users`` and so on.
+
+One worker serves in this very process. Several are spawned and watched (``shared.serving.workers``), and share their
+metrics through files.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import importlib
+import os
+import resource
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from sanic import Sanic
+
+import shared
+from shared.errors import DeclarationError, SettingsError
+from shared.http.protocol import Protocol, owns
+from shared.observing import logs, metric_files, metrics
+from shared.printing import reader_may_leave
+from shared.serving.heartbeat import Beat, beats
+from shared.serving.stopping import Stopping, stop_signals
+from shared.serving.workers import Workers, refuse
+from shared.settings.declared import Settings, describe, load
+from shared.settings.environment import pass_on, read_environment
+
+_BACKLOG = 1024
+_OTHER_DESCRIPTORS = 1024
+"""For services, Redis, files and what is being accepted."""
+
+
+def main(service: str, settings_type: type[Settings], factory: str, arguments: Sequence[str] | None = None) -> None:
+    """Run ``service`` until a stop signal.
+
+    ``factory`` names the function ``create_app(settings)`` as ``module:function``; the module is imported only in
+    the process that serves. Exits with status 2 when the settings, or what the app is made of, cannot be used.
+    """
+    _have_standard_streams()
+    parser = argparse.ArgumentParser(description=f"Serve {service}. Settings come from the environment and .env.")
+    parser.add_argument("--check", action="store_true", help="validate and print the effective settings, then exit")
+    parser.add_argument("--version", action="version", version=f"{service} {shared.__version__}")
+    with reader_may_leave():
+        options = parser.parse_args(arguments)
+    try:
+        environ = read_environment()
+        settings = load(settings_type, environ)
+    except SettingsError as error:
+        mistakes = "\n".join(f"  {mistake}" for mistake in error.mistakes)
+        sys.stderr.write(f"{service}: the settings cannot be used:\n{mistakes}\n")
+        raise SystemExit(2) from None
+    if options.check:
+        with reader_may_leave():
+            sys.stdout.write(describe(settings) + "\n")
+        return
+    pass_on(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
+    serve(service, settings, factory)
+
+
+def serve(service: str, settings: Settings, factory: str) -> None:
+    """Serve until SIGTERM or SIGINT; returns after requests in flight have been answered."""
+    # Name look-ups share libuv's threads, of which there are four: one name that hangs would stop all others.
+    os.environ.setdefault("UV_THREADPOOL_SIZE", "16")
+    listening = _listen(service, settings)
+    work = partial(work_on, service, settings, factory)
+    if settings.workers == 1:
+        try:
+            work(listening)
+        except DeclarationError as error:
+            listening.close()
+            refuse(error)
+        return
+    directory = metric_files.place(f"{service}-metrics-")
+    os.environ[metrics.MULTIPROC_DIR] = str(directory)  # for the workers: it counts from the start of a process
+    logs.configure(service, settings.log_level)
+    with contextlib.suppress(OSError):  # workers try again, and say why it cannot be made
+        metric_files.make(directory)
+    try:
+        workers = Workers(work, listening, settings.workers, settings.worker_hang)
+        status = workers.serve(settings.shutdown_drain, settings.shutdown_grace)
+    finally:
+        logs.flush()
+        shutil.rmtree(directory, ignore_errors=True)
+    if status:
+        raise SystemExit(status)
+
+
+def work_on(service: str, settings: Settings, factory: str, listening: socket.socket, beat: Beat | None = None) -> None:
+    """Serve on ``listening`` in this process, with the app that ``factory`` builds.
+
+    A process beside others is given a ``beat`` to tell by that its loop turns, and is told to stop by SIGTERM alone.
+    """
+    stopping = Stopping(stop_signals() if beat is None else frozenset({signal.SIGTERM}))
+    logs.configure(service, settings.log_level)
+    module, _, function = factory.partition(":")
+    try:
+        app: Sanic[Any, Any] = getattr(importlib.import_module(module), function)(settings)
+    except DeclarationError as error:
+        raise DeclarationError(f"{service}: what it is made of cannot be used: {error}") from error
+    if beat is None:
+        owns(app, listening)
+    else:
+        beats(app, beat)
+    stopping.stops(app)
+    _allow_descriptors(settings.max_connections + _OTHER_DESCRIPTORS)
+    _settle()
+    app.prepare(
+        sock=listening,
+        protocol=Protocol,
+        single_process=True,
+        register_sys_signals=False,
+        access_log=False,
+        motd=False,
+        backlog=_BACKLOG,
+    )
+    try:
+        Sanic.serve_single(primary=app)
+    finally:
+        logs.flush()
+
+
+def _have_standard_streams() -> None:
+    """Where one was closed, open one that leads nowhere: a connection that got its number would be sent the log."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - to stay
+
+
+def _allow_descriptors(wanted: int) -> None:
+    """Raise the soft limit on open descriptors, which many shells set low, as far as the hard one lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        logs.log("warning", "fewer descriptors than connections", "app", descriptors=hard, wanted=wanted)
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _settle() -> None:
+    """Give back what only starting needed, and have the collector leave alone what is there for good.
+
+    By default the collector looks at everything again and again while the memory tier fills; hardly anything of ours is
+    garbage that it alone can find. Imports leave ten megabytes of freed memory behind that glibc keeps unless told.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _listen(service: str, settings: Settings) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        sys.stderr.write(f"{service}: cannot listen on {where}: {reason}\n")
+        raise SystemExit(1) from None

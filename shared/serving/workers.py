@@ -1,0 +1,204 @@
+"""Several worker processes behind one listening socket: started, watched, replaced when they die, ended together.
+
+The main process only watches. It hands the listening socket to every worker, so that one that dies takes none of
+the waiting connections with it; a worker that cannot be built, because its app contradicts itself, ends all. One whose
+loop does not turn is killed. Sanic's own process manager replaces neither.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from socket import socket
+from types import FrameType
+from typing import Final, NoReturn
+
+from shared.errors import DeclarationError
+from shared.http.protocol import accept_no_more
+from shared.observing import metrics
+from shared.observing.logs import log, log_error
+from shared.serving import stopping
+from shared.serving.heartbeat import BEAT_SECONDS, Beat, Silence, heard, sender
+
+Run = Callable[[socket, Beat], None]
+"""Serves on the socket until SIGTERM, and beats; must be importable, for it runs in a new interpreter."""
+
+_SETTLED_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 1.0
+_MARGIN_SECONDS: Final = 5.0
+_TELL_SECONDS: Final = 0.5
+_CLEAN_EXITS: Final = (0, -signal.SIGTERM)  # the latter of one that had not begun to serve
+
+UNUSABLE: Final = 2
+"""Exit status of a process that could not be started however often it was tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Worker:
+    process: SpawnProcess
+    pulse: Connection
+    silence: Silence
+    started: float
+
+
+class Workers:
+    """``count`` processes that each do ``run`` on ``listening``; one that is silent for ``patience`` s is killed."""
+
+    def __init__(self, run: Run, listening: socket, count: int, patience: float) -> None:
+        self._run = run
+        self._listening = listening
+        self._count = count
+        self._patience = patience
+        self._context = multiprocessing.get_context("spawn")
+        self._workers: list[_Worker] = []
+        self._ended: list[int] = []
+        self._next_start = 0.0
+        self._stopping = False
+        self._unusable = False
+        self._wake_reader, self._wake_writer = os.pipe()
+        self._unsaid, mouth = self._context.Pipe(duplex=False)
+        mouth.send_bytes(b"")  # whoever takes it may speak for all
+        self._mouth = mouth
+
+    def serve(self, drain: float, grace: float) -> int:
+        """Keep the workers running until a stop signal, then end them.
+
+        They go on taking connections for ``drain`` seconds and then have about ``grace`` seconds to finish.
+
+        Returns the exit status: 0, 1 when one of them had to be killed or failed at the end, or :data:`UNUSABLE`.
+        """
+        for number in stopping.stop_signals():
+            signal.signal(number, self._on_signal)
+        looked = time.monotonic()
+        while not self._stopping:
+            self._fill()
+            wait([self._wake_reader, *(worker.process.sentinel for worker in self._workers)], BEAT_SECONDS)
+            self._bury()
+            looked, before = time.monotonic(), looked
+            self._end_hanging(looked - before)
+        clean = self._end_all(0.0 if self._unusable else drain, grace)
+        return UNUSABLE if self._unusable else int(not clean)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_writer, b"!")
+
+    def _fill(self) -> None:
+        while len(self._workers) < self._count and time.monotonic() >= self._next_start and not self._stopping:
+            try:
+                self._start_one()
+            except OSError as error:  # no descriptor, no memory, no process
+                log_error("worker not started", "workers", error)
+                self._next_start = time.monotonic() + _PAUSE_SECONDS
+
+    def _start_one(self) -> None:
+        pulse, beating = self._context.Pipe(duplex=False)
+        with contextlib.ExitStack() as undo, beating:
+            undo.enter_context(pulse)
+            os.set_blocking(pulse.fileno(), False)
+            process = self._context.Process(target=_work, args=(self._run, self._listening, self._unsaid, beating))
+            with stopping.others_held():
+                process.start()
+            undo.pop_all()
+        if process.pid in self._ended:  # its number is given again
+            self._ended.remove(process.pid)
+        self._workers.append(_Worker(process, pulse, Silence(self._patience), time.monotonic()))
+
+    def _bury(self) -> None:
+        """Take leave of those that have died, and of what those before them have left."""
+        for worker in [w for w in self._workers if not w.process.is_alive()]:
+            self._forget(worker)
+            if self._stopping:
+                return
+            if worker.process.exitcode == UNUSABLE:
+                self._stopping = self._unusable = True
+                return
+            lived = time.monotonic() - worker.started
+            log(
+                "error",
+                "worker died",
+                "workers",
+                pid=worker.process.pid,
+                exit_code=worker.process.exitcode,
+                lived_s=round(lived, 1),
+            )
+            if lived < _SETTLED_SECONDS:
+                self._next_start = time.monotonic() + _PAUSE_SECONDS  # one that cannot start must not spin
+        while self._ended and metrics.worker_ended(self._ended[0]):  # what is held up is tried another time
+            del self._ended[0]
+
+    def _end_hanging(self, elapsed: float) -> None:
+        for worker in self._workers:
+            if worker.silence.look(elapsed, heard=heard(worker.pulse)):
+                silent = round(worker.silence.seconds, 1)
+                log("error", "worker hangs", "workers", pid=worker.process.pid, silent_s=silent)
+                worker.process.kill()
+                worker.silence.seconds = 0.0
+
+    def _end_all(self, drain: float, grace: float) -> bool:
+        clean = True
+        drained = time.monotonic() + drain
+        self._tell_until(drained)  # they are gone before, where there was nobody to drain
+        with contextlib.suppress(OSError):
+            accept_no_more(self._listening)
+        self._listening.close()
+        self._tell_until(drained + grace + _MARGIN_SECONDS)
+        for worker in self._workers:
+            process = worker.process
+            if process.is_alive():
+                process.kill()
+                process.join(_MARGIN_SECONDS)
+            if process.exitcode not in _CLEAN_EXITS:
+                clean = False
+                log("error", "worker ended badly", "workers", pid=process.pid, exit_code=process.exitcode)
+        return clean
+
+    def _tell_until(self, end: float) -> None:
+        """Tell all workers to end, again and again: a signal is lost in one that is just about to serve."""
+        left = [worker.process for worker in self._workers]
+        while left:
+            for process in left:
+                process.terminate()
+            wait([process.sentinel for process in left], min(_TELL_SECONDS, max(0.0, end - time.monotonic())))
+            left = [process for process in left if process.is_alive()]
+            if time.monotonic() >= end:
+                return
+
+    def _forget(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.pulse.close()
+        if worker.process.pid is not None:
+            self._ended.append(worker.process.pid)
+
+
+def _work(run: Run, listening: socket, unsaid: Connection, beating: Connection) -> None:
+    stopping.only_term()
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    try:
+        run(listening, sender(beating))
+    except DeclarationError as error:
+        os.set_blocking(unsaid.fileno(), False)
+        refuse(error, aloud=heard(unsaid))  # once for all of them
+
+
+def refuse(error: DeclarationError, *, aloud: bool = True) -> NoReturn:
+    """End this process, whose app cannot be built, with :data:`UNUSABLE` and a sentence."""
+    if aloud:
+        sys.stderr.write(f"{error}\n")
+        sys.stderr.flush()
+    raise SystemExit(UNUSABLE)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""Typed settings out of the environment."""
