@@ -15,7 +15,7 @@ from bff.endpoints.health import Health
 from bff.endpoints.index import index
 from bff.endpoints.purge import Purge
 from bff.kept import kinds_kept
-from bff.parts.shelf import Shelf
+from bff.parts.store import PartStore
 from bff.settings import GatewaySettings
 from bff.sources import PartSources
 from bff.upstreams import BATCH_LIMIT, Transports, build_upstreams
@@ -26,7 +26,7 @@ from shared.cache.throttle import Throttle
 from shared.cache.tiered import Library
 from shared.deadline import Clock, since_boot
 from shared.http.early_answers import EarlyAnswers
-from shared.http.load_shedder import Gate
+from shared.http.load_shedder import LoadShedder
 from shared.observing.telemetry.build import spans_for
 from shared.observing.telemetry.spans import Spans
 from shared.serving.app import Resource, build_app
@@ -58,19 +58,21 @@ def create_app(
         )
     if cache is None:
         cache = gateway_cache(settings, kinds, spans=spans)
-    gate = Gate(settings.max_in_flight)
-    through: ReadThrough[Made] = ReadThrough(cache, settings.request_budget, busy=lambda: gate.is_half_full)
+    shedder = LoadShedder(settings.max_in_flight)
+    through: ReadThrough[Made] = ReadThrough(cache, settings.request_budget, busy=lambda: shedder.is_half_full)
     resources += [cache, Library(cache, settings.redis_url, SERVICE), through]
     upstreams = build_upstreams(settings, transports, spans)
-    shelf = Shelf(
+    store = PartStore(
         cache,
         Throttle(settings.cache_throttle, settings.cache_memory_entries, cache.clock),
         ttl=settings.cache_ttl,
         stale=settings.cache_stale,
         negative_ttl=settings.cache_negative_ttl,
     )
-    sources = PartSources(upstreams, shelf, settings.bounds(BATCH_LIMIT), spans)
-    endpoint = partial(AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, gate=gate)
+    sources = PartSources(upstreams, store, settings.bounds(BATCH_LIMIT), spans)
+    endpoint = partial(
+        AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, shedder=shedder
+    )
     endpoints = [endpoint(kind) for kind in kinds]
     early = EarlyAnswers() if settings.early_answers == "true" and spans is None else None
     if early is not None:
@@ -80,7 +82,7 @@ def create_app(
         SERVICE,
         settings,
         resources=resources,
-        ready=lambda: not gate.is_overloaded,
+        ready=lambda: not shedder.is_overloaded,
         routes=[
             index(SERVICE, tuple(kinds)),
             *(one.routes for one in endpoints),

@@ -9,9 +9,9 @@ from bff.models import Order, Product, User
 from bff.parts.bounds import Bounds
 from bff.parts.keyed import KeyedParts
 from bff.parts.part import Part
-from bff.parts.shelf import Shelf
 from bff.parts.single import SingleParts
 from bff.parts.spans import SpannedKeyedParts, SpannedSingleParts
+from bff.parts.store import PartStore
 from bff.upstreams import Upstreams
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
@@ -21,14 +21,14 @@ from shared.observing.telemetry.spans import Spans
 class PartSources:
     """The sources of a whole app."""
 
-    def __init__(self, upstreams: Upstreams, shelf: Shelf, bounds: Bounds, spans: Spans | None = None) -> None:
+    def __init__(self, upstreams: Upstreams, store: PartStore, bounds: Bounds, spans: Spans | None = None) -> None:
         """``bounds`` are those of parts that are made of many things; ``spans`` takes a span of each part."""
         self.upstreams = upstreams
         single = SingleParts if spans is None else partial(SpannedSingleParts, spans=spans)
-        self.single = single(shelf, OWNED)
+        self.single = single(store, OWNED)
         keyed = KeyedParts if spans is None else partial(SpannedKeyedParts[Product], spans=spans)
         batch = upstreams.products.batch
-        self.products = keyed(shelf, PRODUCTS, lambda ids, terms: batch(ids, terms, terms.wanted_until), bounds)
+        self.products = keyed(store, PRODUCTS, lambda ids, terms: batch(ids, terms, terms.wanted_until), bounds)
 
     def of(self, loading: Loading) -> "Sources":
         """The sources as one load sees them."""

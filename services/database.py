@@ -12,9 +12,9 @@ from typing import Any, Final, Self
 
 from sqlalchemy import select
 
-from services import caller_time
+from services import deadline_header
+from services.bootstrap import DataSet, found
 from services.engines import VERSION_TABLE, file_of, reading_engine
-from services.founding import DataSet, found
 from services.reading import CLOSE_SECONDS, DatabaseFailure, DatabaseSlow, Reader, Record, Statement, reason
 from services.settings import ServiceSettings
 from services.sqlite_file import version
@@ -81,7 +81,7 @@ class Database:
         """
         if not self._available:
             raise ServiceUnavailable("The database is not available at the moment.", retry_after=1)
-        timeout = caller_time.left(self._timeout)
+        timeout = deadline_header.left(self._timeout)
         if timeout <= 0:
             raise ServiceUnavailable("The caller's time is over.", retry_after=1)
         try:

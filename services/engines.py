@@ -58,7 +58,7 @@ def reading_engine(url: URL, service: str, pool_size: int, timeout: float) -> As
     return engine
 
 
-def founding_engine(url: URL, service: str) -> AsyncEngine:
+def bootstrap_engine(url: URL, service: str) -> AsyncEngine:
     """An engine whose transactions may write; on SQLite they take the write lock as they begin."""
     if not is_sqlite(url):
         arguments = _server_arguments(service, _FOUNDING_STATEMENT_MS)

@@ -10,7 +10,7 @@ from shared.deadline import Clock
 T = TypeVar("T")
 
 
-class Remembered(Generic[T]):
+class Memoized(Generic[T]):
     """Runs ``check`` at most once in ``seconds``; those who ask meanwhile share one run."""
 
     def __init__(self, check: Callable[[], Awaitable[T]], seconds: float, clock: Clock = time.monotonic) -> None:

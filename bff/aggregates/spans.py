@@ -15,7 +15,7 @@ def spanned(kind: AggregateKind, spans: Spans) -> AggregateKind:
         early = {"aggregate.early_refresh": sources.loading.early}
         with spanning(spans, f"aggregate {kind.name}", attributes=early, may_begin=True) as span:
             aggregate = await kind.load(identifier, sources)
-            span.tell("aggregate.partial", aggregate.partial)
+            span.set_attribute("aggregate.partial", aggregate.partial)
         return aggregate
 
     return replace(kind, load=load)

@@ -27,7 +27,7 @@ from shared.http import routing
 from shared.http.conditional import matches
 from shared.http.early_routes import Declared, Given, Ready
 from shared.http.exchange import Exchange
-from shared.http.load_shedder import Gate
+from shared.http.load_shedder import LoadShedder
 from shared.observing import metrics
 from shared.upstream.timeout import SHORTEST_SECONDS
 
@@ -54,14 +54,14 @@ class AggregateEndpoint:
         cache: Cache,
         through: ReadThrough[Made],
         sources: PartSources,
-        gate: Gate,
+        shedder: LoadShedder,
     ) -> None:
         self._kind = kind
         self._settings = settings
         self._cache = cache
         self._through = through
         self._sources = sources
-        self._gate = gate
+        self._shedder = shedder
         self._key_begins = cache.keys.beginning(kind.kept_as)
         self._log_hits = settings.log_hits / 100
         self._label = kind.label
@@ -93,7 +93,7 @@ class AggregateEndpoint:
         now = self._cache.clock()
         if now >= ready.until:
             times = _Times.of(entry, now)
-            ready.tell(
+            ready.set_headers(
                 [("ETag", ready.etag), ("Cache-Control", _cache_control(times.life))],
                 [("Cache-Status", CacheStatus(self._cache).hit_in_memory(times.left)), ("Age", str(times.age))],
                 until=entry.fresh_until - times.left,
@@ -116,7 +116,7 @@ class AggregateEndpoint:
             exchange.facts["cache"] = _MEMORY_HIT
             exchange.logged = self._log_hits >= 1 or random.random() < self._log_hits  # noqa: S311 - a sample
             return self._from_cache(if_none_match, exchange, entry, status.hit_in_memory)
-        with self._gate:  # hits in memory have been served already, however much there is to do
+        with self._shedder:  # hits in memory have been served already, however much there is to do
             deadline = Deadline(exchange.started + self._settings.request_budget)
             outcome = await self._through.get(key, deadline, load)
         if outcome.entry is not None:

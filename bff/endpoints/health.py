@@ -12,7 +12,7 @@ from bff.upstreams import Upstreams
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
 from shared.http import routing
-from shared.memoized import Remembered
+from shared.memoized import Memoized
 from shared.timestamps import rfc3339
 
 ComponentStatus = Literal["healthy", "unhealthy", "disabled"]
@@ -30,7 +30,7 @@ class Health:
         self._upstreams = upstreams
         self._cache = cache
         self._path = path
-        self._components = Remembered(self._check, REMEMBERED_SECONDS)
+        self._components = Memoized(self._check, REMEMBERED_SECONDS)
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """GET and HEAD of ``/health``."""

@@ -13,8 +13,8 @@ from bff.parts.bounds import Bounds
 from bff.parts.form import Form
 from bff.parts.gathered import Fetched, Gathered
 from bff.parts.part import Part
-from bff.parts.shelf import Shelf
 from bff.parts.sieve import Ask, Sieve
+from bff.parts.store import PartStore
 from shared import ids
 from shared.cache.cache import Value
 from shared.cache.entry import Entry
@@ -39,16 +39,16 @@ _LONGEST: Final = 64
 class KeyedParts(Generic[T]):
     """Things of one kind by id: current from the cache, else from the service, else last known good."""
 
-    def __init__(self, shelf: Shelf, form: Form[T], ask: Ask[T], bounds: Bounds) -> None:
-        self._shelf = shelf
+    def __init__(self, store: PartStore, form: Form[T], ask: Ask[T], bounds: Bounds) -> None:
+        self._store = store
         self._form = form
         self._bounds = bounds
         self._sieve = Sieve(ask)
         self._batches: Batches[Fetched[T]] = Batches(
             self._ask, most=bounds.a_call, patience=bounds.patience, at_once=bounds.at_once
         )
-        self._since = shelf.cache.begin()
-        self._refused: Throttle[float] = Throttle(shelf.ttl, _REFUSED_MOST, shelf.cache.clock)
+        self._since = store.cache.begin()
+        self._refused: Throttle[float] = Throttle(store.ttl, _REFUSED_MOST, store.cache.clock)
         self._sources = {name: metrics.part_sources.labels(form.kind, name) for name in ("cache", "service", "joined")}
 
     async def get(self, wanted: Iterable[str], deadline: Deadline, *, renew: bool = False) -> Part[Mapping[str, T]]:
@@ -56,7 +56,7 @@ class KeyedParts(Generic[T]):
 
         To ``renew``, only what is nearly new is taken from the cache while the service answers.
         """
-        started = self._shelf.clock()
+        started = self._store.clock()
         everything = tuple(dict.fromkeys(wanted))
         order = everything[: self._bounds.an_aggregate]
         answer: Gathered[T] = Gathered({one: self._key(one) for one in order if ids.is_id(one)})
@@ -66,22 +66,22 @@ class KeyedParts(Generic[T]):
         if wanting:
             await self._take_from_service(wanting, due, answer, deadline)
             self._take_kept(wanting, kept, answer)
-        now = self._shelf.clock()
-        answer.fresh_until = min(answer.fresh_until, now + self._shelf.ttl)
+        now = self._store.clock()
+        answer.fresh_until = min(answer.fresh_until, now + self._store.ttl)
         return answer.part(everything, now, now - started)
 
     async def _kept(self, keys: Mapping[str, str], deadline: Deadline) -> Mapping[str, Entry]:
-        entries = zip(keys, await self._shelf.kept(list(keys.values()), deadline), strict=True)
+        entries = zip(keys, await self._store.kept(list(keys.values()), deadline), strict=True)
         return {one: entry for one, entry in entries if entry is not None}
 
     def _take_fresh(self, kept: Mapping[str, Entry], answer: Gathered[T], *, renew: bool) -> Sequence[str]:
         """Take what is current, and return the ids of which that will soon be over."""
-        now = self._shelf.clock()
+        now = self._store.clock()
         due: list[str] = []
         for one, entry in kept.items():
             current = entry.is_new(now) if renew else entry.is_fresh(now)
             if current and self._read(one, entry, answer):
-                until = self._shelf.current_until(entry) if entry.negative else entry.fresh_until
+                until = self._store.current_until(entry) if entry.negative else entry.fresh_until
                 answer.fresh_until = min(answer.fresh_until, until)
                 if entry.is_due(now):
                     due.append(one)
@@ -99,7 +99,7 @@ class KeyedParts(Generic[T]):
         for one in wanting:
             if self._batches.has(one):
                 join.append(one)
-            elif (reason := self._shelf.throttle.reason(answer.keys.get(one) or self._key(one))) is not None:
+            elif (reason := self._store.throttle.reason(answer.keys.get(one) or self._key(one))) is not None:
                 answer.lost[one] = reason
             else:
                 ask.append(one)
@@ -137,7 +137,7 @@ class KeyedParts(Generic[T]):
     def _not_refused(self, ask: Sequence[str], answer: Gathered[T]) -> list[str]:
         """Those of which it is not remembered that the service refuses them; the others are known not to exist."""
         if not self._since.alive:  # everything was purged
-            self._since = self._shelf.cache.begin()
+            self._since = self._store.cache.begin()
             self._refused.clear()
         for one in ask:
             until = self._refused.reason(self._key(one))
@@ -148,7 +148,7 @@ class KeyedParts(Generic[T]):
 
     async def _ask(self, batch: Sequence[str], terms: Terms) -> Fetched[T]:
         """What can be learnt of these ids now, all of them identifiers or none, and until when that is current."""
-        cache, asked_at = self._shelf.cache, self._shelf.clock()
+        cache, asked_at = self._store.cache, self._store.clock()
         key_of = {one: self._key(one) for one in batch}
         # Nobody who comes after a key was invalidated is given what was asked for before.
         token = cache.begin(*key_of.values(), on_loss=lambda key: self._batches.part(_lost(key_of, key)))
@@ -160,35 +160,35 @@ class KeyedParts(Generic[T]):
             is_kept = ids.is_id(batch[0])
             if is_kept:
                 cache.put(token, [self._value(key_of[one], thing, asked_at) for one, thing in known.items()])
-            if not is_kept or not self._shelf.negative_ttl:
+            if not is_kept or not self._store.negative_ttl:
                 self._refuse([key_of[one] for one in sifted.refused if token.holds(key_of[one])], asked_at)
         finally:
             cache.end(token)
         self._sources["service"].inc(len(known))
         for one, error in sifted.lost.items():
-            self._shelf.note(key_of[one], error, terms)
+            self._store.note(key_of[one], error, terms)
         lost = {one: error.reason for one, error in sifted.lost.items()}
-        return Fetched(known, lost, asked_at + self._shelf.ttl, terms.left() < SHORTEST_SECONDS)
+        return Fetched(known, lost, asked_at + self._store.ttl, terms.left() < SHORTEST_SECONDS)
 
     def _value(self, key: str, thing: tuple[T, bytes] | None, asked_at: float) -> Value:
         if thing is None:
-            return self._shelf.absence(key, _UNKNOWN, asked_at)
-        return self._shelf.value(key, thing[1], asked_at, self._form.own(thing[1]))
+            return self._store.absence(key, _UNKNOWN, asked_at)
+        return self._store.value(key, thing[1], asked_at, self._form.own(thing[1]))
 
     def _refuse(self, keys: Iterable[str], asked_at: float) -> None:
         for key in keys:
-            self._refused.failed(key, asked_at + self._shelf.ttl)
+            self._refused.failed(key, asked_at + self._store.ttl)
 
     def _take_kept(self, wanting: Sequence[str], kept: Mapping[str, Entry], answer: Gathered[T]) -> None:
         """Take what the service could not give from what is kept, as stale where it is no longer current."""
-        now = self._shelf.clock()
+        now = self._store.clock()
         for one in wanting:
             entry = kept.get(one)
             if one in answer.known or entry is None or not self._read(one, entry, answer):
                 continue
             self._sources["cache"].inc()
             if entry.is_fresh(now):
-                until = self._shelf.current_until(entry) if entry.negative else entry.fresh_until
+                until = self._store.current_until(entry) if entry.negative else entry.fresh_until
                 answer.fresh_until = min(answer.fresh_until, until)
                 answer.lost.pop(one, None)
             else:
@@ -209,7 +209,7 @@ class KeyedParts(Generic[T]):
         """What ``one`` is kept and remembered by, however long it is."""
         if len(one) > _LONGEST:
             one = "!" + hashlib.blake2b(one.encode(), digest_size=16).hexdigest()
-        return self._shelf.cache.keys.entry(self._form.kind, one)
+        return self._store.cache.keys.entry(self._form.kind, one)
 
 
 def _lost(key_of: Mapping[str, str], key: str | None) -> Sequence[str]:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from bff.parts.form import Form
 from bff.parts.part import Part
-from bff.parts.shelf import Shelf
+from bff.parts.store import PartStore
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
 from shared.deadline import Deadline
@@ -18,9 +18,9 @@ T = TypeVar("T")
 class SingleParts:
     """Current from memory, else from the service, else what was last known good."""
 
-    def __init__(self, shelf: Shelf, kinds: Iterable[str]) -> None:
+    def __init__(self, store: PartStore, kinds: Iterable[str]) -> None:
         """``kinds`` are those of all forms that are asked for."""
-        self._shelf = shelf
+        self._store = store
         self._sources = {
             kind: {name: metrics.part_sources.labels(kind, name) for name in ("cache", "service")} for kind in kinds
         }
@@ -39,35 +39,35 @@ class SingleParts:
         value; ``keep`` is given what is to be kept for the next time. For an early load only what is nearly new is
         taken from memory.
         """
-        shelf, deadline = self._shelf, loading.deadline
-        started = shelf.clock()
-        key = shelf.cache.keys.entry(form.kind, subject)
-        entry = shelf.cache.kept_near(key)
+        store, deadline = self._store, loading.deadline
+        started = store.clock()
+        key = store.cache.keys.entry(form.kind, subject)
+        entry = store.cache.kept_near(key)
         at_hand = entry is not None and (entry.is_new(started) if loading.early else not entry.is_due(started))
         if entry is not None and at_hand and (value := form.value(entry)) is not None:
             self._sources[form.kind]["cache"].inc()
             return Part(value, "fresh", entry.value, entry.fresh_until)
-        reason = shelf.throttle.reason(key)
+        reason = store.throttle.reason(key)
         if reason is not None:
             return await self._instead(form, key, reason, started, deadline)
         loading.asks_for(key)
         try:
             found = await call()
         except UpstreamError as error:
-            shelf.note(key, error, deadline)
+            store.note(key, error, deadline)
             return await self._instead(form, key, error.reason, started, deadline)
         self._sources[form.kind]["service"].inc()
-        duration = shelf.clock() - started
+        duration = store.clock() - started
         if found is None:
             loading.forget(key)  # else it could come back to life as a stale part
             return Part(None, "fresh", duration=duration)
         data = form.encode(found)
-        keep(shelf.value(key, data, started))
-        return Part(found, "fresh", data, started + shelf.ttl, duration=duration)
+        keep(store.value(key, data, started))
+        return Part(found, "fresh", data, started + store.ttl, duration=duration)
 
     async def _instead(self, form: Form[T], key: str, reason: Reason, started: float, deadline: Deadline) -> Part[T]:
-        (entry,) = await self._shelf.kept([key], deadline)
-        now = self._shelf.clock()
+        (entry,) = await self._store.kept([key], deadline)
+        now = self._store.clock()
         value = None if entry is None else form.value(entry)
         if entry is None or value is None:
             return Part.missing(reason, now - started)

@@ -7,9 +7,9 @@ from bff.parts.bounds import Bounds
 from bff.parts.form import Form
 from bff.parts.keyed import KeyedParts
 from bff.parts.part import Part
-from bff.parts.shelf import Shelf
 from bff.parts.sieve import Ask
 from bff.parts.single import SingleParts
+from bff.parts.store import PartStore
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
 from shared.deadline import Deadline
@@ -21,8 +21,8 @@ T = TypeVar("T")
 class SpannedSingleParts(SingleParts):
     """Single parts, each a span."""
 
-    def __init__(self, shelf: Shelf, kinds: Iterable[str], *, spans: Spans) -> None:
-        super().__init__(shelf, kinds)
+    def __init__(self, store: PartStore, kinds: Iterable[str], *, spans: Spans) -> None:
+        super().__init__(store, kinds)
         self._spans = spans
 
     async def get(
@@ -36,15 +36,15 @@ class SpannedSingleParts(SingleParts):
         """The part ``form.kind`` of ``subject``."""
         with spanning(self._spans, f"part {form.kind}") as span:
             part = await super().get(form, subject, call, loading, keep)
-            _tell(span, part)
+            _record(span, part)
         return part
 
 
 class SpannedKeyedParts(KeyedParts[T]):
     """Parts of things by id, each part a span."""
 
-    def __init__(self, shelf: Shelf, form: Form[T], ask: Ask[T], bounds: Bounds, *, spans: Spans) -> None:
-        super().__init__(shelf, form, ask, bounds)
+    def __init__(self, store: PartStore, form: Form[T], ask: Ask[T], bounds: Bounds, *, spans: Spans) -> None:
+        super().__init__(store, form, ask, bounds)
         self._spans = spans
         self._span_name = f"part {form.kind}"
 
@@ -52,15 +52,15 @@ class SpannedKeyedParts(KeyedParts[T]):
         """The things with these ids."""
         with spanning(self._spans, self._span_name) as span:
             part = await super().get(wanted, deadline, renew=renew)
-            _tell(span, part)
+            _record(span, part)
         return part
 
 
-def _tell(span: Span, part: Part[Any]) -> None:
-    span.tell("part.status", part.status)
+def _record(span: Span, part: Part[Any]) -> None:
+    span.set_attribute("part.status", part.status)
     if part.age is not None:
-        span.tell("part.age", round(part.age, 1))
+        span.set_attribute("part.age", round(part.age, 1))
     if part.reason is not None:
-        span.tell("part.reason", part.reason)
+        span.set_attribute("part.reason", part.reason)
     if part.status == "missing":
         span.fail(part.reason or "missing")

@@ -4,13 +4,13 @@ from typing import Any
 
 from sanic import Sanic
 
-from services.caller_time import honour_caller_time
 from services.database import Database
-from services.front import Front
+from services.deadline_header import honour_deadline_header
 from services.orders.endpoints import LINKS, OrderEndpoints
 from services.orders.repository import DATA_SET, OrderRepository
 from services.orders.settings import SERVICE, OrderSettings
 from services.reads import Reads
+from services.routes import Front
 from shared.observing.telemetry.build import spans_for
 from shared.serving.app import build_app
 
@@ -24,7 +24,7 @@ def create_app(settings: OrderSettings) -> Sanic[Any, Any]:
         SERVICE,
         settings,
         routes=[
-            honour_caller_time,
+            honour_deadline_header,
             OrderEndpoints(OrderRepository(database), reads),
             Front(SERVICE, LINKS, database.check),
         ],

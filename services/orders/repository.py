@@ -7,10 +7,10 @@ from typing import Final
 from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table, bindparam, select
 
 from services import dataset
+from services.bootstrap import DataSet, Rows, version_table
 from services.columns import Identifier, Instant, Money
 from services.database import Database
 from services.dataset import purchases
-from services.founding import DataSet, Rows, version_table
 from services.orders.model import Order, OrderItem
 from services.reading import Record, Statement
 

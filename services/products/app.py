@@ -4,13 +4,13 @@ from typing import Any
 
 from sanic import Sanic
 
-from services.caller_time import honour_caller_time
 from services.database import Database
-from services.front import Front
+from services.deadline_header import honour_deadline_header
 from services.products.endpoints import ProductEndpoints
 from services.products.repository import DATA_SET, ProductRepository
 from services.products.settings import SERVICE, ProductSettings
 from services.reads import Reads
+from services.routes import Front
 from shared.observing.telemetry.build import spans_for
 from shared.serving.app import build_app
 
@@ -25,7 +25,7 @@ def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
         SERVICE,
         settings,
         routes=[
-            honour_caller_time,
+            honour_deadline_header,
             endpoints,
             Front(SERVICE, endpoints.links(), database.check),
         ],

@@ -6,10 +6,10 @@ from typing import Final
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text, bindparam, select
 
 from services import dataset
+from services.bootstrap import DataSet, version_table
 from services.columns import Identifier, Money
 from services.database import Database
 from services.dataset import catalogue
-from services.founding import DataSet, version_table
 from services.products.model import Product
 from services.reading import Statement
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from sanic import Sanic
 
-from services.caller_time import honour_caller_time
 from services.database import Database
-from services.front import Front
+from services.deadline_header import honour_deadline_header
 from services.reads import Reads
+from services.routes import Front
 from services.users.endpoints import UserEndpoints
 from services.users.repository import DATA_SET, UserRepository
 from services.users.settings import SERVICE, UserSettings
@@ -24,7 +24,7 @@ def create_app(settings: UserSettings) -> Sanic[Any, Any]:
     return build_app(
         SERVICE,
         settings,
-        routes=[honour_caller_time, endpoints, Front(SERVICE, endpoints.links(), database.check)],
+        routes=[honour_deadline_header, endpoints, Front(SERVICE, endpoints.links(), database.check)],
         resources=[reads, database],
         ready=database.ready,
         spans=spans,

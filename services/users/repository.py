@@ -6,10 +6,10 @@ from typing import Final
 from sqlalchemy import Boolean, Column, MetaData, String, Table, bindparam, select
 
 from services import dataset
+from services.bootstrap import DataSet, version_table
 from services.columns import Identifier, Instant
 from services.database import Database
 from services.dataset import people
-from services.founding import DataSet, version_table
 from services.reading import Statement
 from services.users.model import User
 

@@ -114,14 +114,14 @@ class Flights(Generic[T]):
         if not flight.held and not flight.task.cancelled():
             flight.task.exception()  # if all who waited have left, nobody is to be told of it
         for seat in flight.seats:
-            _tell(flight.task, seat)
+            _settle(flight.task, seat)
 
     def _remove(self, key: str, flight: _Flight[T]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
 
 
-def _tell(task: "asyncio.Task[T]", seat: "asyncio.Future[T]") -> None:
+def _settle(task: "asyncio.Task[T]", seat: "asyncio.Future[T]") -> None:
     """Whoever sits there gets what the load has given, or how it has ended."""
     if seat.done():
         return

@@ -49,7 +49,7 @@ class Leases:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LENGTHEN_SECONDS, self._lengthen)
 
-    def let_go(self, token: Token) -> tuple[str, ...]:
+    def release_all(self, token: Token) -> tuple[str, ...]:
         """Lengthen no more; what is to be deleted in Redis to give the lease back, if it was still kept."""
         lease = self._held.pop(token, None)
         return () if lease is None else (lease,)
@@ -59,7 +59,7 @@ class Leases:
         if leases and self._cache.redis is not None:
             self._cache.redis.post([(lease, ("UNLINK", lease)) for lease in leases])
 
-    async def outwait(self, key: str, patience: Deadline) -> None:
+    async def wait_for_lease_holder(self, key: str, patience: Deadline) -> None:
         """Return when ``key`` has changed, its lease is gone, or there is no more ``patience``."""
         changed = asyncio.Event()
         token = self._cache.begin(key, on_loss=lambda _: changed.set())

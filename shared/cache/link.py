@@ -122,7 +122,7 @@ class Link(asyncio.Protocol):
         Under load that spares a system call, and this process and Redis a wake-up.
         """
         if self._tardy is None:
-            self._tardy = self._loop.call_later(_TARDY_SECONDS, self._be_tardy)
+            self._tardy = self._loop.call_later(_TARDY_SECONDS, self._flush_later)
         return self._queue(commands)
 
     def _queue(self, commands: tuple[Command, ...]) -> "asyncio.Future[list[Any]]":
@@ -167,7 +167,7 @@ class Link(asyncio.Protocol):
             while (reply := self._reader.gets(False)) is not _NOTHING:
                 self._unfinished = 0
                 if isinstance(reply, PushNotification):
-                    self._hear(reply)
+                    self._on_push(reply)
                 else:
                     self._take(reply)
         except (RedisError, IndexError) as error:  # IndexError: an answer that nobody has asked for
@@ -182,7 +182,7 @@ class Link(asyncio.Protocol):
         """The connection has ended."""
         self.lose(exc or NoConnection("closed by Redis"))
 
-    def _be_tardy(self) -> None:
+    def _flush_later(self) -> None:
         self._tardy = None
         self._flush()
 
@@ -205,7 +205,7 @@ class Link(asyncio.Protocol):
             if not group.future.done():
                 group.future.set_result(replies)
 
-    def _hear(self, message: list[Any]) -> None:
+    def _on_push(self, message: list[Any]) -> None:
         names = outdated_keys(message)
         if names is None or names:
             self._changed(names)

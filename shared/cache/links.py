@@ -107,7 +107,7 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        asked = [self._link(key).ask(*self._questions(key)) for key in keys]
+        asked = [self._link(key).ask(*self._pending_commands(key)) for key in keys]
         replies = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         return [found_in(one) for one in replies]
 
@@ -120,8 +120,8 @@ class Links:
             LinkLost, Refused: there is no answer.
         """
         if first is None:
-            return None, found_in(await self._link(key).ask(*self._questions(key)))
-        reply, *replies = await self._link(key).ask(first, *self._questions(key))
+            return None, found_in(await self._link(key).ask(*self._pending_commands(key)))
+        reply, *replies = await self._link(key).ask(first, *self._pending_commands(key))
         answer, found = usable(reply), found_in(replies)
         return (MOVING, MOVED) if answer is MOVING or found is MOVED else (answer, found)
 
@@ -194,7 +194,7 @@ class Links:
             of_link[self._link(key)].append(command)
         return of_link.items()
 
-    def _questions(self, key: str) -> tuple[Command, ...]:
+    def _pending_commands(self, key: str) -> tuple[Command, ...]:
         stamp = self._keys.stamp_of(key)
         return (("GET", key),) if stamp is None else (("GET", key), ("GET", stamp))
 

@@ -163,7 +163,7 @@ class ReadThrough(Generic[T]):
         waited = False
         while look.entry is None and look.grant is Grant.TAKEN and patience.left() > 0:
             waited = True
-            await self._leases.outwait(key, patience)
+            await self._leases.wait_for_lease_holder(key, patience)
             look = await self._leases.look(key)
         if look.entry is not None:
             self._give_back(key, look)
@@ -200,7 +200,7 @@ class ReadThrough(Generic[T]):
         def lost(_key: str | None) -> None:
             # Nobody may join a load that began before, here or in another process.
             self._flights.part(key)
-            self._leases.give_back(*self._leases.let_go(token))
+            self._leases.give_back(*self._leases.release_all(token))
 
         # What was invalidated before the services are asked outdates nothing of what they answer.
         token = self._cache.begin(key, stamp=look.stamp, on_loss=lost)
@@ -215,7 +215,7 @@ class ReadThrough(Generic[T]):
                 raise
             return Outcome(None, None, look.asked, cut_short=True, error=error)
         finally:
-            self._cache.put(token, values, self._leases.let_go(token))
+            self._cache.put(token, values, self._leases.release_all(token))
             self._cache.end(token)
         stored = token.holds(key) and any(value.key == key for value in values) and self._cache.keeps(key)
         return Outcome(None, loaded.result, look.asked, stored=stored, cut_short=loaded.cut_short)

@@ -217,7 +217,7 @@ class RedisTier:
         owned = list(self._keys.owned_by(subject))
         leases = [self._keys.lease(key) for key in owned]
         new_stamp = ("SET", stamp, os.urandom(8), "PX", int(keep_stamp * 1000))
-        await self._tell(stamp, new_stamp, *(("UNLINK", key) for key in (*owned, *leases)))
+        await self._send_to_node(stamp, new_stamp, *(("UNLINK", key) for key in (*owned, *leases)))
 
     async def purge_all(self) -> None:
         """Begin another generation: whatever any process has stored or is loading is outdated.
@@ -226,7 +226,7 @@ class RedisTier:
             TierDown: it is not certain that it has begun.
         """
         generation = os.urandom(8)
-        await self._tell(self._keys.generation, ("SET", self._keys.generation, generation))
+        await self._send_to_node(self._keys.generation, ("SET", self._keys.generation, generation))
         self._watch.begin_generation(generation)
 
     async def size(self) -> Size | None:
@@ -267,7 +267,7 @@ class RedisTier:
         entry.weight = 0 if entry.form is None else rules.weigh(entry.form)
         return entry
 
-    async def _tell(self, key: str, *commands: Command) -> None:
+    async def _send_to_node(self, key: str, *commands: Command) -> None:
         """Send commands of which none may come to nothing.
 
         Raises:

@@ -29,7 +29,7 @@ class SpannedRedisTier(RedisTier):
         """The entry under a key, and what became of the wish for a lease."""
         with spanning(self._spans, "redis lookup", "client", {**_REDIS, "cache.wanted": 1}) as span:
             look = await super().look(key, wish)
-            span.tell("cache.found", int(look.entry is not None))
+            span.set_attribute("cache.found", int(look.entry is not None))
         return look
 
     async def read(self, keys: Sequence[str]) -> list[Entry | None]:
@@ -37,5 +37,5 @@ class SpannedRedisTier(RedisTier):
         attributes: dict[str, Any] = {**_REDIS, "cache.wanted": len(keys)}
         with spanning(self._spans, "redis lookup", "client", attributes) as span:
             entries = await super().read(keys)
-            span.tell("cache.found", sum(entry is not None for entry in entries))
+            span.set_attribute("cache.found", sum(entry is not None for entry in entries))
         return entries

@@ -119,10 +119,10 @@ class Watch:
         self._gauge.set(0)
         metrics.cache_coherent.set(0)
         self._near.turn(Trust.UNCERTAIN)
-        self._doubt = asyncio.get_running_loop().call_later(_UNCERTAIN_SECONDS, self._be_alone)
+        self._doubt = asyncio.get_running_loop().call_later(_UNCERTAIN_SECONDS, self._enter_standalone)
         self._said.bypassed(error)
 
-    def _be_alone(self) -> None:
+    def _enter_standalone(self) -> None:
         if not self.up:
             self._near.turn(Trust.ALONE)
 
@@ -135,7 +135,7 @@ class Watch:
                     tracked, generation = await cancellable(self._open())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._report(error)
-                self._stay_away(error)
+                self._back_off(error)
                 await self.links.close()
                 await asyncio.sleep(self._hold_off.absent())
                 continue
@@ -147,8 +147,8 @@ class Watch:
     async def _open(self) -> tuple[bool, bytes | Unknown]:
         return await self.links.open(), await self._generation()
 
-    def _stay_away(self, error: BaseException) -> None:
-        self._be_alone()
+    def _back_off(self, error: BaseException) -> None:
+        self._enter_standalone()
         self._looked.set()
         self._said.absent(error)
 

@@ -65,7 +65,7 @@ class _Tally:
         )
         self.durations: list[float] = []
 
-    def tell(self) -> None:
+    def flush(self) -> None:
         """Count them."""
         durations, self.durations = self.durations, []
         self.requests.inc(len(durations))
@@ -80,7 +80,7 @@ class EarlyAnswers:
         self._declared: dict[bytes, Declared] = {}
         self._request_line = re.compile(rb"(?!)").match
         self._tallies: dict[tuple[str, bytes, int], _Tally] = {}
-        self._untold: list[_Tally] = []
+        self._unflushed: list[_Tally] = []
         self._unsent: list[tuple[asyncio.Transport, bytes]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -155,7 +155,7 @@ class EarlyAnswers:
         if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
             tally.line.log(now, trace, milliseconds)
         if not tally.durations:
-            self._untold.append(tally)
+            self._unflushed.append(tally)
         tally.durations.append(duration)
         return answer
 
@@ -165,7 +165,7 @@ class EarlyAnswers:
         So nobody ever holds more answers than have been counted, even if the process is killed just then.
         """
         if not self._unsent:
-            asyncio.get_running_loop().call_soon(self._tell_and_send)
+            asyncio.get_running_loop().call_soon(self._flush_and_send)
         self._unsent.append((transport, answer))
 
     async def _make(self, declared: Declared, asked: _Asked) -> bytes:
@@ -177,7 +177,7 @@ class EarlyAnswers:
                 answer = self._composed(asked, exchange, given, JSON)
                 status = given.status
             except Exception as error:  # noqa: BLE001 - whatever it is has an answer
-                if problems.is_ours_to_mend(error):
+                if problems.is_server_error(error):
                     log_error("unexpected error", "app", error)
                 described = Given(*problems.describe(error, f"{declared.path}{asked.identifier}"))
                 answer = self._composed(asked, exchange, described, problems.CONTENT_TYPE)
@@ -200,12 +200,12 @@ class EarlyAnswers:
         tally = self._tallies[declared.label, method, status] = _Tally(method.decode(), declared, status)
         return tally
 
-    def _tell_and_send(self) -> None:
-        untold, self._untold = self._untold, []
+    def _flush_and_send(self) -> None:
+        unflushed, self._unflushed = self._unflushed, []
         unsent, self._unsent = self._unsent, []
         try:
-            for tally in untold:
-                tally.tell()
+            for tally in unflushed:
+                tally.flush()
         finally:  # whatever becomes of the counts
             for transport, answer in unsent:
                 if not transport.is_closing():

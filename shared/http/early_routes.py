@@ -34,7 +34,7 @@ class Ready:
         self._second = 0
         self._heads: dict[int, _Head] = {}
 
-    def tell(self, of_answer: HeaderFields, of_cache: HeaderFields, until: float) -> None:
+    def set_headers(self, of_answer: HeaderFields, of_cache: HeaderFields, until: float) -> None:
         """Say this from now on, ``until`` then: of the answer itself, and of where it comes from."""
         self._of_answer, self._of_cache, self.until = of_answer, of_cache, until
         self._heads.clear()

@@ -14,8 +14,8 @@ _LASTING_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 1.0
 
 
-class Gate:
-    """Admits at most ``most`` pieces of work at once: ``with gate: …``."""
+class LoadShedder:
+    """Admits at most ``most`` pieces of work at once: ``with shedder: …``."""
 
     def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
         self._most = most

@@ -89,7 +89,7 @@ class ProblemHandler(ErrorHandler):
 
     def default(self, request: Request, exception: Exception) -> HTTPResponse:
         """The problem document for ``exception``."""
-        if problems.is_ours_to_mend(exception):
+        if problems.is_server_error(exception):
             log_error("unexpected error", "app", exception)
         return problems.response_to(request, exception)
 

@@ -102,7 +102,7 @@ def describe(error: BaseException, path: str) -> Described:
     return Described(problem.status, headers, body)
 
 
-def is_ours_to_mend(error: BaseException) -> bool:
+def is_server_error(error: BaseException) -> bool:
     """Whether ``error`` is a fault of this process, to be logged with its frames."""
     return not isinstance(error, RequestError | SanicException) or (
         isinstance(error, SanicException) and error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR

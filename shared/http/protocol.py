@@ -303,10 +303,10 @@ async def drain(app: Sanic[Any, Any], seconds: float) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
     if seconds and getattr(app.ctx, "connections", None) is not None:
         if hasattr(app.ctx, "listening"):
-            accept_no_more(app.ctx.listening)
+            stop_accepting(app.ctx.listening)
         await asyncio.sleep(SETTLE_SECONDS)
 
 
-def accept_no_more(listening: socket) -> None:
+def stop_accepting(listening: socket) -> None:
     """Let no further connection queue up; a client that tries gets no answer, and is refused at its next attempt."""
     listening.listen(0)

@@ -37,13 +37,13 @@ class TracedExchange(Exchange):
             return
         super().finish(request, status)
         span, method, route = self.span, method_label(request), endpoint_label(request)
-        span.tell("http.response.status_code", status)
+        span.set_attribute("http.response.status_code", status)
         if route != UNMATCHED:
-            span.tell("http.route", route)
-            span.tell("url.path", route)  # the path without the identifiers in it
+            span.set_attribute("http.route", route)
+            span.set_attribute("url.path", route)  # the path without the identifiers in it
         cache = self.facts.get("cache")
         if isinstance(cache, str):
-            span.tell("cache.outcome", cache)
+            span.set_attribute("cache.outcome", cache)
         if status >= 500:
             span.fail(str(status))
         span.end(_named(method) if route == UNMATCHED else f"{_named(method)} {route}")

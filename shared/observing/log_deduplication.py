@@ -11,14 +11,14 @@ _TOLD_A_WINDOW: Final = 5
 _FINGERPRINTS_MOST: Final = 1_000
 
 
-class Flood:
+class LogDeduplication:
     """Counts errors by fingerprint; bounded, the one not seen for longest is forgotten first."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._windows: OrderedDict[str, tuple[float, int, int]] = OrderedDict()  # begin, told, not told
 
-    def untold(self, fingerprint: str) -> int | None:
+    def suppressed(self, fingerprint: str) -> int | None:
         """Whether to tell of this error: None for no, else how many like it were not told of since the last one."""
         now = self._clock()
         begun, told, silent = self._windows.pop(fingerprint, (now, 0, 0))

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import orjson
 
 from shared.observing.line_writer import LineWriter
-from shared.observing.log_deduplication import Flood
+from shared.observing.log_deduplication import LogDeduplication
 from shared.observing.tracing import Trace, current_trace
 from shared.timestamps import rfc3339
 
@@ -44,7 +44,7 @@ class _Sink:
     service = ""
     threshold = _LEVELS["info"]
     writer: Lines | None = None
-    flood = Flood()
+    deduplication = LogDeduplication()
 
 
 _sink = _Sink()
@@ -72,16 +72,16 @@ def configure(service: str, level: str) -> None:
 def log_error(event: str, logger: str, error: BaseException, level: str = "error", **facts: object) -> None:
     """Log an error that somebody ought to look into, with where it came from; a flood of the same is cut short."""
     found = exception_facts(error)
-    untold = _sink.flood.untold(str(found["fingerprint"]))
-    if untold is not None:
-        log(level, event, logger, **found, **({"untold": untold} if untold else {}), **facts)
+    suppressed = _sink.deduplication.suppressed(str(found["fingerprint"]))
+    if suppressed is not None:
+        log(level, event, logger, **found, **({"suppressed": suppressed} if suppressed else {}), **facts)
 
 
 def log_seldom(level: str, event: str, logger: str, **facts: object) -> None:
     """Log what may happen again and again in just the same way; a flood of it is cut short."""
-    untold = _sink.flood.untold(f"{event} {facts}")
-    if untold is not None:
-        log(level, event, logger, **({"untold": untold} if untold else {}), **facts)
+    suppressed = _sink.deduplication.suppressed(f"{event} {facts}")
+    if suppressed is not None:
+        log(level, event, logger, **({"suppressed": suppressed} if suppressed else {}), **facts)
 
 
 def send_to(lines: Lines | None) -> None:
@@ -170,10 +170,10 @@ class _StandardLogging(logging.Handler):
         facts: dict[str, object] = {}
         if record.exc_info and record.exc_info[1] is not None:
             facts = exception_facts(record.exc_info[1])
-            untold = _sink.flood.untold(str(facts["fingerprint"]))
-            if untold is None:
+            suppressed = _sink.deduplication.suppressed(str(facts["fingerprint"]))
+            if suppressed is None:
                 return
-            facts |= {"untold": untold} if untold else {}
+            facts |= {"suppressed": suppressed} if suppressed else {}
         level = record.levelname.lower()
         try:
             message = record.getMessage()

@@ -22,7 +22,7 @@ _STATM: Final = Path("/proc/self/statm")
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
-class Vitals:
+class ProcessMetrics:
     """Measures while it is entered; a resource of every app."""
 
     def __init__(self) -> None:

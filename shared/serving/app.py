@@ -19,7 +19,7 @@ from shared.http.protocol import drain
 from shared.http.spans import TracedSanic
 from shared.observing import metrics
 from shared.observing.logs import log
-from shared.observing.process_metrics import Vitals
+from shared.observing.process_metrics import ProcessMetrics
 from shared.observing.telemetry.spans import Spans
 from shared.serving.loop_errors import report_loop_error
 from shared.settings.declared import Settings
@@ -87,7 +87,9 @@ def build_app(
     app.ctx.spans = spans
     app.ctx.early = early
     app.ctx.limit = Connections(settings.max_connections)
-    first = [Vitals()] if spans is None else [Vitals(), spans]  # spans may come until all else is closed
+    first = (
+        [ProcessMetrics()] if spans is None else [ProcessMetrics(), spans]
+    )  # spans may come until all else is closed
     lifecycle = _Lifecycle(service, (*first, *resources), ready, drain_seconds=settings.shutdown_drain)
     app.register_listener(lifecycle.start, "before_server_start")
     app.register_listener(lifecycle.started, "after_server_start")

@@ -30,7 +30,7 @@ from shared.serving.heartbeat import Beat, beats
 from shared.serving.stopping import Stopping, stop_signals
 from shared.serving.workers import Workers, refuse
 from shared.settings.declared import Settings, describe, load
-from shared.settings.environment import pass_on, read_environment
+from shared.settings.environment import export_environment, read_environment
 
 _BACKLOG = 1024
 _OTHER_DESCRIPTORS = 1024
@@ -60,7 +60,7 @@ def main(service: str, settings_type: type[Settings], factory: str, arguments: S
         with reader_may_leave():
             sys.stdout.write(describe(settings) + "\n")
         return
-    pass_on(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
+    export_environment(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
     serve(service, settings, factory)
 
 

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from shared.errors import DeclarationError
-from shared.http.protocol import accept_no_more
+from shared.http.protocol import stop_accepting
 from shared.observing import metrics
 from shared.observing.logs import log, log_error
 from shared.serving import stopping
@@ -146,11 +146,11 @@ class Workers:
     def _end_all(self, drain: float, grace: float) -> bool:
         clean = True
         drained = time.monotonic() + drain
-        self._tell_until(drained)  # they are gone before, where there was nobody to drain
+        self._signal_until(drained)  # they are gone before, where there was nobody to drain
         with contextlib.suppress(OSError):
-            accept_no_more(self._listening)
+            stop_accepting(self._listening)
         self._listening.close()
-        self._tell_until(drained + grace + _MARGIN_SECONDS)
+        self._signal_until(drained + grace + _MARGIN_SECONDS)
         for worker in self._workers:
             process = worker.process
             if process.is_alive():
@@ -161,7 +161,7 @@ class Workers:
                 log("error", "worker ended badly", "workers", pid=process.pid, exit_code=process.exitcode)
         return clean
 
-    def _tell_until(self, end: float) -> None:
+    def _signal_until(self, end: float) -> None:
         """Tell all workers to end, again and again: a signal is lost in one that is just about to serve."""
         left = [worker.process for worker in self._workers]
         while left:

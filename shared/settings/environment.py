@@ -28,6 +28,6 @@ def read_environment(environ: Mapping[str, str] = os.environ, dotenv: Path = Pat
     return {b.key: b.value for b in bindings if b.key and b.value is not None} | dict(environ)
 
 
-def pass_on(environ: Mapping[str, str], prefix: str, to: MutableMapping[str, str] = os.environ) -> None:
+def export_environment(environ: Mapping[str, str], prefix: str, to: MutableMapping[str, str] = os.environ) -> None:
     """Give variables that begin with ``prefix`` to libraries that read the process environment, and to its children."""
     to.update({name: value for name, value in environ.items() if name.startswith(prefix)})

@@ -119,7 +119,7 @@ class Breaker:
             self._probing += 1
         return self._era
 
-    def has_turned_on(self, permit: int) -> bool:
+    def tripped_since(self, permit: int) -> bool:
         """Whether the service began to fail after ``permit`` was given, and is not known to be well again."""
         return permit != self._era and self._state is not State.CLOSED
 

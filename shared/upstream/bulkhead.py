@@ -87,7 +87,7 @@ def bulkheading(
     told = bulkhead.limit.value
     limit.set(told)
 
-    def tell() -> None:
+    def report() -> None:
         nonlocal told
         if told != bulkhead.limit.value:
             told = bulkhead.limit.value
@@ -110,7 +110,7 @@ def bulkheading(
                 return value
             finally:
                 in_flight.dec()
-                tell()
+                report()
                 bulkhead.leave()
 
         return slotted

@@ -58,7 +58,7 @@ class Upstream:
             observe_calls(name),
             retrying(name, policies.retry, RetryBudget(policies.retry.budget_share, policies.retry.budget_least)),
             breaking(breaker),
-            bulkheading(name, Bulkhead(limit), given_up=lambda call: breaker.has_turned_on(call.permit)),
+            bulkheading(name, Bulkhead(limit), given_up=lambda call: breaker.tripped_since(call.permit)),
             observe_attempts(name),
             *each_attempt,
             attempt_timeout(policies.timeout),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from shared.errors import OUTCOMES, UpstreamError, WrongSubject
 from shared.observing import metrics
-from shared.observing.log_deduplication import Flood
+from shared.observing.log_deduplication import LogDeduplication
 from shared.observing.logs import log
 from shared.upstream.call import Call, Policy, Send
 
@@ -18,14 +18,14 @@ _SILENT: Final = ("circuit_open", "overloaded")
 def observe_calls(service_name: str) -> Policy:
     """Record outcome and duration of calls to ``service_name``, and log those that gave nothing."""
     errors = metrics.service_errors.labels(service_name)
-    flood = Flood()
+    deduplication = LogDeduplication()
 
     def failed(error: UpstreamError) -> None:
         errors.inc()
         if isinstance(error, WrongSubject):
-            untold = flood.untold(service_name)
-            if untold is not None:
-                log("error", "answer about something else", "upstream", upstream=service_name, untold=untold)
+            suppressed = deduplication.suppressed(service_name)
+            if suppressed is not None:
+                log("error", "answer about something else", "upstream", upstream=service_name, suppressed=suppressed)
         elif error.reason not in _SILENT:
             log(
                 "warning",

@@ -29,10 +29,10 @@ def span_attempts(spans: Spans, service_name: str, base_url: str) -> Policy:
                 attributes["http.request.resend_count"] = call.attempt
             with spanning(spans, f"{method} {service_name}", "client", attributes) as span:
                 try:
-                    return await send(msgspec.structs.replace(call, read=_telling(span, call.read)))
+                    return await send(msgspec.structs.replace(call, read=_recording_status(span, call.read)))
                 except UpstreamError as error:
                     if error.status is not None:
-                        span.tell("http.response.status_code", error.status)
+                        span.set_attribute("http.response.status_code", error.status)
                     raise
 
         return spanned
@@ -40,9 +40,9 @@ def span_attempts(spans: Spans, service_name: str, base_url: str) -> Policy:
     return policy
 
 
-def _telling(span: Span, read: Callable[[Reply], Any]) -> Callable[[Reply], Any]:
+def _recording_status(span: Span, read: Callable[[Reply], Any]) -> Callable[[Reply], Any]:
     def reading(reply: Reply) -> Any:
-        span.tell("http.response.status_code", reply.status)
+        span.set_attribute("http.response.status_code", reply.status)
         return read(reply)
 
     return reading

@@ -30,7 +30,7 @@ def _profiles(cache: Cache, size: int) -> Iterator[Value]:
     for number in range(NUMBER):
         body = bytes(size)
         ready = Ready(f'W/"{number:024}"', body)
-        ready.tell(
+        ready.set_headers(
             [("ETag", ready.etag), ("Cache-Control", f"private, max-age={number}")],
             [("Cache-Status", f"memory; hit; ttl={number}"), ("Age", str(number))],
             until=float(number),

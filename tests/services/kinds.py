@@ -8,8 +8,8 @@ from sanic import Sanic
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from services.bootstrap import DataSet, found
 from services.database_url import DATABASE_URL
-from services.founding import DataSet, found
 from services.orders.app import create_app as create_orders
 from services.orders.repository import DATA_SET as ORDERS_DATA
 from services.orders.settings import OrderSettings

@@ -8,9 +8,9 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from services.bootstrap import found
 from services.columns import Identifier, Instant, Money
 from services.database_url import DATABASE_URL
-from services.founding import found
 from tests.services.kinds import USERS, Databases
 
 things = Table(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services import dataset
+from services.bootstrap import found
 from services.database_url import DATABASE_URL
-from services.founding import found
 from tests.fixtures.processes import App, free_port
 from tests.services.conftest import StartService, until_ready
 from tests.services.kinds import ORDERS, SERVICES, USERS, Databases, Service, execute

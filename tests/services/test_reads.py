@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from services.bootstrap import found
 from services.database_url import DATABASE_URL
-from services.founding import found
 from services.often import Often
 from services.reads import Reads
 from services.users.settings import UserSettings

@@ -14,8 +14,8 @@ from typing import Any, Final
 import orjson
 import pytest
 
+from services.bootstrap import found
 from services.database_url import DATABASE_URL
-from services.founding import found
 from tests.fixtures.log_lines import heard
 from tests.fixtures.processes import App, ending, free_port, wait_until
 from tests.services.conftest import READY_SECONDS, StartService, until_ready

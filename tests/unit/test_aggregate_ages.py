@@ -16,7 +16,7 @@ from shared.cache.entry import Entry
 from shared.cache.loader import Loaded, Loading, ReadThrough
 from shared.deadline import Deadline
 from shared.errors import NotFound
-from shared.http.load_shedder import Gate
+from shared.http.load_shedder import LoadShedder
 from shared.settings.declared import load
 from tests.fixtures.gateway import Clock
 
@@ -48,7 +48,7 @@ async def _loaded(clock: Clock, how: Load) -> tuple[Loaded[Made], Entry | None]:
     through = ReadThrough[Made](cache, 2.0)
     sources: Any = _Sources()
     endpoint = AggregateEndpoint(
-        kind, settings=settings, cache=cache, through=through, sources=sources, gate=Gate(10, clock)
+        kind, settings=settings, cache=cache, through=through, sources=sources, shedder=LoadShedder(10, clock)
     )
     key = cache.keys.entry(kind.kept_as, "t1")
     token = cache.begin(key)

@@ -1,23 +1,23 @@
 """Errors that repeat themselves."""
 
-from shared.observing.log_deduplication import Flood
+from shared.observing.log_deduplication import LogDeduplication
 
 
 def test_the_same_error_is_told_five_times_a_minute_and_then_how_often_it_was_not() -> None:
     """A flood costs a few lines, and nothing is lost of how large it was."""
     now = [0.0]
-    flood = Flood(lambda: now[0])
-    assert [flood.untold("a") for _ in range(100)] == [0] * 5 + [None] * 95
-    assert flood.untold("b") == 0
+    flood = LogDeduplication(lambda: now[0])
+    assert [flood.suppressed("a") for _ in range(100)] == [0] * 5 + [None] * 95
+    assert flood.suppressed("b") == 0
     now[0] = 59.9
-    assert flood.untold("a") is None
+    assert flood.suppressed("a") is None
     now[0] = 60.0
-    assert [flood.untold("a"), flood.untold("a")] == [96, 0]
+    assert [flood.suppressed("a"), flood.suppressed("a")] == [96, 0]
 
 
 def test_it_is_bounded() -> None:
     """However many different errors there are."""
-    flood = Flood(lambda: 0.0)
+    flood = LogDeduplication(lambda: 0.0)
     for number in range(5_000):
-        assert flood.untold(str(number)) == 0
+        assert flood.suppressed(str(number)) == 0
     assert len(flood._windows) == 1_000

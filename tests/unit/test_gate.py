@@ -8,23 +8,23 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from shared.errors import Shed
-from shared.http.load_shedder import Gate
+from shared.http.load_shedder import LoadShedder
 
 
-def _shed(gate: Gate) -> None:
+def _shed(gate: LoadShedder) -> None:
     with pytest.raises(Shed), gate:
         pass
 
 
-def _full(now: list[float]) -> Gate:
-    gate = Gate(1, lambda: now[0])
+def _full(now: list[float]) -> LoadShedder:
+    gate = LoadShedder(1, lambda: now[0])
     gate.__enter__()
     return gate
 
 
 def test_past_its_bound_work_is_shed() -> None:
     """With a hint when to come back; once a piece of work is done, the next one is let in."""
-    gate = Gate(3)
+    gate = LoadShedder(3)
     with ExitStack() as inside:
         for _ in range(2):
             inside.enter_context(gate)
@@ -39,7 +39,7 @@ def test_past_its_bound_work_is_shed() -> None:
 
 def test_work_that_fails_makes_room_too() -> None:
     """An exception goes through, and the place is free."""
-    gate = Gate(1)
+    gate = LoadShedder(1)
     for _ in range(3):
         with pytest.raises(ValueError, match="broken"), gate:
             raise ValueError("broken")
@@ -58,7 +58,7 @@ def test_what_is_shed_is_counted() -> None:
 @pytest.mark.parametrize(("most", "inside", "half_full"), [(10, 4, False), (10, 5, True), (5, 2, False), (5, 3, True)])
 def test_it_says_when_it_is_half_full(most: int, inside: int, half_full: bool) -> None:
     """From half of its bound on, what can wait had better wait."""
-    gate = Gate(most)
+    gate = LoadShedder(most)
     with ExitStack() as work:
         for _ in range(inside):
             work.enter_context(gate)

@@ -12,7 +12,7 @@ from bff.parts.bounds import Bounds
 from bff.parts.form import Form
 from bff.parts.keyed import KeyedParts
 from bff.parts.part import Part
-from bff.parts.shelf import Shelf
+from bff.parts.store import PartStore
 from shared.cache.build import build_cache
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
@@ -63,10 +63,10 @@ class _Scene:
         self.clock = Clock()
         self.service = _Service()
         self.cache = build_cache("", 1000, kinds=KINDS, longest_life=STALE, clock=self.clock)
-        shelf = Shelf(self.cache, Throttle(1.0, 1000, self.clock), ttl=TTL, stale=STALE, negative_ttl=negative_ttl)
+        store = PartStore(self.cache, Throttle(1.0, 1000, self.clock), ttl=TTL, stale=STALE, negative_ttl=negative_ttl)
         form = Form("products", Thing, about=lambda thing: [thing.id])
         bounds = Bounds(a_call=10, an_aggregate=1000, at_once=5, patience=0.5)
-        self.parts = KeyedParts(shelf, form, self.service, bounds)
+        self.parts = KeyedParts(store, form, self.service, bounds)
 
     def ask(self, left: float, *ids: str) -> asyncio.Future[Part[Mapping[str, Thing]]]:
         return asyncio.ensure_future(self.parts.get(ids, Deadline(self.clock.now + left, self.clock)))

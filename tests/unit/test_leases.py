@@ -71,11 +71,11 @@ def test_a_lease_is_lengthened_until_it_is_let_go() -> None:
         for _ in range(5):
             await asyncio.sleep(LEASE_SECONDS / 2)
             assert set(scene.lengthened()) == {A, B}
-        assert scene.leases.let_go(one) == (KEYS.lease(A),)
-        assert scene.leases.let_go(one) == ()
+        assert scene.leases.release_all(one) == (KEYS.lease(A),)
+        assert scene.leases.release_all(one) == ()
         await asyncio.sleep(LEASE_SECONDS)
         assert set(scene.lengthened()) == {B}
-        scene.leases.let_go(other)
+        scene.leases.release_all(other)
         await asyncio.sleep(10 * LEASE_SECONDS)
         assert scene.lengthened() == []
         scene.leases.keep(A, one)
@@ -94,7 +94,7 @@ def test_what_nobody_holds_is_not_waited_for(left_ms: Any, told: list[Command]) 
     """Nor is what nobody can tell; a lease without an end is none of ours, and is deleted."""
 
     async def main(scene: _Scene) -> None:
-        await scene.leases.outwait(A, Deadline.after(1.0, now))
+        await scene.leases.wait_for_lease_holder(A, Deadline.after(1.0, now))
         assert (now(), scene.redis.told) == (0.0, told)
 
     _run(_Redis(left_ms), main)
@@ -105,7 +105,7 @@ def test_nothing_is_waited_for_while_redis_is_away() -> None:
 
     async def main(scene: _Scene) -> None:
         scene.redis.up = False
-        await scene.leases.outwait(A, Deadline.after(1.0, now))
+        await scene.leases.wait_for_lease_holder(A, Deadline.after(1.0, now))
         assert (now(), scene.redis.told) == (0.0, [])
 
     _run(_Redis(), main)
@@ -116,7 +116,7 @@ def test_what_is_held_is_waited_for_as_long_as_there_is_patience(patience: float
     """However long it is held."""
 
     async def main(scene: _Scene) -> None:
-        await scene.leases.outwait(A, Deadline.after(patience, now))
+        await scene.leases.wait_for_lease_holder(A, Deadline.after(patience, now))
         assert now() == pytest.approx(patience)
         assert scene.cache.near._tokens == {}
 
@@ -128,7 +128,7 @@ def test_whoever_waits_is_woken(how: str) -> None:
     """At once by news of the key; soon where the holder has given up without any."""
 
     async def main(scene: _Scene) -> None:
-        waiting = asyncio.ensure_future(scene.leases.outwait(A, Deadline.after(10.0, now)))
+        waiting = asyncio.ensure_future(scene.leases.wait_for_lease_holder(A, Deadline.after(10.0, now)))
         await asyncio.sleep(0.17)
         assert not waiting.done()
         if how == "changed":

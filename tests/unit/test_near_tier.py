@@ -170,27 +170,27 @@ class Coherence(RuleBasedStateMachine):
         self.redis: dict[str, tuple[int, float]] = {}
         self.outdated: dict[str, int] = dict.fromkeys(NAMES, 0)
         self.number = 0
-        self.untold: list[str] = []
+        self.suppressed: list[str] = []
         self.reads: list[tuple[str, Token, tuple[int, float] | None]] = []
 
     def _told(self) -> None:
-        for name in self.untold:
+        for name in self.suppressed:
             self.outdated[name] = self.number if name not in self.redis else self.redis[name][0] - 1
-        self.tier.invalidate(self.untold)
-        self.untold = []
+        self.tier.invalidate(self.suppressed)
+        self.suppressed = []
 
     @rule(name=st.sampled_from(NAMES))
     def other_writes(self, name: str) -> None:
         """Another process stores a newer value; we are told later."""
         self.number += 1
         self.redis[name] = (self.number, self.clock.now)
-        self.untold.append(name)
+        self.suppressed.append(name)
 
     @rule(name=st.sampled_from(NAMES))
     def other_deletes(self, name: str) -> None:
         """Another process deletes the value; we are told later."""
         if self.redis.pop(name, None) is not None:
-            self.untold.append(name)
+            self.suppressed.append(name)
 
     @precondition(lambda self: self.tier.trust is Trust.COHERENT)
     @rule()
@@ -242,7 +242,7 @@ class Coherence(RuleBasedStateMachine):
     @rule()
     def connection_comes_back(self) -> None:
         """Changes meanwhile were missed; those to come are told."""
-        self.untold = []
+        self.suppressed = []
         for name in NAMES:
             self.outdated[name] = self.number if name not in self.redis else self.redis[name][0] - 1
         self.tier.turn(Trust.COHERENT)
@@ -252,7 +252,7 @@ class Coherence(RuleBasedStateMachine):
     def everything_is_dropped(self) -> None:
         """FLUSHALL, told at once."""
         self.redis.clear()
-        self.untold = []
+        self.suppressed = []
         self.outdated = dict.fromkeys(NAMES, self.number)
         self.tier.invalidate(None)
 

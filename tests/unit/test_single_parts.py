@@ -7,8 +7,8 @@ import pytest
 
 from bff.parts.form import Form
 from bff.parts.part import Part
-from bff.parts.shelf import Shelf
 from bff.parts.single import SingleParts
+from bff.parts.store import PartStore
 from shared.cache.build import build_cache
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
@@ -34,8 +34,8 @@ class _Scene:
     def __init__(self) -> None:
         self.clock = Clock()
         self.cache = build_cache("", 100, kinds=KINDS, longest_life=STALE, clock=self.clock)
-        shelf = Shelf(self.cache, Throttle(1.0, 100, self.clock), ttl=TTL, stale=STALE)
-        self.parts = SingleParts(shelf, ["user"])
+        store = PartStore(self.cache, Throttle(1.0, 100, self.clock), ttl=TTL, stale=STALE)
+        self.parts = SingleParts(store, ["user"])
         self.form = Form("user", Thing, about=lambda thing: [thing.id])
         self.key = self.cache.keys.entry("user", "u1")
         self.token = self.cache.begin()

@@ -13,11 +13,11 @@ from bff.settings import GatewaySettings
 from shared.errors import NotFound, SettingsError, Unreachable
 from shared.observing import logs
 from shared.observing.telemetry.build import spans_for
-from shared.observing.telemetry.span_attributes import LastWords
 from shared.observing.telemetry.spans import Kind, Value, spanning
+from shared.observing.telemetry.throttled_logging import ThrottledLogging
 from shared.observing.tracing import Trace, begin_trace, current_trace
 from shared.settings.declared import load
-from shared.settings.environment import pass_on
+from shared.settings.environment import export_environment
 
 
 class Noted:
@@ -31,7 +31,7 @@ class Noted:
         self.reason = ""
         self.ended = False
 
-    def tell(self, name: str, value: Value) -> None:
+    def set_attribute(self, name: str, value: Value) -> None:
         """Keep it."""
         self.told[name] = value
 
@@ -123,7 +123,7 @@ def test_a_trace_that_is_not_recorded_costs_no_span(request_trace: Trace) -> Non
     unsampled = request_trace.unsampled()
     current_trace.set(unsampled)
     with spanning(notes, "unseen") as span:
-        span.tell("part.status", "fresh")
+        span.set_attribute("part.status", "fresh")
         span.fail("unavailable")
         assert current_trace.get() is unsampled
     assert notes.spans == []
@@ -183,7 +183,7 @@ def test_a_sampler_that_is_none_is_refused() -> None:
 def test_settings_of_a_library_are_passed_on() -> None:
     """Those of its prefix alone."""
     into = {"PATH": "/bin", "OTEL_A": "before"}
-    pass_on({"OTEL_A": "1", "OTEL_B": "2", "ADMIN_TOKEN": "3"}, "OTEL_", into)
+    export_environment({"OTEL_A": "1", "OTEL_B": "2", "ADMIN_TOKEN": "3"}, "OTEL_", into)
     assert into == {"PATH": "/bin", "OTEL_A": "1", "OTEL_B": "2"}
 
 
@@ -201,7 +201,7 @@ class _Lines:
 def test_complaints_come_once_a_minute() -> None:
     """The first at once; then one a minute, with the number of those that were not passed on."""
     now = [0.0]
-    words = LastWords(lambda: now[0])
+    words = ThrottledLogging(lambda: now[0])
     record = logging.LogRecord("exporter", logging.WARNING, "", 0, "no %s", ("collector",), None)
     lines = _Lines()
     logs.send_to(lines)

@@ -30,8 +30,8 @@ from opentelemetry.trace import (
 )
 
 import shared
-from shared.observing.telemetry.span_attributes import LastWords
 from shared.observing.telemetry.spans import Kind, Value
+from shared.observing.telemetry.throttled_logging import ThrottledLogging
 from shared.observing.tracing import Trace
 
 FLUSH_SECONDS: Final = 1.5
@@ -48,7 +48,7 @@ class OpenTelemetry:
     def __init__(self, service: str, address: str, sampler: str, share: float) -> None:
         """Spans go to ``address``; ``sampler`` is a name of OpenTelemetry's, ``share`` the part a ratio takes."""
         self._address = address
-        self._ids = _GivenIds()
+        self._ids = _PresetIds()
         self._provider = TracerProvider(
             sampler=_sampler(sampler, share),
             resource=_resource(service),
@@ -56,7 +56,7 @@ class OpenTelemetry:
             shutdown_on_exit=False,
         )
         self._tracer = self._provider.get_tracer("profile-gateway", shared.__version__)
-        self._words = LastWords()
+        self._words = ThrottledLogging()
 
     async def __aenter__(self) -> Self:
         """Begin to send."""
@@ -101,7 +101,7 @@ class _Span:
     def __init__(self, span: Span) -> None:
         self._span = span
 
-    def tell(self, name: str, value: Value) -> None:
+    def set_attribute(self, name: str, value: Value) -> None:
         self._span.set_attribute(name, value)
 
     def fail(self, reason: str) -> None:
@@ -114,7 +114,7 @@ class _Span:
         self._span.end()
 
 
-class _GivenIds(IdGenerator):
+class _PresetIds(IdGenerator):
     """Ids that have been made already; only the thread of the event loop begins spans."""
 
     def give(self, trace: Trace) -> None:

@@ -20,7 +20,7 @@ Kind = Literal["server", "client", "internal"]
 class Span(Protocol):
     """Something that takes time."""
 
-    def tell(self, name: str, value: Value) -> None:
+    def set_attribute(self, name: str, value: Value) -> None:
         """An attribute; never anything that tells of a person."""
         ...
 
@@ -59,7 +59,7 @@ class Spans(Protocol):
 class _Unrecorded:
     """The span of a trace that is not recorded."""
 
-    def tell(self, name: str, value: Value) -> None:
+    def set_attribute(self, name: str, value: Value) -> None:
         pass
 
     def fail(self, reason: str) -> None:

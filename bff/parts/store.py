@@ -20,7 +20,7 @@ _LOOK_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class PartStore:
     """Where parts are kept.
 
     Attributes:

@@ -8,7 +8,7 @@ from sanic import HTTPResponse, Request, Sanic
 
 import shared
 from shared.http import routing
-from shared.memoized import Remembered
+from shared.memoized import Memoized
 from shared.timestamps import rfc3339
 
 _REMEMBERED_SECONDS: Final = 1.0
@@ -28,7 +28,7 @@ class Front:
     def __init__(self, service: str, links: Mapping[str, str], check: Check) -> None:
         self._service = service
         self._links = dict(links) | _COMMON_LINKS
-        self._check = Remembered(check, _REMEMBERED_SECONDS)
+        self._check = Memoized(check, _REMEMBERED_SECONDS)
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the routes to ``app``."""

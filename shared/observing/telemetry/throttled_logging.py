@@ -10,7 +10,7 @@ from shared.observing.logs import log
 _PAUSE_SECONDS: Final = 60.0
 
 
-class LastWords(logging.Handler):
+class ThrottledLogging(logging.Handler):
     """Passes one record a minute on, with the number of those that it has kept to itself before."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.engines import VERSION_TABLE, founding_engine, is_sqlite, reading_engine
+from services.engines import VERSION_TABLE, bootstrap_engine, is_sqlite, reading_engine
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -81,7 +81,7 @@ def _version(data_set: DataSet) -> Select[*tuple[Any, ...]]:
 
 
 async def _found(url: URL, service: str, data_set: DataSet) -> int | None:
-    engine = founding_engine(url, service)
+    engine = bootstrap_engine(url, service)
     try:
         async with engine.begin() as connection:
             if not is_sqlite(url):

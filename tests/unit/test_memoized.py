@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.memoized import Remembered
+from shared.memoized import Memoized
 
 
 class Check:
@@ -28,7 +28,7 @@ class Check:
 async def test_a_result_is_remembered_for_its_time() -> None:
     """However often it is asked, the check runs once in that time."""
     now, check = [100.0], Check()
-    remembered = Remembered(check, 1.0, clock=lambda: now[0])
+    remembered = Memoized(check, 1.0, clock=lambda: now[0])
     assert [await remembered() for _ in range(3)] == [1, 1, 1]
     now[0] += 0.999
     assert await remembered() == 1
@@ -40,7 +40,7 @@ async def test_those_who_ask_meanwhile_share_one_run(loop: object) -> None:
     """A run under way serves everybody, also when the first who asked leaves."""
     check = Check()
     check.gate = asyncio.Event()
-    remembered = Remembered(check, 1.0)
+    remembered = Memoized(check, 1.0)
     first, second = asyncio.ensure_future(remembered()), asyncio.ensure_future(remembered())
     await asyncio.sleep(0)
     first.cancel()
@@ -53,7 +53,7 @@ async def test_a_failing_check_fails_and_is_not_remembered() -> None:
     """The next who asks gets a new run."""
     check = Check()
     check.error = OSError("gone")
-    remembered = Remembered(check, 60.0)
+    remembered = Memoized(check, 60.0)
     with pytest.raises(OSError, match="gone"):
         await remembered()
     check.error = None
