@@ -23,7 +23,7 @@ from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.deadline import since_boot
 from shared.http.conditional import matches
 from shared.http.early_routes import Ready
-from shared.settings.declared import load
+from shared.settings.loading import load
 
 _ENTRIES: Final = 10_000
 _TAG: Final = 'W/"35ffc29f0722a01ec0e18adf"'

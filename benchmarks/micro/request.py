@@ -9,7 +9,7 @@ from sanic.compat import Header
 from bff.app import create_app
 from bff.settings import GatewaySettings
 from shared.http.middleware import TimedRequest
-from shared.settings.declared import load
+from shared.settings.loading import load
 
 TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 _PATH: Final = "/api/profile/user1"

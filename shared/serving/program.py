@@ -29,8 +29,9 @@ from shared.printing import reader_may_leave
 from shared.serving.heartbeat import Beat, beats
 from shared.serving.stopping import Stopping, stop_signals
 from shared.serving.workers import Workers, refuse
-from shared.settings.declared import Settings, describe, load
+from shared.settings.declared import Settings
 from shared.settings.environment import export_environment, read_environment
+from shared.settings.loading import describe, load
 
 _BACKLOG = 1024
 _OTHER_DESCRIPTORS = 1024

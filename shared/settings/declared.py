@@ -1,29 +1,17 @@
-"""Typed settings from a mapping of environment variables, all mistakes reported at once.
+"""Settings as they are declared: a frozen dataclass whose fields are made by :func:`setting` or :func:`group`.
 
-A settings class is a frozen dataclass whose fields are made by :func:`setting`; each field stands beside its
-variable's name, its kind, its default and a sentence for people.
+Each field stands beside its variable's name, its kind, its default and a sentence for people.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
-from shared.errors import SettingsError
 from shared.settings import values
 from shared.settings.values import Kind
 
 T = TypeVar("T")
-MASK = "***"
-
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_LOGIN = re.compile(r"(?:([\w.~-]*)(?::|%(?:25)*3a))?.*(?:@|%(?:25)*40)", re.IGNORECASE | re.DOTALL | re.ASCII)
-_HOST = re.compile(r"(?:\[[0-9a-f:.]*\]|[^:\[\]]*)(?::(?:[0-9]{0,5}|port))?|[0-9a-f:.]+", re.IGNORECASE)
-_SECRET_NAME = re.compile(r"pass|pw|secret|token|auth|key|cred|sig", re.IGNORECASE)
-_OF_A_FILE = re.compile(r"(?:sqlite|file)\b", re.IGNORECASE)
-_BEHIND = re.compile(r"([#;\s]).*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +25,45 @@ class Variable:
     secret: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Settings of the same shape for each of several things.
+
+    Attributes:
+        shape: a dataclass like those of settings.
+        members: by thing, its variables by field of ``shape``.
+    """
+
+    shape: type[Any]
+    members: Mapping[str, Mapping[str, Variable]]
+
+
 def setting(name: str, kind: Kind[T], default: str, text: str, *, secret: bool = False) -> T:
-    """A dataclass field read from variable ``name``; an unset or empty variable means ``default``."""
+    """A dataclass field read from variable ``name``; an unset or empty variable means ``default``.
+
+    A ``secret`` may come as the content of a file too, whose path is in the variable with ``_FILE`` after its name.
+    """
     made: T = field(metadata={"variable": Variable(name, kind, default, text, secret)})
     return made
+
+
+def group(shape: type[T], members: Mapping[str, Mapping[str, Variable]]) -> Mapping[str, T]:
+    """A dataclass field with an object of ``shape`` for each thing in ``members``, by thing."""
+    made: Mapping[str, T] = field(metadata={"group": Group(shape, members)})
+    return made
+
+
+def prefixed(shape: type[Any], prefix: str, words: str, defaults: Mapping[str, str]) -> Mapping[str, Variable]:
+    """The variables of ``shape`` for one thing: ``URL`` becomes ``PREFIX_URL``, ``{}`` in a help becomes ``words``."""
+    return {
+        name: dataclasses.replace(
+            variable,
+            name=f"{prefix}_{variable.name}",
+            default=defaults.get(name, variable.default),
+            help=variable.help.format(words),
+        )
+        for name, variable in own_variables(shape).items()
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,93 +110,28 @@ class Settings:
         yield from ()
 
 
-S = TypeVar("S", bound=Settings)
+def own_variables(shape: type[Any]) -> Mapping[str, Variable]:
+    """The variables of the fields of ``shape`` that are single settings, by field, in order of definition."""
+    return {f.name: f.metadata["variable"] for f in fields(shape) if "variable" in f.metadata}
 
 
-def variables(settings_type: type[Settings]) -> Mapping[str, Variable]:
-    """The variables that ``settings_type`` reads, by field name, in order of definition."""
-    return {f.name: f.metadata["variable"] for f in fields(settings_type)}
+def groups(shape: type[Any]) -> Mapping[str, Group]:
+    """The fields of ``shape`` that are groups of settings."""
+    return {f.name: f.metadata["group"] for f in fields(shape) if "group" in f.metadata}
 
 
-def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
-    """Read ``settings_type`` from ``environ``.
-
-    Raises:
-        SettingsError: one line for each mistake, naming the variable, the value and what was expected.
-    """
-    parsed: dict[str, Any] = {}
-    mistakes: list[str] = []
-    for name, variable in variables(settings_type).items():
-        text = environ.get(variable.name, "").strip() or variable.default
-        try:
-            parsed[name] = variable.kind.parse(text) if text else ""
-        except ValueError:
-            mistakes.append(f"{variable.name}={shown(variable, text)!r}: expected {variable.kind.expected}")
-    if not mistakes:
-        settings = settings_type(**parsed)
-        mistakes.extend(settings.conflicts())
-        if not mistakes:
-            return settings
-    raise SettingsError(mistakes)
-
-
-def shown(variable: Variable, text: str) -> str:
-    """``text`` as it may be printed: secrets and passwords inside addresses masked."""
-    if not text:
-        return ""
-    if variable.secret:
-        return MASK
-    return _without_secrets(text)
-
-
-def _without_secrets(text: str) -> str:
-    """What of an address may be printed, however malformed: those that cannot be taken apart end up in a report.
-
-    What a password holds is anybody's guess, so all counts as one up to the last @, percent-encoded or not; and what
-    stands where only a port may, in a query under a name that sounds like it, or behind white space.
-    """
-    found = _SCHEME.match(text)
-    scheme = found[0] if found else ""
-    rest, login = text[len(scheme) :], ""
-    if credentials := _LOGIN.match(rest):
-        user = credentials[1]
-        login, rest = f"{user}:{MASK}@" if user is not None else f"{MASK}@", rest[credentials.end() :]
-    rest, mark, query = _BEHIND.sub(rf"\g<1>{MASK}", rest).partition("?")
-    hosts, slash, path = rest.partition("/")
-    if not _OF_A_FILE.match(scheme):
-        path = re.sub(r":[^/]+", f":{MASK}", path)
-    return scheme + login + ",".join(map(_host, hosts.split(","))) + slash + path + mark + "&".join(_facts(query))
-
-
-def _host(text: str) -> str:
-    return _fact(text) if _HOST.fullmatch(text) else f"{text.partition(':')[0]}:{MASK}"
-
-
-def _facts(query: str) -> Iterator[str]:
-    for fact in query.split("&") if query else []:
-        yield _fact(fact) if "=" in fact else MASK
-
-
-def _fact(text: str) -> str:
-    name, sign, value = text.partition("=")
-    while (plain := unquote(name)) != name:
-        name = plain
-    return f"{name}={MASK}" if sign and _SECRET_NAME.search(name) else f"{name}{sign}{value}"
-
-
-def describe(settings: Settings) -> str:
-    """The effective settings, one ``NAME=value`` a line, secrets masked."""
-    named = variables(type(settings))
-    return "\n".join(
-        f"{variable.name}={shown(variable, _as_text(getattr(settings, name)))}" for name, variable in named.items()
-    )
-
-
-def _as_text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def variables(settings_type: type[Settings]) -> list[Variable]:
+    """Every variable that ``settings_type`` reads, in order of definition."""
+    found: list[Variable] = []
+    for one in fields(settings_type):
+        if "variable" in one.metadata:
+            found.append(one.metadata["variable"])
+        elif "group" in one.metadata:
+            found += [variable for member in one.metadata["group"].members.values() for variable in member.values()]
+    return found
 
 
 def with_default(settings_type: type[Settings], name: str, default: str) -> Any:
     """The field ``name`` of ``settings_type`` again, with another default (ports, mostly)."""
-    variable = variables(settings_type)[name]
+    variable = own_variables(settings_type)[name]
     return field(metadata={"variable": dataclasses.replace(variable, default=default)})

@@ -27,20 +27,20 @@ def _documented_variables() -> dict[str, str]:
 def test_every_variable_is_documented_with_its_default(settings: type[Settings]) -> None:
     """The configuration page names each variable and the default that the code has."""
     documented = _documented_variables()
-    for variable in variables(settings).values():
+    for variable in variables(settings):
         defaults = documented[variable.name]
         assert variable.default.rpartition("/")[2] in defaults, variable.name
 
 
 def test_no_variable_is_documented_that_does_not_exist() -> None:
     """The configuration page invents nothing."""
-    known = {variable.name for settings in ALL_SETTINGS for variable in variables(settings).values()}
+    known = {variable.name for settings in ALL_SETTINGS for variable in variables(settings)}
     assert set(_documented_variables()) == known
 
 
 def test_the_example_file_names_only_what_is_read() -> None:
     """Every line of ``.env.example`` is a variable of an app, of the compose file or of the start script."""
-    known = {variable.name for settings in ALL_SETTINGS for variable in variables(settings).values()}
+    known = {variable.name for settings in ALL_SETTINGS for variable in variables(settings)}
     compose = (ROOT / "docker-compose.yml").read_text()
     for name in re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
         assert name in known or name in compose or name.startswith("COMPOSE_"), name

@@ -9,7 +9,7 @@ import pytest
 from bff.settings import GatewaySettings
 from bff.upstreams import BATCH_LIMIT, Transports, Upstreams, build_upstreams
 from shared.deadline import Deadline
-from shared.settings.declared import load
+from shared.settings.loading import load
 from shared.upstream.transport import Session
 from tests.fixtures.processes import StartApp
 

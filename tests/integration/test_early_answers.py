@@ -17,7 +17,7 @@ from shared.cache.cache import Cache
 from shared.cache.near import Trust
 from shared.http.early_answers import EarlyAnswers
 from shared.http.early_routes import Ready
-from shared.settings.declared import load
+from shared.settings.loading import load
 from tests.fixtures.conversations import ServerSide
 from tests.fixtures.fake_services import FakeServices
 from tests.fixtures.gateway import Clock

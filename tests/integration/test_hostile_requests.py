@@ -9,7 +9,7 @@ import pytest
 from bff.app import create_app
 from bff.settings import GatewaySettings
 from shared.http.routing import UNMATCHED, labels_of_routes
-from shared.settings.declared import load
+from shared.settings.loading import load
 from tests.fixtures.counting_services import CountingServices
 from tests.fixtures.exposition import Exposition, scraped
 from tests.fixtures.hostile_requests import hostile_requests

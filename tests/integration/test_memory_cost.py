@@ -15,7 +15,7 @@ from bff.settings import GatewaySettings
 from shared import codec
 from shared.cache.cache import Cache, Value
 from shared.http.early_routes import Ready
-from shared.settings.declared import load
+from shared.settings.loading import load
 from tests.fixtures import fake_services
 from tests.fixtures.fake_services import FakeServices
 from tests.fixtures.gateway import StartGateway

@@ -16,7 +16,7 @@ from bff.app import gateway_cache
 from bff.settings import GatewaySettings
 from shared.cache.needs import NEEDS, OPTIONAL
 from shared.observing import metrics
-from shared.settings.declared import load
+from shared.settings.loading import load
 from tests.fixtures.fake_services import FakeServices, order, user
 from tests.fixtures.fake_services import product as a_product
 from tests.fixtures.gateway import Gateway, StartGateway

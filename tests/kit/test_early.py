@@ -17,7 +17,8 @@ from shared.http.exchange import Exchange
 from shared.http.intake import PLENTY
 from shared.http.protocol import Protocol
 from shared.serving.app import build_app
-from shared.settings.declared import Settings, load
+from shared.settings.declared import Settings
+from shared.settings.loading import load
 
 BODY: Final = b"{%b}" % (b" " * 100_000)
 MADE: Final = b'{"made": 1}'

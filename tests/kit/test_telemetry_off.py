@@ -77,7 +77,7 @@ import redis.asyncio
 theirs = set(sys.modules)
 from bff.app import create_app
 from bff.settings import GatewaySettings
-from shared.settings.declared import load
+from shared.settings.loading import load
 create_app(load(GatewaySettings, {"REDIS_URL": "redis://127.0.0.1:1/0"}))
 print([name for name in set(sys.modules) - theirs if name.startswith("opentelemetry")])
 """

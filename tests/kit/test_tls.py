@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from bff.settings import GatewaySettings
 from shared.deadline import Deadline
 from shared.errors import BadResponse, SettingsError, Unreachable
-from shared.settings.declared import load
+from shared.settings.loading import load
 from shared.upstream.call import Call
 from shared.upstream.client import Policies, Upstream
 from shared.upstream.reading import json_of

@@ -10,7 +10,8 @@ from sanic import HTTPResponse, Request, Sanic
 from shared.errors import InvalidInput, NotFound
 from shared.http import routing
 from shared.serving.app import build_app
-from shared.settings.declared import Settings, load
+from shared.settings.declared import Settings
+from shared.settings.loading import load
 from tests.fixtures.closing import reset
 
 

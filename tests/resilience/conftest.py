@@ -7,7 +7,7 @@ import pytest
 
 from bff.app import create_app
 from bff.settings import GatewaySettings
-from shared.settings.declared import load
+from shared.settings.loading import load
 from tests.fixtures.faulty_services import FaultyServices
 from tests.fixtures.suite_settings import ANSWER_SECONDS, SUITE_SETTINGS
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings.declared import load
+from shared.settings.loading import load
 from tests.fixtures.suite_settings import ANSWER_SECONDS
 from tests.services.kinds import Databases, Service
 from tests.services.postgres_server import PostgresServer

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.database import Database
 from services.database_url import DATABASE_URL
-from shared.settings.declared import load
+from shared.settings.loading import load
 from tests.fixtures.processes import App, free_port, wait_until
 from tests.services.conftest import READY_SECONDS, StartService, assert_problem, until_ready
 from tests.services.kinds import USERS, Databases, execute

@@ -14,7 +14,7 @@ from services.reads import Reads
 from services.users.settings import UserSettings
 from shared.cache.tiered import caches
 from shared.errors import ServiceUnavailable
-from shared.settings.declared import load
+from shared.settings.loading import load
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.views import undisturbed
 from tests.services.conftest import READY_SECONDS, StartService, until_ready

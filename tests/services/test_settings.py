@@ -7,7 +7,7 @@ import pytest
 
 from services.database_url import DATABASE_URL
 from shared.errors import SettingsError
-from shared.settings.declared import describe, load
+from shared.settings.loading import describe, load
 from tests.fixtures.processes import ROOT
 from tests.services.kinds import ORDERS, PRODUCTS, USERS, Service
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bff.settings import GatewaySettings
 from shared.errors import SettingsError
 from shared.settings import values
-from shared.settings.declared import load
+from shared.settings.loading import load
 
 LONGEST_NAME = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
 

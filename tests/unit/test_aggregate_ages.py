@@ -17,7 +17,7 @@ from shared.cache.loader import Loaded, Loading, ReadThrough
 from shared.deadline import Deadline
 from shared.errors import NotFound
 from shared.http.load_shedder import LoadShedder
-from shared.settings.declared import load
+from shared.settings.loading import load
 from tests.fixtures.gateway import Clock
 
 TTL, NEGATIVE_TTL, ASKED_AT = 30, 10, 1000.0

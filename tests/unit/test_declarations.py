@@ -14,7 +14,7 @@ from bff.kept import kinds_kept
 from bff.settings import GatewaySettings
 from shared.cache.keys import Keys
 from shared.errors import DeclarationError
-from shared.settings.declared import load
+from shared.settings.loading import load
 
 HISTORY = replace(PROFILE, name="history", path="/api/history", parts={"orders": ORDERS}, counted=())
 SETTINGS = load(GatewaySettings, {})

@@ -1,6 +1,6 @@
 """Settings from an environment: typed, defaulted, and every mistake told at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -13,8 +13,9 @@ from bff.settings import GatewaySettings
 from shared.cache.address import REDIS_URL
 from shared.errors import SettingsError
 from shared.settings import values
-from shared.settings.declared import Settings, describe, load, setting, with_default
+from shared.settings.declared import Settings, group, prefixed, setting, variables, with_default
 from shared.settings.environment import read_environment
+from shared.settings.loading import describe, load
 from shared.settings.values import Kind
 
 
@@ -241,3 +242,101 @@ def test_a_dotenv_that_is_a_folder_is_a_mistake(tmp_path: Path) -> None:
     """What cannot be read is told."""
     with pytest.raises(SettingsError, match="cannot be read"):
         read_environment({}, tmp_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What is set of each of several places."""
+
+    url: str = setting("URL", values.BASE_URL, "", "Address of the {}.")
+    key: str = setting("KEY", values.TOKEN, "", "Key to the {}.", secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouped(Settings):
+    """Settings with a group in their middle."""
+
+    first: str = setting("FIRST", values.TEXT, "1", "The first.")
+    places: Mapping[str, Place] = group(
+        Place,
+        {
+            "inn": prefixed(Place, "INN", "inn", {"url": "http://inn"}),
+            "old_mill": prefixed(Place, "OLD_MILL", "old mill", {"url": "http://mill"}),
+        },
+    )
+    last: str = setting("LAST", values.TEXT, "9", "The last.")
+
+
+def test_a_group_has_settings_for_each_thing() -> None:
+    """Each with its own defaults and names; all are described in their order."""
+    settings = load(Grouped, {"OLD_MILL_URL": "http://a:1/b", "INN_KEY": "hunter2hunter2"})
+    assert settings.places == {
+        "inn": Place(url="http://inn", key="hunter2hunter2"),
+        "old_mill": Place(url="http://a:1/b", key=""),
+    }
+    shown = describe(settings).splitlines()
+    assert shown[-6:] == [
+        "FIRST=1",
+        "INN_URL=http://inn",
+        "INN_KEY=***",
+        "OLD_MILL_URL=http://a:1/b",
+        "OLD_MILL_KEY=",
+        "LAST=9",
+    ]
+    assert [variable.help for variable in variables(Grouped)][-5:-1] == [
+        "Address of the inn.",
+        "Key to the inn.",
+        "Address of the old mill.",
+        "Key to the old mill.",
+    ]
+
+
+def test_mistakes_in_a_group_are_told_with_all_others() -> None:
+    """By the names of their variables."""
+    with pytest.raises(SettingsError) as caught:
+        load(Grouped, {"PORT": "x", "INN_URL": "ftp://x", "OLD_MILL_KEY": "short"})
+    assert [mistake.partition(":")[0] for mistake in caught.value.mistakes] == [
+        "PORT='x'",
+        "INN_URL='ftp",
+        "OLD_MILL_KEY='***'",
+    ]
+
+
+def test_a_secret_may_come_in_a_file(tmp_path: Path) -> None:
+    """As orchestrators mount them; a line break at its end does not count."""
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2hunter2\n")
+    assert load(Sample, {"TOKEN_FILE": str(secret)}).token == "hunter2hunter2"
+    assert load(Grouped, {"INN_KEY_FILE": str(secret)}).places["inn"].key == "hunter2hunter2"
+    assert load(Grouped, {"FIRST_FILE": str(secret)}).first == "1", "no secret"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "expected a file that can be read (No such file or directory)"),
+        (b"\xff\xfe", "expected a file with text in UTF-8"),
+        (b" \n", "expected a file with the secret and nothing else"),
+        (b"x" * 65_537, "expected a file with the secret and nothing else"),
+    ],
+    ids=["absent", "binary", "empty", "long"],
+)
+def test_a_file_that_has_no_secret_is_a_mistake(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    """It is named, and nothing of what is in it is shown."""
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load(Sample, {"TOKEN_FILE": str(secret)})
+    assert caught.value.mistakes == (f"TOKEN_FILE={str(secret)!r}: {complaint}",)
+
+
+def test_a_secret_comes_from_one_place(tmp_path: Path) -> None:
+    """Which of two counts would be a guess; a bad one in a file is shown no more than one in a variable."""
+    secret = tmp_path / "secret"
+    secret.write_text("short")
+    with pytest.raises(SettingsError) as caught:
+        load(Sample, {"TOKEN": "hunter2hunter2", "TOKEN_FILE": str(secret)})
+    assert caught.value.mistakes == (f"TOKEN_FILE={str(secret)!r}: expected only one of this and TOKEN",)
+    with pytest.raises(SettingsError, match=r"TOKEN='\*\*\*': expected at least 8"):
+        load(Sample, {"TOKEN_FILE": str(secret)})

@@ -16,8 +16,8 @@ from shared.observing.telemetry.build import spans_for
 from shared.observing.telemetry.spans import Kind, Value, spanning
 from shared.observing.telemetry.throttled_logging import ThrottledLogging
 from shared.observing.tracing import Trace, begin_trace, current_trace
-from shared.settings.declared import load
 from shared.settings.environment import export_environment
+from shared.settings.loading import load
 
 
 class Noted:
