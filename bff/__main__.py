@@ -1,7 +1,6 @@
 """``python -m bff``."""
 
-from bff.settings import GatewaySettings
 from shared.serving.program import main
 
 if __name__ == "__main__":
-    main("api-gateway", GatewaySettings, "bff.app:create_app")
+    main("api-gateway", "bff.settings:GatewaySettings", "bff.app:create_app")

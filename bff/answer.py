@@ -57,11 +57,11 @@ def read_answer(kind: AggregateKind, identifier: str, body: bytes) -> Ready:
         ValueError: it is anything else, if by a single byte.
     """
     raw = {name: bytes(member) for name, member in _members(body).items()}
-    if list(raw) != [*kind.parts, METADATA]:
+    if list(raw) != [*kind.shown, METADATA]:
         raise ValueError
     said = _said(raw.pop(METADATA))
     data = _joined(raw)
-    values = {name: shown.read(identifier, raw[name]) for name, shown in kind.parts.items()}
+    values = {name: shown.read(identifier, raw[name]) for name, shown in kind.shown.items()}
     metadata = _metadata(kind.facts(identifier, values), said, dict.fromkeys(raw, _FRESH), partial=False)
     if _document(data, metadata | {"cached": True}) != body:
         raise ValueError

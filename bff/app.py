@@ -1,14 +1,15 @@
 """The gateway's composition root: the only place that knows all its parts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from sanic import Sanic
 
 from bff.aggregates import AGGREGATES
-from bff.aggregates.kind import AggregateKind, check
+from bff.aggregates.kind import AggregateKind
 from bff.aggregates.spans import spanned
+from bff.catalogue import catalogue
 from bff.endpoints.aggregates import AggregateEndpoint, Made
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
@@ -17,8 +18,7 @@ from bff.endpoints.purge import Purge
 from bff.kept import kinds_kept
 from bff.parts.store import PartStore
 from bff.settings import GatewaySettings
-from bff.sources import PartSources
-from bff.upstreams import BATCH_LIMIT, Transports, build_upstreams
+from bff.upstreams import build_sources, build_transports, build_upstreams
 from shared.cache.build import build_cache
 from shared.cache.cache import Cache
 from shared.cache.loader import ReadThrough
@@ -30,6 +30,7 @@ from shared.http.load_shedder import LoadShedder
 from shared.observing.telemetry.build import spans_for
 from shared.observing.telemetry.spans import Spans
 from shared.serving.app import Resource, build_app
+from shared.upstream.call import Send
 from shared.upstream.transport import Session
 
 SERVICE: Final = "api-gateway"
@@ -38,24 +39,18 @@ SERVICE: Final = "api-gateway"
 def create_app(
     settings: GatewaySettings,
     *,
-    transports: Transports | None = None,
+    transports: Mapping[str, Send] | None = None,
     cache: Cache | None = None,
     kinds: Sequence[AggregateKind] = AGGREGATES,
 ) -> Sanic[Any, Any]:
     """The gateway for ``settings``; ``transports``, ``cache`` and ``kinds`` are the seams where tests put their own."""
-    check(kinds)
-    resources: list[Resource] = []
     spans = spans_for(SERVICE, settings)
-    if spans is not None:
-        kinds = [spanned(kind, spans) for kind in kinds]
+    declared = catalogue(kinds if spans is None else [spanned(kind, spans) for kind in kinds])
+    resources: list[Resource] = []
     if transports is None:
-        session = Session(settings.tls())
+        session = Session()
         resources.append(session)
-        transports = Transports(
-            users=session.transport(settings.user_service_url),
-            orders=session.transport(settings.order_service_url),
-            products=session.transport(settings.product_service_url),
-        )
+        transports = build_transports(settings, session)
     if cache is None:
         cache = gateway_cache(settings, kinds, spans=spans)
     shedder = LoadShedder(settings.max_in_flight)
@@ -69,11 +64,11 @@ def create_app(
         stale=settings.cache_stale,
         negative_ttl=settings.cache_negative_ttl,
     )
-    sources = PartSources(upstreams, store, settings.bounds(BATCH_LIMIT), spans)
+    sources = build_sources(declared, settings, upstreams, store, spans)
     endpoint = partial(
         AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, shedder=shedder
     )
-    endpoints = [endpoint(kind) for kind in kinds]
+    endpoints = [endpoint(kind) for kind in declared.kinds]
     early = EarlyAnswers() if settings.early_answers == "true" and spans is None else None
     if early is not None:
         for one in endpoints:
@@ -84,11 +79,17 @@ def create_app(
         resources=resources,
         ready=lambda: not shedder.is_overloaded,
         routes=[
-            index(SERVICE, tuple(kinds)),
+            index(SERVICE, declared.kinds),
             *(one.routes for one in endpoints),
-            Health(SERVICE, upstreams, cache, settings.upstream_health_path).routes,
+            Health(
+                SERVICE,
+                upstreams,
+                cache,
+                {name: settings.health_path(name) for name in upstreams},
+                {name for name, service in declared.services.items() if service.essential},
+            ).routes,
             CacheStats(cache).routes,
-            Purge(kinds, cache, settings.admin_token).routes,
+            Purge(declared.kinds, cache, settings.admin_token).routes,
         ],
         spans=spans,
         early=early,
@@ -107,7 +108,7 @@ def gateway_cache(
         settings.redis_url,
         settings.cache_memory_entries,
         settings.cache_memory * 2**20,
-        kinds=kinds_kept(settings, kinds),
+        kinds=kinds_kept(settings, catalogue(kinds)),
         longest_life=max(settings.cache_ttl, settings.cache_stale),
         alone=settings.alone,
         namespace=settings.cache_namespace,

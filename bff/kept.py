@@ -1,13 +1,13 @@
 """What the gateway's cache keeps: aggregates and parts, each with how it is read and for how long it may be used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
-from bff.aggregates.kind import AggregateKind
 from bff.answer import read_absence, read_answer
-from bff.forms import KEYED, OWNED, SINGLE
-from bff.parts.form import Form
+from bff.catalogue import Catalogue
+from bff.parts.codec import PartCodec
+from bff.parts.single import SinglePart
 from bff.settings import GatewaySettings
 from shared.cache.kind import Kind, Rules
 
@@ -15,33 +15,43 @@ _READY_BYTES: Final = 1_700
 """What an answer takes that has been sent a few times, besides its body."""
 
 
-def kinds_kept(settings: GatewaySettings, aggregates: Sequence[AggregateKind]) -> Iterator[Kind]:
+def kinds_kept(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind]:
     """Every kind of entries; nothing lives longer than the settings say, whoever stored it."""
     ttl, stale, negative_ttl = settings.cache_ttl, settings.cache_stale, settings.cache_negative_ttl
-    for aggregate in aggregates:
+    for aggregate in declared.kinds:
+        life = aggregate.ttl(ttl)
         yield Kind(
             aggregate.kept_as,
-            there=Rules(partial(read_answer, aggregate), ttl, ttl, lambda _: _READY_BYTES),
+            there=Rules(partial(read_answer, aggregate), life, life, lambda _: _READY_BYTES),
             absent=Rules(read_absence, negative_ttl, negative_ttl) if negative_ttl else None,
             owned=True,
             shape=aggregate.schema,
         )
-    for form in SINGLE:
-        yield Kind(form.kind, Rules(_checked(form), ttl, stale), owned=form.kind in OWNED, shape=form.schema)
-    for form in KEYED:
-        yield Kind(
-            form.kind,
-            there=Rules(form.read, ttl, stale, form.weigh),
-            absent=Rules(_read_unknown, negative_ttl, stale),
-            shape=form.schema,
-        )
+    for part in declared.parts.values():
+        fresh = ttl if part.ttl is None else part.ttl
+        kept = max(fresh, stale if part.stale is None else part.stale)
+        if isinstance(part, SinglePart):
+            yield Kind(
+                part.name,
+                Rules(_checked(part.codec), fresh, kept),
+                owned=part.owner is not None,
+                varied=len(part.path.parameters) > 1,
+                shape=part.codec.schema,
+            )
+        else:
+            yield Kind(
+                part.name,
+                there=Rules(part.codec.read, fresh, kept, part.codec.weigh),
+                absent=Rules(_read_unknown, negative_ttl, kept),
+                shape=part.codec.schema,
+            )
 
 
-def _checked(form: Form[Any]) -> Any:
+def _checked(codec: PartCodec[Any]) -> Any:
     """Reads without keeping what is read: it is needed once or never, and takes several times as much."""
 
     def read(subject: str, data: bytes) -> None:
-        form.read(subject, data)
+        codec.read(subject, data)
 
     return read
 

@@ -1,35 +1,49 @@
 """The gateway's settings, each beside its variable and default."""
 
 import ssl
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, make_dataclass
+from typing import Final, Literal
 
-from bff.parts.bounds import Bounds
+from bff.aggregates import AGGREGATES
+from bff.catalogue import Catalogue, catalogue
+from bff.parts.keyed import KeyedPart
 from shared.cache.address import REDIS_URL
 from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS
 from shared.observing.telemetry.settings import TracedSettings
 from shared.settings import values
-from shared.settings.declared import setting
+from shared.settings.declared import Variable, group, prefixed, setting
 from shared.upstream import tls
 from shared.upstream.breaker import BreakerRules
 from shared.upstream.client import Policies
 from shared.upstream.retry import RetryRules
+from shared.upstream.service import ServiceSettings
+
+DECLARED: Final = catalogue(AGGREGATES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartSettings:
+    """What may be set of a part that is made of things by id."""
+
+    most: int = setting("MAX", values.integer(1, 100_000), "1000", "{} that one answer has at most; the first ones.")
+
+
+def _services(declared: Catalogue) -> Mapping[str, Mapping[str, Variable]]:
+    return {name: service.variables() for name, service in declared.services.items()}
+
+
+def _parts(declared: Catalogue) -> Mapping[str, Mapping[str, Variable]]:
+    keyed = [name for name, part in declared.parts.items() if isinstance(part, KeyedPart)]
+    return {name: prefixed(PartSettings, name.upper(), name.replace("_", " ").capitalize(), {}) for name in keyed}
 
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings(TracedSettings):
     """Everything that may be turned without a change of code; durations in seconds."""
 
-    user_service_url: str = setting(
-        "USER_SERVICE_URL", values.BASE_URL, "http://127.0.0.1:8001", "Base address of the user service."
-    )
-    order_service_url: str = setting(
-        "ORDER_SERVICE_URL", values.BASE_URL, "http://127.0.0.1:8002", "Base address of the order service."
-    )
-    product_service_url: str = setting(
-        "PRODUCT_SERVICE_URL", values.BASE_URL, "http://127.0.0.1:8003", "Base address of the product service."
-    )
+    services: Mapping[str, ServiceSettings] = group(ServiceSettings, _services(DECLARED))
+    parts: Mapping[str, PartSettings] = group(PartSettings, _parts(DECLARED))
     upstream_health_path: str = setting(
         "UPSTREAM_HEALTH_PATH", values.PATH, "/health", "Path that tells with 200 that a service is healthy."
     )
@@ -130,12 +144,6 @@ class GatewaySettings(TracedSettings):
         "static",
         "Whether that number is fixed, or shrinks and grows with how the service copes (aimd).",
     )
-    products_max: int = setting(
-        "PRODUCTS_MAX",
-        values.integer(1, 100_000),
-        "1000",
-        "Products that one answer has at most; those of the newest orders.",
-    )
     max_in_flight: int = setting(
         "MAX_REQUESTS_IN_FLIGHT",
         values.integer(1, 1_000_000),
@@ -162,11 +170,15 @@ class GatewaySettings(TracedSettings):
         """Pairs of values that cannot be used together."""
         yield from super().conflicts()
         yield from tls.conflicts(self.upstream_client_cert_file, self.upstream_client_key_file)
-        if self.attempt_timeout > self.request_budget:
-            yield (
-                f"ATTEMPT_TIMEOUT_SECONDS={self.attempt_timeout:g}: expected no more than "
-                f"REQUEST_BUDGET_SECONDS={self.request_budget:g}"
-            )
+        timeouts = {"": self.attempt_timeout} | {
+            f"{name.upper()}_": own.attempt_timeout for name, own in self.services.items()
+        }
+        for prefix, seconds in timeouts.items():
+            if seconds != "" and seconds > self.request_budget:
+                yield (
+                    f"{prefix}ATTEMPT_TIMEOUT_SECONDS={seconds:g}: expected no more than "
+                    f"REQUEST_BUDGET_SECONDS={self.request_budget:g}"
+                )
         if self.breaker_open > self.breaker_longest:
             yield (
                 f"BREAKER_OPEN_SECONDS={self.breaker_open:g}: expected no more than "
@@ -178,24 +190,21 @@ class GatewaySettings(TracedSettings):
         """Seconds for which memory serves what it had when Redis was lost."""
         return self.cache_ttl if self.cache_alone == "" else self.cache_alone
 
-    def tls(self) -> ssl.SSLContext | None:
-        """What handshakes with services are made with; None for the usual."""
-        return tls.client_context(self.upstream_ca_file, self.upstream_client_cert_file, self.upstream_client_key_file)
+    def service_tls(self, name: str) -> ssl.SSLContext | None:
+        """What handshakes with this service are made with; None for the usual."""
+        ca_file = self.services[name].ca_file or self.upstream_ca_file
+        return tls.client_context(ca_file, self.upstream_client_cert_file, self.upstream_client_key_file)
 
-    def bounds(self, a_call: int) -> Bounds:
-        """How many products are asked for, of which a service takes ``a_call`` at once."""
-        return Bounds(
-            a_call=a_call,
-            an_aggregate=self.products_max,
-            at_once=max(1, self.upstream_concurrency // 4),
-            patience=self.attempt_timeout,
-        )
+    def health_path(self, name: str) -> str:
+        """What tells that this service is healthy."""
+        return self.services[name].health_path or self.upstream_health_path
 
-    def policies(self) -> Policies:
-        """How carefully the services are called."""
+    def policies(self, name: str) -> Policies:
+        """How carefully this service is called."""
+        own = self.services[name]
         return Policies(
-            timeout=self.attempt_timeout,
-            concurrency=self.upstream_concurrency,
+            timeout=self.attempt_timeout if own.attempt_timeout == "" else own.attempt_timeout,
+            concurrency=self.upstream_concurrency if own.concurrency == "" else own.concurrency,
             adaptive=self.upstream_limit == "aimd",
             retry=RetryRules(retries=self.retries, budget_share=self.retry_budget / 100),
             breaker=BreakerRules(
@@ -206,3 +215,12 @@ class GatewaySettings(TracedSettings):
                 longest_open=self.breaker_longest,
             ),
         )
+
+
+def settings_for(declared: Catalogue) -> type[GatewaySettings]:
+    """The settings of a gateway that is declared like this."""
+    fields = [
+        ("services", Mapping[str, ServiceSettings], group(ServiceSettings, _services(declared))),
+        ("parts", Mapping[str, PartSettings], group(PartSettings, _parts(declared))),
+    ]
+    return make_dataclass("GatewaySettings", fields, bases=(GatewaySettings,), frozen=True, kw_only=True)

@@ -1,11 +1,17 @@
-"""Identifiers that may stand in a path, a cache key and a log line alike."""
+"""Identifiers that may stand in a path, a cache key and a log line alike, and the types that they may have.
+
+Inside they are text of one form each, whatever their type: two texts that differ name two things.
+"""
 
 import re
-from typing import Annotated
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Final
 
 import msgspec
 
-from shared.errors import InvalidInput
+from shared.errors import DeclarationError, InvalidInput
 
 CHARACTERS = "[A-Za-z0-9_-]{1,64}"
 PATTERN = rf"^{CHARACTERS}$(?!\n)"
@@ -20,8 +26,80 @@ _matches = re.compile(PATTERN).match
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` is an identifier."""
+    """Whether ``text`` is an identifier of whatever type."""
     return _matches(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class IdType:
+    """What the identifiers of one sort of thing look like.
+
+    Attributes:
+        characters: a regular expression for the one text that each has; all of them are identifiers.
+        description: of these, for people; ends a sentence.
+        schema: of these, as JSON Schema has it in a path.
+        canonical: makes that text of others that mean the same, or raises ValueError.
+        as_json: what a service is sent.
+    """
+
+    characters: str
+    description: str
+    schema: Mapping[str, object]
+    canonical: Callable[[str], str] = str
+    as_json: Callable[[str], object] = str
+    _matches: "re.Pattern[str]" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compile the expression."""
+        object.__setattr__(self, "_matches", re.compile(self.characters))
+
+    def checked(self, name: str, text: str) -> str:
+        """``text``, or the text that means the same.
+
+        Raises:
+            InvalidInput: it is none of these; names the parameter ``name`` and the rule.
+        """
+        try:
+            found = text if self.has(text) else self.canonical(text)
+            if self.has(found):
+                return found
+        except ValueError:
+            pass
+        raise InvalidInput(f"{name} must be {self.description}.")
+
+    def has(self, text: str) -> bool:
+        """Whether ``text`` is one of these as it stands."""
+        return self._matches.fullmatch(text) is not None
+
+
+TEXT: Final = IdType(CHARACTERS, DESCRIPTION, {"type": "string", "pattern": PATTERN})
+INTEGER: Final = IdType(
+    "0|[1-9][0-9]{0,17}",
+    "a whole number from 0, of at most 18 digits",
+    {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+    as_json=int,
+)
+UUID: Final = IdType(
+    "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    "a UUID",
+    {"type": "string", "format": "uuid"},
+    canonical=lambda text: str(uuid.UUID(text)) if len(text) == 36 else text,
+)
+
+
+def like(pattern: str, description: str) -> IdType:
+    """Text that matches ``pattern`` and no more: identifiers of one's own, such as ``[a-z]{2}[0-9]{6}``.
+
+    Raises:
+        DeclarationError: that is no regular expression.
+    """
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise DeclarationError(f"{pattern!r} is no regular expression: {error}") from None
+    # Whatever else it takes, it takes no text that cannot stand in a key or a path.
+    schema = {"type": "string", "pattern": f"^(?:{pattern})$", "maxLength": 64}
+    return IdType(rf"(?={CHARACTERS}\Z)(?:{pattern})", description, schema)
 
 
 def checked(name: str, text: str) -> str:
@@ -30,6 +108,4 @@ def checked(name: str, text: str) -> str:
     Raises:
         InvalidInput: naming the parameter ``name`` and the rule.
     """
-    if not is_id(text):
-        raise InvalidInput(f"{name} must be {DESCRIPTION}.")
-    return text
+    return TEXT.checked(name, text)

@@ -12,11 +12,12 @@ from bff.aggregates.profile import PROFILE
 from bff.answer import Answer, compose, read_answer
 from bff.app import gateway_cache
 from bff.cache_status import CacheStatus
-from bff.forms import ORDERS, PRODUCTS, USER
-from bff.models import Order, Product, User
 from bff.parts.by_id import by_id_json
 from bff.parts.part import Aggregate, Part
 from bff.settings import GatewaySettings
+from bff.sources.orders import ORDERS, Order
+from bff.sources.products import PRODUCTS, Product
+from bff.sources.users import USER, User
 from shared import codec
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
@@ -41,9 +42,9 @@ def _cache() -> Cache:
 
 def _answer() -> Answer:
     parts: dict[str, Part[object]] = {
-        "user": Part(None, "fresh", USER.encode(codec.decoder(User)(people.user("user1")))),
-        "orders": Part(None, "fresh", ORDERS.encode(codec.decoder(list[Order])(people.orders("user1")))),
-        "products": Part(None, "fresh", by_id_json((one.id, PRODUCTS.encode(one)) for one in _products())),
+        "user": Part(None, "fresh", USER.codec.encode(codec.decoder(User)(people.user("user1")))),
+        "orders": Part(None, "fresh", ORDERS.codec.encode(codec.decoder(list[Order])(people.orders("user1")))),
+        "products": Part(None, "fresh", by_id_json((one.id, PRODUCTS.codec.encode(one)) for one in _products())),
     }
     facts = {"user_id": "user1", "orders_count": 3, "products_count": len(_products())}
     return compose(Aggregate(parts), facts, ttl=30, duration=0.0123, now=time.time())

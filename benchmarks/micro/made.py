@@ -8,8 +8,10 @@ from typing import Any, Final
 from benchmarks.micro.piece import AwaitedPiece, Piece
 from benchmarks.speed import people
 from bff.answer import compose
-from bff.models import Order, Product, User
 from bff.parts.part import Aggregate, Part
+from bff.sources.orders import Order
+from bff.sources.products import Product
+from bff.sources.users import User
 from shared import codec
 from shared.deadline import Deadline
 from shared.upstream.call import Call, Reply

@@ -42,7 +42,6 @@ _WAYS: Final[dict[str, Callable[[], None]]] = {"metrics": _without_metrics, "tra
 if __name__ == "__main__":
     _WAYS[sys.argv[1]]()
 
-    from bff.settings import GatewaySettings  # now, for modules take these functions by name
-    from shared.serving.program import main
+    from shared.serving.program import main  # now, for modules take these functions by name
 
-    main("api-gateway", GatewaySettings, "bff.app:create_app", [])
+    main("api-gateway", "bff.settings:GatewaySettings", "bff.app:create_app", [])

@@ -3,13 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bff.parts.form import Shown
+from bff.parts.codec import Shown
 from bff.parts.part import Aggregate
-from bff.sources import Sources
+from bff.parts.sources import AnyPart, Sources
+from shared import ids
 from shared.errors import DeclarationError
+from shared.ids import IdType
 
 Load = Callable[[str, Sources], Awaitable[Aggregate]]
 """Puts the aggregate of one id together from the sources.
@@ -31,17 +33,21 @@ class AggregateKind:
         name: names the route and the cache keys.
         path: the route up to the id, such as ``/api/profile``.
         parameter: what the id is called in the path, in errors and in ``metadata``.
-        parts: its parts in the order of the document, and how each is written.
         load: puts one together.
-        counted: the parts of which ``metadata`` tells how many things they are.
+        parts: its parts, in the order of the document.
+        counted: those of which ``metadata`` tells how many things they are.
+        id_type: of the ids.
+        shown: how each part is written in a document.
     """
 
     name: str
     path: str
     parameter: str
-    parts: Mapping[str, Shown]
     load: Load
-    counted: Sequence[str] = ()
+    parts: Sequence[AnyPart]
+    counted: Sequence[AnyPart] = ()
+    id_type: IdType = ids.TEXT
+    shown: Mapping[str, Shown] = field(init=False, repr=False, compare=False)
 
     @property
     def label(self) -> str:
@@ -53,18 +59,26 @@ class AggregateKind:
         """The kind of its entries in the cache, which no part is called."""
         return f"aggregate.{self.name}"
 
+    def __post_init__(self) -> None:
+        """See how each part is written."""
+        object.__setattr__(self, "shown", {part.name: part.shown_for(self.parameter) for part in self.parts})
+
+    def ttl(self, common: int) -> int:
+        """Seconds for which one counts as current: as ``common`` has it, and no longer than each of its parts."""
+        return min(common, *(int(part.ttl) for part in self.parts if part.ttl is not None), common)
+
     @property
     def schema(self) -> bytes:
         """Tells how its documents are written."""
-        parts = (b"%b:%b" % (name.encode(), shown.schema) for name, shown in self.parts.items())
-        return b";".join((self.parameter.encode(), *(name.encode() for name in self.counted), *parts))
+        parts = (b"%b:%b" % (name.encode(), shown.schema) for name, shown in self.shown.items())
+        return b";".join((self.parameter.encode(), *(part.name.encode() for part in self.counted), *parts))
 
     def facts(self, identifier: str, values: Mapping[str, object]) -> dict[str, object]:
         """What ``metadata`` says of an aggregate besides where its parts come from; a missing part has no value."""
         facts: dict[str, object] = {self.parameter: identifier}
-        for name in self.counted:
-            value: Any = values[name]
-            facts[f"{name}_count"] = None if value is None else len(value)
+        for part in self.counted:
+            value: Any = values[part.name]
+            facts[f"{part.name}_count"] = None if value is None else len(value)
         return facts
 
 
@@ -84,11 +98,11 @@ def check(kinds: Iterable[AggregateKind]) -> None:
 
 
 def _check_one(kind: AggregateKind) -> None:
-    for name in (kind.name, kind.parameter, *kind.parts):
+    for name in (kind.name, kind.parameter, *(part.name for part in kind.parts)):
         if not _NAME.fullmatch(name) or name == METADATA:
             raise DeclarationError(f"aggregate {kind.name!r}: nothing can be called {name!r}")
     if not _PATH.fullmatch(kind.path):
         raise DeclarationError(f"aggregate {kind.name!r}: {kind.path!r} is no path")
-    for name in kind.counted:
-        if name not in kind.parts:
-            raise DeclarationError(f"aggregate {kind.name!r}: it counts {name!r}, which is none of its parts")
+    for part in kind.counted:
+        if part not in kind.parts:
+            raise DeclarationError(f"aggregate {kind.name!r}: it counts {part.name!r}, which is none of its parts")

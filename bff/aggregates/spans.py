@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bff.aggregates.kind import AggregateKind
 from bff.parts.part import Aggregate
-from bff.sources import Sources
+from bff.parts.sources import Sources
 from shared.observing.telemetry.spans import Spans, spanning
 
 

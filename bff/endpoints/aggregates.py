@@ -15,9 +15,8 @@ from bff.aggregates.kind import AggregateKind
 from bff.answer import Answer, compose
 from bff.cache_status import CacheStatus
 from bff.parts.part import STATUSES, Aggregate
+from bff.parts.sources import PartSources, Sources
 from bff.settings import GatewaySettings
-from bff.sources import PartSources, Sources
-from shared import ids
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
@@ -63,11 +62,12 @@ class AggregateEndpoint:
         self._sources = sources
         self._shedder = shedder
         self._key_begins = cache.keys.beginning(kind.kept_as)
+        self._ttl = kind.ttl(settings.cache_ttl)
         self._log_hits = settings.log_hits / 100
         self._label = kind.label
         self._delivered = {
             (part, status): metrics.aggregate_parts.labels(self._label, part, status)
-            for part, status in product(kind.parts, STATUSES)
+            for part, status in product(kind.shown, STATUSES)
         }
 
     def routes(self, app: Sanic[Any, Any]) -> None:
@@ -101,7 +101,8 @@ class AggregateEndpoint:
         return ready
 
     async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
-        identifier = ids.checked(self._kind.parameter, parameters[self._kind.parameter])
+        parameter = self._kind.parameter
+        identifier = self._kind.id_type.checked(parameter, parameters[parameter])
         given = await self._give(identifier, request.headers.get("if-none-match"), request.ctx.exchange)
         if given.status == 304:
             return HTTPResponse(status=304, headers=given.fields)
@@ -166,12 +167,12 @@ class AggregateEndpoint:
         finally:
             duration = time.monotonic() - started
             metrics.aggregation_duration.observe(duration)
-        return self._complete(identifier, key, aggregate, sources, duration)
+        return self._complete(identifier, aggregate, sources, asked_at, duration)
 
     def _complete(
-        self, identifier: str, key: str, aggregate: Aggregate, sources: Sources, duration: float
+        self, identifier: str, aggregate: Aggregate, sources: Sources, asked_at: float, duration: float
     ) -> Loaded[Made]:
-        if [*aggregate.parts] != [*self._kind.parts]:
+        if [*aggregate.parts] != [*self._kind.shown]:
             raise AssertionError("an aggregate has the parts that its kind declares, in that order")
         statuses = {name: part.status for name, part in aggregate.parts.items()}
         for delivered in statuses.items():
@@ -179,13 +180,14 @@ class AggregateEndpoint:
         timings = [f"{name};dur={part.duration * 1000:.1f}" for name, part in aggregate.parts.items()]
         timing = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
         facts = self._kind.facts(identifier, {name: part.value for name, part in aggregate.parts.items()})
-        ttl = self._settings.cache_ttl
+        ttl = self._ttl
         answer = compose(aggregate, facts, ttl=ttl, duration=duration, now=time.time())
         values = sources.values
-        fresh_until = aggregate.fresh_until
+        fresh_until = min(aggregate.fresh_until, asked_at + ttl)
         if answer.etag is not None:
             ready = Ready(answer.etag, answer.cached_body)
             # The last to be placed is the last to go where there is hardly any room.
+            key = f"{self._key_begins}{identifier}}}"
             values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, form=ready)]
         made = Made(answer, fresh_until, {"parts": statuses}, timing)
         return Loaded(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))

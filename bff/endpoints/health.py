@@ -3,33 +3,41 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
 from sanic import HTTPResponse, Request, Sanic
 
 import shared
-from bff.upstreams import Upstreams
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
 from shared.http import routing
 from shared.memoized import Memoized
 from shared.timestamps import rfc3339
+from shared.upstream.client import Upstream
 
 ComponentStatus = Literal["healthy", "unhealthy", "disabled"]
 
 REMEMBERED_SECONDS = 1.0
-_ENOUGH_TO_SERVE = ("user_service", "order_service")
 
 
 class Health:
     """Checks all components at once, each within a second, and remembers the result for another."""
 
-    def __init__(self, service: str, upstreams: Upstreams, cache: Cache, path: str) -> None:
-        """``path`` is asked of every service."""
+    def __init__(
+        self,
+        service: str,
+        upstreams: Mapping[str, Upstream],
+        cache: Cache,
+        paths: Mapping[str, str],
+        essential: AbstractSet[str],
+    ) -> None:
+        """``paths`` has what each upstream is asked for; ``essential`` names those without which nothing is served."""
         self._service = service
         self._upstreams = upstreams
         self._cache = cache
-        self._path = path
+        self._paths = paths
+        self._essential = essential
         self._components = Memoized(self._check, REMEMBERED_SECONDS)
 
     def routes(self, app: Sanic[Any, Any]) -> None:
@@ -40,7 +48,7 @@ class Health:
         components = await self._components()
         # Blind, the memory tier is not asked: each hit costs a round trip.
         blind = components["redis"] == "healthy" and self._cache.trust is Trust.BLIND
-        status = overall(components)
+        status = overall(components, self._essential)
         if blind and status == "healthy":
             status = "degraded"
         document = {
@@ -58,8 +66,8 @@ class Health:
         return routing.json_response(document, 503 if status == "unhealthy" else 200, Cache_Control="no-store")
 
     async def _check(self) -> Mapping[str, ComponentStatus]:
-        named = self._upstreams.named()
-        results = await asyncio.gather(*(upstream.healthy(self._path) for upstream in named.values()))
+        named = self._upstreams
+        results = await asyncio.gather(*(one.healthy(self._paths[name]) for name, one in named.items()))
         components: dict[str, ComponentStatus] = {
             name: "healthy" if healthy else "unhealthy" for name, healthy in zip(named, results, strict=True)
         }
@@ -73,8 +81,10 @@ class Health:
         return "healthy" if redis.up else "unhealthy"
 
 
-def overall(components: Mapping[str, ComponentStatus]) -> Literal["healthy", "degraded", "unhealthy"]:
+def overall(
+    components: Mapping[str, ComponentStatus], essential: AbstractSet[str]
+) -> Literal["healthy", "degraded", "unhealthy"]:
     """Unhealthy when no new aggregate could be served, degraded when anything else is missing."""
-    if all(components[name] == "unhealthy" for name in _ENOUGH_TO_SERVE):
+    if essential and all(components[name] == "unhealthy" for name in essential):
         return "unhealthy"
     return "degraded" if "unhealthy" in components.values() else "healthy"

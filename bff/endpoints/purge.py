@@ -2,15 +2,16 @@
 
 import hmac
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
 from bff.aggregates.kind import AggregateKind
-from shared import ids
 from shared.cache.cache import Cache
 from shared.errors import ServiceUnavailable, Unauthorized
 from shared.http import routing
+from shared.ids import IdType
 from shared.observing.logs import log
 
 _RETRY_AFTER_SECONDS: Final = 2
@@ -32,12 +33,12 @@ class Purge:
         routing.delete(app, "/api/cache", self._purge_all, "purge_all")
         for kind in self._kinds:
             path = f"/api/cache/{kind.name}/<{kind.parameter}:str>"
-            routing.delete(app, path, self._purge_one, f"purge_{kind.name}")
+            routing.delete(app, path, partial(self._purge_one, kind.id_type), f"purge_{kind.name}")
 
-    async def _purge_one(self, request: Request, **parameters: str) -> HTTPResponse:
+    async def _purge_one(self, id_type: IdType, request: Request, **parameters: str) -> HTTPResponse:
         self._authorize(request)
         ((name, text),) = parameters.items()
-        return self._answer(await self._cache.purge(ids.checked(name, text)), "one subject")
+        return self._answer(await self._cache.purge(id_type.checked(name, text)), "one subject")
 
     async def _purge_all(self, request: Request) -> HTTPResponse:
         self._authorize(request)

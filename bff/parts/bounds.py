@@ -8,13 +8,11 @@ class Bounds:
     """How much is asked for, and for how long.
 
     Attributes:
-        a_call: ids in one call, at most.
         an_aggregate: ids for one aggregate, at most; the first ones.
         at_once: requests at once for one aggregate, at most.
         patience: seconds that a call has even if who began it has less left.
     """
 
-    a_call: int
     an_aggregate: int
     at_once: int
     patience: float

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from bff.parts.form import Form
+from bff.parts.codec import PartCodec
 from shared import codec
 
 T = TypeVar("T")
@@ -19,11 +19,11 @@ def by_id_json(things: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 class ById(Generic[T]):
-    """Many things, each of which is written by the same form and is about its id."""
+    """Many things, each of which is written in the same way and is about its id."""
 
-    def __init__(self, form: Form[T]) -> None:
-        self._form = form
-        self.schema = b"{%b}" % form.schema
+    def __init__(self, part_codec: PartCodec[T]) -> None:
+        self._codec = part_codec
+        self.schema = b"{%b}" % part_codec.schema
 
     def read(self, _subject: str, data: bytes) -> Mapping[str, T]:
         """The things in ``data``, whoever wants them.
@@ -34,4 +34,4 @@ class ById(Generic[T]):
         members = [(one, bytes(raw)) for one, raw in _members(data).items()]
         if by_id_json(members) != data:
             raise ValueError
-        return {one: self._form.read(one, raw) for one, raw in members}
+        return {one: self._codec.read(one, raw) for one, raw in members}

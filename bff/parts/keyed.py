@@ -1,217 +1,87 @@
-"""Parts made of things that many subjects share, asked for by id in batches: products.
+"""The declaration of a part made of things that many subjects share, asked for by id in batches: products."""
 
-Only ids that are neither at hand nor being asked for by another request cost a call; those that are, are joined. Each
-id stands for itself: what cannot be had of one costs none of the others.
-"""
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, cast
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+import msgspec
 
-from bff.parts.batches import Batches, Terms
-from bff.parts.bounds import Bounds
-from bff.parts.form import Form
-from bff.parts.gathered import Fetched, Gathered
-from bff.parts.part import Part
-from bff.parts.sieve import Ask, Sieve
-from bff.parts.store import PartStore
+from bff.parts.by_id import ById
+from bff.parts.codec import PartCodec
+from bff.parts.path import PathTemplate
 from shared import ids
-from shared.cache.cache import Value
-from shared.cache.entry import Entry
-from shared.cache.throttle import Throttle
-from shared.deadline import Deadline
-from shared.errors import AttemptTimeout, NoBudget, Reason, UpstreamError
-from shared.observing import metrics
-from shared.upstream.timeout import SHORTEST_SECONDS
+from shared.errors import DeclarationError
+from shared.ids import IdType
+from shared.upstream.records import Same
+from shared.upstream.service import Service
 
 T = TypeVar("T")
 
-_UNKNOWN: Final = b""
-"""What is kept of a thing that the service does not know."""
 
-_REFUSED_MOST: Final = 10_000
-"""So many refused ids that have no place in the cache are remembered."""
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyedPart(Generic[T]):
+    """One part, as it is declared.
 
-_LONGEST: Final = 64
-"""An id that is longer is no identifier, and is remembered by a digest."""
+    Attributes:
+        name: of the part in documents, metrics and the cache.
+        service: that gives the things.
+        codec: reads and writes one of them.
+        shape: the type of one of them.
+        path: where they are asked for, by POST.
+        member: of the request's document, which has the list of ids.
+        most: ids that the service takes in one call.
+        key: the field of a thing that has its id.
+        id_type: of the ids.
+        same: makes the same of two ids that name the same thing; None where they are equal.
+        ttl: seconds for which a thing counts as current, at most; None is as for all.
+        stale: seconds for which it may stand in when its service cannot answer; None is as for all.
+    """
 
+    name: str
+    service: Service
+    codec: PartCodec[T]
+    shape: type[T]
+    path: str
+    member: str
+    most: int
+    key: str
+    id_type: IdType
+    same: Same | None
+    ttl: float | None
+    stale: float | None
 
-class KeyedParts(Generic[T]):
-    """Things of one kind by id: current from the cache, else from the service, else last known good."""
-
-    def __init__(self, store: PartStore, form: Form[T], ask: Ask[T], bounds: Bounds) -> None:
-        self._store = store
-        self._form = form
-        self._bounds = bounds
-        self._sieve = Sieve(ask)
-        self._batches: Batches[Fetched[T]] = Batches(
-            self._ask, most=bounds.a_call, patience=bounds.patience, at_once=bounds.at_once
-        )
-        self._since = store.cache.begin()
-        self._refused: Throttle[float] = Throttle(store.ttl, _REFUSED_MOST, store.cache.clock)
-        self._sources = {name: metrics.part_sources.labels(form.kind, name) for name in ("cache", "service", "joined")}
-
-    async def get(self, wanted: Iterable[str], deadline: Deadline, *, renew: bool = False) -> Part[Mapping[str, T]]:
-        """The things with these ids; those that the service does not know, or does not take, are left out.
-
-        To ``renew``, only what is nearly new is taken from the cache while the service answers.
-        """
-        started = self._store.clock()
-        everything = tuple(dict.fromkeys(wanted))
-        order = everything[: self._bounds.an_aggregate]
-        answer: Gathered[T] = Gathered({one: self._key(one) for one in order if ids.is_id(one)})
-        kept = await self._kept(answer.keys, deadline)
-        due = self._take_fresh(kept, answer, renew=renew)
-        wanting = [one for one in order if one not in answer.known]
-        if wanting:
-            await self._take_from_service(wanting, due, answer, deadline)
-            self._take_kept(wanting, kept, answer)
-        now = self._store.clock()
-        answer.fresh_until = min(answer.fresh_until, now + self._store.ttl)
-        return answer.part(everything, now, now - started)
-
-    async def _kept(self, keys: Mapping[str, str], deadline: Deadline) -> Mapping[str, Entry]:
-        entries = zip(keys, await self._store.kept(list(keys.values()), deadline), strict=True)
-        return {one: entry for one, entry in entries if entry is not None}
-
-    def _take_fresh(self, kept: Mapping[str, Entry], answer: Gathered[T], *, renew: bool) -> Sequence[str]:
-        """Take what is current, and return the ids of which that will soon be over."""
-        now = self._store.clock()
-        due: list[str] = []
-        for one, entry in kept.items():
-            current = entry.is_new(now) if renew else entry.is_fresh(now)
-            if current and self._read(one, entry, answer):
-                until = self._store.current_until(entry) if entry.negative else entry.fresh_until
-                answer.fresh_until = min(answer.fresh_until, until)
-                if entry.is_due(now):
-                    due.append(one)
-        self._sources["cache"].inc(len(answer.known))
-        return due
-
-    async def _take_from_service(
-        self, wanting: Sequence[str], due: Sequence[str], answer: Gathered[T], deadline: Deadline
-    ) -> None:
-        if deadline.left() < SHORTEST_SECONDS:
-            answer.lost |= dict.fromkeys(wanting, NoBudget.reason)
-            return
-        join: list[str] = []
-        ask: list[str] = []
-        for one in wanting:
-            if self._batches.has(one):
-                join.append(one)
-            elif (reason := self._store.throttle.reason(answer.keys.get(one) or self._key(one))) is not None:
-                answer.lost[one] = reason
-            else:
-                ask.append(one)
-        if ask:
-            # Since there is a call to be made, it may as well save the next one.
-            ask += [one for one in due if not self._batches.has(one)]
-        if not join and not ask:
-            return
-        self._sources["joined"].inc(len(join))
-        await self._call(join, ask, answer, deadline)
-        again = [one for one in join if one in answer.late]
-        if again and deadline.left() >= SHORTEST_SECONDS:  # whoever had begun that call had less time
-            join = [one for one in again if self._batches.has(one)]
-            await self._call(join, [one for one in again if not self._batches.has(one)], answer, deadline)
-
-    async def _call(self, join: Sequence[str], ask: Sequence[str], answer: Gathered[T], deadline: Deadline) -> None:
-        """Take what calls give; ids that are no identifiers may be refused, and go into calls of their own."""
-        reason: Reason = AttemptTimeout.reason
-        wanting = [*join, *ask]
-        if len(self._refused):
-            ask = self._not_refused(ask, answer)
-        good = [one for one in ask if one in answer.keys]
-        odd = [] if len(good) == len(ask) else [one for one in ask if one not in answer.keys]
-        for result in await self._batches.get(join, good, deadline, odd):
-            if isinstance(result, UpstreamError):
-                reason = result.reason
-            else:
-                answer.add(wanting, result)
-        for one in wanting:
-            if one in answer.known:
-                answer.lost.pop(one, None)
-            else:
-                answer.lost.setdefault(one, reason)
-
-    def _not_refused(self, ask: Sequence[str], answer: Gathered[T]) -> list[str]:
-        """Those of which it is not remembered that the service refuses them; the others are known not to exist."""
-        if not self._since.alive:  # everything was purged
-            self._since = self._store.cache.begin()
-            self._refused.clear()
-        for one in ask:
-            until = self._refused.reason(self._key(one))
-            if until is not None:
-                answer.known[one] = None
-                answer.fresh_until = min(answer.fresh_until, until)
-        return [one for one in ask if one not in answer.known]
-
-    async def _ask(self, batch: Sequence[str], terms: Terms) -> Fetched[T]:
-        """What can be learnt of these ids now, all of them identifiers or none, and until when that is current."""
-        cache, asked_at = self._store.cache, self._store.clock()
-        key_of = {one: self._key(one) for one in batch}
-        # Nobody who comes after a key was invalidated is given what was asked for before.
-        token = cache.begin(*key_of.values(), on_loss=lambda key: self._batches.part(_lost(key_of, key)))
-        try:
-            sifted = await self._sieve.ask(batch, terms)
-            known = {
-                one: None if thing is None else (thing, self._form.encode(thing)) for one, thing in sifted.known.items()
-            }
-            is_kept = ids.is_id(batch[0])
-            if is_kept:
-                cache.put(token, [self._value(key_of[one], thing, asked_at) for one, thing in known.items()])
-            if not is_kept or not self._store.negative_ttl:
-                self._refuse([key_of[one] for one in sifted.refused if token.holds(key_of[one])], asked_at)
-        finally:
-            cache.end(token)
-        self._sources["service"].inc(len(known))
-        for one, error in sifted.lost.items():
-            self._store.note(key_of[one], error, terms)
-        lost = {one: error.reason for one, error in sifted.lost.items()}
-        return Fetched(known, lost, asked_at + self._store.ttl, terms.left() < SHORTEST_SECONDS)
-
-    def _value(self, key: str, thing: tuple[T, bytes] | None, asked_at: float) -> Value:
-        if thing is None:
-            return self._store.absence(key, _UNKNOWN, asked_at)
-        return self._store.value(key, thing[1], asked_at, self._form.own(thing[1]))
-
-    def _refuse(self, keys: Iterable[str], asked_at: float) -> None:
-        for key in keys:
-            self._refused.failed(key, asked_at + self._store.ttl)
-
-    def _take_kept(self, wanting: Sequence[str], kept: Mapping[str, Entry], answer: Gathered[T]) -> None:
-        """Take what the service could not give from what is kept, as stale where it is no longer current."""
-        now = self._store.clock()
-        for one in wanting:
-            entry = kept.get(one)
-            if one in answer.known or entry is None or not self._read(one, entry, answer):
-                continue
-            self._sources["cache"].inc()
-            if entry.is_fresh(now):
-                until = self._store.current_until(entry) if entry.negative else entry.fresh_until
-                answer.fresh_until = min(answer.fresh_until, until)
-                answer.lost.pop(one, None)
-            else:
-                answer.oldest = min(answer.oldest or float("inf"), entry.asked_at)
-
-    def _read(self, one: str, entry: Entry, answer: Gathered[T]) -> bool:
-        """Take what an entry says; false when it cannot be read."""
-        known: tuple[T, bytes] | None = None
-        if not entry.negative:
-            thing = self._form.value(entry)
-            if thing is None:
-                return False
-            known = (thing, entry.value)
-        answer.known[one] = known
-        return True
-
-    def _key(self, one: str) -> str:
-        """What ``one`` is kept and remembered by, however long it is."""
-        if len(one) > _LONGEST:
-            one = "!" + hashlib.blake2b(one.encode(), digest_size=16).hexdigest()
-        return self._store.cache.keys.entry(self._form.kind, one)
+    def shown_for(self, _parameter: str) -> ById[T]:
+        """How it is written in a document, whomever that is about."""
+        return ById(self.codec)
 
 
-def _lost(key_of: Mapping[str, str], key: str | None) -> Sequence[str]:
-    """The ids whose key that is; all of them for None."""
-    return [one for one, named in key_of.items() if key in {None, named}]
+def keyed(
+    name: str,
+    service: Service,
+    shape: type[T],
+    *,
+    post: str,
+    ids_as: str = "ids",
+    most: int = 100,
+    key: str = "id",
+    id_type: IdType = ids.TEXT,
+    same: Same | None = None,
+    ttl: float | None = None,
+    stale: float | None = None,
+) -> KeyedPart[T]:
+    """The part ``name``: things of this ``shape`` by id; a POST of ``{ids_as: [...]}`` to ``post`` gives a list.
+
+    Things that the service does not know are not in that list. Each says in its field ``key`` which of them it is.
+
+    Raises:
+        DeclarationError: it cannot be as it says.
+    """
+    if PathTemplate(post).parameters:
+        raise DeclarationError(f"part {name!r}: ids stand in the body, {post!r} has no place for others")
+    if most < 1:
+        raise DeclarationError(f"part {name!r}: a service takes at least one id in a call, not {most}")
+    if key not in {field.name for field in msgspec.structs.fields(cast("type[msgspec.Struct]", shape))}:
+        raise DeclarationError(f"part {name!r}: its shape has no field {key!r}")
+    get: Any = attrgetter(key)
+    codec = PartCodec(shape, about=lambda thing: (str(get(thing)),), same=same)
+    return KeyedPart(name, service, codec, shape, post, ids_as, most, key, id_type, same, ttl, stale)

@@ -54,6 +54,10 @@ class Aggregate(msgspec.Struct, frozen=True):
 
     parts: Mapping[str, Part[object]]
 
+    def plus(self, **parts: Part[object]) -> "Aggregate":
+        """This one with further ``parts`` behind its own."""
+        return Aggregate({**self.parts, **parts})
+
     @property
     def partial(self) -> bool:
         """Whether any part is not fresh; only an aggregate that is not partial may be kept."""

@@ -15,7 +15,7 @@ _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})
 
 
 class PathTemplate:
-    """Such as ``/reviews/user/{user_id}?limit=20&lang={lang}``; its ``parameters`` are in the order in which they come."""
+    """Such as ``/reviews/user/{user_id}?limit=20&lang={lang}``; ``parameters`` are in the order in which they come."""
 
     def __init__(self, text: str) -> None:
         """Raises ``DeclarationError`` where that can be no path."""

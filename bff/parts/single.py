@@ -1,77 +1,88 @@
-"""Parts that one call gives: the user, the orders of a user."""
+"""The declaration of a part that one call gives: a user, the orders of a user."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, get_origin
 
-from bff.parts.form import Form
-from bff.parts.part import Part
-from bff.parts.store import PartStore
-from shared.cache.cache import Value
-from shared.cache.loader import Loading
-from shared.deadline import Deadline
-from shared.errors import Reason, UpstreamError
-from shared.observing import metrics
+from bff.parts.codec import PartCodec
+from bff.parts.path import PathTemplate
+from shared.errors import DeclarationError
+from shared.upstream.records import Same
+from shared.upstream.service import Service
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class SingleParts:
-    """Current from memory, else from the service, else what was last known good."""
+@dataclass(frozen=True, slots=True, eq=False)
+class SinglePart(Generic[T_co]):
+    """One part, as it is declared.
 
-    def __init__(self, store: PartStore, kinds: Iterable[str]) -> None:
-        """``kinds`` are those of all forms that are asked for."""
-        self._store = store
-        self._sources = {
-            kind: {name: metrics.part_sources.labels(kind, name) for name in ("cache", "service")} for kind in kinds
-        }
+    Attributes:
+        name: of the part in documents, metrics and the cache.
+        service: that gives it.
+        codec: reads and writes its values.
+        shape: the type of its values.
+        path: where it is asked for.
+        owner: the parameter whose subject it belongs to, and with whom it is purged; None for what is shared by all.
+        may_be_absent: whether a 404 of the service says that there is none, rather than that something is wrong.
+        ttl: seconds for which it counts as current, at most; None is as for all.
+        stale: seconds for which it may stand in when its service cannot answer; None is as for all.
+    """
 
-    async def get(
-        self,
-        form: Form[T],
-        subject: str,
-        call: Callable[[], Awaitable[T | None]],
-        loading: Loading,
-        keep: Callable[[Value], None],
-    ) -> Part[T]:
-        """The part ``form.kind`` of ``subject``.
+    name: str
+    service: Service
+    codec: PartCodec[T_co]
+    shape: type[T_co]
+    path: PathTemplate
+    owner: str | None
+    may_be_absent: bool
+    ttl: float | None
+    stale: float | None
 
-        ``call`` asks the service and gives None when it says that there is none, which makes a fresh part without a
-        value; ``keep`` is given what is to be kept for the next time. For an early load only what is nearly new is
-        taken from memory.
-        """
-        store, deadline = self._store, loading.deadline
-        started = store.clock()
-        key = store.cache.keys.entry(form.kind, subject)
-        entry = store.cache.kept_near(key)
-        at_hand = entry is not None and (entry.is_new(started) if loading.early else not entry.is_due(started))
-        if entry is not None and at_hand and (value := form.value(entry)) is not None:
-            self._sources[form.kind]["cache"].inc()
-            return Part(value, "fresh", entry.value, entry.fresh_until)
-        reason = store.throttle.reason(key)
-        if reason is not None:
-            return await self._instead(form, key, reason, started, deadline)
-        loading.asks_for(key)
-        try:
-            found = await call()
-        except UpstreamError as error:
-            store.note(key, error, deadline)
-            return await self._instead(form, key, error.reason, started, deadline)
-        self._sources[form.kind]["service"].inc()
-        duration = store.clock() - started
-        if found is None:
-            loading.forget(key)  # else it could come back to life as a stale part
-            return Part(None, "fresh", duration=duration)
-        data = form.encode(found)
-        keep(store.value(key, data, started))
-        return Part(found, "fresh", data, started + store.ttl, duration=duration)
+    @property
+    def subject(self) -> str | None:
+        """The parameter that tells whom or what it is about: its owner, or else the first; None without any."""
+        return self.owner or next(iter(self.path.parameters), None)
 
-    async def _instead(self, form: Form[T], key: str, reason: Reason, started: float, deadline: Deadline) -> Part[T]:
-        (entry,) = await self._store.kept([key], deadline)
-        now = self._store.clock()
-        value = None if entry is None else form.value(entry)
-        if entry is None or value is None:
-            return Part.missing(reason, now - started)
-        self._sources[form.kind]["cache"].inc()
-        if entry.is_fresh(now):
-            return Part(value, "fresh", entry.value, entry.fresh_until, duration=now - started)
-        return Part(value, "stale", entry.value, age=now - entry.asked_at, reason=reason, duration=now - started)
+    def shown_for(self, parameter: str) -> PartCodec[T_co]:
+        """How it is written in the document about a ``parameter``, where its own subject may be somebody else."""
+        return self.codec if self.subject in {parameter, None} else PartCodec(self.shape)
+
+
+def single(
+    name: str,
+    service: Service,
+    shape: type[T],
+    path: str,
+    *,
+    owner: str | None = None,
+    about: Callable[[Any], object] | None = None,
+    same: Same | None = None,
+    may_be_absent: bool = False,
+    ttl: float | None = None,
+    stale: float | None = None,
+) -> SinglePart[T]:
+    """The part ``name``, which a GET of ``path`` gives as JSON of this ``shape``.
+
+    ``about`` gives the id that a value, or each member of a list, says it is about: it must be that of the owner, or
+    else the first parameter of the path, compared as text, or as ``same`` has it. A part without parameters is about
+    nobody.
+
+    Raises:
+        DeclarationError: it cannot be as it says.
+    """
+    template = PathTemplate(path)
+    if owner is not None and owner not in template.parameters:
+        raise DeclarationError(f"part {name!r}: its owner {owner!r} is no parameter of {path!r}")
+    if bool(template.parameters) is not (about is not None):
+        what = "nothing tells whom an answer is about" if template.parameters else "there is nobody to be about"
+        raise DeclarationError(f"part {name!r}: {what}")
+    codec = PartCodec(shape, about=None if about is None else _subjects(shape, about), same=same)
+    return SinglePart(name, service, codec, shape, template, owner, may_be_absent, ttl, stale)
+
+
+def _subjects(shape: Any, about: Callable[[Any], object]) -> Callable[[Any], Sequence[str]]:
+    if get_origin(shape) is list:
+        return lambda value: [str(about(piece)) for piece in value]
+    return lambda value: (str(about(value)),)

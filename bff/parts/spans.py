@@ -1,52 +1,47 @@
 """A span round each part, with what came of it."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from bff.parts.bounds import Bounds
-from bff.parts.form import Form
-from bff.parts.keyed import KeyedParts
+from bff.parts.keyed import KeyedPart
+from bff.parts.keyed_source import KeyedSource
 from bff.parts.part import Part
-from bff.parts.sieve import Ask
-from bff.parts.single import SingleParts
+from bff.parts.single import SinglePart
+from bff.parts.single_source import SingleSource
 from bff.parts.store import PartStore
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
 from shared.deadline import Deadline
 from shared.observing.telemetry.spans import Span, Spans, spanning
+from shared.upstream.call import Send
 
 T = TypeVar("T")
 
 
-class SpannedSingleParts(SingleParts):
-    """Single parts, each a span."""
+class SpannedSingleSource(SingleSource[T]):
+    """Gives a single part, each time in a span."""
 
-    def __init__(self, store: PartStore, kinds: Iterable[str], *, spans: Spans) -> None:
-        super().__init__(store, kinds)
+    def __init__(self, part: SinglePart[T], call: Send, store: PartStore, *, spans: Spans) -> None:
+        super().__init__(part, call, store)
         self._spans = spans
+        self._span_name = f"part {part.name}"
 
-    async def get(
-        self,
-        form: Form[T],
-        subject: str,
-        call: Callable[[], Awaitable[T | None]],
-        loading: Loading,
-        keep: Callable[[Value], None],
-    ) -> Part[T]:
-        """The part ``form.kind`` of ``subject``."""
-        with spanning(self._spans, f"part {form.kind}") as span:
-            part = await super().get(form, subject, call, loading, keep)
+    async def get(self, parameters: Mapping[str, str], loading: Loading, keep: Callable[[Value], None]) -> Part[T]:
+        """The part for these ``parameters``."""
+        with spanning(self._spans, self._span_name) as span:
+            part = await super().get(parameters, loading, keep)
             _record(span, part)
         return part
 
 
-class SpannedKeyedParts(KeyedParts[T]):
-    """Parts of things by id, each part a span."""
+class SpannedKeyedSource(KeyedSource[T]):
+    """Gives a part of things by id, each time in a span."""
 
-    def __init__(self, store: PartStore, form: Form[T], ask: Ask[T], bounds: Bounds, *, spans: Spans) -> None:
-        super().__init__(store, form, ask, bounds)
+    def __init__(self, part: KeyedPart[T], call: Send, store: PartStore, bounds: Bounds, *, spans: Spans) -> None:
+        super().__init__(part, call, store, bounds)
         self._spans = spans
-        self._span_name = f"part {form.kind}"
+        self._span_name = f"part {part.name}"
 
     async def get(self, wanted: Iterable[str], deadline: Deadline, *, renew: bool = False) -> Part[Mapping[str, T]]:
         """The things with these ids."""

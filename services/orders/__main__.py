@@ -1,7 +1,7 @@
 """``python -m services.orders``."""
 
-from services.orders.settings import SERVICE, OrderSettings
+from services.orders.settings import SERVICE
 from shared.serving.program import main
 
 if __name__ == "__main__":
-    main(SERVICE, OrderSettings, "services.orders.app:create_app")
+    main(SERVICE, "services.orders.settings:OrderSettings", "services.orders.app:create_app")

@@ -1,7 +1,7 @@
 """``python -m services.products``."""
 
-from services.products.settings import SERVICE, ProductSettings
+from services.products.settings import SERVICE
 from shared.serving.program import main
 
 if __name__ == "__main__":
-    main(SERVICE, ProductSettings, "services.products.app:create_app")
+    main(SERVICE, "services.products.settings:ProductSettings", "services.products.app:create_app")

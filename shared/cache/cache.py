@@ -212,8 +212,7 @@ class Cache:
 
     async def purge(self, subject: str) -> bool:
         """Drop everything that is owned by ``subject``; tells whether every process has been told, or will be."""
-        for key in self.keys.owned_by(subject):
-            self._near.drop(key)
+        self._near.purge(subject)
         self._near.drop(self.keys.stamp(subject))
         return await self._everywhere(lambda redis: redis.purge(subject, self._longest_life + _LATEST_LOAD_SECONDS))
 

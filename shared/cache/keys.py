@@ -42,15 +42,16 @@ class Keys:
             prefix = self._entries[kind.name] = f"{self.prefix}{kind.name}:{kind.version}:"
             self._kinds[prefix] = kind
         self._owned_prefixes = tuple(prefix for prefix, kind in self._kinds.items() if kind.owned)
+        self._varied_prefixes = tuple(prefix for prefix in self._owned_prefixes if self._kinds[prefix].varied)
 
     @property
     def kinds(self) -> Iterable[str]:
         """The names of all kinds."""
         return self._entries
 
-    def entry(self, kind: str, subject: str) -> str:
-        """The key of one thing."""
-        return f"{self._entries[kind]}{{{subject}}}"
+    def entry(self, kind: str, subject: str, variant: str = "") -> str:
+        """The key of one thing; ``variant`` tells it from others of a varied kind, and has no brace in it."""
+        return f"{self._entries[kind]}{{{subject}}}{variant}"
 
     def beginning(self, kind: str) -> str:
         """What stands before the subject and a closing brace in every key of this kind."""
@@ -62,7 +63,7 @@ class Keys:
 
     def subject(self, key: str) -> str:
         """What the entry ``key`` is about."""
-        return key[key.index("{") + 1 : -1]
+        return key[key.index("{") + 1 : key.rindex("}")]
 
     def lease(self, key: str) -> str:
         """Where the lease to load ``key`` stands."""
@@ -76,14 +77,16 @@ class Keys:
         """Where the stamp that counts for ``key`` stands; None for a shared kind."""
         if not key.startswith(self._owned_prefixes):
             return None
-        return f"{self._stamps}{key[key.index('{') + 1 :]}"
+        return f"{self._stamps}{self.subject(key)}}}"
 
-    def purged_by(self, key: str) -> Iterator[str]:
-        """The entries that a change of the stamp ``key`` drops; none when it is no stamp."""
-        if key.startswith(self._stamps):
-            tag = key[len(self._stamps) - 1 :]
-            yield from (prefix + tag for prefix in self._owned_prefixes)
+    def purged_by(self, key: str) -> str | None:
+        """The subject whose entries a change of the stamp ``key`` drops; None when it is no stamp."""
+        return key[len(self._stamps) : -1] if key.startswith(self._stamps) else None
 
     def owned_by(self, subject: str) -> Iterator[str]:
-        """Every entry of ``subject`` that a purge drops."""
+        """Every entry of ``subject`` that a purge drops, but for those with a variant."""
         return (f"{prefix}{{{subject}}}" for prefix in self._owned_prefixes)
+
+    def variants_of(self, subject: str) -> Iterator[str]:
+        """What the entries of ``subject`` begin with that have a variant."""
+        return (f"{prefix}{{{subject}}}" for prefix in self._varied_prefixes)

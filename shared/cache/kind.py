@@ -41,6 +41,7 @@ class Kind:
         there: for things that there are.
         absent: for the knowledge that there is no such thing; None where nobody keeps that.
         owned: whether its entries go when their subject is purged.
+        varied: whether a subject may have several, told apart by a variant behind it.
         shape: tells how values are written; kinds of different shapes never read each other's entries.
     """
 
@@ -48,6 +49,7 @@ class Kind:
     there: Rules
     absent: Rules | None = None
     owned: bool = False
+    varied: bool = False
     shape: bytes = b""
 
     def rules(self, *, negative: bool) -> Rules | None:

@@ -158,6 +158,13 @@ class NearTier:
         for key in [key for key in (*self._store, *self._tokens) if key.startswith(prefix)]:
             self.drop(key)
 
+    def purge(self, subject: str) -> None:
+        """Forget all that belongs to ``subject``, and whatever is on its way there."""
+        for key in self._keys.owned_by(subject):
+            self.drop(key)
+        for prefix in self._keys.variants_of(subject):
+            self.drop_beginning(prefix)
+
     def invalidate(self, names: Iterable[str] | None) -> None:
         """Redis says that these keys have changed, or that everything has (None)."""
         if names is None:
@@ -165,8 +172,9 @@ class NearTier:
             return
         for name in names:
             self.drop(name)
-            for key in self._keys.purged_by(name):
-                self.drop(key)
+            subject = self._keys.purged_by(name)
+            if subject is not None:
+                self.purge(subject)
 
     def flush(self) -> None:
         """Forget everything, and whatever is on its way here."""

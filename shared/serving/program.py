@@ -15,7 +15,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,11 +38,12 @@ _OTHER_DESCRIPTORS = 1024
 """For services, Redis, files and what is being accepted."""
 
 
-def main(service: str, settings_type: type[Settings], factory: str, arguments: Sequence[str] | None = None) -> None:
+def main(service: str, settings: str, factory: str, arguments: Sequence[str] | None = None) -> None:
     """Run ``service`` until a stop signal.
 
-    ``factory`` names the function ``create_app(settings)`` as ``module:function``; the module is imported only in
-    the process that serves. Exits with status 2 when the settings, or what the app is made of, cannot be used.
+    ``settings`` names its class of them and ``factory`` its function ``create_app(settings)``, each as
+    ``module:name``; the latter's module is imported only in the process that serves. Exits with status 2 when the
+    settings, or what the app is made of, cannot be used.
     """
     _have_standard_streams()
     parser = argparse.ArgumentParser(description=f"Serve {service}. Settings come from the environment and .env.")
@@ -52,17 +53,20 @@ def main(service: str, settings_type: type[Settings], factory: str, arguments: S
         options = parser.parse_args(arguments)
     try:
         environ = read_environment()
-        settings = load(settings_type, environ)
+        with _in_one_sentence(service):
+            effective = load(_named(settings), environ)
     except SettingsError as error:
         mistakes = "\n".join(f"  {mistake}" for mistake in error.mistakes)
         sys.stderr.write(f"{service}: the settings cannot be used:\n{mistakes}\n")
         raise SystemExit(2) from None
+    except DeclarationError as error:
+        refuse(error)
     if options.check:
         with reader_may_leave():
-            sys.stdout.write(describe(settings) + "\n")
+            sys.stdout.write(describe(effective) + "\n")
         return
     export_environment(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
-    serve(service, settings, factory)
+    serve(service, effective, factory)
 
 
 def serve(service: str, settings: Settings, factory: str) -> None:
@@ -100,11 +104,8 @@ def work_on(service: str, settings: Settings, factory: str, listening: socket.so
     """
     stopping = Stopping(stop_signals() if beat is None else frozenset({signal.SIGTERM}))
     logs.configure(service, settings.log_level)
-    module, _, function = factory.partition(":")
-    try:
-        app: Sanic[Any, Any] = getattr(importlib.import_module(module), function)(settings)
-    except DeclarationError as error:
-        raise DeclarationError(f"{service}: what it is made of cannot be used: {error}") from error
+    with _in_one_sentence(service):
+        app: Sanic[Any, Any] = _named(factory)(settings)
     if beat is None:
         owns(app, listening)
     else:
@@ -125,6 +126,20 @@ def work_on(service: str, settings: Settings, factory: str, listening: socket.so
         Sanic.serve_single(primary=app)
     finally:
         logs.flush()
+
+
+def _named(what: str) -> Any:
+    """What stands in a module under a name, ``module:name``."""
+    module, _, name = what.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@contextlib.contextmanager
+def _in_one_sentence(service: str) -> Iterator[None]:
+    try:
+        yield
+    except DeclarationError as error:
+        raise DeclarationError(f"{service}: what it is made of cannot be used: {error}") from error
 
 
 def _have_standard_streams() -> None:

@@ -43,13 +43,13 @@ def setting(name: str, kind: Kind[T], default: str, text: str, *, secret: bool =
 
     A ``secret`` may come as the content of a file too, whose path is in the variable with ``_FILE`` after its name.
     """
-    made: T = field(metadata={"variable": Variable(name, kind, default, text, secret)})
+    made: T = field(metadata={"declared": Variable(name, kind, default, text, secret)})
     return made
 
 
 def group(shape: type[T], members: Mapping[str, Mapping[str, Variable]]) -> Mapping[str, T]:
     """A dataclass field with an object of ``shape`` for each thing in ``members``, by thing."""
-    made: Mapping[str, T] = field(metadata={"group": Group(shape, members)})
+    made: Mapping[str, T] = field(metadata={"declared": Group(shape, members)})
     return made
 
 
@@ -62,7 +62,7 @@ def prefixed(shape: type[Any], prefix: str, words: str, defaults: Mapping[str, s
             default=defaults.get(name, variable.default),
             help=variable.help.format(words),
         )
-        for name, variable in own_variables(shape).items()
+        for name, variable in _variables_of(shape).items()
     }
 
 
@@ -110,28 +110,27 @@ class Settings:
         yield from ()
 
 
-def own_variables(shape: type[Any]) -> Mapping[str, Variable]:
-    """The variables of the fields of ``shape`` that are single settings, by field, in order of definition."""
-    return {f.name: f.metadata["variable"] for f in fields(shape) if "variable" in f.metadata}
-
-
-def groups(shape: type[Any]) -> Mapping[str, Group]:
-    """The fields of ``shape`` that are groups of settings."""
-    return {f.name: f.metadata["group"] for f in fields(shape) if "group" in f.metadata}
+def declarations(shape: type[Any]) -> Mapping[str, Variable | Group]:
+    """What the fields of ``shape`` are made by, in order of definition."""
+    return {one.name: one.metadata["declared"] for one in fields(shape)}
 
 
 def variables(settings_type: type[Settings]) -> list[Variable]:
     """Every variable that ``settings_type`` reads, in order of definition."""
     found: list[Variable] = []
-    for one in fields(settings_type):
-        if "variable" in one.metadata:
-            found.append(one.metadata["variable"])
-        elif "group" in one.metadata:
-            found += [variable for member in one.metadata["group"].members.values() for variable in member.values()]
+    for declared in declarations(settings_type).values():
+        if isinstance(declared, Variable):
+            found.append(declared)
+        else:
+            found += [variable for member in declared.members.values() for variable in member.values()]
     return found
 
 
 def with_default(settings_type: type[Settings], name: str, default: str) -> Any:
     """The field ``name`` of ``settings_type`` again, with another default (ports, mostly)."""
-    variable = own_variables(settings_type)[name]
-    return field(metadata={"variable": dataclasses.replace(variable, default=default)})
+    variable = _variables_of(settings_type)[name]
+    return field(metadata={"declared": dataclasses.replace(variable, default=default)})
+
+
+def _variables_of(shape: type[Any]) -> Mapping[str, Variable]:
+    return {name: one for name, one in declarations(shape).items() if isinstance(one, Variable)}

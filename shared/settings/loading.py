@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from shared.errors import SettingsError
-from shared.settings.declared import Settings, Variable, groups, own_variables, variables
+from shared.settings.declared import Group, Settings, Variable, declarations
 from shared.settings.masking import MASK, without_secrets
 
 S = TypeVar("S", bound=Settings)
@@ -21,11 +21,7 @@ def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
         SettingsError: one line for each mistake, naming the variable, the value and what was expected.
     """
     mistakes: list[str] = []
-    parsed = _parsed(own_variables(settings_type), environ, mistakes)
-    for name, group in groups(settings_type).items():
-        members = {thing: _parsed(member, environ, mistakes) for thing, member in group.members.items()}
-        if not mistakes:
-            parsed[name] = {thing: group.shape(**member) for thing, member in members.items()}
+    parsed = {name: _parsed(declared, environ, mistakes) for name, declared in declarations(settings_type).items()}
     if not mistakes:
         settings = settings_type(**parsed)
         mistakes.extend(settings.conflicts())
@@ -34,17 +30,22 @@ def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
     raise SettingsError(mistakes)
 
 
-def _parsed(of: Mapping[str, Variable], environ: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
-    parsed: dict[str, Any] = {}
-    for name, variable in of.items():
-        try:
-            text = _text(variable, environ) or variable.default
-            parsed[name] = variable.kind.parse(text) if text else ""
-        except _Unusable as error:
-            mistakes.append(str(error))
-        except ValueError:
-            mistakes.append(f"{variable.name}={shown(variable, text)!r}: expected {variable.kind.expected}")
-    return parsed
+def _parsed(declared: Variable | Group, environ: Mapping[str, str], mistakes: list[str]) -> Any:
+    """What a field is to be; anything once there are mistakes."""
+    if isinstance(declared, Group):
+        members = {
+            thing: {name: _parsed(variable, environ, mistakes) for name, variable in member.items()}
+            for thing, member in declared.members.items()
+        }
+        return {thing: declared.shape(**member) for thing, member in members.items()} if not mistakes else members
+    try:
+        text = _text(declared, environ) or declared.default
+        return declared.kind.parse(text) if text else ""
+    except _Unusable as error:
+        mistakes.append(str(error))
+    except ValueError:
+        mistakes.append(f"{declared.name}={shown(declared, text)!r}: expected {declared.kind.expected}")
+    return None
 
 
 class _Unusable(Exception):
@@ -83,15 +84,15 @@ def shown(variable: Variable, text: str) -> str:
 
 def describe(settings: Settings) -> str:
     """The effective settings, one ``NAME=value`` a line, secrets masked."""
-    kind = type(settings)
-    found = {variable.name: getattr(settings, name) for name, variable in own_variables(kind).items()}
-    for name, group in groups(kind).items():
-        for thing, member in group.members.items():
-            one = getattr(settings, name)[thing]
-            found |= {variable.name: getattr(one, attribute) for attribute, variable in member.items()}
-    return "\n".join(
-        f"{variable.name}={shown(variable, _as_text(found[variable.name]))}" for variable in variables(kind)
-    )
+    found: list[tuple[Variable, object]] = []
+    for name, declared in declarations(type(settings)).items():
+        value = getattr(settings, name)
+        if isinstance(declared, Group):
+            for thing, member in declared.members.items():
+                found += [(variable, getattr(value[thing], one)) for one, variable in member.items()]
+        else:
+            found.append((declared, value))
+    return "\n".join(f"{variable.name}={shown(variable, _as_text(value))}" for variable, value in found)
 
 
 def _as_text(value: object) -> str:

@@ -18,6 +18,7 @@ import select
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -69,7 +70,7 @@ class Session:
         self._tls = tls
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self._origins: dict[str, _Origin] = {}
+        self._origins: dict[_Destination, _Origin] = {}
 
     async def __aenter__(self) -> Self:
         """Open the pool; no connection is made before it is needed."""
@@ -92,16 +93,21 @@ class Session:
             await self._session.close()
             self._session = None
 
-    def transport(self, base_url: str) -> Send:
-        """The innermost sender: one HTTP request to the service at ``base_url``."""
+    def transport(self, base_url: str, *, token: str = "", tls: ssl.SSLContext | None = None) -> Send:
+        """The innermost sender: one HTTP request to the service at ``base_url``.
+
+        ``token`` is shown to it as Authorization: Bearer (RFC 6750 §2.1); ``tls`` says whom to trust and as whom to
+        come there, None as everywhere.
+        """
+        destination = _Destination(base_url, token, tls)
 
         async def send(call: Call[Any]) -> Any:
-            return await self._exchange(base_url, call)
+            return await self._exchange(destination, call)
 
         return send
 
-    async def _exchange(self, base_url: str, call: Call[Any]) -> Any:
-        origin = self._origins.get(base_url) or self._find(base_url)
+    async def _exchange(self, destination: "_Destination", call: Call[Any]) -> Any:
+        origin = self._origins.get(destination) or self._find(destination)
         conversation: Any = None  # a _Conversation, once there is one
         try:
             connection = origin.connector.pooled(origin.key) or await origin.connector.opened(origin.example)
@@ -120,7 +126,7 @@ class Session:
                 raise
             connection.release()
         except aiohttp.ClientConnectorError as error:
-            raise self._not_connected(base_url, error) from error
+            raise self._not_connected(destination.base_url, error) from error
         except (aiohttp.ClientPayloadError, HttpProcessingError, ValueError) as error:
             raise BadResponse(f"the answer is not valid HTTP ({type(error).__name__})") from error
         except (aiohttp.ClientError, OSError, EofStream) as error:
@@ -130,15 +136,15 @@ class Session:
                     "a pooled connection was stale", retryable=True, at_once=True, is_failure=False
                 ) from error
             if isinstance(refusal := error.__cause__, ssl.SSLError):
-                raise self._refused(base_url, "the service refused the handshake", refusal) from error
+                raise self._refused(destination.base_url, "the service refused the handshake", refusal) from error
             raise Unreachable(f"the connection broke ({type(error).__name__})") from error
         return value
 
-    def _find(self, base_url: str) -> "_Origin":
+    def _find(self, destination: "_Destination") -> "_Origin":
         if self._session is None or self._session.connector is None:
             raise Unreachable("the session is closed")
         connector = cast("_Connector", self._session.connector)
-        origin = self._origins[base_url] = _Origin(self._session, connector, base_url)
+        origin = self._origins[destination] = _Origin(self._session, connector, destination)
         return origin
 
     def _not_connected(self, base_url: str, error: aiohttp.ClientConnectorError) -> Unreachable:
@@ -155,6 +161,15 @@ class Session:
         return Unreachable(f"{what}: {why}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Destination:
+    """A service, and what it is shown; each has connections of its own where that differs."""
+
+    base_url: str
+    token: str
+    tls: ssl.SSLContext | None
+
+
 class _Origin:
     """Where a service is, and what is the same in every request to it.
 
@@ -167,13 +182,16 @@ class _Origin:
 
     __slots__ = ("connector", "example", "fields", "key", "path")
 
-    def __init__(self, session: aiohttp.ClientSession, connector: "_Connector", base_url: str) -> None:
-        url = URL(base_url, encoded=True)
+    def __init__(self, session: aiohttp.ClientSession, connector: "_Connector", destination: _Destination) -> None:
+        url = URL(destination.base_url, encoded=True)
         self.connector = connector
-        self.example = ClientRequest("GET", url, loop=asyncio.get_running_loop(), session=session, ssl=True)
+        self.example = ClientRequest(
+            "GET", url, loop=asyncio.get_running_loop(), session=session, ssl=destination.tls or True
+        )
         self.key = self.example.connection_key
         self.path = url.raw_path.rstrip("/")
-        self.fields = f"{HOST}: {self.example.headers[HOST]}\r\n{CONSTANT_FIELDS}"
+        token = f"Authorization: Bearer {destination.token}\r\n" if destination.token else ""
+        self.fields = f"{HOST}: {self.example.headers[HOST]}\r\n{token}{CONSTANT_FIELDS}"
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from bff.aggregates.profile import PROFILE
 from bff.answer import compose, read_absence, read_answer
-from bff.forms import ORDERS, PRODUCTS, USER
-from bff.models import Order, Product, User
 from bff.parts.by_id import ById, by_id_json
-from bff.parts.form import Form, Shown
+from bff.parts.codec import PartCodec, Shown
 from bff.parts.part import Aggregate, Part
+from bff.parts.sources import AnyPart
+from bff.sources.orders import ORDERS, Order
+from bff.sources.products import PRODUCTS, Product
+from bff.sources.users import USER, User
 from shared import codec
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.errors import Unreachable
@@ -32,8 +34,8 @@ ME, OTHER = "user1", "user2"
 PATH = f"/api/profile/{ME}"
 
 
-def _part(form: Form[Any], shape: Any, document: object) -> bytes:
-    return form.encode(codec.decoder(shape)(codec.document(document)))
+def _part(part: AnyPart, shape: Any, document: object) -> bytes:
+    return part.codec.encode(codec.decoder(shape)(codec.document(document)))
 
 
 def _user(name: str = ME) -> bytes:
@@ -71,11 +73,11 @@ class _Answers:
 
 GOOD: Final[dict[str, tuple[Shown, str, bytes]]] = {
     "profile": (_Answers(), ME, _profile()),
-    "user": (USER, ME, _user()),
-    "orders": (ORDERS, ME, _orders()),
-    "no orders": (ORDERS, ME, b"[]"),
-    "product": (PRODUCTS, "p1", _product()),
-    "products": (ById(PRODUCTS), ME, _products()),
+    "user": (USER.codec, ME, _user()),
+    "orders": (ORDERS.codec, ME, _orders()),
+    "no orders": (ORDERS.codec, ME, b"[]"),
+    "product": (PRODUCTS.codec, "p1", _product()),
+    "products": (PRODUCTS.shown_for("user_id"), ME, _products()),
 }
 
 
@@ -105,10 +107,10 @@ def test_a_changed_byte_is_another_value_or_none(name: str, data: st.DataObject)
     if odd == good or not _is_read(shown, subject, odd):
         return
     value = shown.read(subject, odd)
-    if isinstance(shown, Form):
+    if isinstance(shown, PartCodec):
         assert shown.encode(value) == odd
     elif isinstance(shown, ById):
-        assert by_id_json((one, PRODUCTS.encode(thing)) for one, thing in value.items()) == odd
+        assert by_id_json((one, PRODUCTS.codec.encode(thing)) for one, thing in value.items()) == odd
     else:
         assert value.body == odd
         assert value.etag.isascii()

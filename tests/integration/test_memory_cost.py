@@ -9,9 +9,10 @@ import pytest
 from bff.aggregates import AGGREGATES
 from bff.aggregates.profile import PROFILE
 from bff.app import gateway_cache
-from bff.forms import ORDERS, PRODUCTS, USER
-from bff.models import Product
 from bff.settings import GatewaySettings
+from bff.sources.orders import ORDERS
+from bff.sources.products import PRODUCTS, Product
+from bff.sources.users import USER
 from shared import codec
 from shared.cache.cache import Cache, Value
 from shared.http.early_routes import Ready
@@ -44,15 +45,15 @@ def _products(cache: Cache, size: int) -> Iterator[Value]:
     now = cache.clock()
     for number in range(NUMBER):
         made = fake_services.product(f"p{number}") | {"description": "é" * size}
-        data = PRODUCTS.encode(_read_product(codec.document(made)))
-        yield Value(cache.keys.entry(PRODUCTS.kind, f"p{number}"), data, now, 30.0, 600.0, form=_read_product(data))
+        data = PRODUCTS.codec.encode(_read_product(codec.document(made)))
+        yield Value(cache.keys.entry(PRODUCTS.name, f"p{number}"), data, now, 30.0, 600.0, form=_read_product(data))
 
 
 def _singles(cache: Cache, size: int) -> Iterator[Value]:
     now = cache.clock()
     for number in range(NUMBER):
-        for form in (USER, ORDERS):
-            yield Value(cache.keys.entry(form.kind, f"user{number}"), bytes(size), now, 30.0, 600.0, cost=number / 7)
+        for part in (USER, ORDERS):
+            yield Value(cache.keys.entry(part.name, f"user{number}"), bytes(size), now, 30.0, 600.0, cost=number / 7)
 
 
 def _absences(cache: Cache, _size: int) -> Iterator[Value]:

@@ -7,9 +7,9 @@ import pytest
 
 import shared
 from bff.aggregates.kind import AggregateKind
-from bff.forms import ORDERS
 from bff.parts.part import Aggregate
-from bff.sources import Sources
+from bff.parts.sources import Sources
+from bff.sources.orders import ORDERS
 from shared.errors import Unreachable
 from tests.fixtures.fake_services import FakeServices
 from tests.fixtures.gateway import Gateway, StartGateway
@@ -150,12 +150,10 @@ async def test_a_second_aggregate_is_one_small_description(start_gateway: StartG
     """A new kind of aggregate gets caching, provenance, headers and errors without code of its own."""
 
     async def load(user_id: str, sources: Sources) -> Aggregate:
-        orders = await sources.orders(user_id)
+        orders = await sources.take(ORDERS, user_id)
         return Aggregate({"orders": orders})
 
-    history = AggregateKind(
-        name="history", path="/api/history", parameter="user_id", parts={"orders": ORDERS}, load=load
-    )
+    history = AggregateKind("history", "/api/history", "user_id", load, parts=(ORDERS,))
     gateway = await start_gateway(kinds=[history])
     first, second = await gateway.get("/api/history/user1"), await gateway.get("/api/history/user1")
     assert first.json()["metadata"]["parts"] == {"orders": {"status": "fresh"}}

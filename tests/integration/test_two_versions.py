@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
 
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.profile import PROFILE
-from bff.forms import ORDERS, USER
-from bff.models import Product
-from bff.parts.form import Form
+from bff.parts.codec import PartCodec
 from bff.parts.part import Aggregate
-from bff.sources import Sources
+from bff.parts.sources import Sources
+from bff.sources.orders import ORDERS
+from bff.sources.products import Product
+from bff.sources.users import USER
 from shared.cache.build import build_cache
 from shared.cache.kind import Kind
 from tests.fixtures.fake_services import FakeServices, order, product, user
@@ -27,11 +29,11 @@ CHANGES_MOST = 2
 
 
 async def _load_slim(user_id: str, sources: Sources) -> Aggregate:
-    return Aggregate({"user": await sources.user(user_id), "orders": await sources.orders(user_id)})
+    return Aggregate({"user": await sources.take(USER, user_id), "orders": await sources.take(ORDERS, user_id)})
 
 
 OLD = PROFILE
-NEW = replace(PROFILE, parts={"user": USER, "orders": ORDERS}, counted=("orders",), load=_load_slim)
+NEW = replace(PROFILE, parts=(USER, ORDERS), counted=(ORDERS,), load=_load_slim)
 RENAMED = replace(PROFILE, counted=())
 
 
@@ -99,8 +101,8 @@ def _id(one: Product | _Product) -> Sequence[str]:
 
 
 def _versions() -> tuple[Kind, Kind]:
-    forms = (Form("products", Product, about=_id), Form("products", _Product, about=_id))
-    one, other = (replace(plain("products"), shape=form.schema) for form in forms)
+    codecs: tuple[PartCodec[Any], ...] = (PartCodec(Product, about=_id), PartCodec(_Product, about=_id))
+    one, other = (replace(plain("products"), shape=codec.schema) for codec in codecs)
     return one, other
 
 

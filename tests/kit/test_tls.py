@@ -204,7 +204,7 @@ async def test_a_private_authority_and_a_certificate_of_ours(files: Path, cert: 
     }
     async with (
         _serving(_older(context) if older else context) as (service, address),
-        Session(load(GatewaySettings, named).tls()) as session,
+        Session(load(GatewaySettings, named).service_tls("user_service")) as session,
     ):
         upstream = _upstream(session, address)
         assert [await _ask(upstream, name) for name in ("alice", "bob", "carol")] == ["alice", "bob", "carol"]

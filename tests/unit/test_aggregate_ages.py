@@ -8,16 +8,17 @@ import pytest
 from bff.aggregates.kind import AggregateKind, Load
 from bff.app import gateway_cache
 from bff.endpoints.aggregates import AggregateEndpoint, Made
-from bff.parts.form import Form
 from bff.parts.part import Aggregate, Part
+from bff.parts.single import single
+from bff.parts.sources import Sources
 from bff.settings import GatewaySettings
-from bff.sources import Sources
 from shared.cache.entry import Entry
 from shared.cache.loader import Loaded, Loading, ReadThrough
 from shared.deadline import Deadline
 from shared.errors import NotFound
 from shared.http.load_shedder import LoadShedder
 from shared.settings.loading import load
+from shared.upstream.service import Service
 from tests.fixtures.gateway import Clock
 
 TTL, NEGATIVE_TTL, ASKED_AT = 30, 10, 1000.0
@@ -40,8 +41,9 @@ class _Sources:
 
 async def _loaded(clock: Clock, how: Load) -> tuple[Loaded[Made], Entry | None]:
     """What a load gives, and what memory has of it."""
-    form = Form("thing", Thing, about=lambda thing: [thing.id])
-    kind = AggregateKind("things", "/api/things", "thing_id", {"thing": form}, how)
+    service = Service("thing_service", url="http://127.0.0.1:1")
+    part = single("thing", service, Thing, "/things/{thing_id}", owner="thing_id", about=lambda thing: thing.id)
+    kind = AggregateKind("things", "/api/things", "thing_id", how, (part,))
     environment = {"CACHE_TTL_SECONDS": str(TTL), "CACHE_NEGATIVE_TTL_SECONDS": str(NEGATIVE_TTL)}
     settings = load(GatewaySettings, environment)
     cache = gateway_cache(settings, [kind], clock=clock)

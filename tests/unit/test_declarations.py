@@ -9,14 +9,17 @@ import pytest
 from bff.aggregates.kind import AggregateKind, check
 from bff.aggregates.profile import PROFILE
 from bff.app import create_app
-from bff.forms import ORDERS, SINGLE, USER
+from bff.catalogue import catalogue
 from bff.kept import kinds_kept
+from bff.parts.single import SinglePart
 from bff.settings import GatewaySettings
+from bff.sources.orders import ORDERS
+from bff.sources.users import USER
 from shared.cache.keys import Keys
 from shared.errors import DeclarationError
 from shared.settings.loading import load
 
-HISTORY = replace(PROFILE, name="history", path="/api/history", parts={"orders": ORDERS}, counted=())
+HISTORY = replace(PROFILE, name="history", path="/api/history", parts=(ORDERS,), counted=())
 SETTINGS = load(GatewaySettings, {})
 
 
@@ -33,9 +36,9 @@ def test_different_aggregates_may_share_parts() -> None:
         [PROFILE, HISTORY, replace(PROFILE, path="/api/other")],
         [HISTORY, replace(PROFILE, path="/api/history")],
         [PROFILE, replace(HISTORY, path="/api/profile", parameter="other_id")],
-        [replace(PROFILE, parts={"metadata": USER})],
-        [replace(PROFILE, parts={'a":1,"b': USER})],
-        [replace(PROFILE, counted=("items",))],
+        [replace(PROFILE, parts=(replace(USER, name="metadata"),), counted=())],
+        [replace(PROFILE, parts=(replace(USER, name='a":1,"b'),), counted=())],
+        [replace(PROFILE, parts=(USER,))],
         [replace(PROFILE, path="api/profile")],
         [replace(PROFILE, path="/api/profile/")],
         [replace(PROFILE, path="/api/<id>")],
@@ -58,12 +61,12 @@ def test_a_route_of_the_gateway_itself_is_no_aggregate(name: str, path: str) -> 
         create_app(SETTINGS, kinds=[replace(HISTORY, name=name, path=path)])
 
 
-@pytest.mark.parametrize("form", SINGLE)
-def test_an_aggregate_may_be_called_like_a_part(form: object) -> None:
+@pytest.mark.parametrize("called", [USER, ORDERS], ids=lambda part: part.name)
+def test_an_aggregate_may_be_called_like_a_part(called: SinglePart[object]) -> None:
     """Their entries never meet."""
-    name = str(getattr(form, "kind", ""))
-    keys = Keys("bff", kinds_kept(SETTINGS, [replace(HISTORY, name=name)]))
-    aggregate, part = keys.entry(replace(HISTORY, name=name).kept_as, "user1"), keys.entry(name, "user1")
+    kind = replace(HISTORY, name=called.name, parts=(USER, ORDERS))
+    keys = Keys("bff", kinds_kept(SETTINGS, catalogue([kind])))
+    aggregate, part = keys.entry(kind.kept_as, "user1"), keys.entry(called.name, "user1")
     assert aggregate != part
     assert keys.kind(aggregate) is not keys.kind(part)
     assert set(keys.owned_by("user1")) >= {aggregate, part}
@@ -73,12 +76,12 @@ def test_whatever_is_declared_otherwise_has_keys_of_its_own() -> None:
     """Other parts, another order of them, another parameter, other counts: another version by itself."""
     variants = [
         PROFILE,
-        replace(PROFILE, parts=dict(reversed(list(PROFILE.parts.items())))),
-        replace(PROFILE, parts={"user": USER, "orders": ORDERS}, counted=("orders",)),
-        replace(PROFILE, parts={"user": USER, "orders": ORDERS}, counted=()),
+        replace(PROFILE, parts=tuple(reversed(PROFILE.parts))),
+        replace(PROFILE, parts=(USER, ORDERS), counted=(ORDERS,)),
+        replace(PROFILE, parts=(USER, ORDERS), counted=()),
         replace(PROFILE, parameter="id"),
     ]
-    keys = [Keys("bff", kinds_kept(SETTINGS, [kind])).entry(kind.kept_as, "user1") for kind in variants]
+    keys = [Keys("bff", kinds_kept(SETTINGS, catalogue([kind]))).entry(kind.kept_as, "user1") for kind in variants]
     assert all(one != other for one, other in combinations(keys, 2))
-    same = Keys("bff", kinds_kept(load(GatewaySettings, {"CACHE_TTL_SECONDS": "7"}), [PROFILE]))
+    same = Keys("bff", kinds_kept(load(GatewaySettings, {"CACHE_TTL_SECONDS": "7"}), catalogue([PROFILE])))
     assert same.entry(PROFILE.kept_as, "user1") == keys[0]

@@ -7,16 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from bff.parts.batches import Terms
 from bff.parts.bounds import Bounds
-from bff.parts.form import Form
-from bff.parts.keyed import KeyedParts
+from bff.parts.keyed import keyed
+from bff.parts.keyed_source import KeyedSource
 from bff.parts.part import Part
 from bff.parts.store import PartStore
+from shared import codec
 from shared.cache.build import build_cache
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, BadResponse, NoBudget, Overloaded, Refused, Unreachable, UpstreamError
+from shared.upstream.call import Call
+from shared.upstream.service import Service
 from tests.fixtures.gateway import Clock
 from tests.kit.caches import KINDS
 
@@ -39,7 +41,9 @@ class _Service:
         self.gate = asyncio.Event()
         self.errors: list[UpstreamError] = []
 
-    async def __call__(self, ids: Sequence[str], _terms: Terms) -> Mapping[str, Thing]:
+    async def __call__(self, call: Call[Any]) -> Mapping[str, Thing]:
+        assert call.body is not None
+        ids: list[str] = codec.decoder(dict[str, list[str]])(call.body)["ids"]
         self.asked.append(ids)
         number = len(self.asked)
         await self.gate.wait()
@@ -64,9 +68,10 @@ class _Scene:
         self.service = _Service()
         self.cache = build_cache("", 1000, kinds=KINDS, longest_life=STALE, clock=self.clock)
         store = PartStore(self.cache, Throttle(1.0, 1000, self.clock), ttl=TTL, stale=STALE, negative_ttl=negative_ttl)
-        form = Form("products", Thing, about=lambda thing: [thing.id])
-        bounds = Bounds(a_call=10, an_aggregate=1000, at_once=5, patience=0.5)
-        self.parts = KeyedParts(store, form, self.service, bounds)
+        service = Service("product_service", url="http://127.0.0.1:1")
+        part = keyed("products", service, Thing, post="/products/batch", most=10)
+        bounds = Bounds(an_aggregate=1000, at_once=5, patience=0.5)
+        self.parts = KeyedSource(part, self.service, store, bounds)
 
     def ask(self, left: float, *ids: str) -> asyncio.Future[Part[Mapping[str, Thing]]]:
         return asyncio.ensure_future(self.parts.get(ids, Deadline(self.clock.now + left, self.clock)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bff.models import Product
+from bff.sources.products import Product
 from shared import codec
 
 _read = codec.decoder(Product)

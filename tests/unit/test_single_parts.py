@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from bff.parts.form import Form
 from bff.parts.part import Part
-from bff.parts.single import SingleParts
+from bff.parts.single import single
+from bff.parts.single_source import SingleSource
 from bff.parts.store import PartStore
 from shared.cache.build import build_cache
 from shared.cache.cache import Value
@@ -15,6 +15,8 @@ from shared.cache.loader import Loading
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.errors import Unreachable
+from shared.upstream.call import Call
+from shared.upstream.service import Service
 from tests.fixtures.gateway import Clock
 from tests.kit.caches import KINDS
 
@@ -35,8 +37,10 @@ class _Scene:
         self.clock = Clock()
         self.cache = build_cache("", 100, kinds=KINDS, longest_life=STALE, clock=self.clock)
         store = PartStore(self.cache, Throttle(1.0, 100, self.clock), ttl=TTL, stale=STALE)
-        self.parts = SingleParts(store, ["user"])
-        self.form = Form("user", Thing, about=lambda thing: [thing.id])
+        service = Service("user_service", url="http://127.0.0.1:1")
+        part = single("user", service, Thing, "/things/{thing_id}", owner="thing_id", about=lambda thing: thing.id)
+        self.source = SingleSource(part, self._send, store)
+        self.service: Callable[[], Awaitable[Thing | None]] = self.gone
         self.key = self.cache.keys.entry("user", "u1")
         self.token = self.cache.begin()
 
@@ -45,10 +49,14 @@ class _Scene:
         values: list[Value] = []
         self.token = self.cache.begin()
         loading = Loading(Deadline.after(60, self.clock), early, self.token, self.cache)
-        part = await self.parts.get(self.form, "u1", call, loading, values.append)
+        self.service = call
+        part = await self.source.get({"thing_id": "u1"}, loading, values.append)
         self.cache.put(self.token, values)
         self.cache.end(self.token)
         return part
+
+    async def _send(self, _call: Call[Thing]) -> Thing | None:
+        return await self.service()
 
     async def gone(self) -> Thing | None:
         """What the service gives when it is not there."""

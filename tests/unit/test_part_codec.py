@@ -5,32 +5,31 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.forms import PRODUCTS
-from bff.models import Product
-from bff.parts.form import Form
+from bff.parts.codec import PartCodec
+from bff.sources.products import PRODUCTS, Product
 from shared import codec
 from tests.fixtures import fake_services
 
 _names = st.text(max_size=8)
 
 
-def _form(**options: object) -> Form[list[str]]:
-    return Form("names", list[str], about=lambda names: names, **options)  # type: ignore[arg-type]
+def _codec(**options: object) -> PartCodec[list[str]]:
+    return PartCodec(list[str], about=lambda names: names, **options)  # type: ignore[arg-type]
 
 
 @given(subject=_names, names=st.lists(_names))
 def test_by_default_names_are_the_same_if_they_are_equal(subject: str, names: list[str]) -> None:
     """Every piece has to be about the subject; nothing is about anybody."""
-    assert _form().is_about(subject, names) is all(name == subject for name in names)
-    assert _form().is_about(subject, [subject] * len(names))
+    assert _codec().is_about(subject, names) is all(name == subject for name in names)
+    assert _codec().is_about(subject, [subject] * len(names))
 
 
 @given(subject=_names, names=st.lists(_names))
 def test_a_service_may_fold_case(subject: str, names: list[str]) -> None:
     """Where a part declares it, what is the same after folding is the same."""
-    form = _form(same=str.casefold)
-    assert form.is_about(subject, names) is all(name.casefold() == subject.casefold() for name in names)
-    assert form.is_about(subject, [subject.upper().lower()]) is (
+    names_codec = _codec(same=str.casefold)
+    assert names_codec.is_about(subject, names) is all(name.casefold() == subject.casefold() for name in names)
+    assert names_codec.is_about(subject, [subject.upper().lower()]) is (
         subject.upper().lower().casefold() == subject.casefold()
     )
 
@@ -41,8 +40,8 @@ def test_what_is_kept_holds_on_to_nothing_else() -> None:
     before = sys.getrefcount(answer)
     read = codec.decoder(list[Product])(answer)
     assert sys.getrefcount(answer) > before
-    kept = PRODUCTS.own(PRODUCTS.encode(read[1]))
+    kept = PRODUCTS.codec.own(PRODUCTS.codec.encode(read[1]))
     assert kept.price == read[1].price
     del read
     assert sys.getrefcount(answer) == before
-    assert PRODUCTS.weigh(kept) < 1_000
+    assert PRODUCTS.codec.weigh(kept) < 1_000

@@ -35,18 +35,17 @@ def _named(shape: type) -> dict[str, object]:
     return {"title": f"{shape.__module__}.{shape.__qualname__}"}
 
 
-class Form(Generic[T]):
-    """The value of one part: ``kind`` names the part in metrics and its entries in the cache."""
+class PartCodec(Generic[T]):
+    """Reads and writes the values of one part, or of one of the things that a part is made of."""
 
     def __init__(
-        self, kind: str, shape: type[T], *, about: Callable[[T], Sequence[str]], same: Same | None = None
+        self, shape: type[T], *, about: Callable[[T], Sequence[str]] | None = None, same: Same | None = None
     ) -> None:
-        """``about`` tells the subjects that each piece of a value says it is about.
+        """``about`` tells the subjects that each piece of a value says it is about; without it nobody is asked for.
 
         They are those that were asked for if they are equal, or if ``same`` makes the same of both: ``str.casefold``
         for a service that does not tell cases apart.
         """
-        self.kind = kind
         self.same = same
         self._about = about
         self._decode = codec.decoder(shape)
@@ -54,6 +53,8 @@ class Form(Generic[T]):
 
     def is_about(self, subject: str, value: T) -> bool:
         """Whether every piece of ``value`` says that it is about ``subject``."""
+        if self._about is None:
+            return True
         subjects = self._about(value)
         if self.same is not None:
             subject, subjects = self.same(subject), [self.same(one) for one in subjects]

@@ -1,0 +1,47 @@
+"""All that the declared aggregates are made of: their parts, and the services that give these."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bff.aggregates.kind import AggregateKind, check
+from bff.parts.sources import AnyPart
+from shared.errors import DeclarationError
+from shared.upstream.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a gateway is declared to be.
+
+    Attributes:
+        kinds: the aggregates.
+        parts: those that any of them uses, by name.
+        services: those that give these parts, by name.
+    """
+
+    kinds: tuple[AggregateKind, ...]
+    parts: Mapping[str, AnyPart]
+    services: Mapping[str, Service]
+
+
+def catalogue(kinds: Iterable[AggregateKind]) -> Catalogue:
+    """What these ``kinds`` are made of.
+
+    Raises:
+        DeclarationError: something cannot be as declared, or two things have the same name.
+    """
+    kinds = tuple(kinds)
+    check(kinds)
+    parts: dict[str, AnyPart] = {}
+    services: dict[str, Service] = {}
+    for kind in kinds:
+        for part in kind.parts:
+            _enter(parts, part, "parts")
+            _enter(services, part.service, "services")
+    return Catalogue(kinds, parts, services)
+
+
+def _enter(known: dict[str, Any], one: Any, what: str) -> None:
+    if known.setdefault(one.name, one) is not one:
+        raise DeclarationError(f"two {what} are called {one.name!r}")

@@ -1,0 +1,84 @@
+"""How a part that one call gives is come by: current from memory, else from the service, else last known good."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote
+
+from bff.parts.part import Part
+from bff.parts.single import SinglePart
+from bff.parts.store import PartStore
+from shared.cache.cache import Value
+from shared.cache.loader import Loading
+from shared.deadline import Deadline
+from shared.errors import Reason, UpstreamError
+from shared.observing import metrics
+from shared.upstream.call import Call, Send
+from shared.upstream.reading import about, json_of, json_or_absent
+
+T = TypeVar("T")
+
+_ALL: Final = "all"
+"""The subject of a part that is the same for everybody."""
+
+
+class SingleSource(Generic[T]):
+    """Gives one declared part, of whomever it is asked for."""
+
+    def __init__(self, part: SinglePart[T], call: Send, store: PartStore) -> None:
+        """``call`` asks the part's service; ``store`` has the part's own times."""
+        self._part = part
+        self._send = call
+        self._store = store
+        self._sources = {name: metrics.part_sources.labels(part.name, name) for name in ("cache", "service")}
+        read: Any = json_or_absent(part.shape) if part.may_be_absent else json_of(part.shape)
+        self._read = about(read, part.codec.is_about)
+        self._subject = part.subject
+        self._further = [name for name in part.path.parameters if name != part.subject]
+
+    async def get(self, parameters: Mapping[str, str], loading: Loading, keep: Callable[[Value], None]) -> Part[T]:
+        """The part for these ``parameters``, all that its path has.
+
+        A service that says that there is none makes a fresh part without a value. ``keep`` is given what is to be kept
+        for the next time. For an early load only what is nearly new is taken from memory.
+        """
+        part, store, deadline = self._part, self._store, loading.deadline
+        started = store.clock()
+        subject = _ALL if self._subject is None else parameters[self._subject]
+        key = store.cache.keys.entry(part.name, subject, self._variant(parameters) if self._further else "")
+        entry = store.cache.kept_near(key)
+        at_hand = entry is not None and (entry.is_new(started) if loading.early else not entry.is_due(started))
+        if entry is not None and at_hand and (value := part.codec.value(entry)) is not None:
+            self._sources["cache"].inc()
+            return Part(value, "fresh", entry.value, entry.fresh_until)
+        reason = store.throttle.reason(key)
+        if reason is not None:
+            return await self._instead(key, reason, started, deadline)
+        loading.asks_for(key)
+        try:
+            found = await self._send(Call(part.path.filled(parameters), partial(self._read, subject), deadline))
+        except UpstreamError as error:
+            store.note(key, error, deadline)
+            return await self._instead(key, error.reason, started, deadline)
+        self._sources["service"].inc()
+        duration = store.clock() - started
+        if found is None:
+            loading.forget(key)  # else it could come back to life as a stale part
+            return Part(None, "fresh", duration=duration)
+        data = part.codec.encode(found)
+        keep(store.value(key, data, started))
+        return Part(found, "fresh", data, started + store.ttl, duration=duration)
+
+    def _variant(self, parameters: Mapping[str, str]) -> str:
+        return "".join(f":{quote(parameters[name], safe='')}" for name in self._further)
+
+    async def _instead(self, key: str, reason: Reason, started: float, deadline: Deadline) -> Part[T]:
+        (entry,) = await self._store.kept([key], deadline)
+        now = self._store.clock()
+        value = None if entry is None else self._part.codec.value(entry)
+        if entry is None or value is None:
+            return Part.missing(reason, now - started)
+        self._sources["cache"].inc()
+        if entry.is_fresh(now):
+            return Part(value, "fresh", entry.value, entry.fresh_until, duration=now - started)
+        return Part(value, "stale", entry.value, age=now - entry.asked_at, reason=reason, duration=now - started)

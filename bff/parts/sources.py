@@ -1,0 +1,113 @@
+"""What aggregates are made from: every declared part, from wherever it is at hand."""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, overload
+
+from bff.parts.keyed import KeyedPart
+from bff.parts.keyed_source import KeyedSource
+from bff.parts.part import Part
+from bff.parts.single import SinglePart
+from bff.parts.single_source import SingleSource
+from shared.cache.cache import Value
+from shared.cache.loader import Loading
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+T = TypeVar("T")
+
+AnyPart = SinglePart[Any] | KeyedPart[Any]
+"""A declared part of either sort."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartSources:
+    """The sources of a whole app: by the name of the part what gives it."""
+
+    single: Mapping[str, SingleSource[Any]]
+    keyed: Mapping[str, KeyedSource[Any]]
+
+    def of(self, loading: Loading) -> "Sources":
+        """The sources as one load sees them."""
+        return Sources(self, loading)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The sources for one load; ``values`` collects what is to be kept afterwards."""
+
+    _all: PartSources
+    loading: Loading
+    values: list[Value] = field(default_factory=list)
+
+    @overload
+    def take(self, part: SinglePart[T], /, *identifiers: object, **parameters: object) -> Awaitable[Part[T]]: ...
+
+    @overload
+    def take(self, part: KeyedPart[T], identifiers: Iterable[object], /) -> Awaitable[Part[Mapping[str, T]]]: ...
+
+    def take(self, part: AnyPart, /, *identifiers: Any, **parameters: object) -> Awaitable[Part[Any]]:
+        """A part: ``take(USER, user_id)``, ``take(PRODUCTS, product_ids)``; await it, once.
+
+        What stands in the path of a single part is given in that order, or by name. Of a keyed part, things that its
+        service does not know are left out.
+        """
+        if isinstance(part, SinglePart):
+            names = part.path.parameters
+            given = dict(zip(names, map(str, identifiers), strict=False))
+            given |= {name: str(value) for name, value in parameters.items()}
+            if len(given) != len(identifiers) + len(parameters) or given.keys() != set(names):
+                raise TypeError(f"part {part.name!r} takes {', '.join(names) or 'nothing'}")
+            return self._all.single[part.name].get(given, self.loading, self.values.append)
+        (wanted,) = identifiers
+        deadline, renew = self.loading.deadline, self.loading.early
+        return self._all.keyed[part.name].get(map(str, wanted), deadline, renew=renew)
+
+    @overload
+    async def together(self, first: Awaitable[A], second: Coroutine[Any, Any, B], /) -> tuple[A, B]: ...
+
+    @overload
+    async def together(
+        self, first: Awaitable[A], second: Coroutine[Any, Any, B], third: Coroutine[Any, Any, C], /
+    ) -> tuple[A, B, C]: ...
+
+    async def together(self, first: Awaitable[Any], /, *others: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
+        """What all of these give, done side by side; the first error that one raises ends the others.
+
+        Coroutines of a load hold on to seats in calls of others: none may go on when nobody waits for it any more.
+        """
+        return await _together(first, others)
+
+
+async def _together(first: Awaitable[Any], others: Iterable[Coroutine[Any, Any, Any]]) -> tuple[Any, ...]:
+    """The first is awaited in the current task, which spares one."""
+    current = asyncio.current_task()
+    assert current is not None  # noqa: S101 - a coroutine runs in a task
+    failed: list[asyncio.Task[Any]] = []
+    is_first = True
+
+    def ended(task: "asyncio.Task[Any]") -> None:
+        if is_first and not failed and not task.cancelled() and task.exception() is not None:
+            failed.append(task)
+            current.cancel()
+
+    tasks = [asyncio.create_task(other) for other in others]
+    for task in tasks:
+        task.add_done_callback(ended)
+    try:
+        try:
+            one = await first
+        finally:
+            is_first = False
+        return (one, *await asyncio.gather(*tasks))
+    except asyncio.CancelledError:
+        if failed and not current.uncancel():
+            error = failed[0].exception()
+            assert error is not None  # noqa: S101 - that is how it failed
+            raise error from None
+        raise
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,35 @@
+"""The product service: what can be bought."""
+
+from decimal import Decimal
+
+import msgspec
+
+from bff.parts import money
+from bff.parts.keyed import keyed
+from bff.parts.shapes import Whole
+from shared.upstream.service import Service
+
+
+class Product(msgspec.Struct, frozen=True, gc=False):
+    """A product."""
+
+    id: str
+    name: str
+    description: str
+    price_text: msgspec.Raw = msgspec.field(name="price")
+    category: str
+    stock_quantity: Whole
+
+    def __post_init__(self) -> None:
+        """Check the amount."""
+        if not money.is_plain(self.price_text):
+            msgspec.structs.force_setattr(self, "price_text", money.settled(self.price_text))
+
+    @property
+    def price(self) -> Decimal:
+        """The amount."""
+        return money.amount(self.price_text)
+
+
+PRODUCT_SERVICE = Service("product_service", url="http://127.0.0.1:8003", essential=False)
+PRODUCTS = keyed("products", PRODUCT_SERVICE, Product, post="/products/batch", ids_as="product_ids", most=100)

@@ -1,0 +1,24 @@
+"""The user service: who somebody is."""
+
+import msgspec
+
+from bff.parts.shapes import Timestamp
+from bff.parts.single import single
+from shared.upstream.service import Service
+
+
+class User(msgspec.Struct, frozen=True, gc=False):
+    """A user."""
+
+    id: str
+    username: str
+    email: str
+    full_name: str
+    is_active: bool
+    created_at: Timestamp
+
+
+USER_SERVICE = Service("user_service", url="http://127.0.0.1:8001")
+USER = single(
+    "user", USER_SERVICE, User, "/users/{user_id}", owner="user_id", about=lambda user: user.id, may_be_absent=True
+)
