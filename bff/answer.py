@@ -10,7 +10,7 @@ import msgspec
 from bff.aggregates.kind import METADATA, AggregateKind
 from bff.parts.part import Aggregate
 from shared import codec
-from shared.http.early_routes import Ready
+from shared.http.early_routes import ReadyResponse
 from shared.timestamps import rfc3339
 
 _FRESH: Final = {"status": "fresh"}
@@ -50,7 +50,7 @@ def compose(aggregate: Aggregate, facts: Mapping[str, object], *, ttl: int, dura
     )
 
 
-def read_answer(kind: AggregateKind, identifier: str, body: bytes) -> Ready:
+def read_answer(kind: AggregateKind, identifier: str, body: bytes) -> ReadyResponse:
     """The answer out of the cache whose ``body`` this is: of the aggregate ``identifier``, complete, as composed here.
 
     Raises:
@@ -65,7 +65,7 @@ def read_answer(kind: AggregateKind, identifier: str, body: bytes) -> Ready:
     metadata = _metadata(kind.facts(identifier, values), said, dict.fromkeys(raw, _FRESH), partial=False)
     if _document(data, metadata | {"cached": True}) != body:
         raise ValueError
-    return Ready(_weak_tag(data), body)
+    return ReadyResponse(_weak_tag(data), body)
 
 
 def read_absence(_identifier: str, sentence: bytes) -> str:

@@ -10,7 +10,7 @@ from bff.aggregates import AGGREGATES
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.spans import spanned
 from bff.catalogue import catalogue
-from bff.endpoints.aggregates import AggregateEndpoint, Made
+from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
@@ -54,7 +54,7 @@ def create_app(
     if cache is None:
         cache = gateway_cache(settings, kinds, spans=spans)
     shedder = LoadShedder(settings.max_in_flight)
-    through: ReadThrough[Made] = ReadThrough(cache, settings.request_budget, busy=lambda: shedder.is_half_full)
+    through: ReadThrough[BuiltAnswer] = ReadThrough(cache, settings.request_budget, busy=lambda: shedder.is_half_full)
     resources += [cache, Library(cache, settings.redis_url, SERVICE), through]
     upstreams = build_upstreams(settings, transports, spans)
     store = PartStore(
@@ -72,7 +72,7 @@ def create_app(
     early = EarlyAnswers() if settings.early_answers == "true" and spans is None else None
     if early is not None:
         for one in endpoints:
-            early.declare(one.declared())
+            early.declare(one.early_route())
     return build_app(
         SERVICE,
         settings,

@@ -23,7 +23,7 @@ from shared.cache.cache import Cache, Value
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.deadline import since_boot
 from shared.http.conditional import matches
-from shared.http.early_routes import Ready
+from shared.http.early_routes import ReadyResponse
 from shared.settings.loading import load
 
 _ENTRIES: Final = 10_000
@@ -36,7 +36,7 @@ def _cache() -> Cache:
     cache = gateway_cache(load(GatewaySettings, {"CACHE_MEMORY_ENTRIES": str(_ENTRIES)}), AGGREGATES)
     body, key = _answer().cached_body, cache.keys.entry
     names, now = (key(_KIND, f"user{number}") for number in range(_ENTRIES)), cache.clock()
-    cache.put(cache.begin(), [Value(name, body, now, _LIFE, form=Ready(_TAG, body)) for name in names])
+    cache.put(cache.begin(), [Value(name, body, now, _LIFE, form=ReadyResponse(_TAG, body)) for name in names])
     return cache
 
 

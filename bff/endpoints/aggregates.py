@@ -24,7 +24,7 @@ from shared.deadline import Deadline
 from shared.errors import NotFound, RequestError
 from shared.http import routing
 from shared.http.conditional import matches
-from shared.http.early_routes import Declared, Given, Ready
+from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
 from shared.http.exchange import Exchange
 from shared.http.load_shedder import LoadShedder
 from shared.observing import metrics
@@ -33,7 +33,7 @@ from shared.upstream.timeout import SHORTEST_SECONDS
 _MEMORY_HIT: Final = "memory hit"
 
 
-class Made(msgspec.Struct, frozen=True):
+class BuiltAnswer(msgspec.Struct, frozen=True):
     """What a load gave: an answer or an error for the client, and how it went."""
 
     answer: Answer | RequestError
@@ -51,7 +51,7 @@ class AggregateEndpoint:
         *,
         settings: GatewaySettings,
         cache: Cache,
-        through: ReadThrough[Made],
+        through: ReadThrough[BuiltAnswer],
         sources: PartSources,
         shedder: LoadShedder,
     ) -> None:
@@ -65,7 +65,7 @@ class AggregateEndpoint:
         self._ttl = kind.ttl(settings.cache_ttl)
         self._log_hits = settings.log_hits / 100
         self._label = kind.label
-        self._delivered = {
+        self._part_counters = {
             (part, status): metrics.aggregate_parts.labels(self._label, part, status)
             for part, status in product(kind.shown, STATUSES)
         }
@@ -74,25 +74,25 @@ class AggregateEndpoint:
         """GET and HEAD of the kind's path followed by an id."""
         routing.get(app, f"{self._kind.path}/<{self._kind.parameter}:str>", self._answer, self._kind.name)
 
-    def declared(self) -> Declared:
+    def early_route(self) -> EarlyRoute:
         """What is answered early: everything that is asked for by a plain request."""
-        return Declared(
+        return EarlyRoute(
             path=f"{self._kind.path}/",
             label=self._label,
-            at_hand=self._at_hand,
-            given=self._cache.count_near_hits,
+            ready=self._ready,
+            count_hits=self._cache.count_near_hits,
             facts={"cache": _MEMORY_HIT},
-            make=self._give,
+            respond=self._respond,
             log_share=self._log_hits,
         )
 
-    def _at_hand(self, identifier: str) -> Ready | None:
+    def _ready(self, identifier: str) -> ReadyResponse | None:
         entry = self._through.at_hand(f"{self._key_begins}{identifier}}}")
-        if entry is None or not isinstance(ready := entry.form, Ready):  # nothing, or that there is no such thing
+        if entry is None or not isinstance(ready := entry.form, ReadyResponse):  # nothing, or a 404
             return None
         now = self._cache.clock()
-        if now >= ready.until:
-            times = _Times.of(entry, now)
+        if now >= ready.headers_until:
+            times = _Lifetime.of(entry, now)
             ready.set_headers(
                 [("ETag", ready.etag), ("Cache-Control", _cache_control(times.life))],
                 [("Cache-Status", CacheStatus(self._cache).hit_in_memory(times.left)), ("Age", str(times.age))],
@@ -103,12 +103,12 @@ class AggregateEndpoint:
     async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
         parameter = self._kind.parameter
         identifier = self._kind.id_type.checked(parameter, parameters[parameter])
-        given = await self._give(identifier, request.headers.get("if-none-match"), request.ctx.exchange)
-        if given.status == 304:
-            return HTTPResponse(status=304, headers=given.fields)
-        return raw(given.body, headers=given.fields, content_type="application/json")
+        response = await self._respond(identifier, request.headers.get("if-none-match"), request.ctx.exchange)
+        if response.status == 304:
+            return HTTPResponse(status=304, headers=response.fields)
+        return raw(response.body, headers=response.fields, content_type="application/json")
 
-    async def _give(self, identifier: str, if_none_match: str | None, exchange: Exchange) -> Given:
+    async def _respond(self, identifier: str, if_none_match: str | None, exchange: Exchange) -> Response:
         key = f"{self._key_begins}{identifier}}}"
         load = partial(self._load, identifier, key)
         status = CacheStatus(self._cache)
@@ -124,23 +124,23 @@ class AggregateEndpoint:
             exchange.facts["cache"] = "redis hit"
             return self._from_cache(if_none_match, exchange, outcome.entry, status.hit_in_redis)
         exchange.facts["cache"] = "collapsed" if outcome.joined else "miss"
-        return self._as_made(if_none_match, exchange, outcome, status)
+        return self._from_load(if_none_match, exchange, outcome, status)
 
     def _from_cache(
         self, if_none_match: str | None, exchange: Exchange, entry: Entry, status: Callable[[int], str]
-    ) -> Given:
-        times = _Times.of(entry, self._cache.clock())
+    ) -> Response:
+        times = _Lifetime.of(entry, self._cache.clock())
         exchange.headers["Cache-Status"] = status(times.left)
         exchange.headers["Age"] = str(times.age)
         answer = entry.form
-        if not isinstance(answer, Ready):
+        if not isinstance(answer, ReadyResponse):
             raise NotFound(str(answer))
         exchange.headers["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.3f}"
         return _conditional(if_none_match, answer.body, answer.etag, times.life)
 
-    def _as_made(
-        self, if_none_match: str | None, exchange: Exchange, outcome: Outcome[Made], status: CacheStatus
-    ) -> Given:
+    def _from_load(
+        self, if_none_match: str | None, exchange: Exchange, outcome: Outcome[BuiltAnswer], status: CacheStatus
+    ) -> Response:
         made = outcome.loaded
         if made is None:
             raise AssertionError("an outcome has an entry or something that was loaded")
@@ -151,19 +151,19 @@ class AggregateEndpoint:
             raise made.answer.with_traceback(None)
         exchange.headers["Server-Timing"] = made.timing
         if made.answer.etag is None:
-            return Given(200, {"Cache-Control": "no-store"}, made.answer.body)
+            return Response(200, {"Cache-Control": "no-store"}, made.answer.body)
         return _conditional(if_none_match, made.answer.body, made.answer.etag, left)
 
-    async def _load(self, identifier: str, key: str, loading: Loading) -> Loaded[Made]:
+    async def _load(self, identifier: str, key: str, loading: Loading) -> Loaded[BuiltAnswer]:
         sources = self._sources.of(loading)
         asked_at = self._cache.clock()
         started = time.monotonic()
         try:
             aggregate = await self._kind.load(identifier, sources)
         except NotFound as absent:
-            return self._absent(key, absent, asked_at)
+            return self._not_found(key, absent, asked_at)
         except RequestError as nothing:
-            return Loaded(Made(nothing, 0.0, {}, ""), sources.values, cut_short=_is_over(loading.deadline))
+            return Loaded(BuiltAnswer(nothing, 0.0, {}, ""), sources.values, cut_short=_is_over(loading.deadline))
         finally:
             duration = time.monotonic() - started
             metrics.aggregation_duration.observe(duration)
@@ -171,12 +171,12 @@ class AggregateEndpoint:
 
     def _complete(
         self, identifier: str, aggregate: Aggregate, sources: Sources, asked_at: float, duration: float
-    ) -> Loaded[Made]:
+    ) -> Loaded[BuiltAnswer]:
         if [*aggregate.parts] != [*self._kind.shown]:
             raise AssertionError("an aggregate has the parts that its kind declares, in that order")
         statuses = {name: part.status for name, part in aggregate.parts.items()}
         for delivered in statuses.items():
-            self._delivered[delivered].inc()
+            self._part_counters[delivered].inc()
         timings = [f"{name};dur={part.duration * 1000:.1f}" for name, part in aggregate.parts.items()]
         timing = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
         facts = self._kind.facts(identifier, {name: part.value for name, part in aggregate.parts.items()})
@@ -185,29 +185,29 @@ class AggregateEndpoint:
         values = sources.values
         fresh_until = min(aggregate.fresh_until, asked_at + ttl)
         if answer.etag is not None:
-            ready = Ready(answer.etag, answer.cached_body)
+            ready = ReadyResponse(answer.etag, answer.cached_body)
             # The last to be placed is the last to go where there is hardly any room.
             key = f"{self._key_begins}{identifier}}}"
             values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, form=ready)]
-        made = Made(answer, fresh_until, {"parts": statuses}, timing)
+        made = BuiltAnswer(answer, fresh_until, {"parts": statuses}, timing)
         return Loaded(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))
 
-    def _absent(self, key: str, absent: NotFound, asked_at: float) -> Loaded[Made]:
+    def _not_found(self, key: str, absent: NotFound, asked_at: float) -> Loaded[BuiltAnswer]:
         """Nothing else is kept that was loaded for somebody who does not exist."""
         ttl = self._settings.cache_negative_ttl
         sentence = absent.detail
         values = [Value(key, sentence.encode(), asked_at, ttl, form=sentence, negative=True)] if ttl else []
-        return Loaded(Made(absent, asked_at + ttl, {}, ""), values)
+        return Loaded(BuiltAnswer(absent, asked_at + ttl, {}, ""), values)
 
 
-class _Times(NamedTuple):
+class _Lifetime(NamedTuple):
     """The whole life of an answer and what is left of it, in whole seconds (RFC 9111 §4.2)."""
 
     life: int
     left: int
 
     @classmethod
-    def of(cls, entry: Entry, now: float) -> "_Times":
+    def of(cls, entry: Entry, now: float) -> "_Lifetime":
         """Those of ``entry``; nothing more is left than that."""
         life = max(0, int(entry.fresh_until - entry.stored_at))
         return cls(life, min(life, max(0, int(entry.fresh_until - now))))
@@ -227,6 +227,6 @@ def _cache_control(max_age: int) -> str:
     return f"private, max-age={max_age}"
 
 
-def _conditional(if_none_match: str | None, body: bytes, etag: str, max_age: int) -> Given:
+def _conditional(if_none_match: str | None, body: bytes, etag: str, max_age: int) -> Response:
     fields = {"ETag": etag, "Cache-Control": _cache_control(max_age)}
-    return Given(304, fields, b"") if matches(if_none_match, etag) else Given(200, fields, body)
+    return Response(304, fields, b"") if matches(if_none_match, etag) else Response(200, fields, body)

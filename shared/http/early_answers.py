@@ -22,7 +22,7 @@ from sanic import Sanic
 from shared import ids
 from shared.http import problems
 from shared.http.conditional import matches
-from shared.http.early_routes import Declared, Given, Ready
+from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
 from shared.http.exchange import CLIENT_LEFT, Exchange
 from shared.http.request_head import Fields, read_fields
 from shared.http.response_head import JSON, Body, closing, lines, opening
@@ -31,11 +31,11 @@ from shared.observing.logs import Recurring, log, log_error
 from shared.observing.tracing import Trace, begin_trace
 from shared.timestamps import http_date
 
-Make = Callable[[], Coroutine[Any, Any, bytes]]
-"""Makes an answer that is not at hand."""
+Respond = Callable[[], Coroutine[Any, Any, bytes]]
+"""Makes the bytes of an answer that is not ready."""
 
 
-class _Asked(NamedTuple):
+class _EarlyRequest(NamedTuple):
     """A request, as far as it matters."""
 
     method: bytes
@@ -55,9 +55,9 @@ class Client(Protocol):
 class _Tally:
     """Answers of one kind that have been given in this turn of the event loop."""
 
-    def __init__(self, method: str, declared: Declared, status: int) -> None:
+    def __init__(self, method: str, declared: EarlyRoute, status: int) -> None:
         label = declared.label
-        self.given = declared.given
+        self.count_hits = declared.count_hits
         self.requests = metrics.requests.labels(method, label, str(status))
         self.duration = metrics.request_duration.labels(method, label)
         self.line = Recurring(
@@ -70,21 +70,21 @@ class _Tally:
         durations, self.durations = self.durations, []
         self.requests.inc(len(durations))
         self.duration.observe_all(durations)
-        self.given(len(durations))
+        self.count_hits(len(durations))
 
 
 class EarlyAnswers:
     """What the endpoints of one app have declared, and the answers that are given for them."""
 
     def __init__(self) -> None:
-        self._declared: dict[bytes, Declared] = {}
+        self._declared: dict[bytes, EarlyRoute] = {}
         self._request_line = re.compile(rb"(?!)").match
         self._tallies: dict[tuple[str, bytes, int], _Tally] = {}
         self._unflushed: list[_Tally] = []
         self._unsent: list[tuple[asyncio.Transport, bytes]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def declare(self, declared: Declared) -> None:
+    def declare(self, declared: EarlyRoute) -> None:
         """Answer GET and HEAD of ids under a path early from now on."""
         self._declared[declared.path.encode()] = declared
         paths = b"|".join(re.escape(path) for path in self._declared)
@@ -109,7 +109,7 @@ class EarlyAnswers:
         """Whether requests are taken."""
         return self._loop is not None
 
-    def answer(self, data: bytes, client: Client) -> bytes | Make | None:
+    def answer(self, data: bytes, client: Client) -> bytes | Respond | None:
         """The answer to ``data``, when that is one plain request; or what makes it, when it is not at hand.
 
         Either way it is counted and logged. None leaves the request to Sanic.
@@ -128,15 +128,17 @@ class EarlyAnswers:
         declared = self._declared[path]
         subject = identifier.decode()
         try:
-            ready = declared.at_hand(subject)
+            ready = declared.ready(subject)
             if ready is not None:
-                return self._give(declared, ready, method, fields, started)
+                return self._ready_bytes(declared, ready, method, fields, started)
         except Exception as error:  # noqa: BLE001 - the endpoint itself may do better
             log_error("unexpected error", "app", error)
         trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
-        return partial(self._make, declared, _Asked(method, subject, fields.if_none_match, trace, started))
+        return partial(self._respond, declared, _EarlyRequest(method, subject, fields.if_none_match, trace, started))
 
-    def _give(self, declared: Declared, ready: Ready, method: bytes, fields: Fields, started: float) -> bytes:
+    def _ready_bytes(
+        self, declared: EarlyRoute, ready: ReadyResponse, method: bytes, fields: Fields, started: float
+    ) -> bytes:
         wanted = fields.if_none_match
         status = 304 if wanted is not None and matches(wanted, ready.etag) else 200
         trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
@@ -168,35 +170,35 @@ class EarlyAnswers:
             asyncio.get_running_loop().call_soon(self._flush_and_send)
         self._unsent.append((transport, answer))
 
-    async def _make(self, declared: Declared, asked: _Asked) -> bytes:
-        exchange = Exchange.under(asked.trace, asked.started)
+    async def _respond(self, declared: EarlyRoute, request: _EarlyRequest) -> bytes:
+        exchange = Exchange.start(request.trace, request.started)
         status = CLIENT_LEFT
         try:
             try:
-                given = await declared.make(asked.identifier, asked.if_none_match, exchange)
-                answer = self._composed(asked, exchange, given, JSON)
-                status = given.status
+                response = await declared.respond(request.identifier, request.if_none_match, exchange)
+                answer = self._encoded(request, exchange, response, JSON)
+                status = response.status
             except Exception as error:  # noqa: BLE001 - whatever it is has an answer
                 if problems.is_server_error(error):
                     log_error("unexpected error", "app", error)
-                described = Given(*problems.describe(error, f"{declared.path}{asked.identifier}"))
-                answer = self._composed(asked, exchange, described, problems.CONTENT_TYPE)
+                described = Response(*problems.describe(error, f"{declared.path}{request.identifier}"))
+                answer = self._encoded(request, exchange, described, problems.CONTENT_TYPE)
                 status = described.status
         finally:
-            exchange.record(asked.method.decode(), declared.label, status)
+            exchange.record(request.method.decode(), declared.label, status)
         return answer
 
-    def _composed(self, asked: _Asked, exchange: Exchange, given: Given, kind: str) -> bytes:
-        body = None if given.status == 304 else Body(len(given.body), kind)
+    def _encoded(self, request: _EarlyRequest, exchange: Exchange, response: Response, kind: str) -> bytes:
+        body = None if response.status == 304 else Body(len(response.body), kind)
         more = f"\r\n{lines(exchange.headers.items())}" if exchange.headers else ""
         head = (
-            f"{opening(given.status, given.fields.items(), http_date(time.time()))}{exchange.trace.request_id}"
+            f"{opening(response.status, response.fields.items(), http_date(time.time()))}{exchange.trace.request_id}"
             f"\r\ntraceparent: {exchange.trace.traceparent}{more}"
             f"{closing(body, keep_alive=self._loop is not None)}"
         ).encode("ascii")
-        return head if body is None or asked.method == b"HEAD" else head + given.body
+        return head if body is None or request.method == b"HEAD" else head + response.body
 
-    def _tally(self, declared: Declared, method: bytes, status: int) -> _Tally:
+    def _tally(self, declared: EarlyRoute, method: bytes, status: int) -> _Tally:
         tally = self._tallies[declared.label, method, status] = _Tally(method.decode(), declared, status)
         return tally
 

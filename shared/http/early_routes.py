@@ -17,18 +17,18 @@ class _Head(NamedTuple):
     to_body: str
 
 
-class Ready:
+class ReadyResponse:
     """A complete answer to GET that is at hand; what its maker says in header fields holds ``until`` some instant.
 
     ``until`` is an instant of the maker's own clock; ``body`` is JSON.
     """
 
-    __slots__ = ("_heads", "_of_answer", "_of_cache", "_second", "body", "etag", "until")
+    __slots__ = ("_heads", "_of_answer", "_of_cache", "_second", "body", "etag", "headers_until")
 
     def __init__(self, etag: str, body: bytes) -> None:
         self.etag = etag
         self.body = body
-        self.until = float("-inf")
+        self.headers_until = float("-inf")
         self._of_answer: HeaderFields = ()
         self._of_cache: HeaderFields = ()
         self._second = 0
@@ -36,7 +36,7 @@ class Ready:
 
     def set_headers(self, of_answer: HeaderFields, of_cache: HeaderFields, until: float) -> None:
         """Say this from now on, ``until`` then: of the answer itself, and of where it comes from."""
-        self._of_answer, self._of_cache, self.until = of_answer, of_cache, until
+        self._of_answer, self._of_cache, self.headers_until = of_answer, of_cache, until
         self._heads.clear()
 
     def head(self, status: int, now: float) -> _Head:
@@ -58,7 +58,7 @@ class Ready:
         )
 
 
-class Given(NamedTuple):
+class Response(NamedTuple):
     """An answer that had to be made: its status, its own header fields, and its body, which is none for 304."""
 
     status: int
@@ -67,23 +67,23 @@ class Given(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class EarlyRoute:
     """What an endpoint declares.
 
     Attributes:
         path: what stands before an id in the target; ends with a slash.
         label: the endpoint's label in metrics and logs.
-        at_hand: the answer for an id, when it is at hand and nothing else is to be done about it.
-        given: told how many such answers have been given.
+        ready: the answer for an id, when it is at hand and nothing else is to be done about it.
+        count_hits: told how many such answers have been given.
         facts: what their lines in the log say besides, always the same.
-        make: the answer for an id and an ``If-None-Match``, whatever it takes; or it raises what is wrong.
+        respond: the answer for an id and an ``If-None-Match``, whatever it takes; or it raises what is wrong.
         log_share: how many answers at hand leave a line in the log, from 0 to 1.
     """
 
     path: str
     label: str
-    at_hand: Callable[[str], Ready | None]
-    given: Callable[[int], None]
+    ready: Callable[[str], ReadyResponse | None]
+    count_hits: Callable[[int], None]
     facts: Mapping[str, object]
-    make: Callable[[str, str | None, Exchange], Coroutine[Any, Any, Given]]
+    respond: Callable[[str, str | None, Exchange], Coroutine[Any, Any, Response]]
     log_share: float = 1.0

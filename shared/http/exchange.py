@@ -40,12 +40,12 @@ class Exchange:
         """Start the clock, take or make the identity, count the request as active."""
         headers = request.headers
         trace = begin_trace(headers.get("x-request-id"), headers.get("traceparent"), headers.get("tracestate"))
-        exchange = cls.under(trace, time.monotonic())
+        exchange = cls.start(trace, time.monotonic())
         request.ctx.exchange = exchange
         return exchange
 
     @classmethod
-    def under(cls, trace: Trace, started: float) -> Self:
+    def start(cls, trace: Trace, started: float) -> Self:
         """One that ``started`` then, as what the current task does; counted as active."""
         current_trace.set(trace)
         metrics.active_requests.inc()

@@ -29,7 +29,7 @@ class Problem:
     title: str
 
 
-_OURS: dict[type[RequestError], Problem] = {
+_REQUEST_ERRORS: dict[type[RequestError], Problem] = {
     InvalidInput: Problem("invalid-input", 400, "Invalid input"),
     Unauthorized: Problem("unauthorized", 401, "Unauthorized"),
     NotFound: Problem("not-found", 404, "Not found"),
@@ -55,11 +55,11 @@ _SERVER: dict[int, tuple[Problem, str]] = {
 _INTERNAL = Problem("internal-error", 500, "Internal error")
 _INTERNAL_DETAIL = "Something went wrong on our side. The request id finds it in the logs."
 
-ALL: tuple[Problem, ...] = (*_OURS.values(), *(problem for problem, _ in _SERVER.values()), _INTERNAL)
+ALL: tuple[Problem, ...] = (*_REQUEST_ERRORS.values(), *(problem for problem, _ in _SERVER.values()), _INTERNAL)
 """Every kind of problem that has a name of its own."""
 
 
-class Described(NamedTuple):
+class ProblemResponse(NamedTuple):
     """A problem as an answer; its content type is :data:`CONTENT_TYPE`."""
 
     status: int
@@ -75,11 +75,11 @@ def response_to(request: Request, error: BaseException) -> HTTPResponse:
     return raw(described.body, status=described.status, headers=described.headers, content_type=CONTENT_TYPE)
 
 
-def describe(error: BaseException, path: str) -> Described:
+def describe(error: BaseException, path: str) -> ProblemResponse:
     """The problem document for ``error``, met by a request for ``path``, with the headers that go with its status."""
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, RequestError):
-        problem, detail = _OURS[type(error)], error.detail
+        problem, detail = _REQUEST_ERRORS[type(error)], error.detail
         if isinstance(error, ServiceUnavailable):
             headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, Unauthorized):
@@ -99,7 +99,7 @@ def describe(error: BaseException, path: str) -> Described:
             "request_id": trace.request_id if trace else None,
         }
     )
-    return Described(problem.status, headers, body)
+    return ProblemResponse(problem.status, headers, body)
 
 
 def is_server_error(error: BaseException) -> bool:

@@ -18,7 +18,7 @@ from sanic.models.server_types import ConnInfo
 from sanic.server import HttpProtocol
 
 from shared.http.connections import LINGER_SECONDS, Connections, send_no_more
-from shared.http.early_answers import EarlyAnswers, Make
+from shared.http.early_answers import EarlyAnswers, Respond
 from shared.http.intake import PLENTY, Intake
 from shared.http.request_head import Fields
 from shared.http.slow_readers import Unread
@@ -265,7 +265,7 @@ class Protocol(HttpProtocol):
             self._making = self.loop.create_task(self._give_when_made(answer, early))
         return True
 
-    async def _give_when_made(self, make: Make, early: EarlyAnswers) -> None:
+    async def _give_when_made(self, make: Respond, early: EarlyAnswers) -> None:
         try:
             made = await make()
         finally:

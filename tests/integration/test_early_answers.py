@@ -16,7 +16,7 @@ from bff.settings import GatewaySettings
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
 from shared.http.early_answers import EarlyAnswers
-from shared.http.early_routes import Ready
+from shared.http.early_routes import ReadyResponse
 from shared.settings.loading import load
 from tests.fixtures.conversations import ServerSide
 from tests.fixtures.fake_services import FakeServices
@@ -226,10 +226,10 @@ async def test_an_error_leaves_the_request_to_the_endpoint(start: Start) -> None
     running = await start()
     declared = running.app.ctx.early._declared[b"/api/profile/"]
 
-    def broken(_: str) -> Ready | None:
+    def broken(_: str) -> ReadyResponse | None:
         raise KeyError
 
-    running.app.ctx.early.declare(replace(declared, at_hand=broken))
+    running.app.ctx.early.declare(replace(declared, ready=broken))
     lines: list[bytes] = []
     counted = Counted()
     with heard(lines.append):
@@ -248,7 +248,7 @@ async def test_counts_that_fail_keep_no_answer_back(start: Start) -> None:
     def broken(_: int) -> None:
         raise KeyError
 
-    early.declare(replace(early._declared[b"/api/profile/"], given=broken))
+    early.declare(replace(early._declared[b"/api/profile/"], count_hits=broken))
     asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     assert await running.early(HIT, HIT) == 2
 

@@ -15,7 +15,7 @@ from bff.sources.products import PRODUCTS, Product
 from bff.sources.users import USER
 from shared import codec
 from shared.cache.cache import Cache, Value
-from shared.http.early_routes import Ready
+from shared.http.early_routes import ReadyResponse
 from shared.settings.loading import load
 from tests.fixtures import fake_services
 from tests.fixtures.fake_services import FakeServices
@@ -30,7 +30,7 @@ def _profiles(cache: Cache, size: int) -> Iterator[Value]:
     """Answers that have been sent a few times, as 200 and as 304."""
     for number in range(NUMBER):
         body = bytes(size)
-        ready = Ready(f'W/"{number:024}"', body)
+        ready = ReadyResponse(f'W/"{number:024}"', body)
         ready.set_headers(
             [("ETag", ready.etag), ("Cache-Control", f"private, max-age={number}")],
             [("Cache-Status", f"memory; hit; ttl={number}"), ("Age", str(number))],

@@ -12,7 +12,7 @@ from sanic import HTTPResponse, Request, Sanic
 
 from shared.http import routing
 from shared.http.early_answers import EarlyAnswers
-from shared.http.early_routes import Declared, Given, Ready
+from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
 from shared.http.exchange import Exchange
 from shared.http.intake import PLENTY
 from shared.http.protocol import Protocol
@@ -107,23 +107,23 @@ async def scene(loop: object, sanic_client: Any) -> AsyncIterator[Scene]:
     """A client that has connected, and reads nothing yet."""
     at_hand: list[str] = []
     early = EarlyAnswers()
-    ready = Ready('"etag"', BODY)
+    ready = ReadyResponse('"etag"', BODY)
 
-    def look(name: str) -> Ready | None:
+    def look(name: str) -> ReadyResponse | None:
         at_hand.append(name)
         return ready if name == "big" else None
 
-    async def make(_name: str, _etag: str | None, _exchange: Exchange) -> Given:
+    async def make(_name: str, _etag: str | None, _exchange: Exchange) -> Response:
         made.making.set()
         await made.door.wait()
-        return Given(200, {}, MADE)
+        return Response(200, {}, MADE)
 
     async def usual(_request: Request, name: str) -> HTTPResponse:
         return HTTPResponse(BODY, content_type="application/json")
 
     def routes(app: Sanic[Any, Any]) -> None:
         routing.get(app, "/early/<name:str>", usual, "early")
-        early.declare(Declared("/early/", "/early/<name>", look, lambda _number: None, {}, make))
+        early.declare(EarlyRoute("/early/", "/early/<name>", look, lambda _number: None, {}, make))
 
     app = build_app("early", load(Settings, {}), routes=[routes], early=early)
     server = await sanic_client(app, verify=False)

@@ -7,7 +7,7 @@ import pytest
 
 from bff.aggregates.kind import AggregateKind, Load
 from bff.app import gateway_cache
-from bff.endpoints.aggregates import AggregateEndpoint, Made
+from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
 from bff.parts.part import Aggregate, Part
 from bff.parts.single import single
 from bff.parts.sources import Sources
@@ -39,7 +39,7 @@ class _Sources:
         return Sources(nothing, loading)
 
 
-async def _loaded(clock: Clock, how: Load) -> tuple[Loaded[Made], Entry | None]:
+async def _loaded(clock: Clock, how: Load) -> tuple[Loaded[BuiltAnswer], Entry | None]:
     """What a load gives, and what memory has of it."""
     service = Service("thing_service", url="http://127.0.0.1:1")
     part = single("thing", service, Thing, "/things/{thing_id}", owner="thing_id", about=lambda thing: thing.id)
@@ -47,7 +47,7 @@ async def _loaded(clock: Clock, how: Load) -> tuple[Loaded[Made], Entry | None]:
     environment = {"CACHE_TTL_SECONDS": str(TTL), "CACHE_NEGATIVE_TTL_SECONDS": str(NEGATIVE_TTL)}
     settings = load(GatewaySettings, environment)
     cache = gateway_cache(settings, [kind], clock=clock)
-    through = ReadThrough[Made](cache, 2.0)
+    through = ReadThrough[BuiltAnswer](cache, 2.0)
     sources: Any = _Sources()
     endpoint = AggregateEndpoint(
         kind, settings=settings, cache=cache, through=through, sources=sources, shedder=LoadShedder(10, clock)
