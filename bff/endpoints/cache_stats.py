@@ -12,7 +12,7 @@ from shared.cache.cache import Cache
 from shared.cache.redis import Size
 from shared.http import routing
 from shared.http.content_coding import coded, coding_headers, takes_gzip
-from shared.http.paced import Paced
+from shared.http.cost_limit import CostLimited
 from shared.observing import metrics
 
 _SAMPLES: Final = {
@@ -37,7 +37,7 @@ class CacheStats:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._paced: Paced[bool, bytes] = Paced(self._make)
+        self._limited: CostLimited[bool, bytes] = CostLimited(self._render)
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """GET and HEAD of ``/api/cache/stats``."""
@@ -46,15 +46,15 @@ class CacheStats:
     async def _answer(self, request: Request) -> HTTPResponse:
         gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
         headers = {"Cache-Control": "no-store", **coding_headers("Accept-Encoding", gzipped=gzipped)}
-        return raw(await self._paced(gzipped), headers=headers, content_type="application/json")
+        return raw(await self._limited(gzipped), headers=headers, content_type="application/json")
 
-    async def _make(self, forms: frozenset[bool]) -> tuple[Mapping[bool, bytes], float]:
+    async def _render(self, variants: frozenset[bool]) -> tuple[Mapping[bool, bytes], float]:
         redis = self._cache.redis
         size = None if redis is None else await redis.size()
         started = time.thread_time()
         totals = metrics.totals(_SAMPLES)
         body = codec.document({"tiers": {"memory": self._memory(totals), "redis": self._redis(totals, size)}})
-        made = {gzipped: coded(body, gzipped=gzipped) for gzipped in forms}
+        made = {gzipped: coded(body, gzipped=gzipped) for gzipped in variants}
         return made, time.thread_time() - started
 
     def _memory(self, totals: Mapping[tuple[str, str], float]) -> dict[str, object]:
@@ -62,13 +62,13 @@ class CacheStats:
         coherent = totals.get(("cache_coherent", ""), 0) > 0
         return {
             "state": "coherent" if coherent else "blind" if redis_up else "alone",
-            "entries": _whole(totals, "cache_memory_entries"),
-            "bytes": _whole(totals, "cache_memory_bytes"),
+            "entries": _integer(totals, "cache_memory_entries"),
+            "bytes": _integer(totals, "cache_memory_bytes"),
             **_lookups(totals, "memory"),
-            "coalesced": _whole(totals, "cache_coalesced_total", "process"),
-            "early_refreshes": _whole(totals, "cache_early_refreshes_total"),
-            "stale_parts_served": _whole(totals, "aggregate_parts_total", "stale"),
-            "invalidations": _whole(totals, "cache_invalidations_total"),
+            "coalesced": _integer(totals, "cache_coalesced_total", "process"),
+            "early_refreshes": _integer(totals, "cache_early_refreshes_total"),
+            "stale_parts_served": _integer(totals, "aggregate_parts_total", "stale"),
+            "invalidations": _integer(totals, "cache_invalidations_total"),
         }
 
     def _redis(self, totals: Mapping[tuple[str, str], float], size: Size | None) -> dict[str, object]:
@@ -78,17 +78,17 @@ class CacheStats:
             "entries": None if size is None else size.keys,
             "bytes": None if size is None else size.bytes,
             **_lookups(totals, "redis"),
-            "coalesced": _whole(totals, "cache_coalesced_total", "redis"),
-            "unreadable": _whole(totals, "cache_unreadable_total"),
+            "coalesced": _integer(totals, "cache_coalesced_total", "redis"),
+            "unreadable": _integer(totals, "cache_unreadable_total"),
             "lag_ms": round(totals.get(("cache_redis_lag_seconds", ""), 0.0) * 1000, 3) if size is not None else None,
         }
 
 
-def _whole(totals: Mapping[tuple[str, str], float], name: str, label: str = "") -> int:
+def _integer(totals: Mapping[tuple[str, str], float], name: str, label: str = "") -> int:
     return int(totals.get((name, label), 0))
 
 
 def _lookups(totals: Mapping[tuple[str, str], float], tier: str) -> dict[str, object]:
-    hits, misses = _whole(totals, "cache_hits_total", tier), _whole(totals, "cache_misses_total", tier)
+    hits, misses = _integer(totals, "cache_hits_total", tier), _integer(totals, "cache_misses_total", tier)
     ratio = round(hits / (hits + misses), 4) if hits + misses else None
     return {"hits": hits, "misses": misses, "hit_ratio": ratio}

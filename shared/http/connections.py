@@ -22,10 +22,10 @@ from shared.timestamps import http_date
 LINGER_SECONDS: Final = 1.0
 """So long a connection that is told to go stays, unheard: a reset could keep its client from reading why (RFC 9112
 §9.6)."""
-_LINGER_MOST: Final = 1_000
+_MAX_LINGERING: Final = 1_000
 _RETRY_AFTER_SECONDS: Final = 1
 _IDLE_SECONDS: Final = 1.0
-_LOOKED_AT: Final = 64
+_MAX_SCANNED: Final = 64
 
 
 class Client(Protocol):
@@ -54,7 +54,7 @@ class Connections:
         if len(held) < self._most:
             return True
         since = self._clock() - _IDLE_SECONDS
-        idle = [(at, one) for one in islice(held, _LOOKED_AT) if (at := one.idle_since) is not None and at < since]
+        idle = [(at, one) for one in islice(held, _MAX_SCANNED) if (at := one.idle_since) is not None and at < since]
         if not idle:
             return False
         min(idle, key=lambda pair: pair[0])[1].close()
@@ -65,14 +65,14 @@ class Connections:
         """Tell a client that there is no room, and end its connection."""
         metrics.connections_refused.inc()
         transport.write(Context().run(_refusal))
-        if len(self._lingering) >= _LINGER_MOST:
+        if len(self._lingering) >= _MAX_LINGERING:
             transport.close()
             return
         send_no_more(transport)
         end = asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.abort)
         self._lingering[transport] = end
 
-    def left(self, transport: asyncio.Transport) -> None:
+    def closed(self, transport: asyncio.Transport) -> None:
         """A client that was refused has gone."""
         end = self._lingering.pop(transport, None)
         if end is not None:

@@ -22,12 +22,12 @@ class LoadShedder:
         self._clock = clock
         self._first_shed = 0.0
         self._last_shed = float("-inf")
-        self.inside = 0
+        self.in_flight = 0
 
     @property
     def is_half_full(self) -> bool:
         """Whether what can wait (an early refresh) had better wait."""
-        return self.inside * 2 >= self._most
+        return self.in_flight * 2 >= self._most
 
     @property
     def is_overloaded(self) -> bool:
@@ -41,17 +41,17 @@ class LoadShedder:
         Raises:
             Shed: there are too many.
         """
-        if self.inside >= self._most:
+        if self.in_flight >= self._most:
             now = self._clock()
             if now - self._last_shed >= _PAUSE_SECONDS:
                 self._first_shed = now
             self._last_shed = now
             metrics.requests_shed.inc()
             raise Shed("Too many requests are being answered at the moment.", RETRY_AFTER_SECONDS)
-        self.inside += 1
+        self.in_flight += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         """The piece of work is done."""
-        self.inside -= 1
+        self.in_flight -= 1

@@ -9,32 +9,32 @@ from sanic.response import raw
 
 from shared.http import routing
 from shared.http.content_coding import coded, coding_headers, takes_gzip
-from shared.http.paced import Paced
+from shared.http.cost_limit import CostLimited
 from shared.observing import metrics
 
 
-class _Form(NamedTuple):
+class _Variant(NamedTuple):
     format: metrics.Format
     gzipped: bool
 
 
 def metrics_route(app: Sanic[Any, Any]) -> None:
     """Add the route to ``app``."""
-    paced: Paced[_Form, bytes] = Paced(_make)
+    limited: CostLimited[_Variant, bytes] = CostLimited(_render)
 
     async def exposition(request: Request) -> HTTPResponse:
         gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
-        form = _Form(metrics.format_for(",".join(request.headers.getall("accept", []))), gzipped)
+        variant = _Variant(metrics.format_for(",".join(request.headers.getall("accept", []))), gzipped)
         with metrics.unseen():
-            body = await paced(form)
+            body = await limited(variant)
         headers = {"Cache-Control": "no-store", **coding_headers("Accept, Accept-Encoding", gzipped=gzipped)}
-        return raw(body, headers=headers, content_type=form.format.content_type)
+        return raw(body, headers=headers, content_type=variant.format.content_type)
 
     routing.get(app, "/metrics", exposition, "metrics")
 
 
-async def _make(forms: frozenset[_Form]) -> tuple[Mapping[_Form, bytes], float]:
+async def _render(variants: frozenset[_Variant]) -> tuple[Mapping[_Variant, bytes], float]:
     started = time.thread_time()
-    texts = {wanted: metrics.exposition(wanted) for wanted in {form.format for form in forms}}
-    made = {form: coded(texts[form.format], gzipped=form.gzipped) for form in forms}
+    texts = {wanted: metrics.exposition(wanted) for wanted in {variant.format for variant in variants}}
+    made = {variant: coded(texts[variant.format], gzipped=variant.gzipped) for variant in variants}
     return made, time.thread_time() - started

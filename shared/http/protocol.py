@@ -19,23 +19,23 @@ from sanic.server import HttpProtocol
 
 from shared.http.connections import LINGER_SECONDS, Connections, send_no_more
 from shared.http.early_answers import EarlyAnswers, Respond
-from shared.http.intake import PLENTY, Intake
+from shared.http.receive_buffer import HIGH_WATER, ReceiveBuffer
 from shared.http.request_head import Fields
-from shared.http.slow_readers import Unread
-from shared.http.strict_head import Refused
+from shared.http.slow_readers import SlowReaderWatch
+from shared.http.strict_head import RejectedRequest
 from shared.http.strict_http import StrictHttp
 from shared.observing import metrics
 
 SETTLE_SECONDS: Final = 0.05
 """Between the last connection that may queue up and the end of listening."""
-_LOOK_SECONDS: Final = 0.01
+_POLL_SECONDS: Final = 0.01
 
 
-class _Turn(enum.Enum):
+class _State(enum.Enum):
     """What Sanic is at."""
 
-    BEGINNING = enum.auto()
-    REST = enum.auto()
+    STARTING = enum.auto()
+    IDLE = enum.auto()
     """All that it was given is answered."""
     HEAD = enum.auto()
     """It waits for the end of a head that has begun to come."""
@@ -55,13 +55,13 @@ class Protocol(HttpProtocol):
 
     __slots__ = (
         "_early",
-        "_ended",
-        "_intake",
+        "_eof",
+        "_idle",
         "_lingering",
-        "_making",
-        "_quiet",
-        "_turn",
-        "_unread",
+        "_received",
+        "_response_task",
+        "_slow_reader",
+        "_state",
         "fields",
         "refused",
     )
@@ -70,21 +70,21 @@ class Protocol(HttpProtocol):
         super().__init__(app=app, **options)
         self._http: StrictHttp | None = None  # there is none before the connection's task has begun
         self._early: EarlyAnswers | None = getattr(app.ctx, "early", None)
-        self._making: asyncio.Task[None] | None = None
-        self._intake = Intake()
+        self._response_task: asyncio.Task[None] | None = None
+        self._received = ReceiveBuffer()
         self._lingering: asyncio.TimerHandle | None = None
-        self._unread = Unread()
-        self._turn = _Turn.BEGINNING
-        self._quiet = False
-        self._ended = False
+        self._slow_reader = SlowReaderWatch()
+        self._state = _State.STARTING
+        self._idle = False
+        self._eof = False
         self.fields: Fields | None = None
-        self.refused: Refused | None = None
+        self.refused: RejectedRequest | None = None
 
     @property
     def idle_since(self) -> float | None:
         """Since when it has waited for a request; None while there is something to do."""
         transport = self.transport
-        if not self._quiet or transport is None or transport.is_closing() or transport.get_write_buffer_size():
+        if not self._idle or transport is None or transport.is_closing() or transport.get_write_buffer_size():
             return None
         return self._time
 
@@ -97,7 +97,7 @@ class Protocol(HttpProtocol):
             metrics.connections.inc()
         else:
             self.transport, self.conn_info = transport, ConnInfo(transport)
-            self.refused = Refused(503)
+            self.refused = RejectedRequest(503)
             limit.refuse(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -106,35 +106,35 @@ class Protocol(HttpProtocol):
             metrics.connections.dec()
         elif self.transport is not None:
             self.app.ctx.limit.left(self.transport)
-        if self._making is not None:
-            self.loop.call_soon(self._making.cancel)  # not before it has begun, or nobody would count it
+        if self._response_task is not None:
+            self.loop.call_soon(self._response_task.cancel)  # not before it has begun, or nobody would count it
         for timer in (self._lingering, self._callback_check_timeouts):
             if timer is not None:
                 timer.cancel()
-        self._unread.forget()
-        self._intake.clear()
+        self._slow_reader.stop()
+        self._received.clear()
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
 
     def close(self, timeout: float | None = None) -> None:
         """Close the connection; a client that may still be sending can read first what it was told."""
         transport = self.transport
-        may_send = not self._ended and (self.refused is not None or bool(self._intake) or self._wants_more())
+        may_send = not self._eof and (self.refused is not None or bool(self._received) or self._expects_more())
         if transport is None or transport.is_closing() or not may_send:
             if transport is not None and transport.get_write_buffer_size():
-                self._unread.watch(transport, self.loop)
+                self._slow_reader.start(transport, self.loop)
             super().close(timeout)
             return
-        self._refuse(self.refused or Refused(408))
-        self._ended = True
+        self._refuse(self.refused or RejectedRequest(408))
+        self._eof = True
         send_no_more(transport)
         self._lingering = self.loop.call_later(LINGER_SECONDS, self.close)
 
     def close_if_idle(self) -> bool:
         """Close the connection if there is nothing to be answered; tells whether it was closed."""
-        if self._turn is _Turn.HEAD:  # nobody has asked for anything yet
+        if self._state is _State.HEAD:  # nobody has asked for anything yet
             self.close()
             return True
-        return self._making is None and not self._intake and bool(super().close_if_idle())
+        return self._response_task is None and not self._received and bool(super().close_if_idle())
 
     def check_timeouts(self) -> None:
         """Let go who does not send the rest of a body that nobody waits for any more."""
@@ -142,7 +142,7 @@ class Protocol(HttpProtocol):
         if (
             http is not None
             and http.stage is Stage.IDLE
-            and not self._intake.is_whole
+            and not self._received.is_body_complete
             and time.monotonic() - self._time > self.request_timeout
         ):
             self.close()
@@ -153,29 +153,29 @@ class Protocol(HttpProtocol):
         """More waits to be sent than there is room for: see to it that it is read."""
         super().pause_writing()  # type: ignore[no-untyped-call]
         if self.transport is not None:
-            self._unread.watch(self.transport, self.loop)
+            self._slow_reader.start(self.transport, self.loop)
 
     def resume_writing(self) -> None:
         """Most of it has been read."""
         super().resume_writing()  # type: ignore[no-untyped-call]
         if self.transport is None or not self.transport.is_closing():
-            self._unread.forget()
+            self._slow_reader.stop()
 
     def data_received(self, data: bytes) -> None:
         """Answer what has come at once if it can be, or take it apart in its turn."""
-        if not (self._quiet and self._answer_early(data)) and self.refused is None:
-            self._quiet = False
-            self._intake.add(data)
-            self._go_on()
-            if len(self._intake) >= PLENTY and self.transport is not None:
+        if not (self._idle and self._answer_early(data)) and self.refused is None:
+            self._idle = False
+            self._received.add(data)
+            self._feed_sanic()
+            if len(self._received) >= HIGH_WATER and self.transport is not None:
                 self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """The client sends no more; it stays until it has its answers, but not when it has left off in the middle."""
-        self._ended = True
+        self._eof = True
         if self.refused is not None:
             return False
-        self.loop.call_soon(self._go_on)
+        self.loop.call_soon(self._feed_sanic)
         return True
 
     async def receive_more(self) -> None:
@@ -187,65 +187,65 @@ class Protocol(HttpProtocol):
         if self.conn_info is None or self.conn_info.lost:
             raise RequestCancelled
         self._data_received.clear()
-        if self.transport is not None and len(self._intake) < PLENTY:
+        if self.transport is not None and len(self._received) < HIGH_WATER:
             self.transport.resume_reading()
-        if self._intake or self._ended:
-            self.loop.call_soon(self._go_on)
+        if self._received or self._eof:
+            self.loop.call_soon(self._feed_sanic)
         await self._data_received.wait()
 
-    def rest(self) -> None:
-        """All that Sanic was given is answered."""
-        self._turn = _Turn.REST
-        self._quiet = not self._intake and not self._ended
-        if not self._quiet:
-            self.loop.call_soon(self._go_on)
+    def on_idle(self) -> None:
+        """All that Sanic was given is answered: the next request may come."""
+        self._state = _State.IDLE
+        self._idle = not self._received and not self._eof
+        if not self._idle:
+            self.loop.call_soon(self._feed_sanic)
 
-    def _wants_more(self) -> bool:
+    def _expects_more(self) -> bool:
         """Whether what has been taken so far is the beginning of a request."""
-        return self._turn is _Turn.HEAD or (self._turn is _Turn.REQUEST and not self._intake.is_whole)
+        return self._state is _State.HEAD or (self._state is _State.REQUEST and not self._received.is_body_complete)
 
-    def _go_on(self) -> None:
+    def _feed_sanic(self) -> None:
         """Give Sanic what it may have by now: that a request begins, its head, what there is of its body."""
-        intake = self._intake
-        if self._making is not None or self._http is None or self.refused is not None:
+        received = self._received
+        if self._response_task is not None or self._http is None or self.refused is not None:
             return
-        if self._turn is _Turn.REST:
-            if not intake.skip_empty_lines():
-                self._be_quiet()
+        if self._state is _State.IDLE:
+            if not received.skip_empty_lines():
+                self._become_idle()
                 return
-            self._turn = _Turn.HEAD
+            self._state = _State.HEAD
             self._time = time.monotonic()
             self._data_received.set()
-        if self._turn is _Turn.HEAD:
+        if self._state is _State.HEAD:
             try:
-                head = intake.take_head()
-            except Refused as refused:
-                self._refuse(Refused(refused.status, refused.target))  # without the frames that it was raised in
+                head = received.take_head()
+            except RejectedRequest as refused:
+                self._refuse(RejectedRequest(refused.status, refused.target))  # without its frames
                 self._data_received.set()
                 return
             if head is not None:
-                self._turn = _Turn.REQUEST
-                self._give(head.data)
-        if self._turn is _Turn.REQUEST and not intake.is_whole and len(self.recv_buffer) < PLENTY:
-            self._give(intake.take_body())
-        if self._ended and self._wants_more() and not self._data_received.is_set() and self.transport is not None:
-            self._unread.watch(self.transport, self.loop)
+                self._state = _State.REQUEST
+                self._feed(head.data)
+        if self._state is _State.REQUEST and not received.is_body_complete and len(self.recv_buffer) < HIGH_WATER:
+            self._feed(received.take_body())
+        if self._eof and self._expects_more() and not self._data_received.is_set() and self.transport is not None:
+            self._slow_reader.start(self.transport, self.loop)
             self.transport.close()  # the client has left in the middle
 
-    def _be_quiet(self) -> None:
-        self._quiet = not self._ended and not self._intake
-        if self._ended:
-            self._intake.clear()
+    def _become_idle(self) -> None:
+        self._idle = not self._eof and not self._received
+        if self._eof:
+            self._received.clear()
             self.close()
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: RejectedRequest) -> None:
         """Take nothing more of what comes, but hear when it ends."""
         self.refused = refused
-        self._intake.clear()
-        if self.transport is not None and not self._ended:
+        self._received.clear()
+        if self.transport is not None and not self._eof:
             self.transport.resume_reading()
 
-    def _give(self, data: bytes) -> None:
+    def _feed(self, data: bytes) -> None:
         if data:
             self.recv_buffer += data
             self._data_received.set()
@@ -261,15 +261,15 @@ class Protocol(HttpProtocol):
         if isinstance(answer, bytes):
             early.send(transport, answer)
         else:
-            self._quiet = False
-            self._making = self.loop.create_task(self._give_when_made(answer, early))
+            self._idle = False
+            self._response_task = self.loop.create_task(self._send_when_ready(answer, early))
         return True
 
-    async def _give_when_made(self, make: Respond, early: EarlyAnswers) -> None:
+    async def _send_when_ready(self, make: Respond, early: EarlyAnswers) -> None:
         try:
             made = await make()
         finally:
-            self._making = None
+            self._response_task = None
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -278,16 +278,16 @@ class Protocol(HttpProtocol):
         if not early.is_open:
             self.close()
             return
-        if len(self._intake) < PLENTY:
+        if len(self._received) < HIGH_WATER:
             transport.resume_reading()
-        self._quiet = not self._ended
-        if self._intake:
-            self.data_received(self._intake.take_all())
-        elif self._ended:
+        self._idle = not self._eof
+        if self._received:
+            self.data_received(self._received.take_all())
+        elif self._eof:
             self.close()
 
 
-def owns(app: Sanic[Any, Any], listening: socket) -> None:
+def own_listening_socket(app: Sanic[Any, Any], listening: socket) -> None:
     """Tell ``app`` that nobody else listens on its socket."""
     app.ctx.listening = listening
 
@@ -300,7 +300,7 @@ async def drain(app: Sanic[Any, Any], seconds: float) -> None:
     """
     give_up = time.monotonic() + seconds
     while getattr(app.ctx, "connections", None) and time.monotonic() < give_up:  # noqa: ASYNC110 - Sanic tells nobody
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     if seconds and getattr(app.ctx, "connections", None) is not None:
         if hasattr(app.ctx, "listening"):
             stop_accepting(app.ctx.listening)

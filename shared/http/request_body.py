@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
-_STEPS_A_LOOK: Final = 384
+_MAX_STEPS: Final = 384
 """So many steps (three a chunk) are gone at once: a client that sends each byte for itself must not hold the loop."""
-_SIZE_LINE_MOST: Final = 256
+_MAX_SIZE_LINE: Final = 256
 _match_size: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?").fullmatch
 _MALFORMED: Final = b"malformed\r\n"
 """What no reader of chunks can take for the size of one."""
@@ -20,7 +20,7 @@ class Body(Protocol):
     """What is left of a body."""
 
     @property
-    def is_over(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all of it has been taken."""
         ...
 
@@ -38,7 +38,7 @@ class SizedBody:
         self._left = length
 
     @property
-    def is_over(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all of it has been taken."""
         return not self._left
 
@@ -56,23 +56,23 @@ class ChunkedBody:
     What is malformed is passed on as something that no reader takes for a chunk, and nothing after it is a body.
     """
 
-    __slots__ = ("_left", "_take_next", "is_malformed", "is_over")
+    __slots__ = ("_left", "_take_next", "is_complete", "is_malformed")
 
     def __init__(self) -> None:
-        self.is_over = False
+        self.is_complete = False
         self.is_malformed = False
         self._left = 0
         self._take_next: _Step = self._take_size
 
     def take(self, held: bytearray) -> bytes:
         """Take what there is of it off ``held``, but no more than some chunks at once."""
-        if self.is_over:
+        if self.is_complete:
             return b""
         if self.is_malformed:
             held.clear()
             return b""
         pieces: list[bytes] = []
-        for _ in range(_STEPS_A_LOOK):
+        for _ in range(_MAX_STEPS):
             if not self._take_next(held, pieces):
                 break
         data = b"".join(pieces)
@@ -82,12 +82,12 @@ class ChunkedBody:
     def _end(self) -> bytes:
         if self.is_malformed:
             return _MALFORMED
-        return b"0\r\n\r\n" if self.is_over else b""
+        return b"0\r\n\r\n" if self.is_complete else b""
 
     def _take_size(self, held: bytearray, _pieces: list[bytes]) -> bool:
-        end = held.find(b"\r\n", 0, _SIZE_LINE_MOST)
+        end = held.find(b"\r\n", 0, _MAX_SIZE_LINE)
         if end < 0:
-            self.is_malformed = len(held) >= _SIZE_LINE_MOST or b"\n" in held
+            self.is_malformed = len(held) >= _MAX_SIZE_LINE or b"\n" in held
             return False
         size = _match_size(bytes(held[:end]))
         if size is None:
@@ -111,7 +111,7 @@ class ChunkedBody:
         return self._takes(held, self._take_line_end)
 
     def _take_last_line(self, held: bytearray, _pieces: list[bytes]) -> bool:
-        self.is_over = self._takes(held, self._take_last_line)
+        self.is_complete = self._takes(held, self._take_last_line)
         return False
 
     def _takes(self, held: bytearray, again: _Step) -> bool:

@@ -6,12 +6,12 @@ import struct
 import termios
 from typing import Final
 
-LEAST_BYTES: Final = 4096
-LOOK_SECONDS: Final = 5.0
-"""Of what waits for it, a client must take :data:`LEAST_BYTES` at least between two looks, or it is let go."""
+MIN_BYTES: Final = 4096
+CHECK_SECONDS: Final = 5.0
+"""Of what waits for it, a client must take :data:`LEAST_BYTES` at least between two checks, or it is disconnected."""
 
 
-class Unread:
+class SlowReaderWatch:
     """Watches a connection while more waits to be sent on it than it has room for."""
 
     __slots__ = ("_last", "_timer")
@@ -20,27 +20,27 @@ class Unread:
         self._last = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
         """Begin."""
-        self.forget()
-        self._last = _unread(transport)
-        self._timer = loop.call_later(LOOK_SECONDS, self._look, transport, loop)
+        self.stop()
+        self._last = _unread_bytes(transport)
+        self._timer = loop.call_later(CHECK_SECONDS, self._check, transport, loop)
 
-    def forget(self) -> None:
+    def stop(self) -> None:
         """All is well again, or over."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
-        if self._last - _unread(transport) < LEAST_BYTES:
+    def _check(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
+        if self._last - _unread_bytes(transport) < MIN_BYTES:
             self._timer = None
             transport.abort()
         else:
-            self.watch(transport, loop)
+            self.start(transport, loop)
 
 
-def _unread(transport: asyncio.WriteTransport) -> int:
+def _unread_bytes(transport: asyncio.WriteTransport) -> int:
     """Bytes that wait in this process, and in the kernel, which takes and gives them in big pieces."""
     socket = transport.get_extra_info("socket")
     waiting = transport.get_write_buffer_size()

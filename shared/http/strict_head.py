@@ -11,14 +11,14 @@ from typing import Final, NamedTuple
 
 from shared.grammar import HOST, TOKEN
 
-HEAD_MOST: Final = 8192
+MAX_HEAD_BYTES: Final = 8192
 """Longest head that is taken, in bytes, the empty line included."""
 
 _LINE: Final = rb"(%b) ([\x21-\x22\x24-\x7e]+) HTTP/1\.([0-9])\r\n" % TOKEN
 _FIELDS: Final = rb"((?:%b:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n" % TOKEN
 _match_head: Final = re.compile(_LINE + _FIELDS).fullmatch
 _match_line: Final = re.compile(_LINE).match
-_find_doubt: Final = re.compile(rb"(?<!\r)\n|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search
+_find_forbidden: Final = re.compile(rb"(?<!\r)\n|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search
 """What no head can have, whatever comes after it."""
 _match_absolute: Final = re.compile(rb"https?://([^/?]+)([/?].*)?", re.IGNORECASE | re.DOTALL).fullmatch
 _match_host: Final = re.compile(HOST.encode()).fullmatch
@@ -27,7 +27,7 @@ _IGNORED: Final = frozenset({b"upgrade", b"http2-settings"})
 """A server may go on as if nobody had asked for another protocol (RFC 9110 §7.8)."""
 
 
-class Refused(Exception):
+class RejectedRequest(Exception):
     """A head that cannot be taken; ``target`` is the path that it asked for, ``*`` where that cannot be told."""
 
     def __init__(self, status: int, target: bytes = b"*") -> None:
@@ -50,15 +50,15 @@ class Head(NamedTuple):
     chunked: bool
 
 
-def refuse_early(data: bytes | bytearray, start: int = 0) -> None:
+def check_partial_head(data: bytes | bytearray, start: int = 0) -> None:
     """Look at a head of which the end has not come yet, and of which all before ``start`` has been looked at.
 
     Raises:
         Refused: whatever comes, it will not do: 400, 413 for a request line that is too long, 431 for fields.
     """
-    if _find_doubt(data, start, HEAD_MOST):
-        raise Refused(400, _target(data))
-    if len(data) >= HEAD_MOST:
+    if _find_forbidden(data, start, MAX_HEAD_BYTES):
+        raise RejectedRequest(400, _target(data))
+    if len(data) >= MAX_HEAD_BYTES:
         raise _too_long(data)
 
 
@@ -69,16 +69,16 @@ def read_head(data: bytes) -> Head:
         Refused: 400 for what is not HTTP/1.x or leaves a doubt, 413 for a request line that is too long, 431 for
             fields.
     """
-    if len(data) > HEAD_MOST:
+    if len(data) > MAX_HEAD_BYTES:
         raise _too_long(data)
     whole = _match_head(data)
     if whole is None:
-        raise Refused(400, _target(data))
+        raise RejectedRequest(400, _target(data))
     method, target, minor, block = whole.groups()
     try:
         return _normal(method, target, minor == b"0", block)
     except ValueError as error:
-        raise Refused(400, _path(target)) from error
+        raise RejectedRequest(400, _path(target)) from error
 
 
 def _normal(method: bytes, target: bytes, is_old: bool, block: bytes) -> Head:
@@ -162,6 +162,6 @@ def _path(target: bytes) -> bytes:
     return path if path[:1] in b"*/" else b"/" + path
 
 
-def _too_long(data: bytes | bytearray) -> Refused:
-    line = _match_line(data, 0, HEAD_MOST)
-    return Refused(413) if line is None else Refused(431, _path(line[2]))
+def _too_long(data: bytes | bytearray) -> RejectedRequest:
+    line = _match_line(data, 0, MAX_HEAD_BYTES)
+    return RejectedRequest(413) if line is None else RejectedRequest(431, _path(line[2]))

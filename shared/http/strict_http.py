@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol, cast
 from sanic.exceptions import BadRequest, PayloadTooLarge, SanicException
 from sanic.http import Http
 
-from shared.http.strict_head import Refused
+from shared.http.strict_head import RejectedRequest
 
 
 class FieldsTooLarge(SanicException):
@@ -21,10 +21,10 @@ _ERRORS: Final[dict[int, type[SanicException]]] = {413: PayloadTooLarge, 431: Fi
 class Client(Protocol):
     """A connection, as far as it is looked at here."""
 
-    refused: Refused | None
+    refused: RejectedRequest | None
     """Why no more requests are taken."""
 
-    def rest(self) -> None:
+    def on_idle(self) -> None:
         """All that was asked is answered; the next request may come."""
         ...
 
@@ -46,7 +46,7 @@ class StrictHttp(Http):
     def init_for_request(self) -> None:
         """Tell the connection that the next request may come."""
         super().init_for_request()  # type: ignore[no-untyped-call]
-        cast("Client", self.protocol).rest()
+        cast("Client", self.protocol).on_idle()
 
     async def http1_request_header(self) -> None:
         """Wait for a head, and read it.

@@ -23,7 +23,7 @@ from sanic import Sanic
 
 import shared
 from shared.errors import DeclarationError, SettingsError
-from shared.http.protocol import Protocol, owns
+from shared.http.protocol import Protocol, own_listening_socket
 from shared.observing import logs, metric_files, metrics
 from shared.printing import reader_may_leave
 from shared.serving.heartbeat import Beat, beats
@@ -107,7 +107,7 @@ def work_on(service: str, settings: Settings, factory: str, listening: socket.so
     with _in_one_sentence(service):
         app: Sanic[Any, Any] = _named(factory)(settings)
     if beat is None:
-        owns(app, listening)
+        own_listening_socket(app, listening)
     else:
         beats(app, beat)
     stopping.stops(app)

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from shared.http.connections import Connections
-from shared.http.intake import Intake
 from shared.http.protocol import Protocol
+from shared.http.receive_buffer import ReceiveBuffer
 from shared.observing.metrics import connections
 from tests.kit.wire import Counted, Doors, Wire, active, small_app
 
@@ -286,14 +286,14 @@ async def test_nothing_stays_of_a_connection_that_has_ended(port: int, sent: byt
 async def test_a_pipeline_is_not_read_far_ahead(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much is sent and however fast it is answered, little of it waits in memory."""
     most = 0
-    add = Intake.add
+    add = ReceiveBuffer.add
 
-    def adding(intake: Intake, data: bytes) -> None:
+    def adding(intake: ReceiveBuffer, data: bytes) -> None:
         nonlocal most
         add(intake, data)
         most = max(most, len(intake))
 
-    monkeypatch.setattr(Intake, "add", adding)
+    monkeypatch.setattr(ReceiveBuffer, "add", adding)
     requests = 30_000
     async with Wire(port) as wire:
         wire.send(HIDDEN * requests)
@@ -369,7 +369,7 @@ async def test_who_does_not_read_is_let_go(
     port: int, monkeypatch: pytest.MonkeyPatch, requests: int, last: bytes
 ) -> None:
     """With little or much that waits for it, and whether it has asked for all that it wanted or left in the middle."""
-    monkeypatch.setattr("shared.http.slow_readers.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("shared.http.slow_readers.CHECK_SECONDS", 0.2)
     before = connections._value.get()
     loop = asyncio.get_running_loop()
     with socket.socket() as client:

@@ -14,8 +14,8 @@ from shared.http import routing
 from shared.http.early_answers import EarlyAnswers
 from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
 from shared.http.exchange import Exchange
-from shared.http.intake import PLENTY
 from shared.http.protocol import Protocol
+from shared.http.receive_buffer import HIGH_WATER
 from shared.serving.app import build_app
 from shared.settings.declared import Settings
 from shared.settings.loading import load
@@ -132,7 +132,7 @@ async def scene(loop: object, sanic_client: Any) -> AsyncIterator[Scene]:
         client.setblocking(False)
         made = Scene(app, client, at_hand)
         await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", server.port))
-        while not getattr(app.ctx, "connections", None) or not made.connection._quiet:
+        while not getattr(app.ctx, "connections", None) or not made.connection._idle:
             await asyncio.sleep(0)
         yield made
 
@@ -145,7 +145,7 @@ async def test_while_answers_wait_to_be_read_no_more_are_given(scene: Scene) -> 
     sent += 1 + await scene.send_until_stopped()
     assert len(scene.at_hand) == given
     assert scene.transport.get_write_buffer_size() <= waiting
-    assert len(scene.connection._intake) < PLENTY + _READ_AT_ONCE
+    assert len(scene.connection._received) < HIGH_WATER + _READ_AT_ONCE
     assert await scene.bodies(sent) == [BODY] * sent
     assert scene.transport.is_reading()
 
@@ -157,7 +157,7 @@ async def test_nothing_overtakes_an_answer_that_is_being_made(scene: Scene) -> N
     await scene.send(hit("big"))
     sent = 1 + await scene.send_until_stopped()
     assert scene.at_hand == ["slow"]
-    assert len(scene.connection._intake) < PLENTY + _READ_AT_ONCE
+    assert len(scene.connection._received) < HIGH_WATER + _READ_AT_ONCE
     scene.door.set()
     assert await scene.bodies(1 + sent) == [MADE, *[BODY] * sent]
 

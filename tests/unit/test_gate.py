@@ -31,10 +31,10 @@ def test_past_its_bound_work_is_shed() -> None:
         with gate:
             with pytest.raises(Shed) as refusal, gate:
                 pass
-            assert (refusal.value.retry_after, gate.inside) == (1, 3)
+            assert (refusal.value.retry_after, gate.in_flight) == (1, 3)
         with gate:
-            assert gate.inside == 3
-    assert gate.inside == 0
+            assert gate.in_flight == 3
+    assert gate.in_flight == 0
 
 
 def test_work_that_fails_makes_room_too() -> None:
@@ -43,7 +43,7 @@ def test_work_that_fails_makes_room_too() -> None:
     for _ in range(3):
         with pytest.raises(ValueError, match="broken"), gate:
             raise ValueError("broken")
-    assert gate.inside == 0
+    assert gate.in_flight == 0
 
 
 def test_what_is_shed_is_counted() -> None:

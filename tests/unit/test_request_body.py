@@ -36,7 +36,7 @@ def test_chunks_give_the_same_data_however_they_arrive(chunks: list[bytes], seed
         held += sent[:size]
         sent = sent[size:]
         passed_on += body.take(held)
-    assert body.is_over
+    assert body.is_complete
     assert held == more
     assert _plain(passed_on) == b"".join(chunks)
 
@@ -59,7 +59,7 @@ def test_malformed_chunks_are_passed_on_as_no_chunk(sent: bytes) -> None:
             held += sent[place : place + step]
             passed_on += body.take(held)
         assert body.is_malformed
-        assert not body.is_over
+        assert not body.is_complete
         assert passed_on.endswith(b"malformed\r\n")
         assert passed_on.count(b"malformed") == 1
         held += b"1\r\nx\r\n0\r\n\r\n"
@@ -70,7 +70,7 @@ def test_many_small_chunks_are_taken_a_part_at_a_time() -> None:
     """Who sends each byte for itself gets a bounded piece of work done for each look."""
     held, body = bytearray(chunked(*[b"x"] * 10_000)), ChunkedBody()
     looks, data = 0, b""
-    while not body.is_over:
+    while not body.is_complete:
         data += _plain(body.take(held))
         looks += 1
     assert data == b"x" * 10_000
@@ -84,4 +84,4 @@ def test_a_body_of_known_length_ends_there(data: bytes, step: int, more: bytes) 
     for place in range(0, len(sent), step):
         held += sent[place : place + step]
         taken += body.take(held)
-    assert (taken, bytes(held), body.is_over) == (data, more, True)
+    assert (taken, bytes(held), body.is_complete) == (data, more, True)

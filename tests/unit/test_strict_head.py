@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.http.strict_head import HEAD_MOST, Refused, read_head, refuse_early
+from shared.http.strict_head import MAX_HEAD_BYTES, RejectedRequest, check_partial_head, read_head
 
 _TCHARS = "!#$%&'*+-.^_`|~0123456789abcxyzABCXYZ"
 
@@ -17,7 +17,7 @@ def head(*fields: str, line: str = "GET /a?b=c HTTP/1.1") -> bytes:
 
 
 def _status(data: bytes) -> int:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RejectedRequest) as refused:
         read_head(data)
     return refused.value.status
 
@@ -171,9 +171,9 @@ def test_what_is_said_of_the_connection_is_one_list(version: str, fields: tuple[
 @pytest.mark.parametrize("line", ["GET /a HTTP/1.1", "GET http://y/a HTTP/1.1"])
 def test_fields_beyond_the_limit_are_431_and_name_their_target(line: str) -> None:
     """By its path, whether their end has come or not."""
-    whole = head("Host: x", "X: ".ljust(HEAD_MOST, "x"), line=line)
-    for read in (lambda: read_head(whole), lambda: refuse_early(whole[:-4])):
-        with pytest.raises(Refused) as refused:
+    whole = head("Host: x", "X: ".ljust(MAX_HEAD_BYTES, "x"), line=line)
+    for read in (lambda: read_head(whole), lambda: check_partial_head(whole[:-4])):
+        with pytest.raises(RejectedRequest) as refused:
             read()
         assert (refused.value.status, refused.value.target) == (431, b"/a")
 
@@ -187,7 +187,7 @@ def test_fields_beyond_the_limit_are_431_and_name_their_target(line: str) -> Non
 )  # fmt: skip
 def test_what_is_refused_is_named_by_its_path(target: str, path: bytes) -> None:
     """In whatever form the target came."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RejectedRequest) as refused:
         read_head(head("Host: x", "A : b", line=f"GET {target} HTTP/1.1"))
     assert refused.value.target == path
 
@@ -201,8 +201,8 @@ def test_an_old_client_expects_nothing() -> None:
 
 def test_a_request_line_beyond_the_limit_is_413() -> None:
     """There is no target to be named."""
-    with pytest.raises(Refused) as refused:
-        refuse_early(b"GET /" + b"x" * HEAD_MOST)
+    with pytest.raises(RejectedRequest) as refused:
+        check_partial_head(b"GET /" + b"x" * MAX_HEAD_BYTES)
     assert (refused.value.status, refused.value.target) == (413, b"*")
 
 
@@ -211,8 +211,8 @@ def test_a_request_line_beyond_the_limit_is_413() -> None:
 )
 def test_what_can_never_be_a_head_is_refused_at_once(data: bytes) -> None:
     """Nobody waits for an end that could not help."""
-    with pytest.raises(Refused):
-        refuse_early(data)
+    with pytest.raises(RejectedRequest):
+        check_partial_head(data)
 
 
 @given(st.binary(max_size=200))
@@ -220,9 +220,9 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """Nothing else is raised, whatever comes."""
     for candidate in (data, head("Host: x")[:-4] + b"\r\n" + data + b"\r\n\r\n", data + b"\r\n\r\n"):
         try:
-            refuse_early(candidate)
+            check_partial_head(candidate)
             written = read_head(candidate).data
-        except Refused:
+        except RejectedRequest:
             continue
         assert read_head(written).data == written
         assert len(written) <= len(candidate)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from shared.errors import Shed
-from shared.http.paced import SHARE, Pace, Paced
+from shared.http.cost_limit import SHARE, CostLimit, CostLimited
 
 
 class Time:
@@ -50,32 +50,32 @@ class Maker:
         return {form: (form, number) for form in forms}, self.cost
 
 
-def paced(maker: Maker, most: int = 500) -> Paced[str, tuple[str, int]]:
-    """Paced by the maker's time."""
-    return Paced(maker, pace=Pace(clock=maker.time), sleep=maker.time.sleep, most=most)
+def limited(maker: Maker, max_waiting: int = 500) -> CostLimited[str, tuple[str, int]]:
+    """CostLimited by the maker's time."""
+    return CostLimited(maker, limit=CostLimit(clock=maker.time), sleep=maker.time.sleep, max_waiting=max_waiting)
 
 
 def test_a_share_of_the_time_is_all_it_gets() -> None:
     """From one beginning to the next; the first is free."""
     time = Time()
-    pace = Pace(0.05, time)
-    assert pace.left() <= 0
-    pace.begin()
+    limit = CostLimit(0.05, time)
+    assert limit.left() <= 0
+    limit.begin()
     time.now += 0.5
-    pace.end(0.25)
-    assert pace.left() == pytest.approx(4.5)
+    limit.end(0.25)
+    assert limit.left() == pytest.approx(4.5)
     time.now += 4.5
-    assert pace.left() <= 0
-    pace.begin()
-    pace.end(0.0)
-    assert pace.left() <= 0
+    assert limit.left() <= 0
+    limit.begin()
+    limit.end(0.0)
+    assert limit.left() <= 0
 
 
 async def test_one_who_asks_alone_waits_for_nothing(loop: object) -> None:
     """Now and then is at once, and a picture of now."""
     time = Time()
     maker = Maker(time)
-    ask = paced(maker)
+    ask = limited(maker)
     for number in range(1, 5):
         assert await ask("text") == ("text", number)
         time.now += maker.cost / SHARE
@@ -85,7 +85,7 @@ async def test_one_who_asks_alone_waits_for_nothing(loop: object) -> None:
 async def test_all_who_ask_before_it_begins_share_one(loop: object) -> None:
     """In whatever forms: one making has them all, each once."""
     maker = Maker(Time())
-    ask = paced(maker)
+    ask = limited(maker)
     answers = await asyncio.gather(*(ask(form) for form in ("text", "open", "text", "gzip")))
     assert answers == [("text", 1), ("open", 1), ("text", 1), ("gzip", 1)]
     assert maker.forms == [{"text", "open", "gzip"}]
@@ -95,7 +95,7 @@ async def test_who_asks_after_it_has_begun_gets_the_next(loop: object) -> None:
     """Nobody is told of a time before they have asked; the next begins when its time has come and not before."""
     maker = Maker(Time())
     maker.gate = asyncio.Event()
-    ask = paced(maker)
+    ask = limited(maker)
     first = asyncio.ensure_future(ask("text"))
     while not maker.forms:
         await asyncio.sleep(0)
@@ -115,7 +115,7 @@ async def test_however_many_ask_the_cost_is_bounded(loop: object, askers: int, f
     """In loops without a pause, for ten seconds."""
     time = Time()
     maker = Maker(time)
-    ask = paced(maker)
+    ask = limited(maker)
     begun, answers = time.now, 0
 
     async def loop_(form: str) -> None:
@@ -133,7 +133,7 @@ async def test_however_many_ask_the_cost_is_bounded(loop: object, askers: int, f
 async def test_more_than_so_many_do_not_wait(loop: object) -> None:
     """They are told to come again; those who wait are served."""
     maker = Maker(Time())
-    ask = paced(maker, most=3)
+    ask = limited(maker, max_waiting=3)
     answers = await asyncio.gather(*(ask("text") for _ in range(5)), return_exceptions=True)
     assert answers[:3] == [("text", 1)] * 3
     assert [type(answer) for answer in answers[3:]] == [Shed, Shed]
@@ -143,7 +143,7 @@ async def test_more_than_so_many_do_not_wait(loop: object) -> None:
 async def test_for_nobody_nothing_is_made(loop: object) -> None:
     """Who leaves takes nobody along; when all have left before it begins, it does not."""
     maker = Maker(Time())
-    ask = paced(maker, most=3)
+    ask = limited(maker, max_waiting=3)
     await ask("text")
     waiting = [asyncio.ensure_future(ask("text")) for _ in range(3)]
     await asyncio.sleep(0)
@@ -162,7 +162,7 @@ async def test_what_fails_fails_for_all_who_asked_and_has_cost_as_well(loop: obj
     """The next who ask get another one."""
     maker = Maker(Time())
     maker.error = OSError("gone")
-    ask = paced(maker)
+    ask = limited(maker)
     answers = await asyncio.gather(*(ask("text") for _ in range(2)), return_exceptions=True)
     assert answers == [maker.error] * 2
     maker.error = None

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 SHARE: Final = 0.05
 """Of one worker's time, at most."""
-_WAITING_MOST: Final = 500
+_MAX_WAITING: Final = 500
 _AT_ONCE: Final = 16
 
 Make = Callable[[frozenset[K]], Awaitable[tuple[Mapping[K, T], float]]]
@@ -30,8 +30,8 @@ Those of the clock would tell of others as well: on a busy machine everybody wou
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Pace:
-    """When something may be begun again so that it takes no more than a ``share`` of all time. Pure."""
+class CostLimit:
+    """When something may be started again so that it takes at most ``share`` of the time: a duty cycle. Pure."""
 
     def __init__(self, share: float = SHARE, clock: Clock = time.monotonic) -> None:
         self._share = share
@@ -51,7 +51,7 @@ class Pace:
         self._due = self._begun + cost / self._share
 
 
-class _Making(Generic[K, T]):
+class _Run(Generic[K, T]):
     """One that has not begun yet, and who waits for it."""
 
     def __init__(self) -> None:
@@ -61,19 +61,24 @@ class _Making(Generic[K, T]):
         self.task: asyncio.Task[Mapping[K, T]]
 
 
-class Paced(Generic[K, T]):
+class CostLimited(Generic[K, T]):
     """Makes something in the forms that are wanted of it."""
 
     def __init__(
-        self, make: Make[K, T], *, pace: Pace | None = None, sleep: Sleep = asyncio.sleep, most: int = _WAITING_MOST
+        self,
+        make: Make[K, T],
+        *,
+        limit: CostLimit | None = None,
+        sleep: Sleep = asyncio.sleep,
+        max_waiting: int = _MAX_WAITING,
     ) -> None:
-        """At most ``most`` wait at a time."""
+        """At most ``max_waiting`` wait at a time."""
         self._make = make
-        self._pace = pace or Pace()
+        self._limit = limit or CostLimit()
         self._sleep = sleep
-        self._most = most
+        self._max_waiting = max_waiting
         self._waiting = 0
-        self._next: _Making[K, T] | None = None
+        self._next: _Run[K, T] | None = None
         self._turn = asyncio.Lock()
 
     async def __call__(self, wanted: K) -> T:
@@ -82,46 +87,46 @@ class Paced(Generic[K, T]):
         Raises:
             Shed: too many wait already.
         """
-        if self._waiting >= self._most:
+        if self._waiting >= self._max_waiting:
             metrics.requests_shed.inc()
             raise Shed("Too many ask for this at the moment.", RETRY_AFTER_SECONDS)
-        making = self._next or self._plan()
-        making.wanted.add(wanted)
-        turns, making.joined = making.joined // _AT_ONCE, making.joined + 1
-        making.waiting += 1
+        run = self._next or self._plan()
+        run.wanted.add(wanted)
+        turns, run.joined = run.joined // _AT_ONCE, run.joined + 1
+        run.waiting += 1
         self._waiting += 1
         try:
-            made = (await asyncio.shield(making.task))[wanted]
+            made = (await asyncio.shield(run.task))[wanted]
             for _ in range(turns):  # to send it to all in one go would hold the loop
                 await asyncio.sleep(0)
         finally:
             self._waiting -= 1
-            making.waiting -= 1
-            if making is self._next and not making.waiting:
+            run.waiting -= 1
+            if run is self._next and not run.waiting:
                 self._next = None
-                making.task.cancel()
+                run.task.cancel()
         return made
 
-    def _plan(self) -> _Making[K, T]:
-        making = self._next = _Making[K, T]()
-        making.task = asyncio.get_running_loop().create_task(self._make_in_turn(making), context=Context())
-        making.task.add_done_callback(_look_at)
-        return making
+    def _plan(self) -> _Run[K, T]:
+        run = self._next = _Run[K, T]()
+        run.task = asyncio.get_running_loop().create_task(self._run_in_turn(run), context=Context())
+        run.task.add_done_callback(_retrieve_error)
+        return run
 
-    async def _make_in_turn(self, making: _Making[K, T]) -> Mapping[K, T]:
+    async def _run_in_turn(self, run: _Run[K, T]) -> Mapping[K, T]:
         async with self._turn:
-            while (left := self._pace.left()) > 0:
+            while (left := self._limit.left()) > 0:
                 await self._sleep(left)
             self._next = None  # whoever asks from now on asks for the one after this
-            self._pace.begin()
+            self._limit.begin()
             started, cost = time.thread_time(), None
             try:
-                made, cost = await self._make(frozenset(making.wanted))
+                made, cost = await self._make(frozenset(run.wanted))
             finally:
-                self._pace.end(time.thread_time() - started if cost is None else cost)
+                self._limit.end(time.thread_time() - started if cost is None else cost)
         return made
 
 
-def _look_at(task: "asyncio.Task[Mapping[K, T]]") -> None:
+def _retrieve_error(task: "asyncio.Task[Mapping[K, T]]") -> None:
     if not task.cancelled():
         task.exception()  # told to those who wait; where nobody does, nobody is to complain of it

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.http.slow_readers import LEAST_BYTES, Unread
+from shared.http.slow_readers import MIN_BYTES, SlowReaderWatch
 
 
 class Loop:
@@ -53,14 +53,14 @@ class Transport:
         self.aborted = True
 
 
-@pytest.mark.parametrize(("read", "aborted"), [(0, True), (LEAST_BYTES - 1, True), (LEAST_BYTES, False)])
+@pytest.mark.parametrize(("read", "aborted"), [(0, True), (MIN_BYTES - 1, True), (MIN_BYTES, False)])
 def test_who_reads_too_little_between_two_looks_is_let_go(read: int, aborted: bool) -> None:
     """At the first look or a later one."""
     for before in (0, 3):
-        unread, loop, transport = Unread(), Loop(), Transport()
-        unread.watch(transport, loop)  # type: ignore[arg-type]
+        unread, loop, transport = SlowReaderWatch(), Loop(), Transport()
+        unread.start(transport, loop)  # type: ignore[arg-type]
         for _ in range(before):
-            transport.waiting -= LEAST_BYTES
+            transport.waiting -= MIN_BYTES
             loop.look()
         transport.waiting -= read
         loop.look()
@@ -70,17 +70,17 @@ def test_who_reads_too_little_between_two_looks_is_let_go(read: int, aborted: bo
 
 def test_nobody_is_watched_who_has_read() -> None:
     """No timer is left."""
-    unread, loop = Unread(), Loop()
-    unread.watch(Transport(), loop)  # type: ignore[arg-type]
-    unread.forget()
-    unread.forget()
+    unread, loop = SlowReaderWatch(), Loop()
+    unread.start(Transport(), loop)  # type: ignore[arg-type]
+    unread.stop()
+    unread.stop()
     assert not loop.due
 
 
 async def test_a_client_that_reads_nothing_loses_its_connection() -> None:
     """A real one, with more waiting than the kernel takes."""
     ended = asyncio.Event()
-    unread = Unread()
+    unread = SlowReaderWatch()
     loop = Loop()
 
     class Server(asyncio.Protocol):
@@ -90,7 +90,7 @@ async def test_a_client_that_reads_nothing_loses_its_connection() -> None:
             transport.write(bytes(30_000_000))
 
         def pause_writing(self) -> None:
-            unread.watch(self.transport, loop)  # type: ignore[arg-type]
+            unread.start(self.transport, loop)  # type: ignore[arg-type]
 
         def connection_lost(self, _error: Exception | None) -> None:
             ended.set()

@@ -4,17 +4,17 @@ import re
 from typing import Final
 
 from shared.http.request_body import Body, ChunkedBody, SizedBody
-from shared.http.strict_head import HEAD_MOST, Head, read_head, refuse_early
+from shared.http.strict_head import MAX_HEAD_BYTES, Head, check_partial_head, read_head
 
-PLENTY: Final = 64 * 1024
+HIGH_WATER: Final = 64 * 1024
 """Bytes that wait to be taken; with more, no more are to be read for a while."""
 
-_NONE: Final = SizedBody(0)
+_NO_BODY: Final = SizedBody(0)
 _empty_lines: Final = re.compile(rb"(?:\r\n){1,4}").match
 """More of them before a request are none that an honest client sends by mistake."""
 
 
-class Intake:
+class ReceiveBuffer:
     """Bytes of one connection that nobody has taken yet."""
 
     __slots__ = ("_body", "_held", "_searched")
@@ -22,16 +22,16 @@ class Intake:
     def __init__(self) -> None:
         self._held = bytearray()
         self._searched = 0
-        self._body: Body = _NONE
+        self._body: Body = _NO_BODY
 
     def __len__(self) -> int:
         """How many bytes wait."""
         return len(self._held)
 
     @property
-    def is_whole(self) -> bool:
+    def is_body_complete(self) -> bool:
         """Whether the body of the last request has been taken to its end."""
-        return self._body.is_over
+        return self._body.is_complete
 
     def add(self, data: bytes) -> None:
         """More has come."""
@@ -61,11 +61,11 @@ class Intake:
         held = self._held
         end = held.find(b"\r\n\r\n", self._searched)
         if end < 0:
-            refuse_early(held, self._searched)
+            check_partial_head(held, self._searched)
             self._searched = max(0, len(held) - 3)
             return None
         self._searched = 0
-        head = read_head(bytes(held[: min(end + 4, HEAD_MOST + 1)]))
+        head = read_head(bytes(held[: min(end + 4, MAX_HEAD_BYTES + 1)]))
         del held[: end + 4]
         self._body = ChunkedBody() if head.chunked else SizedBody(head.length)
         return head
