@@ -14,8 +14,8 @@ from shared.http.early_routes import ReadyResponse
 from shared.timestamps import rfc3339
 
 _FRESH: Final = {"status": "fresh"}
-_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
-_SENTENCE_MOST: Final = 1_000
+_TIMESTAMP: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_MAX_SENTENCE: Final = 1_000
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class Answer(msgspec.Struct, frozen=True):
     etag: str | None
 
 
-class _Said(msgspec.Struct):
+class _Times(msgspec.Struct):
     """What ``metadata`` says that is not known beforehand."""
 
     aggregated_at: str
@@ -41,8 +41,8 @@ def compose(aggregate: Aggregate, facts: Mapping[str, object], *, ttl: int, dura
     """
     data = _joined({name: part.json for name, part in aggregate.parts.items()})
     provenance = {name: part.provenance() for name, part in aggregate.parts.items()}
-    said = _Said(rfc3339(now), round(duration * 1000, 1), ttl)
-    metadata = _metadata(facts, said, provenance, partial=aggregate.partial)
+    times = _Times(rfc3339(now), round(duration * 1000, 1), ttl)
+    metadata = _metadata(facts, times, provenance, partial=aggregate.partial)
     return Answer(
         body=_document(data, metadata),
         cached_body=_document(data, metadata | {"cached": True}),
@@ -57,12 +57,12 @@ def read_answer(kind: AggregateKind, identifier: str, body: bytes) -> ReadyRespo
         ValueError: it is anything else, if by a single byte.
     """
     raw = {name: bytes(member) for name, member in _members(body).items()}
-    if list(raw) != [*kind.shown, METADATA]:
+    if list(raw) != [*kind.readers, METADATA]:
         raise ValueError
-    said = _said(raw.pop(METADATA))
+    times = _read_times(raw.pop(METADATA))
     data = _joined(raw)
-    values = {name: shown.read(identifier, raw[name]) for name, shown in kind.shown.items()}
-    metadata = _metadata(kind.facts(identifier, values), said, dict.fromkeys(raw, _FRESH), partial=False)
+    values = {name: reader.read(identifier, raw[name]) for name, reader in kind.readers.items()}
+    metadata = _metadata(kind.facts(identifier, values), times, dict.fromkeys(raw, _FRESH), partial=False)
     if _document(data, metadata | {"cached": True}) != body:
         raise ValueError
     return ReadyResponse(_weak_tag(data), body)
@@ -75,30 +75,30 @@ def read_absence(_identifier: str, sentence: bytes) -> str:
         ValueError: it is none.
     """
     text = sentence.decode()
-    if not text.isprintable() or not 0 < len(text) <= _SENTENCE_MOST:
+    if not text.isprintable() or not 0 < len(text) <= _MAX_SENTENCE:
         raise ValueError
     return text
 
 
 _members = codec.decoder(dict[str, msgspec.Raw])
-_decode_said = codec.decoder(_Said)
+_decode_times = codec.decoder(_Times)
 
 
-def _said(metadata: bytes) -> _Said:
-    said = _decode_said(metadata)
-    if not _MOMENT.fullmatch(said.aggregated_at) or said.aggregation_time_ms < 0 or said.cache_ttl < 1:
+def _read_times(metadata: bytes) -> _Times:
+    times = _decode_times(metadata)
+    if not _TIMESTAMP.fullmatch(times.aggregated_at) or times.aggregation_time_ms < 0 or times.cache_ttl < 1:
         raise ValueError
-    return said
+    return times
 
 
 def _metadata(
-    facts: Mapping[str, object], said: _Said, parts: Mapping[str, object], *, partial: bool
+    facts: Mapping[str, object], times: _Times, parts: Mapping[str, object], *, partial: bool
 ) -> dict[str, object]:
     return {
         **facts,
-        "aggregated_at": said.aggregated_at,
-        "aggregation_time_ms": said.aggregation_time_ms,
-        "cache_ttl": said.cache_ttl,
+        "aggregated_at": times.aggregated_at,
+        "aggregation_time_ms": times.aggregation_time_ms,
+        "cache_ttl": times.cache_ttl,
         "cached": False,
         "partial": partial,
         "parts": parts,

@@ -9,13 +9,13 @@ from sanic import Sanic
 from bff.aggregates import AGGREGATES
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.spans import spanned
+from bff.cache_kinds import cache_kinds
 from bff.catalogue import catalogue
 from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
 from bff.endpoints.purge import Purge
-from bff.kept import kinds_kept
 from bff.parts.store import PartStore
 from bff.settings import GatewaySettings
 from bff.upstreams import build_sources, build_transports, build_upstreams
@@ -108,7 +108,7 @@ def gateway_cache(
         settings.redis_url,
         settings.cache_memory_entries,
         settings.cache_memory * 2**20,
-        kinds=kinds_kept(settings, catalogue(kinds)),
+        kinds=cache_kinds(settings, catalogue(kinds)),
         longest_life=max(settings.cache_ttl, settings.cache_stale),
         alone=settings.alone,
         namespace=settings.cache_namespace,

@@ -37,11 +37,11 @@ def catalogue(kinds: Iterable[AggregateKind]) -> Catalogue:
     services: dict[str, Service] = {}
     for kind in kinds:
         for part in kind.parts:
-            _enter(parts, part, "parts")
-            _enter(services, part.service, "services")
+            _register(parts, part, "parts")
+            _register(services, part.service, "services")
     return Catalogue(kinds, parts, services)
 
 
-def _enter(known: dict[str, Any], one: Any, what: str) -> None:
-    if known.setdefault(one.name, one) is not one:
-        raise DeclarationError(f"two {what} are called {one.name!r}")
+def _register(known: dict[str, Any], declared: Any, what: str) -> None:
+    if known.setdefault(declared.name, declared) is not declared:
+        raise DeclarationError(f"two {what} are called {declared.name!r}")

@@ -26,7 +26,7 @@ DECLARED: Final = catalogue(AGGREGATES)
 class PartSettings:
     """What may be set of a part that is made of things by id."""
 
-    most: int = setting("MAX", values.integer(1, 100_000), "1000", "{} that one answer has at most; the first ones.")
+    max_ids: int = setting("MAX", values.integer(1, 100_000), "1000", "{} that one answer has at most; the first ones.")
 
 
 def _services(declared: Catalogue) -> Mapping[str, Mapping[str, Variable]]:

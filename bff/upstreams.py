@@ -73,7 +73,7 @@ def _with_own_times(store: PartStore, part: AnyPart) -> PartStore:
 def _bounds(settings: GatewaySettings, part: KeyedPart[object]) -> Bounds:
     policies = settings.policies(part.service.name)
     return Bounds(
-        an_aggregate=settings.parts[part.name].most,
-        at_once=max(1, policies.concurrency // 4),
-        patience=policies.timeout,
+        max_ids=settings.parts[part.name].max_ids,
+        max_calls=max(1, policies.concurrency // 4),
+        call_timeout=policies.timeout,
     )

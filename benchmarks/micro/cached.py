@@ -29,7 +29,7 @@ from shared.settings.loading import load
 _ENTRIES: Final = 10_000
 _TAG: Final = 'W/"35ffc29f0722a01ec0e18adf"'
 _LIFE: Final = 86_400.0
-_KIND: Final = PROFILE.kept_as
+_KIND: Final = PROFILE.cache_kind
 
 
 def _cache() -> Cache:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bff.parts.codec import Shown
+from bff.parts.codec import PartReader
 from bff.parts.part import Aggregate
 from bff.parts.sources import AnyPart, Sources
 from shared import ids
@@ -37,7 +37,7 @@ class AggregateKind:
         parts: its parts, in the order of the document.
         counted: those of which ``metadata`` tells how many things they are.
         id_type: of the ids.
-        shown: how each part is written in a document.
+        readers: read each part as it is written in a document.
     """
 
     name: str
@@ -47,7 +47,7 @@ class AggregateKind:
     parts: Sequence[AnyPart]
     counted: Sequence[AnyPart] = ()
     id_type: IdType = ids.TEXT
-    shown: Mapping[str, Shown] = field(init=False, repr=False, compare=False)
+    readers: Mapping[str, PartReader] = field(init=False, repr=False, compare=False)
 
     @property
     def label(self) -> str:
@@ -55,13 +55,13 @@ class AggregateKind:
         return f"{self.path}/<{self.parameter}>"
 
     @property
-    def kept_as(self) -> str:
+    def cache_kind(self) -> str:
         """The kind of its entries in the cache, which no part is called."""
         return f"aggregate.{self.name}"
 
     def __post_init__(self) -> None:
         """See how each part is written."""
-        object.__setattr__(self, "shown", {part.name: part.shown_for(self.parameter) for part in self.parts})
+        object.__setattr__(self, "readers", {part.name: part.reader_for(self.parameter) for part in self.parts})
 
     def ttl(self, common: int) -> int:
         """Seconds for which one counts as current: as ``common`` has it, and no longer than each of its parts."""
@@ -70,7 +70,7 @@ class AggregateKind:
     @property
     def schema(self) -> bytes:
         """Tells how its documents are written."""
-        parts = (b"%b:%b" % (name.encode(), shown.schema) for name, shown in self.shown.items())
+        parts = (b"%b:%b" % (name.encode(), reader.schema) for name, reader in self.readers.items())
         return b";".join((self.parameter.encode(), *(part.name.encode() for part in self.counted), *parts))
 
     def facts(self, identifier: str, values: Mapping[str, object]) -> dict[str, object]:

@@ -61,13 +61,13 @@ class AggregateEndpoint:
         self._through = through
         self._sources = sources
         self._shedder = shedder
-        self._key_begins = cache.keys.beginning(kind.kept_as)
+        self._key_begins = cache.keys.beginning(kind.cache_kind)
         self._ttl = kind.ttl(settings.cache_ttl)
         self._log_hits = settings.log_hits / 100
         self._label = kind.label
         self._part_counters = {
             (part, status): metrics.aggregate_parts.labels(self._label, part, status)
-            for part, status in product(kind.shown, STATUSES)
+            for part, status in product(kind.readers, STATUSES)
         }
 
     def routes(self, app: Sanic[Any, Any]) -> None:
@@ -172,7 +172,7 @@ class AggregateEndpoint:
     def _complete(
         self, identifier: str, aggregate: Aggregate, sources: Sources, asked_at: float, duration: float
     ) -> Loaded[BuiltAnswer]:
-        if [*aggregate.parts] != [*self._kind.shown]:
+        if [*aggregate.parts] != [*self._kind.readers]:
             raise AssertionError("an aggregate has the parts that its kind declares, in that order")
         statuses = {name: part.status for name, part in aggregate.parts.items()}
         for delivered in statuses.items():

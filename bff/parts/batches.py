@@ -12,8 +12,8 @@ from shared.errors import AttemptTimeout, UpstreamError
 
 R = TypeVar("R")
 
-_PLENTY: Final = nullcontext()
-_AT_ONCE_A_CALL: Final = 2
+_UNLIMITED: Final = nullcontext()
+_REQUESTS_PER_CALL: Final = 2
 """Requests that a call may make at once, when it is refused."""
 
 
@@ -33,7 +33,7 @@ Call = Callable[[Sequence[str], Terms], Coroutine[Any, Any, R]]
 """Asks for these ids on these terms, or raises ``UpstreamError``."""
 
 
-class _UnderWay:
+class _InFlight:
     """A call that has begun, and who waits for it until when."""
 
     __slots__ = ("has_started", "number", "waiting")
@@ -44,7 +44,7 @@ class _UnderWay:
         self.waiting: list[tuple[asyncio.Future[Any], float]] = []
 
     def wanted_until(self) -> float:
-        return max((until for seat, until in self.waiting if not seat.done()), default=0.0)
+        return max((until for waiter, until in self.waiting if not waiter.done()), default=0.0)
 
 
 class Batches(Generic[R]):
@@ -60,7 +60,7 @@ class Batches(Generic[R]):
         self._patience = patience
         self._at_once = at_once
         self._flights: Flights[R] = Flights()
-        self._call_of: dict[str, _UnderWay] = {}
+        self._call_of: dict[str, _InFlight] = {}
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ class Batches(Generic[R]):
         call = self._call_of.get(one)
         return call is not None and call.number in self._flights
 
-    def part(self, ids: Iterable[str]) -> None:
+    def detach(self, ids: Iterable[str]) -> None:
         """Let nobody join the calls that have asked for these any more; those who wait still get what they give."""
         for one in ids:
             self._call_of.pop(one, None)
@@ -84,65 +84,65 @@ class Batches(Generic[R]):
 
         Ids that go into no call with others are ``apart``. What has not come before the deadline is one more error.
         """
-        seats = [self._join(call, _begun, deadline) for call in {self._call_of[one] for one in join}]
+        waiters = [self._join(call, _must_be_joined, deadline) for call in {self._call_of[one] for one in join}]
         batches = [ids[at : at + self._most] for ids in (ask, apart) for at in range(0, len(ids), self._most)]
-        slots = _PLENTY if _AT_ONCE_A_CALL * len(batches) <= self._at_once else asyncio.Semaphore(self._at_once)
-        begun = [(_UnderWay(str(next(self._numbers))), batch) for batch in batches]
-        seats.extend(self._begin(call, batch, slots, deadline) for call, batch in begun)
+        slots = _UNLIMITED if _REQUESTS_PER_CALL * len(batches) <= self._at_once else asyncio.Semaphore(self._at_once)
+        started = [(_InFlight(str(next(self._numbers))), batch) for batch in batches]
+        waiters.extend(self._start(call, batch, slots, deadline) for call, batch in started)
         try:
             async with asyncio.timeout(max(0.0, deadline.left())):
-                for seat in seats:
+                for waiter in waiters:
                     with suppress(UpstreamError):
-                        await seat
+                        await waiter
         except TimeoutError:
-            results = [_result(seat) for seat in seats if seat.done() and not seat.cancelled()]
+            results = [_result(waiter) for waiter in waiters if waiter.done() and not waiter.cancelled()]
             return [*results, AttemptTimeout("no answer before the deadline")]
         finally:
-            for seat in seats:
-                if not seat.cancel() and not seat.cancelled():
-                    seat.exception()  # so that nobody complains of one that is not asked for
-            for call, batch in begun:
+            for waiter in waiters:
+                if not waiter.cancel() and not waiter.cancelled():
+                    waiter.exception()  # so that nobody complains of one that is not asked for
+            for call, batch in started:
                 if not call.has_started:
                     self._forget(call, batch)
-        return [_result(seat) for seat in seats]
+        return [_result(waiter) for waiter in waiters]
 
-    def _begin(
-        self, call: _UnderWay, ids: Sequence[str], slots: AbstractAsyncContextManager[None], deadline: Deadline
+    def _start(
+        self, call: _InFlight, ids: Sequence[str], slots: AbstractAsyncContextManager[None], deadline: Deadline
     ) -> "asyncio.Future[R]":
         self._call_of |= dict.fromkeys(ids, call)
         latest = max(deadline.at, deadline.clock() + self._patience)
         terms = Terms(latest, deadline.clock, wanted_until=call.wanted_until, slots=slots)
-        return self._join(call, lambda: self._carry_out(call, ids, terms), deadline)
+        return self._join(call, lambda: self._run(call, ids, terms), deadline)
 
     def _join(
-        self, call: _UnderWay, load: Callable[[], Coroutine[Any, Any, R]], deadline: Deadline
+        self, call: _InFlight, load: Callable[[], Coroutine[Any, Any, R]], deadline: Deadline
     ) -> "asyncio.Future[R]":
-        seat = self._flights.seat(call.number, load)
-        call.waiting.append((seat, deadline.at))
-        return seat
+        waiter = self._flights.seat(call.number, load)
+        call.waiting.append((waiter, deadline.at))
+        return waiter
 
-    async def _carry_out(self, call: _UnderWay, ids: Sequence[str], terms: Terms) -> R:
+    async def _run(self, call: _InFlight, ids: Sequence[str], terms: Terms) -> R:
         call.has_started = True
         try:
             return await self._call(ids, terms)
         finally:
             self._forget(call, ids)
 
-    def _forget(self, call: _UnderWay, ids: Sequence[str]) -> None:
+    def _forget(self, call: _InFlight, ids: Sequence[str]) -> None:
         for one in ids:
             if self._call_of.get(one) is call:
                 del self._call_of[one]
 
 
-def _result(seat: "asyncio.Future[Any]") -> Any:
+def _result(waiter: "asyncio.Future[Any]") -> Any:
     """What a call gave, or the error of its service; raises any other."""
-    error = seat.exception()
+    error = waiter.exception()
     if error is None:
-        return seat.result()
+        return waiter.result()
     if isinstance(error, UpstreamError):
         return error
     raise error
 
 
-async def _begun() -> Any:
+async def _must_be_joined() -> Any:
     raise AssertionError("a call that is joined is under way")

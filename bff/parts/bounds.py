@@ -8,11 +8,11 @@ class Bounds:
     """How much is asked for, and for how long.
 
     Attributes:
-        an_aggregate: ids for one aggregate, at most; the first ones.
-        at_once: requests at once for one aggregate, at most.
-        patience: seconds that a call has even if who began it has less left.
+        max_ids: ids for one aggregate, at most; the first ones.
+        max_calls: requests at once for one aggregate, at most.
+        call_timeout: seconds that a call has even if who began it has less left.
     """
 
-    an_aggregate: int
-    at_once: int
-    patience: float
+    max_ids: int
+    max_calls: int
+    call_timeout: float

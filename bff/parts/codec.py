@@ -9,14 +9,14 @@ from msgspec.structs import astuple
 
 from shared import codec
 from shared.cache.entry import Entry
-from shared.upstream.records import Same
+from shared.upstream.records import Normalize
 
 T = TypeVar("T")
 
 _RAW_BYTES: Final = 64
 
 
-class Shown(Protocol):
+class PartReader(Protocol):
     """How something is written in a document."""
 
     @property
@@ -39,14 +39,14 @@ class PartCodec(Generic[T]):
     """Reads and writes the values of one part, or of one of the things that a part is made of."""
 
     def __init__(
-        self, shape: type[T], *, about: Callable[[T], Sequence[str]] | None = None, same: Same | None = None
+        self, shape: type[T], *, about: Callable[[T], Sequence[str]] | None = None, normalize: Normalize | None = None
     ) -> None:
         """``about`` tells the subjects that each piece of a value says it is about; without it nobody is asked for.
 
         They are those that were asked for if they are equal, or if ``same`` makes the same of both: ``str.casefold``
         for a service that does not tell cases apart.
         """
-        self.same = same
+        self.normalize = normalize
         self._about = about
         self._decode = codec.decoder(shape)
         self.schema = codec.encode(msgspec.json.schema(shape, schema_hook=_named))
@@ -56,8 +56,8 @@ class PartCodec(Generic[T]):
         if self._about is None:
             return True
         subjects = self._about(value)
-        if self.same is not None:
-            subject, subjects = self.same(subject), [self.same(one) for one in subjects]
+        if self.normalize is not None:
+            subject, subjects = self.normalize(subject), [self.normalize(one) for one in subjects]
         return subjects.count(subject) == len(subjects)
 
     def encode(self, value: T) -> bytes:
@@ -84,11 +84,11 @@ class PartCodec(Generic[T]):
         sized = [field for field in fields if type(field) is not msgspec.Raw]
         return sys.getsizeof(value) + sum(map(sys.getsizeof, sized)) + _RAW_BYTES * (len(fields) - len(sized))
 
-    def own(self, data: bytes) -> T:
+    def decode_owned(self, data: bytes) -> T:
         """The value that was written as ``data``, holding on to nothing else: raw text in it is a piece of ``data``."""
         return self._decode(data)
 
-    def value(self, entry: Entry) -> T | None:
+    def decode_entry(self, entry: Entry) -> T | None:
         """The value in ``entry``; None when it is not of this shape."""
         if entry.form is not None:
             value: T = entry.form  # type: ignore[assignment]

@@ -12,7 +12,7 @@ from bff.parts.path import PathTemplate
 from shared import ids
 from shared.errors import DeclarationError
 from shared.ids import IdType
-from shared.upstream.records import Same
+from shared.upstream.records import Normalize
 from shared.upstream.service import Service
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class KeyedPart(Generic[T]):
         shape: the type of one of them.
         path: where they are asked for, by POST.
         member: of the request's document, which has the list of ids.
-        most: ids that the service takes in one call.
+        max_batch: ids that the service takes in one call.
         key: the field of a thing that has its id.
         id_type: of the ids.
         same: makes the same of two ids that name the same thing; None where they are equal.
@@ -43,14 +43,14 @@ class KeyedPart(Generic[T]):
     shape: type[T]
     path: str
     member: str
-    most: int
+    max_batch: int
     key: str
     id_type: IdType
-    same: Same | None
+    normalize: Normalize | None
     ttl: float | None
     stale: float | None
 
-    def shown_for(self, _parameter: str) -> ById[T]:
+    def reader_for(self, _parameter: str) -> ById[T]:
         """How it is written in a document, whomever that is about."""
         return ById(self.codec)
 
@@ -62,10 +62,10 @@ def keyed(
     *,
     post: str,
     ids_as: str = "ids",
-    most: int = 100,
+    max_batch: int = 100,
     key: str = "id",
     id_type: IdType = ids.TEXT,
-    same: Same | None = None,
+    normalize: Normalize | None = None,
     ttl: float | None = None,
     stale: float | None = None,
 ) -> KeyedPart[T]:
@@ -78,10 +78,10 @@ def keyed(
     """
     if PathTemplate(post).parameters:
         raise DeclarationError(f"part {name!r}: ids stand in the body, {post!r} has no place for others")
-    if most < 1:
-        raise DeclarationError(f"part {name!r}: a service takes at least one id in a call, not {most}")
+    if max_batch < 1:
+        raise DeclarationError(f"part {name!r}: a service takes at least one id in a call, not {max_batch}")
     if key not in {field.name for field in msgspec.structs.fields(cast("type[msgspec.Struct]", shape))}:
         raise DeclarationError(f"part {name!r}: its shape has no field {key!r}")
     get: Any = attrgetter(key)
-    codec = PartCodec(shape, about=lambda thing: (str(get(thing)),), same=same)
-    return KeyedPart(name, service, codec, shape, post, ids_as, most, key, id_type, same, ttl, stale)
+    codec = PartCodec(shape, about=lambda thing: (str(get(thing)),), normalize=normalize)
+    return KeyedPart(name, service, codec, shape, post, ids_as, max_batch, key, id_type, normalize, ttl, stale)

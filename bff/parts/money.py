@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-_LONGEST: Final = 40
-_LARGEST: Final = Decimal("1e300")
+_MAX_LENGTH: Final = 40
+_MAX_VALUE: Final = Decimal("1e300")
 """Far beyond any amount, and well within what every reader of JSON can take for a number."""
 
 _number = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?").fullmatch
@@ -25,7 +25,7 @@ def amount(text: msgspec.Raw) -> Decimal:
     return Decimal(bytes(text).decode("ascii"))
 
 
-def settled(text: msgspec.Raw) -> msgspec.Raw:
+def normalized(text: msgspec.Raw) -> msgspec.Raw:
     """The number that ``text``, which is valid JSON, says.
 
     Raises:
@@ -34,6 +34,6 @@ def settled(text: msgspec.Raw) -> msgspec.Raw:
     number = bytes(text)
     if number[:1] == b'"':
         number = number[1:-1]
-    if len(number) > _LONGEST or not _number(number) or Decimal(number.decode("ascii")).copy_abs() >= _LARGEST:
+    if len(number) > _MAX_LENGTH or not _number(number) or Decimal(number.decode("ascii")).copy_abs() >= _MAX_VALUE:
         raise ValueError("Expected an amount of money")
     return msgspec.Raw(number)

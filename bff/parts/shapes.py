@@ -13,5 +13,5 @@ _EXACT: Final = 2**53 - 1
 
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 """An instant with an offset (RFC 3339)."""
-Whole = Annotated[int, msgspec.Meta(ge=-_EXACT, le=_EXACT)]
+SafeInteger = Annotated[int, msgspec.Meta(ge=-_EXACT, le=_EXACT)]
 """A whole number that everybody reads as the same."""

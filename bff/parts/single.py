@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, get_origin
 from bff.parts.codec import PartCodec
 from bff.parts.path import PathTemplate
 from shared.errors import DeclarationError
-from shared.upstream.records import Same
+from shared.upstream.records import Normalize
 from shared.upstream.service import Service
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class SinglePart(Generic[T_co]):
         """The parameter that tells whom or what it is about: its owner, or else the first; None without any."""
         return self.owner or next(iter(self.path.parameters), None)
 
-    def shown_for(self, parameter: str) -> PartCodec[T_co]:
+    def reader_for(self, parameter: str) -> PartCodec[T_co]:
         """How it is written in the document about a ``parameter``, where its own subject may be somebody else."""
         return self.codec if self.subject in {parameter, None} else PartCodec(self.shape)
 
@@ -58,7 +58,7 @@ def single(
     *,
     owner: str | None = None,
     about: Callable[[Any], object] | None = None,
-    same: Same | None = None,
+    normalize: Normalize | None = None,
     may_be_absent: bool = False,
     ttl: float | None = None,
     stale: float | None = None,
@@ -78,7 +78,7 @@ def single(
     if bool(template.parameters) is not (about is not None):
         what = "nothing tells whom an answer is about" if template.parameters else "there is nobody to be about"
         raise DeclarationError(f"part {name!r}: {what}")
-    codec = PartCodec(shape, about=None if about is None else _subjects(shape, about), same=same)
+    codec = PartCodec(shape, about=None if about is None else _subjects(shape, about), normalize=normalize)
     return SinglePart(name, service, codec, shape, template, owner, may_be_absent, ttl, stale)
 
 

@@ -47,19 +47,19 @@ class SingleSource(Generic[T]):
         subject = _ALL if self._subject is None else parameters[self._subject]
         key = store.cache.keys.entry(part.name, subject, self._variant(parameters) if self._further else "")
         entry = store.cache.kept_near(key)
-        at_hand = entry is not None and (entry.is_new(started) if loading.early else not entry.is_due(started))
-        if entry is not None and at_hand and (value := part.codec.value(entry)) is not None:
+        is_current = entry is not None and (entry.is_new(started) if loading.early else not entry.is_due(started))
+        if entry is not None and is_current and (value := part.codec.decode_entry(entry)) is not None:
             self._sources["cache"].inc()
             return Part(value, "fresh", entry.value, entry.fresh_until)
         reason = store.throttle.reason(key)
         if reason is not None:
-            return await self._instead(key, reason, started, deadline)
+            return await self._last_known_good(key, reason, started, deadline)
         loading.asks_for(key)
         try:
             found = await self._send(Call(part.path.filled(parameters), partial(self._read, subject), deadline))
         except UpstreamError as error:
-            store.note(key, error, deadline)
-            return await self._instead(key, error.reason, started, deadline)
+            store.record_failure(key, error, deadline)
+            return await self._last_known_good(key, error.reason, started, deadline)
         self._sources["service"].inc()
         duration = store.clock() - started
         if found is None:
@@ -72,10 +72,10 @@ class SingleSource(Generic[T]):
     def _variant(self, parameters: Mapping[str, str]) -> str:
         return "".join(f":{quote(parameters[name], safe='')}" for name in self._further)
 
-    async def _instead(self, key: str, reason: Reason, started: float, deadline: Deadline) -> Part[T]:
+    async def _last_known_good(self, key: str, reason: Reason, started: float, deadline: Deadline) -> Part[T]:
         (entry,) = await self._store.kept([key], deadline)
         now = self._store.clock()
-        value = None if entry is None else self._part.codec.value(entry)
+        value = None if entry is None else self._part.codec.decode_entry(entry)
         if entry is None or value is None:
             return Part.missing(reason, now - started)
         self._sources["cache"].inc()

@@ -15,7 +15,7 @@ from shared.upstream.timeout import SHORTEST_SECONDS
 _NOT_THE_SERVICE: Final[frozenset[Reason]] = frozenset({"no_budget", "circuit_open"})
 """Reasons that say nothing about the service, or that something else already acts upon."""
 
-_LOOK_SECONDS: Final = 0.02
+_MIN_LOOKUP_SECONDS: Final = 0.02
 """However little is left of the request's time, so much may be spent on looking for something to give instead."""
 
 
@@ -58,7 +58,7 @@ class PartStore:
         """
         return entry.asked_at + self.ttl
 
-    def note(self, key: str, error: UpstreamError, deadline: Deadline) -> None:
+    def record_failure(self, key: str, error: UpstreamError, deadline: Deadline) -> None:
         """Remember a failure, if it is the service's; that one caller's time was over says nothing to the next."""
         is_callers_own = error.reason == "timeout" and deadline.left() < SHORTEST_SECONDS
         if error.reason not in _NOT_THE_SERVICE and not is_callers_own:
@@ -70,7 +70,7 @@ class PartStore:
         if None not in near:
             return near
         try:
-            async with asyncio.timeout(max(_LOOK_SECONDS, deadline.left())):
+            async with asyncio.timeout(max(_MIN_LOOKUP_SECONDS, deadline.left())):
                 return await self.cache.kept(keys)
         except TimeoutError:
             return near

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from bff.parts import money
-from bff.parts.shapes import Timestamp, Whole
+from bff.parts.shapes import SafeInteger, Timestamp
 from bff.parts.single import single
 from shared.upstream.service import Service
 
@@ -14,13 +14,13 @@ class OrderItem(msgspec.Struct, frozen=True, gc=False):
     """One line of an order; ``price`` is that of one piece."""
 
     product_id: str
-    quantity: Whole
+    quantity: SafeInteger
     price_text: msgspec.Raw = msgspec.field(name="price")
 
     def __post_init__(self) -> None:
         """Check the amount."""
         if not money.is_plain(self.price_text):
-            msgspec.structs.force_setattr(self, "price_text", money.settled(self.price_text))
+            msgspec.structs.force_setattr(self, "price_text", money.normalized(self.price_text))
 
     @property
     def price(self) -> Decimal:
@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         """Check the amount."""
         if not money.is_plain(self.total_text):
-            msgspec.structs.force_setattr(self, "total_text", money.settled(self.total_text))
+            msgspec.structs.force_setattr(self, "total_text", money.normalized(self.total_text))
 
     @property
     def total_amount(self) -> Decimal:

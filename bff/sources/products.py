@@ -6,7 +6,7 @@ import msgspec
 
 from bff.parts import money
 from bff.parts.keyed import keyed
-from bff.parts.shapes import Whole
+from bff.parts.shapes import SafeInteger
 from shared.upstream.service import Service
 
 
@@ -18,12 +18,12 @@ class Product(msgspec.Struct, frozen=True, gc=False):
     description: str
     price_text: msgspec.Raw = msgspec.field(name="price")
     category: str
-    stock_quantity: Whole
+    stock_quantity: SafeInteger
 
     def __post_init__(self) -> None:
         """Check the amount."""
         if not money.is_plain(self.price_text):
-            msgspec.structs.force_setattr(self, "price_text", money.settled(self.price_text))
+            msgspec.structs.force_setattr(self, "price_text", money.normalized(self.price_text))
 
     @property
     def price(self) -> Decimal:
@@ -32,4 +32,4 @@ class Product(msgspec.Struct, frozen=True, gc=False):
 
 
 PRODUCT_SERVICE = Service("product_service", url="http://127.0.0.1:8003", essential=False)
-PRODUCTS = keyed("products", PRODUCT_SERVICE, Product, post="/products/batch", ids_as="product_ids", most=100)
+PRODUCTS = keyed("products", PRODUCT_SERVICE, Product, post="/products/batch", ids_as="product_ids", max_batch=100)

@@ -20,17 +20,17 @@ _UNREADABLE: Final = (codec.WrongShape, codec.MalformedJSON)
 _SPARE: Final = 2
 """With more records than so many times those that were asked for, it is not worth looking which of them are wrong."""
 
-Same = Callable[[str], str]
+Normalize = Callable[[str], str]
 """Makes the same of two names if they name the same."""
 
 
 class Records(Generic[T]):
     """Reads a 200 with a JSON list of ``kind``, whose field ``key`` tells which of the things a record is about."""
 
-    def __init__(self, kind: type[T], key: str, same: Same | None = None) -> None:
+    def __init__(self, kind: type[T], key: str, normalize: Normalize | None = None) -> None:
         """Without ``same``, names are the same if they are equal."""
         self._key: Callable[[T], str] = attrgetter(key)
-        self._same = same
+        self._same = normalize
         self._all: Callable[[bytes], list[T]] = codec.decoder(list[kind])  # type: ignore[valid-type]
         self._apart = codec.decoder(list[msgspec.Raw])
         self._one = codec.decoder(kind)

@@ -118,7 +118,7 @@ async def test_products_gives_those_it_knows(gateway: _Gateway) -> None:
 
 async def test_products_takes_as_many_ids_as_the_gateway_sends(gateway: _Gateway) -> None:
     """The gateway's batch size is within what the service accepts."""
-    names = [f"prod{number}" for number in range(1, PRODUCTS.most + 1)]
+    names = [f"prod{number}" for number in range(1, PRODUCTS.max_batch + 1)]
     assert set(await gateway.things(*names)) == set(names)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bff.aggregates.profile import PROFILE
 from bff.answer import compose, read_absence, read_answer
 from bff.parts.by_id import ById, by_id_json
-from bff.parts.codec import PartCodec, Shown
+from bff.parts.codec import PartCodec, PartReader
 from bff.parts.part import Aggregate, Part
 from bff.parts.sources import AnyPart
 from bff.sources.orders import ORDERS, Order
@@ -71,17 +71,17 @@ class _Answers:
         return read_answer(PROFILE, subject, data)
 
 
-GOOD: Final[dict[str, tuple[Shown, str, bytes]]] = {
+GOOD: Final[dict[str, tuple[PartReader, str, bytes]]] = {
     "profile": (_Answers(), ME, _profile()),
     "user": (USER.codec, ME, _user()),
     "orders": (ORDERS.codec, ME, _orders()),
     "no orders": (ORDERS.codec, ME, b"[]"),
     "product": (PRODUCTS.codec, "p1", _product()),
-    "products": (PRODUCTS.shown_for("user_id"), ME, _products()),
+    "products": (PRODUCTS.reader_for("user_id"), ME, _products()),
 }
 
 
-def _is_read(shown: Shown, subject: str, data: bytes) -> bool:
+def _is_read(shown: PartReader, subject: str, data: bytes) -> bool:
     try:
         shown.read(subject, data)
     except ValueError:

@@ -38,7 +38,7 @@ def _profiles(cache: Cache, size: int) -> Iterator[Value]:
         )
         ready.head(200, float(number))
         ready.head(304, float(number))
-        yield Value(cache.keys.entry(PROFILE.kept_as, f"user{number}"), body, cache.clock(), 30.0, form=ready)
+        yield Value(cache.keys.entry(PROFILE.cache_kind, f"user{number}"), body, cache.clock(), 30.0, form=ready)
 
 
 def _products(cache: Cache, size: int) -> Iterator[Value]:
@@ -59,7 +59,7 @@ def _singles(cache: Cache, size: int) -> Iterator[Value]:
 def _absences(cache: Cache, _size: int) -> Iterator[Value]:
     for number in range(NUMBER):
         sentence = "There is no such user."
-        key = cache.keys.entry(PROFILE.kept_as, f"nobody{number}")
+        key = cache.keys.entry(PROFILE.cache_kind, f"nobody{number}")
         yield Value(key, sentence.encode(), cache.clock(), 5.0, form=sentence, negative=True)
 
 

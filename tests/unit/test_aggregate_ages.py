@@ -52,7 +52,7 @@ async def _loaded(clock: Clock, how: Load) -> tuple[Loaded[BuiltAnswer], Entry |
     endpoint = AggregateEndpoint(
         kind, settings=settings, cache=cache, through=through, sources=sources, shedder=LoadShedder(10, clock)
     )
-    key = cache.keys.entry(kind.kept_as, "t1")
+    key = cache.keys.entry(kind.cache_kind, "t1")
     token = cache.begin(key)
     loaded = await endpoint._load("t1", key, Loading(Deadline.after(60, clock), False, token, cache))
     cache.put(token, loaded.values)

@@ -9,8 +9,8 @@ import pytest
 from bff.aggregates.kind import AggregateKind, check
 from bff.aggregates.profile import PROFILE
 from bff.app import create_app
+from bff.cache_kinds import cache_kinds
 from bff.catalogue import catalogue
-from bff.kept import kinds_kept
 from bff.parts.single import SinglePart
 from bff.settings import GatewaySettings
 from bff.sources.orders import ORDERS
@@ -65,8 +65,8 @@ def test_a_route_of_the_gateway_itself_is_no_aggregate(name: str, path: str) -> 
 def test_an_aggregate_may_be_called_like_a_part(called: SinglePart[object]) -> None:
     """Their entries never meet."""
     kind = replace(HISTORY, name=called.name, parts=(USER, ORDERS))
-    keys = Keys("bff", kinds_kept(SETTINGS, catalogue([kind])))
-    aggregate, part = keys.entry(kind.kept_as, "user1"), keys.entry(called.name, "user1")
+    keys = Keys("bff", cache_kinds(SETTINGS, catalogue([kind])))
+    aggregate, part = keys.entry(kind.cache_kind, "user1"), keys.entry(called.name, "user1")
     assert aggregate != part
     assert keys.kind(aggregate) is not keys.kind(part)
     assert set(keys.owned_by("user1")) >= {aggregate, part}
@@ -81,7 +81,7 @@ def test_whatever_is_declared_otherwise_has_keys_of_its_own() -> None:
         replace(PROFILE, parts=(USER, ORDERS), counted=()),
         replace(PROFILE, parameter="id"),
     ]
-    keys = [Keys("bff", kinds_kept(SETTINGS, catalogue([kind]))).entry(kind.kept_as, "user1") for kind in variants]
+    keys = [Keys("bff", cache_kinds(SETTINGS, catalogue([kind]))).entry(kind.cache_kind, "user1") for kind in variants]
     assert all(one != other for one, other in combinations(keys, 2))
-    same = Keys("bff", kinds_kept(load(GatewaySettings, {"CACHE_TTL_SECONDS": "7"}), catalogue([PROFILE])))
-    assert same.entry(PROFILE.kept_as, "user1") == keys[0]
+    same = Keys("bff", cache_kinds(load(GatewaySettings, {"CACHE_TTL_SECONDS": "7"}), catalogue([PROFILE])))
+    assert same.entry(PROFILE.cache_kind, "user1") == keys[0]

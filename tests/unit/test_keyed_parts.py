@@ -69,8 +69,8 @@ class _Scene:
         self.cache = build_cache("", 1000, kinds=KINDS, longest_life=STALE, clock=self.clock)
         store = PartStore(self.cache, Throttle(1.0, 1000, self.clock), ttl=TTL, stale=STALE, negative_ttl=negative_ttl)
         service = Service("product_service", url="http://127.0.0.1:1")
-        part = keyed("products", service, Thing, post="/products/batch", most=10)
-        bounds = Bounds(an_aggregate=1000, at_once=5, patience=0.5)
+        part = keyed("products", service, Thing, post="/products/batch", max_batch=10)
+        bounds = Bounds(max_ids=1000, max_calls=5, call_timeout=0.5)
         self.parts = KeyedSource(part, self.service, store, bounds)
 
     def ask(self, left: float, *ids: str) -> asyncio.Future[Part[Mapping[str, Thing]]]:

@@ -27,7 +27,7 @@ def test_by_default_names_are_the_same_if_they_are_equal(subject: str, names: li
 @given(subject=_names, names=st.lists(_names))
 def test_a_service_may_fold_case(subject: str, names: list[str]) -> None:
     """Where a part declares it, what is the same after folding is the same."""
-    names_codec = _codec(same=str.casefold)
+    names_codec = _codec(normalize=str.casefold)
     assert names_codec.is_about(subject, names) is all(name.casefold() == subject.casefold() for name in names)
     assert names_codec.is_about(subject, [subject.upper().lower()]) is (
         subject.upper().lower().casefold() == subject.casefold()
@@ -40,7 +40,7 @@ def test_what_is_kept_holds_on_to_nothing_else() -> None:
     before = sys.getrefcount(answer)
     read = codec.decoder(list[Product])(answer)
     assert sys.getrefcount(answer) > before
-    kept = PRODUCTS.codec.own(PRODUCTS.codec.encode(read[1]))
+    kept = PRODUCTS.codec.decode_owned(PRODUCTS.codec.encode(read[1]))
     assert kept.price == read[1].price
     del read
     assert sys.getrefcount(answer) == before

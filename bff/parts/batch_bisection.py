@@ -14,14 +14,14 @@ from shared.errors import Refused, UpstreamError
 
 T = TypeVar("T")
 
-HALVINGS_MOST: Final = 15
+MAX_HALVINGS: Final = 15
 """Each is two calls: with the first one and one to see whether the service takes anything, 32 at most for a batch."""
 
 Ask = Callable[[Sequence[str], Terms], Coroutine[Any, Any, Mapping[str, T]]]
 """One request for these ids; gives what there is, and raises ``UpstreamError``, with a ``rest`` where that is known."""
 
 
-class Sifted(Generic[T]):
+class Bisected(Generic[T]):
     """What came of asking for several ids.
 
     Attributes:
@@ -43,22 +43,22 @@ class Sifted(Generic[T]):
         self.lost |= dict.fromkeys(some, error)
 
 
-class Sieve(Generic[T]):
+class BatchBisection(Generic[T]):
     """Asks one service."""
 
     def __init__(self, ask: Ask[T]) -> None:
         self._ask = ask
-        self._witness: str | None = None  # a thing that the service has given: one that takes anything takes this
+        self._known_good: str | None = None  # a thing that the service has given: one that takes anything takes this
 
-    async def ask(self, batch: Sequence[str], terms: Terms) -> Sifted[T]:
+    async def ask(self, batch: Sequence[str], terms: Terms) -> Bisected[T]:
         """What the service knows of ``batch``; raises nothing of the service's."""
-        sifted: Sifted[T] = Sifted()
-        refusal = await self._try(batch, terms, sifted)
+        result: Bisected[T] = Bisected()
+        refusal = await self._try(batch, terms, result)
         if refusal is not None:
-            await self._sift(batch, refusal, terms, sifted)
-        return sifted
+            await self._bisect(batch, refusal, terms, result)
+        return result
 
-    async def _try(self, batch: Sequence[str], terms: Terms, sifted: Sifted[T]) -> Refused | None:
+    async def _try(self, batch: Sequence[str], terms: Terms, result: Bisected[T]) -> Refused | None:
         """Ask once, and note what is learnt; a refusal is returned."""
         try:
             async with terms.slots:
@@ -67,50 +67,50 @@ class Sieve(Generic[T]):
             return refusal
         except UpstreamError as error:
             rest = error.rest or {}
-            sifted.known |= rest
-            sifted.lose([one for one in batch if one not in rest], error)
-            sifted.accepted = sifted.accepted or bool(rest)
+            result.known |= rest
+            result.lose([one for one in batch if one not in rest], error)
+            result.accepted = result.accepted or bool(rest)
             return None
         for one in batch:
-            sifted.known[one] = found.get(one)
-        sifted.accepted = True
+            result.known[one] = found.get(one)
+        result.accepted = True
         for one in found:
-            self._witness = one
+            self._known_good = one
             break
         return None
 
-    async def _sift(self, batch: Sequence[str], refusal: Refused, terms: Terms, sifted: Sifted[T]) -> None:
-        witness = self._witness
-        if witness is not None and witness not in batch:
-            other: Sifted[T] = Sifted()
-            await self._try([witness], terms, other)
+    async def _bisect(self, batch: Sequence[str], refusal: Refused, terms: Terms, result: Bisected[T]) -> None:
+        known_good = self._known_good
+        if known_good is not None and known_good not in batch:
+            other: Bisected[T] = Bisected()
+            await self._try([known_good], terms, other)
             if not other.accepted:
-                sifted.lose(batch, refusal)
+                result.lose(batch, refusal)
                 return
-            sifted.accepted = True
-        alone = await self._alone(batch, refusal, terms, sifted)
-        if not sifted.accepted and (len(batch) > 1 or witness is not None):
-            sifted.lose([one for one in alone if ids.is_id(one)], refusal)
-        sifted.refused = [one for one in alone if one not in sifted.lost]
-        sifted.known |= dict.fromkeys(sifted.refused)
+            result.accepted = True
+        alone = await self._alone(batch, refusal, terms, result)
+        if not result.accepted and (len(batch) > 1 or known_good is not None):
+            result.lose([one for one in alone if ids.is_id(one)], refusal)
+        result.refused = [one for one in alone if one not in result.lost]
+        result.known |= dict.fromkeys(result.refused)
 
-    async def _alone(self, batch: Sequence[str], refusal: Refused, terms: Terms, sifted: Sifted[T]) -> Sequence[str]:
+    async def _alone(self, batch: Sequence[str], refusal: Refused, terms: Terms, result: Bisected[T]) -> Sequence[str]:
         """The ids in ``batch`` that are refused by themselves; depth first, so that something is learnt in any case."""
         if len(batch) == 1:
             return batch
         alone: list[str] = []
         groups = [batch]
-        for _ in range(HALVINGS_MOST):
+        for _ in range(MAX_HALVINGS):
             if not groups:
                 break
             group = groups.pop()
             halves = group[: len(group) // 2], group[len(group) // 2 :]
-            refusals = await asyncio.gather(*(self._try(half, terms, sifted) for half in halves))
+            refusals = await asyncio.gather(*(self._try(half, terms, result) for half in halves))
             for half, refused in zip(halves, refusals, strict=True):
                 if refused is not None and len(half) > 1:
                     groups.append(half)
                 elif refused is not None:
                     alone.extend(half)
         for group in groups:
-            sifted.lose(group, refusal)
+            result.lose(group, refusal)
         return alone

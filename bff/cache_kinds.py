@@ -15,13 +15,13 @@ _READY_BYTES: Final = 1_700
 """What an answer takes that has been sent a few times, besides its body."""
 
 
-def kinds_kept(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind]:
+def cache_kinds(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind]:
     """Every kind of entries; nothing lives longer than the settings say, whoever stored it."""
     ttl, stale, negative_ttl = settings.cache_ttl, settings.cache_stale, settings.cache_negative_ttl
     for aggregate in declared.kinds:
         life = aggregate.ttl(ttl)
         yield Kind(
-            aggregate.kept_as,
+            aggregate.cache_kind,
             there=Rules(partial(read_answer, aggregate), life, life, lambda _: _READY_BYTES),
             absent=Rules(read_absence, negative_ttl, negative_ttl) if negative_ttl else None,
             owned=True,

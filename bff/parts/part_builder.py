@@ -32,7 +32,7 @@ class Fetched(NamedTuple, Generic[T]):
     is_late: bool
 
 
-class Gathered(Generic[T]):
+class PartBuilder(Generic[T]):
     """The things by id, as they come.
 
     Attributes:
@@ -62,7 +62,7 @@ class Gathered(Generic[T]):
             if fetched.is_late:
                 self.late |= lost.keys()
 
-    def part(self, wanted: Sequence[str], now: float, duration: float) -> Part[Mapping[str, T]]:
+    def build(self, wanted: Sequence[str], now: float, duration: float) -> Part[Mapping[str, T]]:
         """The part: fresh or stale where something is known of each thing.
 
         Of things that the service has answered about, but badly, and of too many, the others are given as a partial

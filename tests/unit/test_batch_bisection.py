@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bff.parts.batch_bisection import BatchBisection, Bisected
 from bff.parts.batches import Terms
-from bff.parts.sieve import Sieve, Sifted
 from shared.errors import AttemptTimeout, BadResponse, Refused, Unreachable, UpstreamError
 
 CALLS_MOST = 32
@@ -42,8 +42,10 @@ def _terms(slots: int = 100) -> Terms:
     return Terms(1000.0, lambda: 0.0, wanted_until=lambda: 1000.0, slots=asyncio.Semaphore(slots))
 
 
-def _sift(service: _Service, batch: Sequence[str], slots: int = 100, sieve: Sieve[int] | None = None) -> Sifted[int]:
-    return asyncio.run((sieve or Sieve(service)).ask(batch, _terms(slots)))
+def _bisect(
+    service: _Service, batch: Sequence[str], slots: int = 100, bisection: BatchBisection[int] | None = None
+) -> Bisected[int]:
+    return asyncio.run((bisection or BatchBisection(service)).ask(batch, _terms(slots)))
 
 
 @settings(deadline=None)
@@ -54,16 +56,16 @@ def test_all_that_can_be_known_is_known(data: st.DataObject, size: int, slots: i
     refused = data.draw(st.sets(st.sampled_from(batch), max_size=size - 1))
     known = data.draw(st.sets(st.sampled_from(batch))) - refused
     service = _Service(refused, known)
-    sifted = _sift(service, batch, slots)
-    assert sifted.known.keys() | sifted.lost.keys() == set(batch)
-    assert not sifted.known.keys() & sifted.lost.keys()
-    assert {one for one in sifted.known if sifted.known[one] is not None} == known - sifted.lost.keys()
-    assert set(sifted.refused) == refused - sifted.lost.keys()
-    assert all(isinstance(error, BadResponse) for error in sifted.lost.values())
+    result = _bisect(service, batch, slots)
+    assert result.known.keys() | result.lost.keys() == set(batch)
+    assert not result.known.keys() & result.lost.keys()
+    assert {one for one in result.known if result.known[one] is not None} == known - result.lost.keys()
+    assert set(result.refused) == refused - result.lost.keys()
+    assert all(isinstance(error, BadResponse) for error in result.lost.values())
     assert len(service.asked) <= CALLS_MOST
     assert service.most_at_once <= slots
     if len(refused) <= 2:
-        assert not sifted.lost
+        assert not result.lost
 
 
 @settings(deadline=None)
@@ -71,34 +73,34 @@ def test_all_that_can_be_known_is_known(data: st.DataObject, size: int, slots: i
 def test_who_refuses_everything_has_another_complaint(size: int, warm: bool) -> None:
     """Then nothing is known of any id; where the service has given something before, two requests tell."""
     service = _Service([], _IDS)
-    sieve: Sieve[int] = Sieve(service)
+    bisection: BatchBisection[int] = BatchBisection(service)
     if warm:
-        _sift(service, ["other"], sieve=sieve)
+        _bisect(service, ["other"], bisection=bisection)
         service.known.add("other")
-        _sift(service, ["other"], sieve=sieve)
+        _bisect(service, ["other"], bisection=bisection)
     service.refused = {*_IDS, "other"}
     del service.asked[:]
-    sifted = _sift(service, _IDS[:size], sieve=sieve)
-    assert not sifted.known
-    assert sifted.lost.keys() == set(_IDS[:size])
+    result = _bisect(service, _IDS[:size], bisection=bisection)
+    assert not result.known
+    assert result.lost.keys() == set(_IDS[:size])
     assert len(service.asked) <= (2 if warm else CALLS_MOST)
 
 
 def test_one_id_alone_is_taken_at_the_services_word() -> None:
     """Unless the service has given that very thing, or does not take what it has given."""
     service = _Service(["p1"], ["p2"])
-    sieve: Sieve[int] = Sieve(service)
-    assert _sift(service, ["p1"], sieve=sieve).known == {"p1": None}
-    assert _sift(service, ["p2"], sieve=sieve).known == {"p2": 1}
-    assert _sift(service, ["p1"], sieve=sieve).known == {"p1": None}
+    bisection: BatchBisection[int] = BatchBisection(service)
+    assert _bisect(service, ["p1"], bisection=bisection).known == {"p1": None}
+    assert _bisect(service, ["p2"], bisection=bisection).known == {"p2": 1}
+    assert _bisect(service, ["p1"], bisection=bisection).known == {"p1": None}
     service.refused.add("p2")
-    assert _sift(service, ["p1"], sieve=sieve).lost.keys() == {"p1"}
-    assert _sift(service, ["p2"], sieve=sieve).lost.keys() == {"p2"}
+    assert _bisect(service, ["p1"], bisection=bisection).lost.keys() == {"p1"}
+    assert _bisect(service, ["p2"], bisection=bisection).lost.keys() == {"p2"}
 
 
 def test_ids_that_are_none_are_refused_for_what_they_are() -> None:
     """Even if nothing else was asked for."""
-    assert _sift(_Service(["a b", "\u00e9"], []), ["a b", "\u00e9"]).refused == ["a b", "\u00e9"]
+    assert _bisect(_Service(["a b", "\u00e9"], []), ["a b", "\u00e9"]).refused == ["a b", "\u00e9"]
 
 
 @settings(deadline=None)
@@ -109,10 +111,10 @@ def test_other_failures_cost_those_who_were_asked_with_them(data: st.DataObject,
     failing = data.draw(st.sets(st.sampled_from(_IDS), min_size=1, max_size=2)) - refused
     service = _Service(refused, _IDS, failing)
     service.error = AttemptTimeout("slow") if late else Unreachable("gone")
-    sifted = _sift(service, _IDS)
-    assert failing <= sifted.lost.keys()
-    assert sifted.known.keys() | sifted.lost.keys() == set(_IDS)
-    assert {error.reason for error in sifted.lost.values()} <= {service.error.reason, "bad_response"}
+    result = _bisect(service, _IDS)
+    assert failing <= result.lost.keys()
+    assert result.known.keys() | result.lost.keys() == set(_IDS)
+    assert {error.reason for error in result.lost.values()} <= {service.error.reason, "bad_response"}
     assert len(service.asked) <= CALLS_MOST
 
 
@@ -122,6 +124,6 @@ def test_what_is_wrong_in_part_is_known_in_part() -> None:
     async def ask(_batch: Sequence[str], _terms: Terms) -> Mapping[str, int]:
         raise BadResponse("odd", rest={"p1": 1, "p2": None})
 
-    sifted = asyncio.run(Sieve(ask).ask(["p1", "p2", "p3"], _terms()))
-    assert sifted.known == {"p1": 1, "p2": None}
-    assert sifted.lost.keys() == {"p3"}
+    result = asyncio.run(BatchBisection(ask).ask(["p1", "p2", "p3"], _terms()))
+    assert result.known == {"p1": 1, "p2": None}
+    assert result.lost.keys() == {"p3"}
