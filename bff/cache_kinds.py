@@ -22,7 +22,7 @@ def cache_kinds(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind
         life = aggregate.ttl(ttl)
         yield Kind(
             aggregate.cache_kind,
-            there=Rules(partial(read_answer, aggregate), life, life, lambda _: _READY_BYTES),
+            present=Rules(partial(read_answer, aggregate), life, life, lambda _: _READY_BYTES),
             absent=Rules(read_absence, negative_ttl, negative_ttl) if negative_ttl else None,
             owned=True,
             shape=aggregate.schema,
@@ -41,7 +41,7 @@ def cache_kinds(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind
         else:
             yield Kind(
                 part.name,
-                there=Rules(part.codec.read, fresh, kept, part.codec.weigh),
+                present=Rules(part.codec.read, fresh, kept, part.codec.sizeof),
                 absent=Rules(_read_unknown, negative_ttl, kept),
                 shape=part.codec.schema,
             )

@@ -36,7 +36,7 @@ def _cache() -> Cache:
     cache = gateway_cache(load(GatewaySettings, {"CACHE_MEMORY_ENTRIES": str(_ENTRIES)}), AGGREGATES)
     body, key = _answer().cached_body, cache.keys.entry
     names, now = (key(_KIND, f"user{number}") for number in range(_ENTRIES)), cache.clock()
-    cache.put(cache.begin(), [Value(name, body, now, _LIFE, form=ReadyResponse(_TAG, body)) for name in names])
+    cache.put(cache.begin(), [Value(name, body, now, _LIFE, decoded=ReadyResponse(_TAG, body)) for name in names])
     return cache
 
 
@@ -64,12 +64,12 @@ def _key() -> Callable[[], object]:
 
 def _near() -> Callable[[], object]:
     cache = _cache()
-    return partial(cache.look_near, cache.keys.entry(_KIND, "user1"))
+    return partial(cache.lookup_near, cache.keys.entry(_KIND, "user1"))
 
 
 def _absent() -> Callable[[], object]:
     cache = _cache()
-    return partial(cache.look_near, cache.keys.entry(_KIND, "nobody"))
+    return partial(cache.lookup_near, cache.keys.entry(_KIND, "nobody"))
 
 
 def _header() -> Callable[[], object]:

@@ -19,7 +19,7 @@ from bff.parts.sources import PartSources, Sources
 from bff.settings import GatewaySettings
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
-from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
+from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
 from shared.deadline import Deadline
 from shared.errors import NotFound, RequestError
 from shared.http import routing
@@ -87,8 +87,8 @@ class AggregateEndpoint:
         )
 
     def _ready(self, identifier: str) -> ReadyResponse | None:
-        entry = self._through.at_hand(f"{self._key_begins}{identifier}}}")
-        if entry is None or not isinstance(ready := entry.form, ReadyResponse):  # nothing, or a 404
+        entry = self._through.peek(f"{self._key_begins}{identifier}}}")
+        if entry is None or not isinstance(ready := entry.decoded, ReadyResponse):  # nothing, or a 404
             return None
         now = self._cache.clock()
         if now >= ready.headers_until:
@@ -132,7 +132,7 @@ class AggregateEndpoint:
         times = _Lifetime.of(entry, self._cache.clock())
         exchange.headers["Cache-Status"] = status(times.left)
         exchange.headers["Age"] = str(times.age)
-        answer = entry.form
+        answer = entry.decoded
         if not isinstance(answer, ReadyResponse):
             raise NotFound(str(answer))
         exchange.headers["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.3f}"
@@ -154,7 +154,7 @@ class AggregateEndpoint:
             return Response(200, {"Cache-Control": "no-store"}, made.answer.body)
         return _conditional(if_none_match, made.answer.body, made.answer.etag, left)
 
-    async def _load(self, identifier: str, key: str, loading: Loading) -> Loaded[BuiltAnswer]:
+    async def _load(self, identifier: str, key: str, loading: Loading) -> LoadResult[BuiltAnswer]:
         sources = self._sources.of(loading)
         asked_at = self._cache.clock()
         started = time.monotonic()
@@ -163,7 +163,7 @@ class AggregateEndpoint:
         except NotFound as absent:
             return self._not_found(key, absent, asked_at)
         except RequestError as nothing:
-            return Loaded(BuiltAnswer(nothing, 0.0, {}, ""), sources.values, cut_short=_is_over(loading.deadline))
+            return LoadResult(BuiltAnswer(nothing, 0.0, {}, ""), sources.values, cut_short=_is_over(loading.deadline))
         finally:
             duration = time.monotonic() - started
             metrics.aggregation_duration.observe(duration)
@@ -171,7 +171,7 @@ class AggregateEndpoint:
 
     def _complete(
         self, identifier: str, aggregate: Aggregate, sources: Sources, asked_at: float, duration: float
-    ) -> Loaded[BuiltAnswer]:
+    ) -> LoadResult[BuiltAnswer]:
         if [*aggregate.parts] != [*self._kind.readers]:
             raise AssertionError("an aggregate has the parts that its kind declares, in that order")
         statuses = {name: part.status for name, part in aggregate.parts.items()}
@@ -188,16 +188,16 @@ class AggregateEndpoint:
             ready = ReadyResponse(answer.etag, answer.cached_body)
             # The last to be placed is the last to go where there is hardly any room.
             key = f"{self._key_begins}{identifier}}}"
-            values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, form=ready)]
+            values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, decoded=ready)]
         made = BuiltAnswer(answer, fresh_until, {"parts": statuses}, timing)
-        return Loaded(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))
+        return LoadResult(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))
 
-    def _not_found(self, key: str, absent: NotFound, asked_at: float) -> Loaded[BuiltAnswer]:
+    def _not_found(self, key: str, absent: NotFound, asked_at: float) -> LoadResult[BuiltAnswer]:
         """Nothing else is kept that was loaded for somebody who does not exist."""
         ttl = self._settings.cache_negative_ttl
         sentence = absent.detail
-        values = [Value(key, sentence.encode(), asked_at, ttl, form=sentence, negative=True)] if ttl else []
-        return Loaded(BuiltAnswer(absent, asked_at + ttl, {}, ""), values)
+        values = [Value(key, sentence.encode(), asked_at, ttl, decoded=sentence, negative=True)] if ttl else []
+        return LoadResult(BuiltAnswer(absent, asked_at + ttl, {}, ""), values)
 
 
 class _Lifetime(NamedTuple):

@@ -117,7 +117,7 @@ class Batches(Generic[R]):
     def _join(
         self, call: _InFlight, load: Callable[[], Coroutine[Any, Any, R]], deadline: Deadline
     ) -> "asyncio.Future[R]":
-        waiter = self._flights.seat(call.number, load)
+        waiter = self._flights.join(call.number, load)
         call.waiting.append((waiter, deadline.at))
         return waiter
 

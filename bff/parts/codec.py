@@ -77,7 +77,7 @@ class PartCodec(Generic[T]):
         return value
 
     @staticmethod
-    def weigh(value: T) -> int:
+    def sizeof(value: T) -> int:
         """Bytes that a value takes in memory."""
         fields = astuple(value) if isinstance(value, msgspec.Struct) else ()
         # sys.getsizeof adds up what msgspec has never set of its raw text, which is a piece of what is kept anyway.
@@ -90,8 +90,8 @@ class PartCodec(Generic[T]):
 
     def decode_entry(self, entry: Entry) -> T | None:
         """The value in ``entry``; None when it is not of this shape."""
-        if entry.form is not None:
-            value: T = entry.form  # type: ignore[assignment]
+        if entry.decoded is not None:
+            value: T = entry.decoded  # type: ignore[assignment]
             return value
         try:
             return self._decode(entry.value)

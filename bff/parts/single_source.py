@@ -54,7 +54,7 @@ class SingleSource(Generic[T]):
         reason = store.throttle.reason(key)
         if reason is not None:
             return await self._last_known_good(key, reason, started, deadline)
-        loading.asks_for(key)
+        loading.extend_to(key)
         try:
             found = await self._send(Call(part.path.filled(parameters), partial(self._read, subject), deadline))
         except UpstreamError as error:

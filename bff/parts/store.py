@@ -40,12 +40,12 @@ class PartStore:
         """Now, on the clock that all times of parts are told by."""
         return self.cache.clock()
 
-    def value(self, key: str, data: bytes, asked_at: float, form: object = None) -> Value:
+    def value(self, key: str, data: bytes, asked_at: float, decoded: object = None) -> Value:
         """What is kept of an answer that was asked for at ``asked_at``: it is as old as the question.
 
-        ``form`` is what the next reader would make of the bytes, where that is worth its place in memory.
+        ``decoded`` is the decoded value, where keeping it is worth the memory.
         """
-        return Value(key, data, asked_at, self.ttl, self.stale, form=form)
+        return Value(key, data, asked_at, self.ttl, self.stale, decoded=decoded)
 
     def absence(self, key: str, data: bytes, asked_at: float) -> Value:
         """What is kept of the answer that there is no such thing."""

@@ -8,9 +8,9 @@ from redis.asyncio.connection import parse_url
 
 from shared.settings.values import Kind
 
-Form = Literal["single", "sentinel", "cluster"]
+Mode = Literal["single", "sentinel", "cluster"]
 
-_SCHEMES: Final[dict[str, tuple[Form, str]]] = {
+_SCHEMES: Final[dict[str, tuple[Mode, str]]] = {
     "redis": ("single", "redis"),
     "rediss": ("single", "rediss"),
     "redis+sentinel": ("sentinel", "redis"),
@@ -27,10 +27,10 @@ _REPLACED: Final = ("host", "port", "connection_class")
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """One Redis, in whatever form it is run.
+    """One Redis, in whatever mode it is run.
 
     Attributes:
-        form: how many nodes there are and who knows which of them is to be asked.
+        mode: how many nodes there are and who knows which of them is to be asked.
         hosts: host and port of the node, of the Sentinels, or of some nodes of the cluster.
         service: the name that the Sentinels know the set by.
         tls: whether connections are encrypted.
@@ -38,7 +38,7 @@ class RedisAddress:
         sentinel_options: credentials for the Sentinels themselves.
     """
 
-    form: Form
+    mode: Mode
     hosts: tuple[tuple[str, int], ...]
     service: str
     tls: bool
@@ -55,27 +55,27 @@ def parse(text: str) -> RedisAddress:
     scheme, _, rest = text.partition("://")
     if scheme not in _SCHEMES or "#" in text or any(c.isspace() for c in text):
         raise ValueError(scheme)
-    form, plain = _SCHEMES[scheme]
+    mode, plain = _SCHEMES[scheme]
     before, _, query = rest.partition("?")
     netloc, _, path = before.partition("/")
     credentials, at, hosts = netloc.rpartition("@")
-    addresses = tuple(_host(one, _USUAL_PORT[form]) for one in hosts.split(","))
-    if form == "single" and len(addresses) > 1:
+    addresses = tuple(_host(one, _USUAL_PORT[mode]) for one in hosts.split(","))
+    if mode == "single" and len(addresses) > 1:
         raise ValueError(hosts)
-    service, database = _service_and_database(form, path)
+    service, database = _service_and_database(mode, path)
     options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else {}
-    _check_options(options, {*(_TLS if plain == "rediss" else ()), *(_SENTINEL if form == "sentinel" else ())})
+    _check_options(options, {*(_TLS if plain == "rediss" else ()), *(_SENTINEL if mode == "sentinel" else ())})
     sentinel_options = {name.removeprefix("sentinel_"): options.pop(name) for name in _SENTINEL if name in options}
     parsed = parse_url(f"{plain}://{credentials}{at}localhost/{database}?{urlencode(options)}")
     connection = {name: value for name, value in parsed.items() if name not in _REPLACED}
-    return RedisAddress(form, addresses, service, plain == "rediss", connection, sentinel_options)
+    return RedisAddress(mode, addresses, service, plain == "rediss", connection, sentinel_options)
 
 
-def _service_and_database(form: Form, path: str) -> tuple[str, str]:
+def _service_and_database(mode: Mode, path: str) -> tuple[str, str]:
     words = path.split("/") if path else []
-    service = words.pop(0) if form == "sentinel" and words else ""
-    database = words.pop(0) if words and form != "cluster" else ""
-    if words or (form == "sentinel") != bool(service):
+    service = words.pop(0) if mode == "sentinel" and words else ""
+    database = words.pop(0) if words and mode != "cluster" else ""
+    if words or (mode == "sentinel") != bool(service):
         raise ValueError(path)
     if database and not (database.isascii() and database.isdigit()):
         raise ValueError(database)

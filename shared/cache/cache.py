@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, Self
 
 from shared.cache.entry import NO_STAMP, Entry
 from shared.cache.keys import Keys
-from shared.cache.look import Grant, Look
+from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import NearTier, OnLoss, Token, Trust
 from shared.cache.redis import RedisTier, TierDown
 from shared.cache.replies import Command
@@ -33,7 +33,7 @@ class Value(NamedTuple):
         fresh: for how many seconds from then it counts as current.
         stale: for how many seconds from then it is kept, if that is longer.
         cost: how many seconds loading it took; the longer, the earlier it is reloaded.
-        form: what a reader would make of the bytes, so that none need read them here.
+        decoded: the decoded value, so that no reader here need decode the bytes.
         negative: whether it says that there is no such thing.
     """
 
@@ -43,7 +43,7 @@ class Value(NamedTuple):
     fresh: float
     stale: float = 0.0
     cost: float = 0.0
-    form: object = None
+    decoded: object = None
     negative: bool = False
 
 
@@ -102,7 +102,7 @@ class Cache:
         if self._redis is not None:
             await self._redis.__aexit__(kind, error, frames)
 
-    def look_near(self, key: str) -> Entry | None:
+    def lookup_near(self, key: str) -> Entry | None:
         """The fresh entry that memory has under ``key``; one synchronous call, counted as a hit or a miss."""
         entry = self._near.fresh(key)
         if entry is not None:
@@ -123,43 +123,43 @@ class Cache:
         """Whether it is time to reload ``entry``."""
         return entry.is_due(self.clock())
 
-    async def look_far(self, key: str, wish: Command | None = None, *, count: bool = True) -> Look:
+    async def lookup_redis(self, key: str, lease_command: Command | None = None, *, count: bool = True) -> Lookup:
         """What Redis has under ``key``; memory keeps it from then on. Counted as a hit or a miss.
 
-        ``wish`` asks for the lease on ``key``; it goes along, and is carried out before.
+        ``lease_command`` asks for the lease on ``key``; it is sent along, and executed first.
         """
         redis = self._redis
         if redis is None or not redis.up:
-            return Look(asked=False)
-        look = Look()
+            return Lookup(asked=False)
+        lookup = Lookup()
         try:
-            look, is_outdated = await self._look(redis, key, wish)
+            lookup, is_outdated = await self._lookup(redis, key, lease_command)
             if is_outdated:
-                again, is_outdated = await self._look(redis, key)
-                look = look._replace(entry=None if is_outdated else again.entry, stamp=again.stamp)
+                again, is_outdated = await self._lookup(redis, key)
+                lookup = lookup._replace(entry=None if is_outdated else again.entry, stamp=again.stamp)
         except TierDown:  # logged and counted by the tier
-            look = look._replace(entry=None, grant=Grant.NONE)
-        if look.entry is not None and not look.entry.is_fresh(self.clock()):
-            look = look._replace(entry=None)
+            lookup = lookup._replace(entry=None, lease=LeaseState.NONE)
+        if lookup.entry is not None and not lookup.entry.is_fresh(self.clock()):
+            lookup = lookup._replace(entry=None)
         if count:
-            (self._misses if look.entry is None else self._hits)["redis"].inc()
-        return look
+            (self._misses if lookup.entry is None else self._hits)["redis"].inc()
+        return lookup
 
-    async def _look(self, redis: RedisTier, key: str, wish: Command | None = None) -> tuple[Look, bool]:
+    async def _lookup(self, redis: RedisTier, key: str, lease_command: Command | None = None) -> tuple[Lookup, bool]:
         """What is found, and whether that was outdated while the answer was on its way."""
         stamp = self.keys.stamp_of(key)
         token = self._near.begin(key) if stamp is None else self._near.begin(key, stamp)
         try:
-            look = await redis.look(key, wish)
+            lookup = await redis.lookup(key, lease_command)
             # A key that Redis finds to be over when it is asked for it is told as a change too; there was nothing then.
-            is_outdated = (look.entry is not None and not token.holds(key)) or (
+            is_outdated = (lookup.entry is not None and not token.holds(key)) or (
                 stamp is not None and stamp in token.lost
             )
-            if look.entry is not None:
-                self._near.put(key, look.entry, token)
+            if lookup.entry is not None:
+                self._near.put(key, lookup.entry, token)
         finally:
             self._near.end(token)
-        return look, is_outdated
+        return lookup, is_outdated
 
     def kept_near(self, key: str) -> Entry | None:
         """What memory has under ``key``, fresh or stale; not counted."""
@@ -248,7 +248,7 @@ class Cache:
             left *= 1 - JITTER * self._draw()
         stale_until = max(now + left, value.asked_at + value.stale)
         entry = Entry(value.data, now, now + left, stale_until, value.cost, now - value.asked_at, value.negative)
-        if value.form is not None:
+        if value.decoded is not None:
             rules = self.keys.kind(value.key).rules(negative=value.negative)
-            entry.form, entry.weight = value.form, 0 if rules is None else rules.weigh(value.form)
+            entry.decoded, entry.decoded_size = value.decoded, 0 if rules is None else rules.sizeof(value.decoded)
         return entry

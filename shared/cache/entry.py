@@ -48,8 +48,8 @@ class Entry:
         cost: seconds that loading it took.
         age: how many seconds old it was when it was stored: what it says was asked for so long before.
         negative: whether it says that there is no such thing.
-        form: what its reader has made of the bytes, kept so that the next reader need not do it again.
-        weight: bytes that the form takes besides.
+        decoded: the decoded value, kept so that the next reader need not decode the bytes again.
+        decoded_size: bytes of memory that it takes besides.
         refresh_from: the instant from which a hit begins to replace it; later than ``fresh_until`` for never.
     """
 
@@ -60,8 +60,8 @@ class Entry:
     cost: float = 0.0
     age: float = 0.0
     negative: bool = False
-    form: object = None
-    weight: int = 0
+    decoded: object = None
+    decoded_size: int = 0
     refresh_from: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,7 +81,7 @@ class Entry:
 
     def size(self, key: str) -> int:
         """Bytes that it takes in memory under ``key``, with all that belongs to it."""
-        return _OWN_BYTES + len(key) + len(self.value) + self.weight
+        return _OWN_BYTES + len(key) + len(self.value) + self.decoded_size
 
     def is_fresh(self, now: float) -> bool:
         """Whether the entry may be served as current."""

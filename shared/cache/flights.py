@@ -18,13 +18,13 @@ Load = Callable[[], Coroutine[Any, Any, T]]
 
 
 class _Flight(Generic[T]):
-    __slots__ = ("held", "seats", "task", "waiting")
+    __slots__ = ("background", "task", "waiters", "waiting")
 
-    def __init__(self, task: "asyncio.Task[T]", *, held: bool) -> None:
+    def __init__(self, task: "asyncio.Task[T]", *, background: bool) -> None:
         self.task = task
-        self.held = held
+        self.background = background
         self.waiting = 0
-        self.seats: list[asyncio.Future[T]] = []
+        self.waiters: list[asyncio.Future[T]] = []
 
 
 class Flights(Generic[T]):
@@ -40,7 +40,7 @@ class Flights(Generic[T]):
 
     def __contains__(self, key: str) -> bool:
         """Whether ``key`` is being loaded."""
-        return self._under_way(key) is not None
+        return self._in_flight(key) is not None
 
     async def __aenter__(self) -> Self:
         """Nothing to open."""
@@ -58,36 +58,36 @@ class Flights(Generic[T]):
         The load is joined, or begun, by the call itself. Raises whatever it raises.
         """
         joined = key in self
-        return self._wait(self.seat(key, load), joined=joined)
+        return self._wait(self.join(key, load), joined=joined)
 
-    def seat(self, key: str, load: Load[T]) -> "asyncio.Future[T]":
+    def join(self, key: str, load: Load[T]) -> "asyncio.Future[T]":
         """What the load of ``key`` gives, as a future of the caller's own; who cancels it has left.
 
         Unlike what :meth:`share` gives it need not be awaited: whoever waits for several at once may be cancelled
         before it has begun to wait for each.
         """
-        flight = self._under_way(key)
+        flight = self._in_flight(key)
         if flight is None:
-            flight = self._start(key, load, held=False)
-        seat: asyncio.Future[T] = flight.task.get_loop().create_future()
+            flight = self._start(key, load, background=False)
+        waiter: asyncio.Future[T] = flight.task.get_loop().create_future()
         flight.waiting += 1
-        flight.seats.append(seat)
-        seat.add_done_callback(lambda _: self._leave(key, flight))
-        return seat
+        flight.waiters.append(waiter)
+        waiter.add_done_callback(lambda _: self._leave(key, flight))
+        return waiter
 
-    def hold(self, key: str, load: Load[T]) -> None:
-        """Begin a load in the background, for nobody in particular; nothing is done when one is under way."""
+    def start_in_background(self, key: str, load: Load[T]) -> None:
+        """Start a load that nobody waits for; nothing is done when one is under way."""
         if key not in self:
-            self._start(key, load, held=True).task.add_done_callback(_report)
+            self._start(key, load, background=True).task.add_done_callback(_report)
 
-    def part(self, key: str) -> None:
+    def detach(self, key: str) -> None:
         """Let nobody join the load of ``key`` any more; those who wait for it still get what it gives."""
         self._flights.pop(key, None)
 
-    async def _wait(self, seat: "asyncio.Future[T]", *, joined: bool) -> tuple[T, bool]:
-        return await seat, joined
+    async def _wait(self, waiter: "asyncio.Future[T]", *, joined: bool) -> tuple[T, bool]:
+        return await waiter, joined
 
-    def _under_way(self, key: str) -> _Flight[T] | None:
+    def _in_flight(self, key: str) -> _Flight[T] | None:
         # One that is over stands there until the loop tells of it. Who joined it would have its result without a turn
         # of the loop, and who does not like that and comes again would find it there for ever.
         flight = self._flights.get(key)
@@ -95,42 +95,42 @@ class Flights(Generic[T]):
 
     def _leave(self, key: str, flight: _Flight[T]) -> None:
         flight.waiting -= 1
-        if not flight.waiting and not flight.held and not flight.task.done():
+        if not flight.waiting and not flight.background and not flight.task.done():
             self._remove(key, flight)  # nobody may join what is being cancelled
             flight.task.cancel()
 
-    def _start(self, key: str, load: Load[T], *, held: bool) -> _Flight[T]:
+    def _start(self, key: str, load: Load[T], *, background: bool) -> _Flight[T]:
         loop = asyncio.get_running_loop()
-        task = loop.create_task(load(), context=Context()) if held else loop.create_task(load())
-        flight = _Flight(task, held=held)
+        task = loop.create_task(load(), context=Context()) if background else loop.create_task(load())
+        flight = _Flight(task, background=background)
         self._flights[key] = flight
         self._tasks.add(task)
-        task.add_done_callback(lambda _: self._land(key, flight))
+        task.add_done_callback(lambda _: self._finish(key, flight))
         return flight
 
-    def _land(self, key: str, flight: _Flight[T]) -> None:
+    def _finish(self, key: str, flight: _Flight[T]) -> None:
         self._tasks.discard(flight.task)
         self._remove(key, flight)
-        if not flight.held and not flight.task.cancelled():
+        if not flight.background and not flight.task.cancelled():
             flight.task.exception()  # if all who waited have left, nobody is to be told of it
-        for seat in flight.seats:
-            _settle(flight.task, seat)
+        for waiter in flight.waiters:
+            _settle(flight.task, waiter)
 
     def _remove(self, key: str, flight: _Flight[T]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
 
 
-def _settle(task: "asyncio.Task[T]", seat: "asyncio.Future[T]") -> None:
+def _settle(task: "asyncio.Task[T]", waiter: "asyncio.Future[T]") -> None:
     """Whoever sits there gets what the load has given, or how it has ended."""
-    if seat.done():
+    if waiter.done():
         return
     if task.cancelled():
-        seat.cancel()
+        waiter.cancel()
     elif (error := task.exception()) is not None:
-        seat.set_exception(error)
+        waiter.set_exception(error)
     else:
-        seat.set_result(task.result())
+        waiter.set_result(task.result())
 
 
 def _report(task: "asyncio.Task[Any]") -> None:

@@ -11,7 +11,7 @@ Reading = Callable[[str, bytes], object]
 """What the bytes that stand for a subject say, checked whole; ``ValueError`` for anything that is not as written."""
 
 
-def _weightless(_form: Any) -> int:
+def _no_size(_decoded: Any) -> int:
     return 0
 
 
@@ -20,16 +20,16 @@ class Rules:
     """How values are read, and how long they may be used.
 
     Attributes:
-        read: makes the form that is kept with the bytes, or None where none is.
+        read: decodes the bytes; what it returns is kept with them, unless that is None.
         fresh: seconds after it was asked for in which a value counts as current.
         kept: seconds after which it is of no use at all.
-        weigh: bytes that a form takes in memory besides the value that it was read from.
+        sizeof: bytes of memory that a decoded value takes besides the bytes that it was read from.
     """
 
     read: Reading
     fresh: float
     kept: float
-    weigh: Callable[[Any], int] = _weightless
+    sizeof: Callable[[Any], int] = _no_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Kind:
 
     Attributes:
         name: told from all others of the cache.
-        there: for things that there are.
+        present: for things that there are.
         absent: for the knowledge that there is no such thing; None where nobody keeps that.
         owned: whether its entries go when their subject is purged.
         varied: whether a subject may have several, told apart by a variant behind it.
@@ -46,7 +46,7 @@ class Kind:
     """
 
     name: str
-    there: Rules
+    present: Rules
     absent: Rules | None = None
     owned: bool = False
     varied: bool = False
@@ -54,7 +54,7 @@ class Kind:
 
     def rules(self, *, negative: bool) -> Rules | None:
         """Those for things that there are, or for those that there are not."""
-        return self.absent if negative else self.there
+        return self.absent if negative else self.present
 
     @property
     def version(self) -> str:

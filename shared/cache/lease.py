@@ -9,7 +9,7 @@ import os
 from typing import Final
 
 from shared.cache.cache import Cache
-from shared.cache.look import Look
+from shared.cache.lookup import Lookup
 from shared.cache.near import Token
 from shared.cache.redis import TierDown
 from shared.cache.replies import MOVING
@@ -19,8 +19,8 @@ LEASE_SECONDS: Final = 0.3
 """After a holder that died, everybody waits for so long."""
 
 _LEASE_MS: Final = int(LEASE_SECONDS * 1000)
-_LENGTHEN_SECONDS: Final = 0.1
-_LOOK_AGAIN_SECONDS: Final = 0.05
+_RENEW_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.05
 _ENDLESS: Final = -1
 
 
@@ -33,29 +33,29 @@ class Leases:
         self._held: dict[Token, str] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def look(self, key: str, *, count: bool = True) -> Look:
-        """Look ``key`` up in Redis and ask for the lease on it, in one round trip and in the other order.
+    async def lookup(self, key: str, *, count: bool = True) -> Lookup:
+        """Ask for the lease on ``key`` and then look the key up in Redis, in one round trip.
 
-        What the holder before us has stored is found, because it was there when we got the lease. Give the lease back
+        What the holder before us has stored is found, because it was there when we got the lease. Release the lease
         when the entry will do.
         """
-        return await self._cache.look_far(
+        return await self._cache.lookup_redis(
             key, ("SET", self._cache.keys.lease(key), self._holder, "NX", "PX", _LEASE_MS), count=count
         )
 
-    def keep(self, key: str, token: Token) -> None:
-        """Lengthen the lease on ``key`` until the load that ``token`` stands for lets it go."""
+    def start_renewing(self, key: str, token: Token) -> None:
+        """Renew the lease on ``key`` until :meth:`stop_renewing` for the load that has ``token``."""
         self._held[token] = self._cache.keys.lease(key)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_LENGTHEN_SECONDS, self._lengthen)
+            self._timer = asyncio.get_running_loop().call_later(_RENEW_SECONDS, self._renew)
 
-    def release_all(self, token: Token) -> tuple[str, ...]:
-        """Lengthen no more; what is to be deleted in Redis to give the lease back, if it was still kept."""
+    def stop_renewing(self, token: Token) -> tuple[str, ...]:
+        """Renew no more; returns the keys to delete in Redis to release the lease, if it was still renewed."""
         lease = self._held.pop(token, None)
         return () if lease is None else (lease,)
 
-    def give_back(self, *leases: str) -> None:
-        """Let others have them."""
+    def release(self, *leases: str) -> None:
+        """Delete them in Redis, so that others can have them."""
         if leases and self._cache.redis is not None:
             self._cache.redis.post([(lease, ("UNLINK", lease)) for lease in leases])
 
@@ -66,20 +66,20 @@ class Leases:
         try:
             while not changed.is_set() and patience.left() > 0 and await self._is_taken(key):
                 try:
-                    async with asyncio.timeout(min(_LOOK_AGAIN_SECONDS, max(0.0, patience.left()))):
+                    async with asyncio.timeout(min(_POLL_SECONDS, max(0.0, patience.left()))):
                         await changed.wait()
                 except TimeoutError:
                     continue
         finally:
             self._cache.end(token)
 
-    def _lengthen(self) -> None:
+    def _renew(self) -> None:
         # One timer for all: most loads are over before it comes round.
         self._timer = None
         redis = self._cache.redis
         if redis is None or not self._held:
             return
-        self._timer = asyncio.get_running_loop().call_later(_LENGTHEN_SECONDS, self._lengthen)
+        self._timer = asyncio.get_running_loop().call_later(_RENEW_SECONDS, self._renew)
         redis.post([(lease, ("PEXPIRE", lease, _LEASE_MS)) for lease in self._held.values()])
 
     async def _is_taken(self, key: str) -> bool:

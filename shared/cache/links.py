@@ -111,7 +111,7 @@ class Links:
         replies = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         return [found_in(one) for one in replies]
 
-    async def look(self, key: str, first: Command | None) -> tuple[Any, Found]:
+    async def lookup(self, key: str, first: Command | None) -> tuple[Any, Found]:
         """What ``first`` answers, if it is anything, and what stands under ``key`` after it; one round trip.
 
         The answer is :data:`MOVING` when any of it is: nothing is known of the key then.

@@ -3,7 +3,7 @@
 near hit ─────────────────────────────► serve; late in its life, reload it in the background
 near miss ─► join the load under way, or begin one:
                Redis has it ──────────► serve, memory keeps it
-               lease got ─────────────► load, keep, give the lease back
+               lease got ─────────────► load, store, release the lease
                lease taken ───────────► wait for the other process, look again; in the end load all the same
 """
 
@@ -16,7 +16,7 @@ from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.flights import Flights
 from shared.cache.lease import LEASE_SECONDS, Leases
-from shared.cache.look import Grant, Look
+from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import Token
 from shared.deadline import Deadline
 from shared.errors import KitError
@@ -26,15 +26,15 @@ T = TypeVar("T")
 
 _WAIT_SHARE: Final = 0.25
 """Of what is left of a request's time, so much may be spent on waiting for another process."""
-_WORTH_TRYING_SECONDS: Final = 0.02
+_MIN_RETRY_SECONDS: Final = 0.02
 """Whoever has less left takes what the one before it has got."""
 _NEVER: Final = float("inf")
-_REFRESHES_MOST: Final = 64
+_MAX_REFRESHES: Final = 64
 """With more loads than this under way, nothing is refreshed before its time."""
 
 
 @dataclass(slots=True)
-class Loaded(Generic[T]):
+class LoadResult(Generic[T]):
     """What a load gave: the result for those who wait, and what is to be kept, under the key or under others.
 
     ``cut_short``: whether it might have given more, had its deadline been later.
@@ -81,8 +81,8 @@ class Loading:
     token: Token
     _cache: Cache
 
-    def asks_for(self, key: str) -> None:
-        """Call it before the value of another key is asked for, that is going to be kept too."""
+    def extend_to(self, key: str) -> None:
+        """Let the token stand for another key too; call it before the value of that key is asked for."""
         self._cache.cover(self.token, key)
 
     def forget(self, key: str) -> None:
@@ -90,7 +90,7 @@ class Loading:
         self._cache.forget(self.token, key)
 
 
-Load = Callable[[Loading], Awaitable[Loaded[T]]]
+Load = Callable[[Loading], Awaitable[LoadResult[T]]]
 
 
 class ReadThrough(Generic[T]):
@@ -122,10 +122,10 @@ class ReadThrough(Generic[T]):
         """
         tried_again = False
         while True:
-            outcome, joined = await self._flights.share(key, lambda: self._come_by(key, deadline, load))
+            outcome, joined = await self._flights.share(key, lambda: self._find_or_load(key, deadline, load))
             if outcome is None:  # an early refresh that another process has taken over
                 continue
-            if joined and outcome.cut_short and not tried_again and deadline.left() > _WORTH_TRYING_SECONDS:
+            if joined and outcome.cut_short and not tried_again and deadline.left() > _MIN_RETRY_SECONDS:
                 tried_again = True
                 continue
             if outcome.error is not None:
@@ -139,83 +139,83 @@ class ReadThrough(Generic[T]):
 
     def near(self, key: str, load: Load[T]) -> Entry | None:
         """The fresh entry that memory has; one synchronous call. Late in its life it is reloaded in the background."""
-        entry = self._cache.look_near(key)
+        entry = self._cache.lookup_near(key)
         if entry is not None:
             self._refresh_early(key, entry, load)
         return entry
 
-    def at_hand(self, key: str) -> Entry | None:
+    def peek(self, key: str) -> Entry | None:
         """What :meth:`near` would give, if it had nothing else to do; not counted (see ``Cache.count_near_hits``)."""
         entry = self._cache.peek_near(key)
-        return None if entry is None or self._is_to_be_refreshed(entry) else entry
+        return None if entry is None or self._needs_refresh(entry) else entry
 
-    def _is_to_be_refreshed(self, entry: Entry) -> bool:
-        return self._cache.is_due(entry) and len(self._flights) < _REFRESHES_MOST and not self._busy()
+    def _needs_refresh(self, entry: Entry) -> bool:
+        return self._cache.is_due(entry) and len(self._flights) < _MAX_REFRESHES and not self._busy()
 
     def _refresh_early(self, key: str, entry: Entry, load: Load[T]) -> None:
-        if self._is_to_be_refreshed(entry):
+        if self._needs_refresh(entry):
             entry.refresh_from = _NEVER
-            self._flights.hold(key, lambda: self._refresh(key, load))
+            self._flights.start_in_background(key, lambda: self._refresh(key, load))
 
-    async def _come_by(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
-        look = await self._leases.look(key)
+    async def _find_or_load(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
+        lookup = await self._leases.lookup(key)
         patience = Deadline.after(deadline.left() * _WAIT_SHARE, deadline.clock)
         waited = False
-        while look.entry is None and look.grant is Grant.TAKEN and patience.left() > 0:
+        while lookup.entry is None and lookup.lease is LeaseState.TAKEN and patience.left() > 0:
             waited = True
             await self._leases.wait_for_lease_holder(key, patience)
-            look = await self._leases.look(key)
-        if look.entry is not None:
-            self._give_back(key, look)
+            lookup = await self._leases.lookup(key)
+        if lookup.entry is not None:
+            self._release_lease(key, lookup)
             if waited:
                 self._coalesced["redis"].inc()
-            return Outcome(look.entry, None, asked_redis=True, joined=waited)
-        return await self._load(key, load, deadline, look)
+            return Outcome(lookup.entry, None, asked_redis=True, joined=waited)
+        return await self._load(key, load, deadline, lookup)
 
     async def _refresh(self, key: str, load: Load[T]) -> Outcome[T] | None:
-        look = await self._leases.look(key, count=False)
-        if look.grant is Grant.TAKEN:
-            self._look_again(key, self._cache.clock() + LEASE_SECONDS)
+        lookup = await self._leases.lookup(key, count=False)
+        if lookup.lease is LeaseState.TAKEN:
+            self._schedule_refresh(key, self._cache.clock() + LEASE_SECONDS)
             return None
-        if look.entry is not None and not self._cache.is_due(look.entry):  # another process has just done it
-            self._give_back(key, look)
-            return Outcome(look.entry, None, asked_redis=False)
-        self._look_again(key, _NEVER)
+        if lookup.entry is not None and not self._cache.is_due(lookup.entry):  # another process has just done it
+            self._release_lease(key, lookup)
+            return Outcome(lookup.entry, None, asked_redis=False)
+        self._schedule_refresh(key, _NEVER)
         metrics.cache_early_refreshes.inc()
-        return await self._load(key, load, Deadline.after(self._budget), look._replace(asked=False), early=True)
+        return await self._load(key, load, Deadline.after(self._budget), lookup._replace(asked=False), early=True)
 
-    def _look_again(self, key: str, instant: float) -> None:
+    def _schedule_refresh(self, key: str, instant: float) -> None:
         # Whatever stands there now: what Redis has may have taken the place of what was hit.
         entry = self._cache.kept_near(key)
         if entry is not None:
             entry.refresh_from = instant
 
-    def _give_back(self, key: str, look: Look) -> None:
-        if look.grant is Grant.HELD:
-            self._leases.give_back(self._cache.keys.lease(key))
+    def _release_lease(self, key: str, lookup: Lookup) -> None:
+        if lookup.lease is LeaseState.HELD:
+            self._leases.release(self._cache.keys.lease(key))
 
     async def _load(
-        self, key: str, load: Load[T], deadline: Deadline, look: Look, *, early: bool = False
+        self, key: str, load: Load[T], deadline: Deadline, lookup: Lookup, *, early: bool = False
     ) -> Outcome[T]:
         def lost(_key: str | None) -> None:
             # Nobody may join a load that began before, here or in another process.
-            self._flights.part(key)
-            self._leases.give_back(*self._leases.release_all(token))
+            self._flights.detach(key)
+            self._leases.release(*self._leases.stop_renewing(token))
 
         # What was invalidated before the services are asked outdates nothing of what they answer.
-        token = self._cache.begin(key, stamp=look.stamp, on_loss=lost)
+        token = self._cache.begin(key, stamp=lookup.stamp, on_loss=lost)
         values: Sequence[Value] = ()
-        if look.grant is Grant.HELD:
-            self._leases.keep(key, token)
+        if lookup.lease is LeaseState.HELD:
+            self._leases.start_renewing(key, token)
         try:
             loaded = await load(Loading(deadline, early, token, self._cache))
             values = loaded.values
         except (KitError, TimeoutError) as error:
             if deadline.left() > 0:
                 raise
-            return Outcome(None, None, look.asked, cut_short=True, error=error)
+            return Outcome(None, None, lookup.asked, cut_short=True, error=error)
         finally:
-            self._cache.put(token, values, self._leases.release_all(token))
+            self._cache.put(token, values, self._leases.stop_renewing(token))
             self._cache.end(token)
         stored = token.holds(key) and any(value.key == key for value in values) and self._cache.keeps(key)
-        return Outcome(None, loaded.result, look.asked, stored=stored, cut_short=loaded.cut_short)
+        return Outcome(None, loaded.result, lookup.asked, stored=stored, cut_short=loaded.cut_short)

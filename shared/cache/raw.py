@@ -26,11 +26,11 @@ async def client(address: RedisAddress) -> AsyncIterator[Any]:
         **address.options,
     }
     host, port = address.hosts[0]
-    if address.form == "cluster":
+    if address.mode == "cluster":
         nodes = [ClusterNode(*one) for one in address.hosts]
         async with RedisCluster(startup_nodes=nodes, **options) as cluster:
             yield cluster
-    elif address.form == "sentinel":
+    elif address.mode == "sentinel":
         bounds = {"socket_timeout": _SECONDS, "socket_connect_timeout": _SECONDS}
         tls = {name: value for name, value in options.items() if name.startswith("ssl")}
         sentinel = Sentinel(list(address.hosts), sentinel_kwargs={**bounds, **tls, **address.sentinel_options})

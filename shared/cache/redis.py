@@ -13,7 +13,7 @@ from shared.cache.answers import Found, all_usable
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
 from shared.cache.links import Answers
-from shared.cache.look import Grant, Look
+from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import NearTier, Token
 from shared.cache.replies import MOVING, Command
 from shared.cache.topology import Topology
@@ -82,19 +82,21 @@ class RedisTier:
             await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
         await self._watch.__aexit__(kind, error, frames)
 
-    async def look(self, key: str, wish: Command | None = None) -> Look:
-        """The entry under ``key``, and before that what became of the ``wish`` for a lease; one round trip.
+    async def lookup(self, key: str, lease_command: Command | None = None) -> Lookup:
+        """The entry under ``key``, and before that the result of ``lease_command``; one round trip.
 
         Raises:
             TierDown: Redis is away, or went away just now; costs at most one reply timeout.
         """
         self._require_up()
         try:
-            answer, found = await self._watch.links.look(key, wish)
+            answer, found = await self._watch.links.lookup(key, lease_command)
         except FAULTS as error:
             raise self._fault(error) from error
-        grant = Grant.NONE if wish is None or answer is MOVING else Grant.TAKEN if answer is None else Grant.HELD
-        return Look(self._entry(key, found), found.stamp or NO_STAMP, grant)
+        lease = LeaseState.NONE
+        if lease_command is not None and answer is not MOVING:
+            lease = LeaseState.TAKEN if answer is None else LeaseState.HELD
+        return Lookup(self._entry(key, found), found.stamp or NO_STAMP, lease)
 
     async def read(self, keys: Sequence[str]) -> list[Entry | None]:
         """The entry under each key, all asked at once; anything unreadable is none.
@@ -263,8 +265,8 @@ class RedisTier:
         entry = stored.entry(self._watch.redis_clock.latest_ms(), now, rules.fresh, rules.kept)
         if not entry.is_kept(now):
             return None
-        entry.form = rules.read(self._keys.subject(key), entry.value)
-        entry.weight = 0 if entry.form is None else rules.weigh(entry.form)
+        entry.decoded = rules.read(self._keys.subject(key), entry.value)
+        entry.decoded_size = 0 if entry.decoded is None else rules.sizeof(entry.decoded)
         return entry
 
     async def _send_to_node(self, key: str, *commands: Command) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
-from shared.cache.look import Look
+from shared.cache.lookup import Lookup
 from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
 from shared.cache.replies import Command
@@ -25,12 +25,12 @@ class SpannedRedisTier(RedisTier):
         super().__init__(topology, near, keys, clock, alone=alone)
         self._spans = spans
 
-    async def look(self, key: str, wish: Command | None = None) -> Look:
-        """The entry under a key, and what became of the wish for a lease."""
+    async def lookup(self, key: str, lease_command: Command | None = None) -> Lookup:
+        """The entry under a key, and the result of the command that asks for a lease."""
         with spanning(self._spans, "redis lookup", "client", {**_REDIS, "cache.wanted": 1}) as span:
-            look = await super().look(key, wish)
-            span.set_attribute("cache.found", int(look.entry is not None))
-        return look
+            lookup = await super().lookup(key, lease_command)
+            span.set_attribute("cache.found", int(lookup.entry is not None))
+        return lookup
 
     async def read(self, keys: Sequence[str]) -> list[Entry | None]:
         """The entry under each key."""

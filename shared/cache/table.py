@@ -86,7 +86,7 @@ class Table:
     async def get(self, names: Sequence[str]) -> list[bytes | None]:
         """What stands under each name; from memory, else all asked of Redis at once. Counted as hits and misses."""
         keys = [self.key(name) for name in names]
-        entries = {key: self._cache.look_near(key) for key in keys}
+        entries = {key: self._cache.lookup_near(key) for key in keys}
         absent = [key for key, entry in entries.items() if entry is None]
         if absent and (redis := self._redis) is not None:
             entries.update(zip(absent, await self._read(redis, absent), strict=True))

@@ -1,4 +1,4 @@
-"""Which nodes of Redis there are and which of them has a key, for each form in which Redis is run.
+"""Which nodes of Redis there are and which of them has a key, for each mode in which Redis is run.
 
 redis-py knows how to find a master through Sentinels and how a cluster divides its slots; connections are its own too.
 """
@@ -51,9 +51,9 @@ class Topology(Protocol):
 
 def topology(address: RedisAddress) -> Topology:
     """What finds the nodes at ``address``."""
-    if address.form == "sentinel":
+    if address.mode == "sentinel":
         return _Watched(address)
-    return _Clustered(address) if address.form == "cluster" else _Single(address)
+    return _Clustered(address) if address.mode == "cluster" else _Single(address)
 
 
 def raise_if_cancelled(error: BaseException) -> None:

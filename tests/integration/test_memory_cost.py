@@ -38,7 +38,7 @@ def _profiles(cache: Cache, size: int) -> Iterator[Value]:
         )
         ready.head(200, float(number))
         ready.head(304, float(number))
-        yield Value(cache.keys.entry(PROFILE.cache_kind, f"user{number}"), body, cache.clock(), 30.0, form=ready)
+        yield Value(cache.keys.entry(PROFILE.cache_kind, f"user{number}"), body, cache.clock(), 30.0, decoded=ready)
 
 
 def _products(cache: Cache, size: int) -> Iterator[Value]:
@@ -46,7 +46,7 @@ def _products(cache: Cache, size: int) -> Iterator[Value]:
     for number in range(NUMBER):
         made = fake_services.product(f"p{number}") | {"description": "é" * size}
         data = PRODUCTS.codec.encode(_read_product(codec.document(made)))
-        yield Value(cache.keys.entry(PRODUCTS.name, f"p{number}"), data, now, 30.0, 600.0, form=_read_product(data))
+        yield Value(cache.keys.entry(PRODUCTS.name, f"p{number}"), data, now, 30.0, 600.0, decoded=_read_product(data))
 
 
 def _singles(cache: Cache, size: int) -> Iterator[Value]:
@@ -60,7 +60,7 @@ def _absences(cache: Cache, _size: int) -> Iterator[Value]:
     for number in range(NUMBER):
         sentence = "There is no such user."
         key = cache.keys.entry(PROFILE.cache_kind, f"nobody{number}")
-        yield Value(key, sentence.encode(), cache.clock(), 5.0, form=sentence, negative=True)
+        yield Value(key, sentence.encode(), cache.clock(), 5.0, decoded=sentence, negative=True)
 
 
 def _mixed(cache: Cache, size: int) -> Iterator[Value]:

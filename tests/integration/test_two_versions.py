@@ -120,6 +120,6 @@ async def test_a_part_of_another_shape_has_keys_of_its_own(redis_server: RedisSe
             while (entry := await far(cache, key)) is None:
                 pass
             assert entry.value == key.encode()
-            near = cache.look_near(key)
+            near = cache.lookup_near(key)
             assert near is not None
             assert near.value == key.encode()

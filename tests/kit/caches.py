@@ -20,7 +20,7 @@ OpenCache = Callable[..., Awaitable[Cache]]
 def plain(name: str, *, owned: bool = False, fresh: float = 100_000.0) -> Kind:
     """A kind of entries that are whatever bytes they are."""
     rules = Rules(lambda _subject, data: data, fresh, fresh)
-    return Kind(name, there=rules, absent=rules, owned=owned)
+    return Kind(name, present=rules, absent=rules, owned=owned)
 
 
 KINDS = (*(plain(name, owned=True) for name in OWNED), plain("products"))
@@ -61,12 +61,12 @@ def put(cache: Cache, key: str, data: bytes, fresh: float = 30.0, stale: float =
 
 async def far(cache: Cache, key: str) -> Entry | None:
     """What Redis has, through this cache."""
-    return (await cache.look_far(key)).entry
+    return (await cache.lookup_redis(key)).entry
 
 
 async def found(cache: Cache, key: str) -> bytes | None:
     """What a lookup in both tiers finds."""
-    entry = cache.look_near(key) or await far(cache, key)
+    entry = cache.lookup_near(key) or await far(cache, key)
     return None if entry is None else entry.value
 
 
@@ -76,13 +76,13 @@ async def until_found(cache: Cache, key: str, value: bytes | None) -> None:
     A value that is read in the very moment in which it is written may be outdated by the news of that write, and is
     read once more then.
     """
-    while await found(cache, key) != value or (value is not None and cache.look_near(key) is None):
+    while await found(cache, key) != value or (value is not None and cache.lookup_near(key) is None):
         await asyncio.sleep(0.001)
 
 
 async def share(one: Cache, other: Cache, key: str, value: bytes) -> None:
     """Have ``one`` store a value and ``other`` find it; a write that is lost on a busy machine is made again."""
-    while await found(other, key) != value or other.look_near(key) is None:
+    while await found(other, key) != value or other.lookup_near(key) is None:
         if await far(one, key) is None:
             put(one, key, value)
         await asyncio.sleep(0.001)

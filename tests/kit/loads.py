@@ -8,7 +8,7 @@ import pytest
 
 from shared.cache.cache import Cache, Value
 from shared.cache.keys import Keys
-from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
+from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
 from shared.deadline import Deadline
 from tests.kit.caches import KINDS, OpenCache
 
@@ -27,13 +27,13 @@ class Loads:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def load(self, loading: Loading) -> Loaded[str]:
+    async def load(self, loading: Loading) -> LoadResult[str]:
         """A profile, and a part that it is made of."""
         self.number += 1
         name, now = f"load {self.number}", self.cache.clock()
-        loading.asks_for(PART)
+        loading.extend_to(PART)
         await self.gate.wait()
-        return Loaded(name, [Value(key, name.encode(), now, 30.0) for key in (PART, KEY)])
+        return LoadResult(name, [Value(key, name.encode(), now, 30.0) for key in (PART, KEY)])
 
     def ask(self) -> "asyncio.Future[Outcome[str]]":
         """Ask for the profile."""

@@ -38,7 +38,7 @@ async def test_what_one_process_stores_another_finds(open_cache: OpenCache, redi
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
     put(one, KEY, b"value", fresh=30, stale=600)
     await until_found(other, KEY, b"value")
-    near, original = other.look_near(KEY), one.look_near(KEY)
+    near, original = other.lookup_near(KEY), one.lookup_near(KEY)
     assert near is not None
     assert original is not None
     assert near.fresh_until == pytest.approx(original.fresh_until, abs=0.1)
@@ -60,7 +60,7 @@ async def test_a_fresh_life_is_never_longer_than_it_was_given(open_cache: OpenCa
     for number in range(100):
         key = KEYS.entry("profile", f"u{number}")
         put(cache, key, b"value", fresh=30)
-        entry = cache.look_near(key)
+        entry = cache.lookup_near(key)
         assert entry is not None
         assert 28.5 <= entry.fresh_until - entry.stored_at <= 30
 
@@ -86,11 +86,11 @@ async def test_own_writes_do_not_evict(open_cache: OpenCache, redis_server: Redi
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
     put(one, KEY, b"value")
     await until_found(other, KEY, b"value")
-    entry = one.look_near(KEY)
+    entry = one.lookup_near(KEY)
     put(other, SHARED, b"later")
     await until_found(one, SHARED, b"later")  # whatever Redis had to tell of the first write has come by now
     assert entry is not None
-    assert one.look_near(KEY) is entry
+    assert one.lookup_near(KEY) is entry
 
 
 async def test_a_purge_drops_what_a_subject_owns_everywhere(open_cache: OpenCache, redis_server: RedisServer) -> None:
@@ -107,7 +107,7 @@ async def test_a_purge_drops_what_a_subject_owns_everywhere(open_cache: OpenCach
         await until_found(other, key, None)
     assert await found(other, SHARED) == b"value"
     put(one, KEY, b"again")
-    assert one.look_near(KEY) is not None
+    assert one.lookup_near(KEY) is not None
 
 
 async def test_a_purge_leaves_nothing_in_redis_but_its_stamp(open_cache: OpenCache, redis_server: RedisServer) -> None:
@@ -165,14 +165,14 @@ async def test_without_redis_a_purge_says_that_others_were_not_told(
     await until(cache, up=False)
     put(cache, KEY, b"value")
     assert not await cache.purge("user1")
-    assert cache.look_near(KEY) is None
+    assert cache.lookup_near(KEY) is None
 
 
 async def test_a_stale_entry_is_kept_but_not_served(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """Past its fresh life it is there for whoever asks for it as such, in memory and in Redis."""
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
     put(one, KEY, b"value", fresh=0.001, stale=600)
-    while one.look_near(KEY) is not None:
+    while one.lookup_near(KEY) is not None:
         await asyncio.sleep(0.001)
     assert await far(other, KEY) is None
     for cache in (one, other):
@@ -195,7 +195,7 @@ async def test_a_redis_that_may_not_tell_of_changes_is_read_each_time(
     put(one, KEY, b"value")
     while await found(other, KEY) != b"value":
         await asyncio.sleep(0.001)
-    assert (one.look_near(KEY), other.look_near(KEY)) == (None, None)
+    assert (one.lookup_near(KEY), other.lookup_near(KEY)) == (None, None)
     with redis_server.client() as client:
         client.delete(KEY)
     assert await found(other, KEY) is None

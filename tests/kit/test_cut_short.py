@@ -9,7 +9,7 @@ import pytest
 from shared.cache.build import build_cache
 from shared.cache.cache import Value
 from shared.cache.keys import Keys
-from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
+from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
 from shared.deadline import Deadline, since_boot
 from shared.errors import AttemptTimeout
 from tests.fixtures.jumping_loop import now, run
@@ -27,7 +27,7 @@ class Service:
         self.gives = gives
         self.asked: list[float] = []
 
-    async def load(self, loading: Loading) -> Loaded[str]:
+    async def load(self, loading: Loading) -> LoadResult[str]:
         """One load, which gives ``gives``, or part of it when its time is over before."""
         takes = self.takes[min(len(self.asked), len(self.takes) - 1)]
         self.asked.append(now())
@@ -37,10 +37,10 @@ class Service:
         except TimeoutError:
             if self.late is not None:
                 raise self.late from None
-            return Loaded("partial", [], cut_short=True)
+            return LoadResult("partial", [], cut_short=True)
         if isinstance(self.gives, Exception):
             raise self.gives
-        return Loaded(self.gives, [Value(KEY, self.gives.encode(), since_boot(), 30.0)])
+        return LoadResult(self.gives, [Value(KEY, self.gives.encode(), since_boot(), 30.0)])
 
 
 class Asking:

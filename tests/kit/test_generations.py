@@ -77,12 +77,12 @@ async def test_that_there_is_another_one_counts_as_soon_as_it_is_heard(
     """Redis goes before it can say which one has begun: nothing of the one before is served, alone or later."""
     cache = await open_cache(odd_redis.url)
     put(cache, SHARED, b"outdated")
-    assert cache.look_near(SHARED) is not None
+    assert cache.lookup_near(SHARED) is not None
     odd_redis.odd["GET"] = b""
     names = b"_\r\n" if news is None else b"*%d\r\n%b" % (len(news), b"".join(bulk(name.encode()) for name in news))
     odd_redis.send(b">2\r\n+invalidate\r\n" + names)
     await until(cache, up=False)
-    assert cache.look_near(SHARED) is None
+    assert cache.lookup_near(SHARED) is None
 
 
 async def test_a_purge_of_everything_reaches_who_is_not_told_of_it(
@@ -157,8 +157,8 @@ async def test_a_process_that_is_cut_off_serves_what_it_had_no_longer_than_that(
         redis_server.kill()
         await until(cache, up=False)
         if seconds:
-            assert cache.look_near(KEY) is not None
+            assert cache.lookup_near(KEY) is not None
         while not seconds and cache._near.store.peek(KEY) is not None:
             await asyncio.sleep(0.001)
         put(cache, SHARED, b"since")
-        assert cache.look_near(SHARED) is not None
+        assert cache.lookup_near(SHARED) is not None

@@ -12,7 +12,7 @@ from shared.cache.cache import Cache, Value
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.lease import LEASE_SECONDS
-from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
+from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
 from shared.deadline import Deadline
 from shared.errors import KitError
 from tests.fixtures.gateway import Clock
@@ -36,7 +36,7 @@ class Process:
         self.gate.set()
         self.error: Exception | None = None
 
-    async def load(self, _loading: Loading) -> Loaded[str]:
+    async def load(self, _loading: Loading) -> LoadResult[str]:
         """Load once more."""
         self.loads += 1
         name = f"load {self.loads}"
@@ -44,7 +44,7 @@ class Process:
         await self.gate.wait()
         if self.error is not None:
             raise self.error
-        return Loaded(name, [Value(KEY, name.encode(), asked_at, self.fresh)])
+        return LoadResult(name, [Value(KEY, name.encode(), asked_at, self.fresh)])
 
     def ask(self) -> "asyncio.Future[Outcome[str]]":
         """Ask for the value, as a request would that has missed in memory."""

@@ -9,7 +9,7 @@ from shared.cache.address import parse
 from shared.cache.cache import Cache, Value
 from shared.cache.keys import Keys
 from shared.cache.loader import ReadThrough
-from shared.cache.look import Grant
+from shared.cache.lookup import LeaseState
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
@@ -63,7 +63,7 @@ async def test_that_the_old_entry_is_over_costs_the_new_one_nothing(
             loads.gate.set()
             outcomes = await asyncio.gather(*asked)
             assert [(outcome.loaded, outcome.stored) for outcome in outcomes] == [(f"load {number}", True)] * 2
-            assert loads.cache.look_near(KEY) is not None
+            assert loads.cache.lookup_near(KEY) is not None
             while client.get(KEY) is None:
                 await asyncio.sleep(0.001)
         assert loads.number == number
@@ -194,7 +194,7 @@ async def test_what_is_outdated_on_its_way_here_is_not_given(
     put(one, KEY, b"old")
     await until_found(other, KEY, b"old")
     other._near.drop(KEY)
-    looking = asyncio.ensure_future(other.look_far(KEY, ("SET", KEYS.lease(KEY), b"me", "NX", "PX", 10_000)))
+    looking = asyncio.ensure_future(other.lookup_redis(KEY, ("SET", KEYS.lease(KEY), b"me", "NX", "PX", 10_000)))
     for _ in range(2):  # it is asked in one turn of the loop, and sent in the next
         await asyncio.sleep(0)
     with redis_server.client() as client:
@@ -208,9 +208,9 @@ async def test_what_is_outdated_on_its_way_here_is_not_given(
             client.flushall()
         client.ping()
     look = await looking
-    assert (look.entry, look.grant) == (None, Grant.HELD)
+    assert (look.entry, look.lease) == (None, LeaseState.HELD)
     assert look.stamp == (b"12345678" if how == "purged" else bytes(8))
-    assert other.look_near(KEY) is None
+    assert other.lookup_near(KEY) is None
 
 
 async def test_a_batch_loses_what_is_invalidated_and_keeps_the_rest(

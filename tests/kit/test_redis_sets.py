@@ -64,7 +64,7 @@ async def test_what_one_stores_the_other_finds_and_hears_change(open_cache: Open
         with redis_set.holder(KEY) as client:
             client.execute_command(meddle, KEY, *(["x"] if meddle == "SET" else []))
         async with asyncio.timeout(SOON):
-            while one.look_near(KEY) is not None or other.look_near(KEY) is not None:
+            while one.lookup_near(KEY) is not None or other.lookup_near(KEY) is not None:
                 await asyncio.sleep(0.001)
         assert (await found(one, KEY), await found(other, KEY)) == (None, None)
 

@@ -56,7 +56,7 @@ async def use(cache: Cache, callers: int = 100) -> None:
 
     async def call(number: int) -> None:
         key = KEYS.entry("profile", f"caller{number}")
-        cache.look_near(key)
+        cache.lookup_near(key)
         await far(cache, key)
         put(cache, key, b"value")
         await cache.kept([key, KEYS.entry("user", f"caller{number}")])
@@ -297,7 +297,7 @@ async def test_a_key_that_outlives_its_entry(
     assert (entry is not None) is (over < 30)
     if entry is not None:
         assert 0 < entry.fresh_until - cache.clock() <= 1
-    assert (cache.look_near(KEY) is None) is (entry is None)
+    assert (cache.lookup_near(KEY) is None) is (entry is None)
 
 
 async def test_flushed(open_cache: OpenCache, meddler: "Redis", redis_server: RedisServer) -> None:
@@ -306,7 +306,7 @@ async def test_flushed(open_cache: OpenCache, meddler: "Redis", redis_server: Re
     await share(one, other, KEY, b"value")
     meddler.flushall()
     async with asyncio.timeout(NOTICED_SECONDS):
-        while one.look_near(KEY) is not None or other.look_near(KEY) is not None:
+        while one.lookup_near(KEY) is not None or other.lookup_near(KEY) is not None:
             await asyncio.sleep(0.001)
     await share(one, other, KEY, b"again")
 

@@ -70,7 +70,7 @@ async def test_an_answer_that_is_read_late_is_as_old_as_it_is(
         while await far(cache, KEY) is None:
             await asyncio.sleep(0.001)
         near.drop(KEY)
-        looking = asyncio.ensure_future(cache.look_far(KEY))
+        looking = asyncio.ensure_future(cache.lookup_redis(KEY))
         for _ in range(2):  # it is asked in one turn of the loop, and sent in the next
             await asyncio.sleep(0)
         machine.stopped = 20.0
@@ -78,7 +78,7 @@ async def test_an_answer_that_is_read_late_is_as_old_as_it_is(
         assert entry is not None
         assert machine() - entry.asked_at >= 20
         near.drop(KEY)
-        looking = asyncio.ensure_future(cache.look_far(KEY))
+        looking = asyncio.ensure_future(cache.lookup_redis(KEY))
         for _ in range(2):
             await asyncio.sleep(0)
         machine.stopped = 31.0
@@ -111,7 +111,7 @@ async def test_a_clock_of_redis_that_is_set_back_makes_nothing_younger(
         for cache in caches:
             await until_found(cache, KEY, None)
     await share(other, one, KEY, b"new")
-    near = one.look_near(KEY)
+    near = one.lookup_near(KEY)
     assert near is not None
     assert 27 <= near.fresh_until - one.clock() <= 30
 
@@ -146,7 +146,7 @@ async def test_a_clock_of_redis_that_is_set_forward_makes_nothing_younger(
     one, other = await open_cache(stepping_redis.url), await open_cache(stepping_redis.url)
     put(one, KEY, b"old", fresh=30)
     await until_found(other, KEY, b"old")
-    original = one.look_near(KEY)
+    original = one.lookup_near(KEY)
     assert original is not None
     stepping_redis.set_clock(seconds)
     later = await open_cache(stepping_redis.url)
@@ -154,6 +154,6 @@ async def test_a_clock_of_redis_that_is_set_forward_makes_nothing_younger(
     if found_later is not None:
         assert found_later.fresh_until <= original.fresh_until
     await share(later, other, PART, b"new")
-    near = other.look_near(PART)
+    near = other.lookup_near(PART)
     assert near is not None
     assert near.fresh_until - other.clock() <= 30

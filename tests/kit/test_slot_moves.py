@@ -10,8 +10,8 @@ import pytest
 from shared.cache.cache import Cache, Value
 from shared.cache.keys import Keys
 from shared.cache.lease import Leases
-from shared.cache.loader import Loaded, Loading, ReadThrough
-from shared.cache.look import Grant
+from shared.cache.loader import Loading, LoadResult, ReadThrough
+from shared.cache.lookup import LeaseState
 from shared.cache.near import Trust
 from shared.deadline import Deadline, since_boot
 from shared.observing import metrics
@@ -43,16 +43,16 @@ def bypassed() -> Iterator[list[str]]:
 
 async def give(one: Cache, other: Cache, key: str, value: bytes) -> None:
     """Have ``one`` store what it has loaded after the last purge, and ``other`` find it."""
-    while await found(other, key) != value or other.look_near(key) is None:
-        token = one.begin(key, stamp=(await one.look_far(key)).stamp)
+    while await found(other, key) != value or other.lookup_near(key) is None:
+        token = one.begin(key, stamp=(await one.lookup_redis(key)).stamp)
         one.put(token, [Value(key, value, one.clock(), 30.0)])
         one.end(token)
         await asyncio.sleep(0.001)
 
 
-async def load(_loading: Loading) -> Loaded[str]:
+async def load(_loading: Loading) -> LoadResult[str]:
     """Load what is newer than all that was there."""
-    return Loaded("loaded", [Value(KEY, b"newer", since_boot(), 30.0)])
+    return LoadResult("loaded", [Value(KEY, b"newer", since_boot(), 30.0)])
 
 
 async def until_beaten(times: int = 2) -> None:
@@ -85,8 +85,10 @@ async def test_whatever_part_of_a_subject_has_moved(
         moves.append(begin_move(cluster, key))
         moves[-1].move(*(stood[what] for what in moved))
         whole = not moved
-        look = await leases.look(key)
-        assert (look.entry is not None, look.grant) == ((True, Grant.TAKEN) if whole else (False, Grant.NONE)), moved
+        look = await leases.lookup(key)
+        assert (look.entry is not None, look.lease) == (
+            (True, LeaseState.TAKEN) if whole else (False, LeaseState.NONE)
+        ), moved
         if not whole:
             async with ReadThrough[str](asker, 5.0) as through:
                 outcome = await through.get(key, Deadline.after(600.0), load)

@@ -13,7 +13,7 @@ from bff.parts.single import single
 from bff.parts.sources import Sources
 from bff.settings import GatewaySettings
 from shared.cache.entry import Entry
-from shared.cache.loader import Loaded, Loading, ReadThrough
+from shared.cache.loader import Loading, LoadResult, ReadThrough
 from shared.deadline import Deadline
 from shared.errors import NotFound
 from shared.http.load_shedder import LoadShedder
@@ -39,7 +39,7 @@ class _Sources:
         return Sources(nothing, loading)
 
 
-async def _loaded(clock: Clock, how: Load) -> tuple[Loaded[BuiltAnswer], Entry | None]:
+async def _loaded(clock: Clock, how: Load) -> tuple[LoadResult[BuiltAnswer], Entry | None]:
     """What a load gives, and what memory has of it."""
     service = Service("thing_service", url="http://127.0.0.1:1")
     part = single("thing", service, Thing, "/things/{thing_id}", owner="thing_id", about=lambda thing: thing.id)

@@ -88,7 +88,7 @@ async def test_a_load_that_is_parted_is_joined_by_nobody(flights: Flights[int]) 
     load = Load()
     before = asyncio.ensure_future(flights.share("a", load))
     await _settled()
-    flights.part("a")
+    flights.detach("a")
     after = asyncio.ensure_future(flights.share("a", load))
     await _settled()
     load.gate.set()
@@ -98,8 +98,8 @@ async def test_a_load_that_is_parted_is_joined_by_nobody(flights: Flights[int]) 
 async def test_a_load_in_the_background_waits_for_nobody_and_may_be_joined(flights: Flights[int]) -> None:
     """A caller who joins it and leaves does not cancel it; a second one in the background is not begun."""
     load = Load()
-    flights.hold("a", load)
-    flights.hold("a", load)
+    flights.start_in_background("a", load)
+    flights.start_in_background("a", load)
     caller = asyncio.ensure_future(flights.share("a", load))
     await _settled()
     caller.cancel()
@@ -115,17 +115,17 @@ async def test_the_end_cancels_what_is_under_way(loop: object) -> None:
     """Background loads and parted ones included."""
     load = Load()
     async with Flights[int]() as flights:
-        flights.hold("a", load)
-        flights.hold("b", load)
+        flights.start_in_background("a", load)
+        flights.start_in_background("b", load)
         await _settled()
-        flights.part("b")
+        flights.detach("b")
     assert load.cancelled == 2
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
 
 
 async def test_a_seat_may_be_left_before_it_is_awaited(flights: Flights[int]) -> None:
     """Whoever is cancelled while it takes several seats leaves all of them; only who else waits keeps a load going."""
-    seats = [flights.seat("a", Load()), flights.seat("b", shared := Load())]
+    seats = [flights.join("a", Load()), flights.join("b", shared := Load())]
     other = asyncio.ensure_future(flights.share("b", shared))
     waiting = asyncio.gather(*seats)
     waiting.cancel()  # before any of them has had a turn
@@ -149,7 +149,7 @@ async def test_a_load_that_is_over_is_joined_by_nobody(loop: object, result: str
 
     def arrive() -> None:
         found.append("key" in flights)
-        late.append(flights.seat("key", other))
+        late.append(flights.join("key", other))
 
     async def load() -> str:
         asyncio.get_running_loop().call_soon(arrive)
@@ -157,7 +157,7 @@ async def test_a_load_that_is_over_is_joined_by_nobody(loop: object, result: str
             raise result
         return result
 
-    (first,) = await asyncio.gather(flights.seat("key", load), return_exceptions=True)
+    (first,) = await asyncio.gather(flights.join("key", load), return_exceptions=True)
     assert first == result
     assert found == [False]
     assert await late[0] == "another"

@@ -66,19 +66,19 @@ def test_a_lease_is_lengthened_until_it_is_let_go() -> None:
 
     async def main(scene: _Scene) -> None:
         one, other = scene.cache.begin(A), scene.cache.begin(B)
-        scene.leases.keep(A, one)
-        scene.leases.keep(B, other)
+        scene.leases.start_renewing(A, one)
+        scene.leases.start_renewing(B, other)
         for _ in range(5):
             await asyncio.sleep(LEASE_SECONDS / 2)
             assert set(scene.lengthened()) == {A, B}
-        assert scene.leases.release_all(one) == (KEYS.lease(A),)
-        assert scene.leases.release_all(one) == ()
+        assert scene.leases.stop_renewing(one) == (KEYS.lease(A),)
+        assert scene.leases.stop_renewing(one) == ()
         await asyncio.sleep(LEASE_SECONDS)
         assert set(scene.lengthened()) == {B}
-        scene.leases.release_all(other)
+        scene.leases.stop_renewing(other)
         await asyncio.sleep(10 * LEASE_SECONDS)
         assert scene.lengthened() == []
-        scene.leases.keep(A, one)
+        scene.leases.start_renewing(A, one)
         await asyncio.sleep(LEASE_SECONDS)
         assert set(scene.lengthened()) == {A}
 

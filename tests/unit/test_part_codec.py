@@ -44,4 +44,4 @@ def test_what_is_kept_holds_on_to_nothing_else() -> None:
     assert kept.price == read[1].price
     del read
     assert sys.getrefcount(answer) == before
-    assert PRODUCTS.codec.weigh(kept) < 1_000
+    assert PRODUCTS.codec.sizeof(kept) < 1_000

@@ -9,8 +9,8 @@ import pytest
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
-from shared.cache.loader import Loaded, Loading, Outcome, ReadThrough
-from shared.cache.look import Grant, Look
+from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
+from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier
 from shared.cache.replies import Command
@@ -31,19 +31,19 @@ class _Scene:
     def __init__(self) -> None:
         self.up = True
         self.there: Entry | None = None
-        self.grant = Grant.TAKEN
+        self.grant = LeaseState.TAKEN
         self.loaded_at: list[float] = []
         self.near = NearTier(MemoryStore(10), KEYS, now)
         redis: Any = self
         self.through = ReadThrough[str](Cache(self.near, redis, KEYS, longest_life=600, clock=now), BUDGET)
 
-    async def look(self, _key: str, _wish: Command | None = None) -> Look:
+    async def lookup(self, _key: str, _lease_command: Command | None = None) -> Lookup:
         """As of a Redis tier."""
-        return Look(self.there, grant=self.grant)
+        return Lookup(self.there, lease=self.grant)
 
     async def ask(self, _key: str, *_commands: Command) -> list[int]:
         """How long the lease lasts."""
-        return [300 if self.grant is Grant.TAKEN else -2]
+        return [300 if self.grant is LeaseState.TAKEN else -2]
 
     def post(self, *_commands: object) -> None:
         """A lease that is given back."""
@@ -51,10 +51,10 @@ class _Scene:
     def write(self, *_entries: object) -> None:
         """What has been loaded is stored."""
 
-    async def load(self, _loading: Loading) -> Loaded[str]:
+    async def load(self, _loading: Loading) -> LoadResult[str]:
         """Load for itself."""
         self.loaded_at.append(now())
-        return Loaded("own", [Value(KEY, b"own", now(), 30.0)])
+        return LoadResult("own", [Value(KEY, b"own", now(), 30.0)])
 
     def get(self) -> "asyncio.Future[Outcome[str]]":
         """Ask for the value."""
@@ -107,7 +107,7 @@ def test_a_lease_that_is_free_again_is_taken_over() -> None:
     async def main(scene: _Scene) -> None:
         asked = scene.get()
         await asyncio.sleep(0.33)
-        scene.grant = Grant.HELD
+        scene.grant = LeaseState.HELD
         assert (await asked).loaded == "own"
         assert scene.loaded_at[0] < SHARE / 4
 

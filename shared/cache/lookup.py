@@ -1,4 +1,4 @@
-"""What is learnt by looking a key up in Redis."""
+"""The result of looking a key up in Redis."""
 
 import enum
 from typing import NamedTuple
@@ -6,28 +6,28 @@ from typing import NamedTuple
 from shared.cache.entry import NO_STAMP, Entry
 
 
-class Grant(enum.Enum):
-    """What became of the wish for a lease."""
+class LeaseState(enum.Enum):
+    """Whether the lease on the load of a key was got."""
 
     HELD = enum.auto()
-    """It is ours; give it back."""
+    """It is ours; release it."""
     TAKEN = enum.auto()
     """Another process is loading."""
     NONE = enum.auto()
-    """None was wished for, or Redis cannot say, perhaps not of this key: everybody loads for themselves."""
+    """None was asked for, or Redis cannot say, perhaps not of this key: everybody loads for themselves."""
 
 
-class Look(NamedTuple):
-    """What a look found.
+class Lookup(NamedTuple):
+    """The result of a lookup.
 
     Attributes:
         entry: what stands under the key, or None.
         stamp: the purge stamp of the key's subject.
-        grant: what became of the wish for a lease that went along.
+        lease: whether the lease that was asked for with it was got.
         asked: whether Redis was asked at all.
     """
 
     entry: Entry | None = None
     stamp: bytes = NO_STAMP
-    grant: Grant = Grant.NONE
+    lease: LeaseState = LeaseState.NONE
     asked: bool = True

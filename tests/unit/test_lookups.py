@@ -7,7 +7,7 @@ import pytest
 from shared.cache.cache import Cache
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
-from shared.cache.look import Grant, Look
+from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier
 from shared.cache.replies import Command
@@ -23,9 +23,9 @@ NEWS = [[KEY], [STAMP], None]
 
 
 class _Redis:
-    """Answers to looks in turn; news of changes come right before each answer is read."""
+    """Answers to lookups in turn; news of changes come right before each answer is read."""
 
-    def __init__(self, near: NearTier, answers: Sequence[Look], news: Sequence[Iterable[str] | None]) -> None:
+    def __init__(self, near: NearTier, answers: Sequence[Lookup], news: Sequence[Iterable[str] | None]) -> None:
         self.up = True
         self.asked = 0
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
@@ -33,9 +33,9 @@ class _Redis:
         self._answers = answers
         self._news = news
 
-    async def look(self, _key: str, wish: Command | None = None) -> Look:
+    async def lookup(self, _key: str, lease_command: Command | None = None) -> Lookup:
         """Whoever is asked again is not asked for a lease once more."""
-        assert (wish is None) is (self.asked > 0)
+        assert (lease_command is None) is (self.asked > 0)
         if self.meanwhile is not None and not self.asked:
             await self.meanwhile()
         return self._answer()
@@ -47,48 +47,48 @@ class _Redis:
     async def purge(self, _subject: str, _seconds: float) -> None:
         """Which is not told to whoever has asked for it."""
 
-    def _answer(self) -> Look:
+    def _answer(self) -> Lookup:
         number, self.asked = self.asked, self.asked + 1
         self._near.invalidate(self._news[number])
         return self._answers[number]
 
 
-def _cache(*answers: Look, news: Sequence[Iterable[str] | None]) -> tuple[Cache, _Redis]:
+def _cache(*answers: Lookup, news: Sequence[Iterable[str] | None]) -> tuple[Cache, _Redis]:
     near = NearTier(MemoryStore(10), KEYS, Clock())
     redis = _Redis(near, answers, news)
     return Cache(near, redis, KEYS, longest_life=600, clock=Clock()), redis  # type: ignore[arg-type]
 
 
-def _look(value: bytes | None, stamp: bytes, grant: Grant = Grant.NONE) -> Look:
-    return Look(None if value is None else Entry.made(value, 1000.0, 30.0), stamp, grant)
+def _look(value: bytes | None, stamp: bytes, grant: LeaseState = LeaseState.NONE) -> Lookup:
+    return Lookup(None if value is None else Entry.made(value, 1000.0, 30.0), stamp, grant)
 
 
 @pytest.mark.parametrize("news", NEWS)
 async def test_what_is_outdated_on_its_way_is_looked_up_once_more(news: Iterable[str] | None) -> None:
     """What is there then is given, with the lease that was got at first."""
-    cache, redis = _cache(_look(b"old", OLD, Grant.HELD), _look(b"new", NEW), news=[news, []])
-    look = await cache.look_far(KEY, WISH)
+    cache, redis = _cache(_look(b"old", OLD, LeaseState.HELD), _look(b"new", NEW), news=[news, []])
+    look = await cache.lookup_redis(KEY, WISH)
     assert look.entry is not None
-    assert (look.entry.value, look.stamp, look.grant, redis.asked) == (b"new", NEW, Grant.HELD, 2)
-    assert cache.look_near(KEY) is look.entry
+    assert (look.entry.value, look.stamp, look.lease, redis.asked) == (b"new", NEW, LeaseState.HELD, 2)
+    assert cache.lookup_near(KEY) is look.entry
 
 
 @pytest.mark.parametrize("first", NEWS)
 @pytest.mark.parametrize("second", NEWS)
 async def test_what_is_outdated_twice_is_not_given(first: Iterable[str] | None, second: Iterable[str] | None) -> None:
     """It is a miss, with the stamp that stood there last."""
-    cache, redis = _cache(_look(b"old", OLD, Grant.HELD), _look(b"newer", NEW), news=[first, second])
-    assert await cache.look_far(KEY, WISH) == Look(None, NEW, Grant.HELD)
+    cache, redis = _cache(_look(b"old", OLD, LeaseState.HELD), _look(b"newer", NEW), news=[first, second])
+    assert await cache.lookup_redis(KEY, WISH) == Lookup(None, NEW, LeaseState.HELD)
     assert (redis.asked, cache.kept_near(KEY)) == (2, None)
 
 
 async def test_a_miss_is_outdated_by_a_purge_alone() -> None:
     """What is loaded for it would bear the stamp of before, and be of use to nobody; that a key is over is no news."""
-    cache, redis = _cache(_look(None, OLD, Grant.HELD), _look(None, NEW), news=[[STAMP], []])
-    assert await cache.look_far(KEY, WISH) == Look(None, NEW, Grant.HELD)
+    cache, redis = _cache(_look(None, OLD, LeaseState.HELD), _look(None, NEW), news=[[STAMP], []])
+    assert await cache.lookup_redis(KEY, WISH) == Lookup(None, NEW, LeaseState.HELD)
     assert redis.asked == 2
-    cache, redis = _cache(_look(None, OLD, Grant.HELD), news=[[KEY]])
-    assert await cache.look_far(KEY, WISH) == Look(None, OLD, Grant.HELD)
+    cache, redis = _cache(_look(None, OLD, LeaseState.HELD), news=[[KEY]])
+    assert await cache.lookup_redis(KEY, WISH) == Lookup(None, OLD, LeaseState.HELD)
     assert redis.asked == 1
 
 
@@ -105,6 +105,6 @@ async def test_what_is_outdated_on_its_way_does_not_stand_in(news: Iterable[str]
 @pytest.mark.parametrize("value", [None, b"old"])
 async def test_an_own_purge_outdates_what_is_on_its_way(value: bytes | None) -> None:
     """A miss too: Redis does not tell us of what we have done ourselves."""
-    cache, redis = _cache(_look(value, OLD, Grant.HELD), _look(None, NEW), news=[[], []])
+    cache, redis = _cache(_look(value, OLD, LeaseState.HELD), _look(None, NEW), news=[[], []])
     redis.meanwhile = lambda: cache.purge("u1")
-    assert await cache.look_far(KEY, WISH) == Look(None, NEW, Grant.HELD)
+    assert await cache.lookup_redis(KEY, WISH) == Lookup(None, NEW, LeaseState.HELD)
