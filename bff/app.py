@@ -23,7 +23,7 @@ from shared.cache.build import build_cache
 from shared.cache.cache import Cache
 from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
-from shared.cache.tiered import Library
+from shared.cache.tiered import CacheAlias
 from shared.deadline import Clock, since_boot
 from shared.http.early_answers import EarlyAnswers
 from shared.http.load_shedder import LoadShedder
@@ -55,7 +55,7 @@ def create_app(
         cache = gateway_cache(settings, kinds, spans=spans)
     shedder = LoadShedder(settings.max_in_flight)
     through: ReadThrough[BuiltAnswer] = ReadThrough(cache, settings.request_budget, busy=lambda: shedder.is_half_full)
-    resources += [cache, Library(cache, settings.redis_url, SERVICE), through]
+    resources += [cache, CacheAlias(cache, settings.redis_url, SERVICE), through]
     upstreams = build_upstreams(settings, transports, spans)
     store = PartStore(
         cache,

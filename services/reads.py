@@ -12,7 +12,7 @@ from services.often import Often
 from services.settings import ServiceSettings
 from shared import codec
 from shared.cache.build import build_cache
-from shared.cache.tiered import Library, NullSerializer
+from shared.cache.tiered import CacheAlias, NullSerializer
 from shared.deadline import Clock, since_boot
 from shared.observing.telemetry.spans import Spans
 
@@ -56,15 +56,15 @@ class Reads:
             clock=clock,
             spans=spans,
         )
-        self._library = Library(self._cache, settings.redis_url, service)
+        self._alias = CacheAlias(self._cache, settings.redis_url, service)
         # Its own part of the keys too, so that services which are given one namespace do not mix.
-        self._view = self._library.view(serializer=NullSerializer(encoding=None), namespace=service)
+        self._view = self._alias.view(serializer=NullSerializer(encoding=None), namespace=service)
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Open the cache, which is the app's for aiocache too."""
         await self._open.enter_async_context(self._cache)
-        await self._open.enter_async_context(self._library)
+        await self._open.enter_async_context(self._alias)
         return self
 
     async def __aexit__(self, *_error: object) -> None:

@@ -36,7 +36,7 @@ def _cache() -> Cache:
     cache = gateway_cache(load(GatewaySettings, {"CACHE_MEMORY_ENTRIES": str(_ENTRIES)}), AGGREGATES)
     body, key = _answer().cached_body, cache.keys.entry
     names, now = (key(_KIND, f"user{number}") for number in range(_ENTRIES)), cache.clock()
-    cache.put(cache.begin(), [Value(name, body, now, _LIFE, decoded=ReadyResponse(_TAG, body)) for name in names])
+    cache.put(cache.issue_token(), [Value(name, body, now, _LIFE, decoded=ReadyResponse(_TAG, body)) for name in names])
     return cache
 
 

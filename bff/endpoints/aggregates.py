@@ -61,7 +61,7 @@ class AggregateEndpoint:
         self._through = through
         self._sources = sources
         self._shedder = shedder
-        self._key_begins = cache.keys.beginning(kind.cache_kind)
+        self._key_prefix = cache.keys.entry_prefix(kind.cache_kind)
         self._ttl = kind.ttl(settings.cache_ttl)
         self._log_hits = settings.log_hits / 100
         self._label = kind.label
@@ -87,7 +87,7 @@ class AggregateEndpoint:
         )
 
     def _ready(self, identifier: str) -> ReadyResponse | None:
-        entry = self._through.peek(f"{self._key_begins}{identifier}}}")
+        entry = self._through.peek(f"{self._key_prefix}{identifier}}}")
         if entry is None or not isinstance(ready := entry.decoded, ReadyResponse):  # nothing, or a 404
             return None
         now = self._cache.clock()
@@ -109,7 +109,7 @@ class AggregateEndpoint:
         return raw(response.body, headers=response.fields, content_type="application/json")
 
     async def _respond(self, identifier: str, if_none_match: str | None, exchange: Exchange) -> Response:
-        key = f"{self._key_begins}{identifier}}}"
+        key = f"{self._key_prefix}{identifier}}}"
         load = partial(self._load, identifier, key)
         status = CacheStatus(self._cache)
         entry = self._through.near(key, load)
@@ -187,7 +187,7 @@ class AggregateEndpoint:
         if answer.etag is not None:
             ready = ReadyResponse(answer.etag, answer.cached_body)
             # The last to be placed is the last to go where there is hardly any room.
-            key = f"{self._key_begins}{identifier}}}"
+            key = f"{self._key_prefix}{identifier}}}"
             values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, decoded=ready)]
         made = BuiltAnswer(answer, fresh_until, {"parts": statuses}, timing)
         return LoadResult(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))

@@ -52,7 +52,7 @@ class KeyedSource(Generic[T]):
         self._batches: Batches[Fetched[T]] = Batches(
             self._ask, most=part.max_batch, patience=bounds.call_timeout, at_once=bounds.max_calls
         )
-        self._since = store.cache.begin()
+        self._since = store.cache.issue_token()
         self._refused: Throttle[float] = Throttle(store.ttl, _MAX_REFUSED, store.cache.clock)
         self._sources = {name: metrics.part_sources.labels(part.name, name) for name in ("cache", "service", "joined")}
 
@@ -142,7 +142,7 @@ class KeyedSource(Generic[T]):
     def _not_refused(self, ask: Sequence[str], builder: PartBuilder[T]) -> list[str]:
         """Those of which it is not remembered that the service refuses them; the others are known not to exist."""
         if not self._since.alive:  # everything was purged
-            self._since = self._store.cache.begin()
+            self._since = self._store.cache.issue_token()
             self._refused.clear()
         for one in ask:
             until = self._refused.reason(self._key(one))
@@ -156,7 +156,7 @@ class KeyedSource(Generic[T]):
         cache, asked_at = self._store.cache, self._store.clock()
         key_of = {one: self._key(one) for one in batch}
         # Nobody who comes after a key was invalidated is given what was asked for before.
-        token = cache.begin(*key_of.values(), on_loss=lambda key: self._batches.detach(_lost(key_of, key)))
+        token = cache.issue_token(*key_of.values(), on_loss=lambda key: self._batches.detach(_lost(key_of, key)))
         try:
             result = await self._bisection.ask(batch, terms)
             encode = self._part.codec.encode
@@ -167,7 +167,7 @@ class KeyedSource(Generic[T]):
             if not is_kept or not self._store.negative_ttl:
                 self._refuse([key_of[one] for one in result.refused if token.holds(key_of[one])], asked_at)
         finally:
-            cache.end(token)
+            cache.release_token(token)
         self._sources["service"].inc(len(known))
         for one, error in result.lost.items():
             self._store.record_failure(key_of[one], error, terms)

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from redis.exceptions import ResponseError
 
 from shared.cache.entry import NO_STAMP
-from shared.cache.reasons import Refused, words
+from shared.cache.redis_errors import NodeRefused, error_text
 from shared.cache.replies import MOVING, Command, Unknown
 from shared.errors import KitError
 
@@ -27,12 +27,12 @@ class Found(NamedTuple):
     Attributes:
         data: the bytes, or None.
         stamp: the purge stamp of the key's subject, or None.
-        odd: whether something else than bytes stands there.
+        wrong_type: whether something else than bytes stands there.
     """
 
     data: bytes | None
     stamp: bytes | None
-    odd: bool = False
+    wrong_type: bool = False
 
 
 MOVED: Final = Found(None, None)
@@ -46,7 +46,7 @@ def raise_if_replica(role: Any) -> None:
         Refused: it is none.
     """
     if isinstance(role, list) and role[0] != b"master":
-        raise Refused("READONLY a replica, it says")  # like a read-only one when it is written to
+        raise NodeRefused("READONLY a replica, it says")  # like a read-only one when it is written to
 
 
 def all_usable(replies: Sequence[Any]) -> list[Any]:
@@ -111,7 +111,7 @@ def usable(reply: Any) -> Any:
     if isinstance(reply, ResponseError):
         code = _code(reply)
         if code not in _MOVING:
-            raise Refused(words(reply)) from reply
+            raise NodeRefused(error_text(reply)) from reply
         return MOVING
     return reply
 
@@ -123,7 +123,7 @@ def check_permitted(command: Command, reply: Any) -> None:
         Refused: it does not.
     """
     if isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED:
-        raise Refused(f"{words(reply)}: {' '.join(map(str, command[:2]))}") from reply
+        raise NodeRefused(f"{error_text(reply)}: {' '.join(map(str, command[:2]))}") from reply
 
 
 def _code(error: ResponseError) -> str:

@@ -148,7 +148,7 @@ class Cache:
     async def _lookup(self, redis: RedisTier, key: str, lease_command: Command | None = None) -> tuple[Lookup, bool]:
         """What is found, and whether that was outdated while the answer was on its way."""
         stamp = self.keys.stamp_of(key)
-        token = self._near.begin(key) if stamp is None else self._near.begin(key, stamp)
+        token = self._near.issue_token(key) if stamp is None else self._near.issue_token(key, stamp)
         try:
             lookup = await redis.lookup(key, lease_command)
             # A key that Redis finds to be over when it is asked for it is told as a change too; there was nothing then.
@@ -158,7 +158,7 @@ class Cache:
             if lookup.entry is not None:
                 self._near.put(key, lookup.entry, token)
         finally:
-            self._near.end(token)
+            self._near.release_token(token)
         return lookup, is_outdated
 
     def kept_near(self, key: str) -> Entry | None:
@@ -177,21 +177,21 @@ class Cache:
             entries |= await self._read(self._redis, absent)
         return [entries.get(key) for key in keys]
 
-    def begin(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
+    def issue_token(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
         """The right to put what is going to be asked for under ``keys``, each until it is invalidated.
 
         Of one subject's keys ``stamp`` is the last purge. ``on_loss`` hears of each key that is lost, and of all at
         once as None. End it with :meth:`end`.
         """
-        return self._near.begin(*keys, stamp=stamp, on_loss=on_loss)
+        return self._near.issue_token(*keys, stamp=stamp, on_loss=on_loss)
 
-    def cover(self, token: Token, key: str) -> None:
+    def extend_token(self, token: Token, key: str) -> None:
         """From now on ``token`` stands for ``key`` too, which is going to be asked for."""
-        self._near.cover(token, key)
+        self._near.extend_token(token, key)
 
-    def end(self, token: Token) -> None:
+    def release_token(self, token: Token) -> None:
         """Give a right back."""
-        self._near.end(token)
+        self._near.release_token(token)
 
     def put(self, token: Token, values: Sequence[Value], delete: Sequence[str] = ()) -> None:
         """Keep those of ``values`` for which ``token`` still holds: in memory at once, in Redis off the caller's path.
@@ -232,7 +232,7 @@ class Cache:
 
     async def _read(self, redis: RedisTier, keys: Sequence[str]) -> dict[str, Entry]:
         """What is kept in Redis under each key, as far as it was not outdated on its way."""
-        token = self._near.begin(*keys)
+        token = self._near.issue_token(*keys)
         try:
             found = await redis.read(keys)
             entries = {key: entry for key, entry in zip(keys, found, strict=True) if entry is not None}
@@ -240,7 +240,7 @@ class Cache:
         except TierDown:
             return {}
         finally:
-            self._near.end(token)
+            self._near.release_token(token)
 
     def _entry(self, value: Value, now: float) -> Entry:
         left = value.asked_at + value.fresh - now

@@ -53,7 +53,7 @@ class Keys:
         """The key of one thing; ``variant`` tells it from others of a varied kind, and has no brace in it."""
         return f"{self._entries[kind]}{{{subject}}}{variant}"
 
-    def beginning(self, kind: str) -> str:
+    def entry_prefix(self, kind: str) -> str:
         """What stands before the subject and a closing brace in every key of this kind."""
         return f"{self._entries[kind]}{{"
 
@@ -79,14 +79,14 @@ class Keys:
             return None
         return f"{self._stamps}{self.subject(key)}}}"
 
-    def purged_by(self, key: str) -> str | None:
+    def purged_subject(self, key: str) -> str | None:
         """The subject whose entries a change of the stamp ``key`` drops; None when it is no stamp."""
         return key[len(self._stamps) : -1] if key.startswith(self._stamps) else None
 
-    def owned_by(self, subject: str) -> Iterator[str]:
+    def owned_keys(self, subject: str) -> Iterator[str]:
         """Every entry of ``subject`` that a purge drops, but for those with a variant."""
         return (f"{prefix}{{{subject}}}" for prefix in self._owned_prefixes)
 
-    def variants_of(self, subject: str) -> Iterator[str]:
+    def variant_prefixes(self, subject: str) -> Iterator[str]:
         """What the entries of ``subject`` begin with that have a variant."""
         return (f"{prefix}{{{subject}}}" for prefix in self._varied_prefixes)

@@ -62,7 +62,7 @@ class Leases:
     async def wait_for_lease_holder(self, key: str, patience: Deadline) -> None:
         """Return when ``key`` has changed, its lease is gone, or there is no more ``patience``."""
         changed = asyncio.Event()
-        token = self._cache.begin(key, on_loss=lambda _: changed.set())
+        token = self._cache.issue_token(key, on_loss=lambda _: changed.set())
         try:
             while not changed.is_set() and patience.left() > 0 and await self._is_taken(key):
                 try:
@@ -71,7 +71,7 @@ class Leases:
                 except TimeoutError:
                     continue
         finally:
-            self._cache.end(token)
+            self._cache.release_token(token)
 
     def _renew(self) -> None:
         # One timer for all: most loads are over before it comes round.
@@ -88,11 +88,11 @@ class Leases:
             return False
         lease = self._cache.keys.lease(key)
         try:
-            (left_ms,) = await redis.ask(lease, ("PTTL", lease))
+            (left_ms,) = await redis.execute(lease, ("PTTL", lease))
             if left_ms is MOVING:
                 return False
             if left_ms == _ENDLESS:  # no lease of ours: it would keep everybody waiting for ever
-                await redis.ask(lease, ("UNLINK", lease))
+                await redis.execute(lease, ("UNLINK", lease))
         except TierDown:
             return False
         return bool(left_ms > 0)

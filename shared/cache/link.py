@@ -20,18 +20,18 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
-from shared.cache.replies import Command, Fitting, check, fitting, never, outdated_keys
-from shared.cache.resp import MOST_BYTES, Bounds, Excessive
+from shared.cache.replies import Command, ReplyTypes, check, never, outdated_keys, reply_types
+from shared.cache.resp import MAX_BYTES, ReplyBounds, ReplyTooLarge
 from shared.observing.logs import log_error
 
 Changed = Callable[[Iterable[str] | None], None]
 """Told the keys that others have changed, or None for all."""
 
 REPLY_SECONDS: Final = 0.15
-_TARDY_SECONDS: Final = 0.001
+_POST_SECONDS: Final = 0.001
 _GRACE_SECONDS: Final = 0.05
 _TURNS: Final = 4
-_WAITING_MOST: Final = 10_000
+_MAX_WAITING: Final = 10_000
 _NOTHING: Final = object()
 _pack: Final = cast("Callable[[Command], bytes]", pack_command)  # which is declared for commands of one word
 
@@ -46,7 +46,7 @@ class BoundedReader(Reader):
     def __init__(self, **options: Any) -> None:
         """``options`` are those of ``hiredis.Reader``."""
         super().__init__(**options)
-        self._check = Bounds().check
+        self._check = ReplyBounds().check
         self._feed = super().feed
 
     def feed(self, data: bytes) -> None:  # type: ignore[override]
@@ -62,10 +62,10 @@ class BoundedReader(Reader):
 class _Group:
     """Commands that were asked together, what their answers can be, and the answers so far."""
 
-    __slots__ = ("asked_at", "fits", "future", "replies")
+    __slots__ = ("asked_at", "future", "replies", "types")
 
-    def __init__(self, fits: Sequence[Fitting], asked_at: float, future: "asyncio.Future[list[Any]]") -> None:
-        self.fits = fits
+    def __init__(self, types: Sequence[ReplyTypes], asked_at: float, future: "asyncio.Future[list[Any]]") -> None:
+        self.types = types
         self.asked_at = asked_at
         self.future = future
         self.replies: list[Any] = []
@@ -84,7 +84,7 @@ class Link(asyncio.Protocol):
         self._unfinished = 0
         self._outgoing: list[bytes] = []
         self._flushing = False
-        self._tardy: asyncio.TimerHandle | None = None
+        self._post_timer: asyncio.TimerHandle | None = None
         self._waiting: deque[_Group] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -103,10 +103,10 @@ class Link(asyncio.Protocol):
         writer: Any = self._connection._writer  # noqa: SLF001 - redis-py has no other way to hand it over
         self._transport = writer.transport
         writer.transport.set_protocol(self)
-        (reply,) = await self.ask(("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix, "NOLOOP"))
+        (reply,) = await self.execute(("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix, "NOLOOP"))
         return not isinstance(reply, ResponseError)
 
-    def ask(self, *commands: Command) -> "asyncio.Future[list[Any]]":
+    def execute(self, *commands: Command) -> "asyncio.Future[list[Any]]":
         """Send ``commands``; the future has their answers, each a value or a ``ResponseError``.
 
         The future fails with :class:`LinkLost`.
@@ -121,17 +121,17 @@ class Link(asyncio.Protocol):
 
         Under load that spares a system call, and this process and Redis a wake-up.
         """
-        if self._tardy is None:
-            self._tardy = self._loop.call_later(_TARDY_SECONDS, self._flush_later)
+        if self._post_timer is None:
+            self._post_timer = self._loop.call_later(_POST_SECONDS, self._flush_later)
         return self._queue(commands)
 
     def _queue(self, commands: tuple[Command, ...]) -> "asyncio.Future[list[Any]]":
         future: asyncio.Future[list[Any]] = self._loop.create_future()
-        if self._transport is None or self.lost.done() or len(self._waiting) >= _WAITING_MOST:
+        if self._transport is None or self.lost.done() or len(self._waiting) >= _MAX_WAITING:
             future.set_exception(LinkLost("too many commands wait" if self._waiting else "lost"))
             return future
         self._outgoing.extend(map(_pack, commands))
-        self._waiting.append(_Group(fitting(commands), self._loop.time(), future))
+        self._waiting.append(_Group(reply_types(commands), self._loop.time(), future))
         if self._timer is None:
             self._arm(REPLY_SECONDS)
         return future
@@ -149,7 +149,7 @@ class Link(asyncio.Protocol):
     async def close(self) -> None:
         """End the connection."""
         self.lose(LinkLost("closed"))
-        for timer in (self._timer, self._tardy):
+        for timer in (self._timer, self._post_timer):
             if timer is not None:
                 timer.cancel()
         if self._transport is not None:
@@ -169,21 +169,21 @@ class Link(asyncio.Protocol):
                 if isinstance(reply, PushNotification):
                     self._on_push(reply)
                 else:
-                    self._take(reply)
+                    self._on_reply(reply)
         except (RedisError, IndexError) as error:  # IndexError: an answer that nobody has asked for
             self.lose(error)
         except Exception as error:  # noqa: BLE001 - hiredis raises TypeError for a map with a list for a key
             log_error("answer of redis cannot be read", "cache", error, level="warning")
             self.lose(error)
-        if self._unfinished > MOST_BYTES:
-            self.lose(Excessive("an answer without end"))
+        if self._unfinished > MAX_BYTES:
+            self.lose(ReplyTooLarge("an answer without end"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         self.lose(exc or NoConnection("closed by Redis"))
 
     def _flush_later(self) -> None:
-        self._tardy = None
+        self._post_timer = None
         self._flush()
 
     def _flush(self) -> None:
@@ -192,14 +192,14 @@ class Link(asyncio.Protocol):
         if outgoing and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(outgoing))
 
-    def _take(self, reply: Any) -> None:
+    def _on_reply(self, reply: Any) -> None:
         group = self._waiting[0]
-        replies, fits = group.replies, group.fits
-        wanted = fits[len(replies)].get(reply.__class__, never)
+        replies, types = group.replies, group.types
+        wanted = types[len(replies)].get(reply.__class__, never)
         if wanted is not None and wanted != reply:
             check(reply, wanted)
         replies.append(reply)
-        if len(replies) == len(fits):
+        if len(replies) == len(types):
             self._waiting.popleft()
             self._patient = True
             if not group.future.done():
@@ -212,9 +212,9 @@ class Link(asyncio.Protocol):
 
     def _arm(self, seconds: float) -> None:
         self._due = self._loop.time() + seconds
-        self._timer = self._loop.call_later(seconds, self._look)
+        self._timer = self._loop.call_later(seconds, self._check_overdue)
 
-    def _look(self) -> None:
+    def _check_overdue(self) -> None:
         self._timer = None
         if not self._waiting or self.lost.done():
             return
@@ -227,9 +227,9 @@ class Link(asyncio.Protocol):
             self._patient = False
             self._arm(_GRACE_SECONDS)
         else:
-            self._doubt(self._waiting[0], _TURNS)
+            self._confirm_overdue(self._waiting[0], _TURNS)
 
-    def _doubt(self, group: _Group, turns: int) -> None:
+    def _confirm_overdue(self, group: _Group, turns: int) -> None:
         # What came while the loop was busy is read in its next turns: not before is it known what has not come.
         if self.lost.done() or not self._waiting:
             return
@@ -237,6 +237,6 @@ class Link(asyncio.Protocol):
             if self._timer is None:
                 self._arm(max(0.0, self._waiting[0].asked_at + REPLY_SECONDS - self._loop.time()))
         elif turns:
-            self._loop.call_soon(self._doubt, group, turns - 1)
+            self._loop.call_soon(self._confirm_overdue, group, turns - 1)
         else:
             self.lose(TimeoutError(f"no answer within {REPLY_SECONDS} s"))

@@ -21,9 +21,9 @@ from shared.cache.answers import (
 )
 from shared.cache.keys import Keys
 from shared.cache.link import Changed, Link, LinkLost
-from shared.cache.needs import trial
-from shared.cache.reasons import Refused
+from shared.cache.redis_errors import NodeRefused
 from shared.cache.replies import MOVING, Command, Unknown
+from shared.cache.required_commands import probe_commands
 from shared.cache.topology import Topology, raise_if_cancelled
 from shared.cancellation import cancel_and_wait
 from shared.observing.logs import log_error
@@ -32,7 +32,7 @@ Answers = asyncio.Future[list[Any]]
 """What a node will have answered to commands that were sent together."""
 
 _CLIENT_NAME: Final = "profile-gateway"
-_TAGS_MOST: Final = 10_000
+_MAX_TAGS: Final = 10_000
 _PAGE: Final = 1_000
 
 
@@ -54,7 +54,7 @@ class Links:
         """
         try:
             return await self._open()
-        except (RedisError, OSError, LinkLost, Refused) as error:
+        except (RedisError, OSError, LinkLost, NodeRefused) as error:
             # A cancellation that comes while redis-py deals with a fault can be lost in there.
             raise_if_cancelled(error)
             raise
@@ -66,7 +66,7 @@ class Links:
         moved = self._moved = asyncio.create_task(self._topology.moved())
         ends: list[asyncio.Future[Any]] = [moved, *lost]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        return next((link.result() for link in lost if link.done()), Refused("another node is the master"))
+        return next((link.result() for link in lost if link.done()), NodeRefused("another node is the master"))
 
     def lose(self, error: BaseException) -> None:
         """Give all links up."""
@@ -83,7 +83,7 @@ class Links:
             if isinstance(error, Exception):
                 log_error("redis connection not closed", "cache", error)
 
-    async def ask(self, key: str, *commands: Command) -> list[Any]:
+    async def execute(self, key: str, *commands: Command) -> list[Any]:
         """Send commands to the node of ``key``; answers that say the node is not usable are raised.
 
         Any of them may be :data:`MOVING`.
@@ -91,15 +91,15 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        return all_usable(await self._link(key).ask(*commands))
+        return all_usable(await self._link(key).execute(*commands))
 
-    async def ask_all(self, *commands: Command) -> list[list[Any]]:
+    async def execute_all(self, *commands: Command) -> list[list[Any]]:
         """Send the same commands to every node; error answers stay as they are.
 
         Raises:
             LinkLost: a node did not answer.
         """
-        return list(await asyncio.gather(*(link.ask(*commands) for link in self._links)))
+        return list(await asyncio.gather(*(link.execute(*commands) for link in self._links)))
 
     async def read(self, keys: Sequence[str]) -> list[Found]:
         """What stands under each key, all asked at once.
@@ -107,7 +107,7 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        asked = [self._link(key).ask(*self._pending_commands(key)) for key in keys]
+        asked = [self._link(key).execute(*self._pending_commands(key)) for key in keys]
         replies = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         return [found_in(one) for one in replies]
 
@@ -120,8 +120,8 @@ class Links:
             LinkLost, Refused: there is no answer.
         """
         if first is None:
-            return None, found_in(await self._link(key).ask(*self._pending_commands(key)))
-        reply, *replies = await self._link(key).ask(first, *self._pending_commands(key))
+            return None, found_in(await self._link(key).execute(*self._pending_commands(key)))
+        reply, *replies = await self._link(key).execute(first, *self._pending_commands(key))
         answer, found = usable(reply), found_in(replies)
         return (MOVING, MOVED) if answer is MOVING or found is MOVED else (answer, found)
 
@@ -131,7 +131,7 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        reply, stamp = await self._link(key).ask(first, ("GET", key))
+        reply, stamp = await self._link(key).execute(first, ("GET", key))
         check_permitted(("GET", key), stamp)
         return usable(reply), stamp_in(stamp)
 
@@ -151,15 +151,15 @@ class Links:
         Raises:
             LinkLost: there is nobody to send them to; the futures fail with it too.
         """
-        return [link.ask(*group) for link, group in self._grouped(commands)]
+        return [link.execute(*group) for link, group in self._grouped(commands)]
 
-    async def run(self, script: str, key: str, *arguments: bytes) -> Any:
+    async def run_script(self, script: str, key: str, *arguments: bytes) -> Any:
         """What a script answers about ``key``.
 
         Raises:
             LinkLost, Refused, NotPermitted: there is no answer.
         """
-        (reply,) = await self._link(key).ask(("EVAL", script, 1, key, *arguments))
+        (reply,) = await self._link(key).execute(("EVAL", script, 1, key, *arguments))
         return allowed(reply)
 
     async def unlink_matching(self, pattern: str, unlinking: Changed) -> bool:
@@ -174,11 +174,11 @@ class Links:
         for link in self._links:
             cursor = b"0"
             while True:
-                (page,) = await link.ask(("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE))
+                (page,) = await link.execute(("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE))
                 cursor, keys = allowed(page)
                 if keys:
                     unlinking([key.decode("utf-8", "replace") for key in keys])
-                    replies = await link.ask(*(("UNLINK", key) for key in keys))
+                    replies = await link.execute(*(("UNLINK", key) for key in keys))
                     # A key on its way between nodes is listed by one, and told to be with the other.
                     settled = [reply for reply in replies if not is_elsewhere(reply)]
                     gone = gone and len(settled) == len(replies) and MOVING not in all_usable(settled)
@@ -215,9 +215,9 @@ class Links:
         return all(tracked)
 
     async def _try(self, number: int) -> None:
-        commands = list(trial(self._keys, self._tag(number)))
+        commands = list(probe_commands(self._keys, self._tag(number)))
         naming = ("CLIENT", "SETNAME", _CLIENT_NAME)
-        _, role, *replies = await self._links[number].ask(naming, ("ROLE",), *commands)
+        _, role, *replies = await self._links[number].execute(naming, ("ROLE",), *commands)
         raise_if_replica(role)
         for command, reply in zip(commands, replies, strict=True):
             check_permitted(command, reply)
@@ -226,7 +226,7 @@ class Links:
     def _tag(self, number: int) -> str:
         """A subject that the node has; one with no more slots than that is not worth being used."""
         # Nothing else is about a subject like this.
-        for tag in (f"~{one}" for one in range(_TAGS_MOST)):
+        for tag in (f"~{one}" for one in range(_MAX_TAGS)):
             if len(self._links) == 1 or self._topology.node_of(self._keys.stamp(tag)) == number:
                 return tag
-        raise Refused("a node with hardly any slots")
+        raise NodeRefused("a node with hardly any slots")

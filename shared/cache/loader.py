@@ -83,7 +83,7 @@ class Loading:
 
     def extend_to(self, key: str) -> None:
         """Let the token stand for another key too; call it before the value of that key is asked for."""
-        self._cache.cover(self.token, key)
+        self._cache.extend_token(self.token, key)
 
     def forget(self, key: str) -> None:
         """Drop what is kept under another key: there is no such thing any more."""
@@ -203,7 +203,7 @@ class ReadThrough(Generic[T]):
             self._leases.release(*self._leases.stop_renewing(token))
 
         # What was invalidated before the services are asked outdates nothing of what they answer.
-        token = self._cache.begin(key, stamp=lookup.stamp, on_loss=lost)
+        token = self._cache.issue_token(key, stamp=lookup.stamp, on_loss=lost)
         values: Sequence[Value] = ()
         if lookup.lease is LeaseState.HELD:
             self._leases.start_renewing(key, token)
@@ -216,6 +216,6 @@ class ReadThrough(Generic[T]):
             return Outcome(None, None, lookup.asked, cut_short=True, error=error)
         finally:
             self._cache.put(token, values, self._leases.stop_renewing(token))
-            self._cache.end(token)
+            self._cache.release_token(token)
         stored = token.holds(key) and any(value.key == key for value in values) and self._cache.keeps(key)
         return Outcome(None, loaded.result, lookup.asked, stored=stored, cut_short=loaded.cut_short)

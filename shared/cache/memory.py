@@ -11,17 +11,17 @@ from shared.cache.entry import Entry
 from shared.observing import metrics
 
 _NEGATIVE_SHARE: Final = 10
-_NEGATIVE_LEAST: Final = 16
+_MIN_NEGATIVE: Final = 16
 
 
-class _Room:
+class _Lru:
     """Entries with what they take, least recently used ones first."""
 
-    def __init__(self, capacity: int, most_bytes: int) -> None:
+    def __init__(self, capacity: int, max_bytes: int) -> None:
         self.bytes = 0
         self.entries: OrderedDict[str, Entry] = OrderedDict()
         self._capacity = capacity
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
 
     def peek(self, key: str) -> Entry | None:
         entry = self.entries.get(key)
@@ -29,13 +29,13 @@ class _Room:
             self.entries.move_to_end(key)
         return entry
 
-    def place(self, key: str, entry: Entry) -> None:
+    def put(self, key: str, entry: Entry) -> None:
         size = entry.size(key)
-        if size > self._most_bytes:
+        if size > self._max_bytes:
             return
         self.entries[key] = entry
         self.bytes += size
-        while self.bytes > self._most_bytes or len(self.entries) > self._capacity:
+        while self.bytes > self._max_bytes or len(self.entries) > self._capacity:
             oldest, gone = self.entries.popitem(last=False)
             self.bytes -= gone.size(oldest)
 
@@ -46,7 +46,7 @@ class _Room:
         self.bytes -= entry.size(key)
         return True
 
-    def empty(self) -> None:
+    def clear(self) -> None:
         self.entries.clear()
         self.bytes = 0
 
@@ -58,26 +58,26 @@ class MemoryStore:
     nothing that there is. An entry carries its own times, so there are no timers.
     """
 
-    def __init__(self, capacity: int, most_bytes: int = sys.maxsize) -> None:
+    def __init__(self, capacity: int, max_bytes: int = sys.maxsize) -> None:
         """At most ``capacity`` entries, and a tenth of that, at least 16, of negative ones; within ``most_bytes``."""
-        self._there = _Room(capacity, most_bytes - most_bytes // _NEGATIVE_SHARE)
-        self._absent = _Room(max(_NEGATIVE_LEAST, capacity // _NEGATIVE_SHARE), most_bytes // _NEGATIVE_SHARE)
-        self._rooms = (self._there, self._absent)
-        self._entries = self._there.entries
+        self._present = _Lru(capacity, max_bytes - max_bytes // _NEGATIVE_SHARE)
+        self._absent = _Lru(max(_MIN_NEGATIVE, capacity // _NEGATIVE_SHARE), max_bytes // _NEGATIVE_SHARE)
+        self._lists = (self._present, self._absent)
+        self._entries = self._present.entries
         self._measured = True
 
     @property
     def bytes(self) -> int:
         """What all entries take."""
-        return self._there.bytes + self._absent.bytes
+        return self._present.bytes + self._absent.bytes
 
     def __len__(self) -> int:
         """How many entries there are."""
-        return len(self._there.entries) + len(self._absent.entries)
+        return len(self._present.entries) + len(self._absent.entries)
 
     def __iter__(self) -> Iterator[str]:
         """The keys of all entries."""
-        return chain.from_iterable(room.entries for room in self._rooms)
+        return chain.from_iterable(lru.entries for lru in self._lists)
 
     def peek(self, key: str) -> Entry | None:
         """The entry under ``key``, which becomes the most recently used."""
@@ -87,34 +87,34 @@ class MemoryStore:
             return entry
         return self._absent.peek(key) if self._absent.entries else None
 
-    def place(self, key: str, entry: Entry) -> None:
+    def put(self, key: str, entry: Entry) -> None:
         """Keep ``entry``, at the cost of the least recently used ones; not one that would cost all of them."""
         if key in self._entries or key in self._absent.entries:
             self.drop(key)
-        (self._absent if entry.negative else self._there).place(key, entry)
-        self._measure()
+        (self._absent if entry.negative else self._present).put(key, entry)
+        self._schedule_publish()
 
     def drop(self, key: str) -> bool:
         """Forget ``key``; tells whether it was there."""
-        if not any(room.drop(key) for room in self._rooms):
+        if not any(lru.drop(key) for lru in self._lists):
             return False
-        self._measure()
+        self._schedule_publish()
         return True
 
     def drop_asked_before(self, instant: float) -> None:
         """Forget what was asked for before ``instant`` on the clock of the entries."""
-        for room in self._rooms:
-            for key in [key for key, entry in room.entries.items() if entry.asked_at < instant]:
-                room.drop(key)
-        self._measure()
+        for lru in self._lists:
+            for key in [key for key, entry in lru.entries.items() if entry.asked_at < instant]:
+                lru.drop(key)
+        self._schedule_publish()
 
-    def empty(self) -> None:
+    def clear(self) -> None:
         """Forget everything."""
-        for room in self._rooms:
-            room.empty()
-        self._measure()
+        for lru in self._lists:
+            lru.clear()
+        self._schedule_publish()
 
-    def _measure(self) -> None:
+    def _schedule_publish(self) -> None:
         if self._measured:  # once for all that is placed and dropped in one turn of the loop
             self._measured = False
             try:

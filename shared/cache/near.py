@@ -28,7 +28,7 @@ class Trust(enum.Enum):
     """There is no Redis: memory is the cache."""
 
 
-_BELIEVED = (Trust.COHERENT, Trust.ALONE)
+_TRUSTED = (Trust.COHERENT, Trust.ALONE)
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
@@ -86,13 +86,13 @@ class NearTier:
     def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = since_boot) -> None:
         self.trust = Trust.ALONE
         self.generation = NO_STAMP
-        self._believed = True
+        self._trusted = True
         self._store = store
         self._keys = keys
         self._clock = clock
         self.flushes = 0
         self._tokens: dict[str, set[Token]] = {}
-        self._cut_at: float | None = None
+        self._lost_at: float | None = None
 
     @property
     def store(self) -> MemoryStore:
@@ -101,7 +101,7 @@ class NearTier:
 
     def fresh(self, key: str) -> Entry | None:
         """The entry under ``key`` if it may be served as current."""
-        entry = self._store.peek(key) if self._believed else None
+        entry = self._store.peek(key) if self._trusted else None
         if entry is None or self._clock() < entry.fresh_until:
             return entry
         self.kept(key)  # or dropped
@@ -109,7 +109,7 @@ class NearTier:
 
     def kept(self, key: str) -> Entry | None:
         """The entry under ``key`` if it may be used at all, as a stale one for example."""
-        if not self._believed:
+        if not self._trusted:
             return None
         entry = self._store.peek(key)
         if entry is None:
@@ -119,19 +119,19 @@ class NearTier:
             return None
         return entry
 
-    def begin(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
+    def issue_token(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
         """A token for what is going to be asked for under ``keys``; end it with :meth:`end`."""
         token = Token(self, keys, stamp, on_loss)
         for key in keys:
             self._tokens.setdefault(key, set()).add(token)
         return token
 
-    def cover(self, token: Token, key: str) -> None:
+    def extend_token(self, token: Token, key: str) -> None:
         """From now on ``token`` stands for ``key`` too, which is going to be asked for."""
         token.keys.append(key)
         self._tokens.setdefault(key, set()).add(token)
 
-    def end(self, token: Token) -> None:
+    def release_token(self, token: Token) -> None:
         """Forget a token that is no longer needed."""
         for key in token.keys:
             holders = self._tokens.get(key)
@@ -145,7 +145,7 @@ class NearTier:
         if not token.holds(key):
             return False
         self._lose(key, but=token)
-        self._store.place(key, entry)
+        self._store.put(key, entry)
         return True
 
     def drop(self, key: str, but: Token | None = None) -> None:
@@ -153,17 +153,17 @@ class NearTier:
         self._store.drop(key)
         self._lose(key, but)
 
-    def drop_beginning(self, prefix: str) -> None:
+    def drop_prefix(self, prefix: str) -> None:
         """Forget every key that begins so, and whatever is on its way there."""
         for key in [key for key in (*self._store, *self._tokens) if key.startswith(prefix)]:
             self.drop(key)
 
     def purge(self, subject: str) -> None:
         """Forget all that belongs to ``subject``, and whatever is on its way there."""
-        for key in self._keys.owned_by(subject):
+        for key in self._keys.owned_keys(subject):
             self.drop(key)
-        for prefix in self._keys.variants_of(subject):
-            self.drop_beginning(prefix)
+        for prefix in self._keys.variant_prefixes(subject):
+            self.drop_prefix(prefix)
 
     def invalidate(self, names: Iterable[str] | None) -> None:
         """Redis says that these keys have changed, or that everything has (None)."""
@@ -172,37 +172,37 @@ class NearTier:
             return
         for name in names:
             self.drop(name)
-            subject = self._keys.purged_by(name)
+            subject = self._keys.purged_subject(name)
             if subject is not None:
                 self.purge(subject)
 
     def flush(self) -> None:
         """Forget everything, and whatever is on its way here."""
-        self._store.empty()
+        self._store.clear()
         self.flushes += 1
         holders, self._tokens = self._tokens, {}
         for token in {token for tokens in holders.values() for token in tokens}:
             if token.on_loss is not None and len(token.lost) < len(token.keys):
                 token.on_loss(None)
 
-    def turn(self, trust: Trust) -> None:
+    def set_trust(self, trust: Trust) -> None:
         """From now on memory is to be trusted this far; a new connection to Redis begins empty."""
         if trust in {Trust.COHERENT, Trust.BLIND}:
             self.flush()
-            self._cut_at = None
+            self._lost_at = None
         elif trust is Trust.UNCERTAIN:
-            self._cut_at = self._clock()
+            self._lost_at = self._clock()
         self.trust = trust
-        self._believed = trust in _BELIEVED
+        self._trusted = trust in _TRUSTED
 
-    def bound_alone(self, seconds: float) -> None:
+    def expire_standalone(self, seconds: float) -> None:
         """Forget what was asked for before the connection to Redis was lost, if that is ``seconds`` ago.
 
         Of what is purged elsewhere meanwhile nobody tells.
         """
-        if self.trust is Trust.ALONE and self._cut_at is not None and self._clock() >= self._cut_at + seconds:
-            self._store.drop_asked_before(self._cut_at)
-            self._cut_at = None
+        if self.trust is Trust.ALONE and self._lost_at is not None and self._clock() >= self._lost_at + seconds:
+            self._store.drop_asked_before(self._lost_at)
+            self._lost_at = None
 
     def _lose(self, key: str, but: Token | None = None) -> None:
         for token in [t for t in self._tokens.get(key, ()) if t is not but]:

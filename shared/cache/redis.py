@@ -16,14 +16,14 @@ from shared.cache.links import Answers
 from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import NearTier, Token
 from shared.cache.replies import MOVING, Command
+from shared.cache.supervisor import FAULTS, RedisSupervisor
 from shared.cache.topology import Topology
-from shared.cache.watch import FAULTS, Watch
 from shared.deadline import Clock, since_boot
 from shared.observing import metrics
 
 _WRITES_WAITING: Final = 1_000
 _CLOSE_SECONDS: Final = 1.0
-_OVER_MS: Final = 10_000
+_GRACE_MS: Final = 10_000
 """So much longer than an entry is kept it stands in Redis.
 
 That an old one goes is told like any other change: it would cost whoever is loading the next one the right to keep it.
@@ -61,17 +61,17 @@ class RedisTier:
         self._near = near
         self._keys = keys
         self._clock = clock
-        self._watch = Watch(topology, near, keys, clock=clock, alone=alone, machine=machine)
+        self._supervisor = RedisSupervisor(topology, near, keys, clock=clock, alone=alone, machine=machine)
         self._writes: set[Answers] = set()
 
     @property
     def up(self) -> bool:
         """Whether the tier takes reads and writes."""
-        return self._watch.up
+        return self._supervisor.up
 
     async def __aenter__(self) -> Self:
         """Begin to look for Redis."""
-        await self._watch.__aenter__()
+        await self._supervisor.__aenter__()
         return self
 
     async def __aexit__(
@@ -80,7 +80,7 @@ class RedisTier:
         """Finish writes under way, for a second at most, and close the connections."""
         if self._writes:
             await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
-        await self._watch.__aexit__(kind, error, frames)
+        await self._supervisor.__aexit__(kind, error, frames)
 
     async def lookup(self, key: str, lease_command: Command | None = None) -> Lookup:
         """The entry under ``key``, and before that the result of ``lease_command``; one round trip.
@@ -90,7 +90,7 @@ class RedisTier:
         """
         self._require_up()
         try:
-            answer, found = await self._watch.links.lookup(key, lease_command)
+            answer, found = await self._supervisor.links.lookup(key, lease_command)
         except FAULTS as error:
             raise self._fault(error) from error
         lease = LeaseState.NONE
@@ -106,7 +106,7 @@ class RedisTier:
         """
         self._require_up()
         try:
-            found = await self._watch.links.read(keys)
+            found = await self._supervisor.links.read(keys)
         except FAULTS as error:
             raise self._fault(error) from error
         return [self._entry(key, one) for one, key in zip(found, keys, strict=True)]
@@ -115,25 +115,25 @@ class RedisTier:
         """Store entries until they are stale, and then delete keys; nobody waits for it, and it may come to nothing."""
         pairs = [(key, self.stored(entry, token)) for key, entry in entries]
         commands: list[tuple[str, Command]] = [
-            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms + _OVER_MS)) for key, stored in pairs
+            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms + _GRACE_MS)) for key, stored in pairs
         ]
         commands.extend((key, ("UNLINK", key)) for key in delete)
         self.post(commands)
 
     def post(self, commands: Sequence[tuple[str, Command]]) -> None:
         """Send commands, each about a key; nobody waits for it, and it may come to nothing."""
-        if not self._watch.up or len(self._writes) >= _WRITES_WAITING:
+        if not self._supervisor.up or len(self._writes) >= _WRITES_WAITING:
             return
         try:
-            sent = self._watch.links.post(commands)
+            sent = self._supervisor.links.post(commands)
         except FAULTS as error:
-            self._watch.fault(error)
+            self._supervisor.report_fault(error)
             return
         for answers in sent:
             self._writes.add(answers)
             answers.add_done_callback(self._written)
 
-    async def ask(self, key: str, *commands: Command) -> list[Any]:
+    async def execute(self, key: str, *commands: Command) -> list[Any]:
         """Send other commands about ``key``; an answer is :data:`MOVING` while its slot is moved to another node.
 
         Raises:
@@ -141,11 +141,11 @@ class RedisTier:
         """
         self._require_up()
         try:
-            return await self._watch.links.ask(key, *commands)
+            return await self._supervisor.links.execute(key, *commands)
         except FAULTS as error:
             raise self._fault(error) from error
 
-    async def carry_out(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
+    async def execute_many(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
         """Send commands, each about a key, before anything else is sent; their answers, in no order.
 
         Raises:
@@ -155,13 +155,13 @@ class RedisTier:
         try:
             return [
                 reply
-                for replies in await asyncio.gather(*self._watch.links.send(commands))
+                for replies in await asyncio.gather(*self._supervisor.links.send(commands))
                 for reply in all_usable(replies)
             ]
         except FAULTS as error:
             raise self._fault(error) from error
 
-    async def run(self, script: str, key: str, *arguments: bytes) -> Any:
+    async def run_script(self, script: str, key: str, *arguments: bytes) -> Any:
         """What a script answers about ``key``.
 
         Raises:
@@ -170,7 +170,7 @@ class RedisTier:
         """
         self._require_up()
         try:
-            return await self._watch.links.run(script, key, *arguments)
+            return await self._supervisor.links.run_script(script, key, *arguments)
         except FAULTS as error:
             raise self._fault(error) from error
 
@@ -183,11 +183,11 @@ class RedisTier:
         """
         self._require_up()
         try:
-            return await self._watch.links.unlink_matching(pattern, self._near.invalidate)
+            return await self._supervisor.links.unlink_matching(pattern, self._near.invalidate)
         except FAULTS as error:
             raise self._fault(error) from error
 
-    async def standing(self, key: str) -> tuple[bytes | None, Entry | None]:
+    async def read_raw(self, key: str) -> tuple[bytes | None, Entry | None]:
         """What stands under ``key`` as it is, and the entry that it is; what is no string is deleted.
 
         Raises:
@@ -195,16 +195,16 @@ class RedisTier:
         """
         self._require_up()
         try:
-            (found,) = await self._watch.links.read([key])
-            if found.odd:
-                await self._watch.links.ask(key, ("UNLINK", key))
+            (found,) = await self._supervisor.links.read([key])
+            if found.wrong_type:
+                await self._supervisor.links.execute(key, ("UNLINK", key))
         except FAULTS as error:
             raise self._fault(error) from error
         return found.data, self._entry(key, found)
 
     def stored(self, entry: Entry, token: Token) -> StoredEntry:
         """``entry`` in the form in which it is stored now."""
-        redis_ms = self._watch.redis_clock.earliest_ms()
+        redis_ms = self._supervisor.redis_clock.earliest_ms()
         return StoredEntry.of(entry, self._clock(), redis_ms, token.generation, token.stamp)
 
     async def purge(self, subject: str, keep_stamp: float) -> None:
@@ -216,7 +216,7 @@ class RedisTier:
             TierDown: it is not certain that it is dropped.
         """
         stamp = self._keys.stamp(subject)
-        owned = list(self._keys.owned_by(subject))
+        owned = list(self._keys.owned_keys(subject))
         leases = [self._keys.lease(key) for key in owned]
         new_stamp = ("SET", stamp, os.urandom(8), "PX", int(keep_stamp * 1000))
         await self._send_to_node(stamp, new_stamp, *(("UNLINK", key) for key in (*owned, *leases)))
@@ -229,20 +229,20 @@ class RedisTier:
         """
         generation = os.urandom(8)
         await self._send_to_node(self._keys.generation, ("SET", self._keys.generation, generation))
-        self._watch.begin_generation(generation)
+        self._supervisor.start_generation(generation)
 
     async def size(self) -> Size | None:
         """What Redis holds, or None while it cannot be asked."""
-        if not self._watch.up:
+        if not self._supervisor.up:
             return None
         try:
-            replies = await self._watch.links.ask_all(("DBSIZE",), ("INFO", "memory"))
+            replies = await self._supervisor.links.execute_all(("DBSIZE",), ("INFO", "memory"))
         except FAULTS:
             return None
         return Size(sum(_number(keys) for keys, _ in replies), sum(_used_memory(memory) for _, memory in replies))
 
     def _entry(self, key: str, found: Found) -> Entry | None:
-        if found.odd:
+        if found.wrong_type:
             metrics.cache_unreadable.inc()
             return None
         if found.data is None:
@@ -262,7 +262,7 @@ class RedisTier:
         if rules is None:
             raise UnreadableEntry
         now = self._clock()
-        entry = stored.entry(self._watch.redis_clock.latest_ms(), now, rules.fresh, rules.kept)
+        entry = stored.entry(self._supervisor.redis_clock.latest_ms(), now, rules.fresh, rules.kept)
         if not entry.is_kept(now):
             return None
         entry.decoded = rules.read(self._keys.subject(key), entry.value)
@@ -275,7 +275,7 @@ class RedisTier:
         Raises:
             TierDown: one of them may have; what is being moved to another node is not there to be told.
         """
-        if MOVING in await self.ask(key, *commands):
+        if MOVING in await self.execute(key, *commands):
             raise TierDown
 
     def _written(self, answers: Answers) -> None:
@@ -283,14 +283,14 @@ class RedisTier:
         try:
             all_usable(answers.result())
         except FAULTS as error:
-            self._watch.fault(error)
+            self._supervisor.report_fault(error)
 
     def _require_up(self) -> None:
-        if not self._watch.up:
+        if not self._supervisor.up:
             raise TierDown
 
     def _fault(self, error: Exception) -> TierDown:
-        self._watch.fault(error)
+        self._supervisor.report_fault(error)
         return TierDown()
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from redis.exceptions import RedisError, ResponseError
 
 Command = tuple[str | bytes | int, ...]
-Fitting = Mapping[type, Callable[[Any], bool] | bytes | None]
+ReplyTypes = Mapping[type, Callable[[Any], bool] | bytes | None]
 """The types that a reply may have; each with what it must be, or what must be true of it, or nothing more."""
 
 
@@ -49,10 +49,10 @@ def _is_page(reply: list[Any]) -> bool:
     return False
 
 
-_ERROR: Final[Fitting] = {ResponseError: None}
-_BYTES: Final[Fitting] = {bytes: None, **_ERROR}
-_WHOLE: Final[Fitting] = {int: None, **_ERROR}
-_REPLIES: Final[Mapping[str | bytes | int, Fitting]] = {
+_ERROR: Final[ReplyTypes] = {ResponseError: None}
+_BYTES: Final[ReplyTypes] = {bytes: None, **_ERROR}
+_WHOLE: Final[ReplyTypes] = {int: None, **_ERROR}
+_REPLIES: Final[Mapping[str | bytes | int, ReplyTypes]] = {
     "GET": {NoneType: None, **_BYTES},
     "PTTL": _WHOLE,
     "SET": {NoneType: None, bytes: b"OK", **_ERROR},
@@ -69,7 +69,7 @@ _REPLIES: Final[Mapping[str | bytes | int, Fitting]] = {
 }
 
 
-def fitting(commands: Sequence[Command]) -> list[Fitting]:
+def reply_types(commands: Sequence[Command]) -> list[ReplyTypes]:
     """What can be the reply to each command; bytes, where it is not one of those above."""
     return [_REPLIES.get(command[0], _BYTES) for command in commands]
 

@@ -11,12 +11,12 @@ from typing import Final
 
 from redis.exceptions import InvalidResponse
 
-MOST_ELEMENTS: Final = 500_000
+MAX_ELEMENTS: Final = 500_000
 """In an array; hiredis itself takes nine inside each other. News of more keys cost a new connection, and no more."""
-MOST_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 64 * 1024 * 1024
 """In a string."""
-_LINE_MOST: Final = 64 * 1024
-_NUMBER_MOST: Final = 24
+_MAX_LINE: Final = 64 * 1024
+_MAX_DIGITS: Final = 24
 _SHORT: Final = 1024
 _ARRAY: Final = 0x2A  # *
 _SET: Final = 0x7E  # ~
@@ -29,11 +29,11 @@ _SIZED: Final = frozenset(b"$=!")
 _many: Final = re.compile(rb"[*~>%|]\d{6}").search
 
 
-class Excessive(InvalidResponse):
+class ReplyTooLarge(InvalidResponse):
     """Redis announces more than any answer to us can hold."""
 
 
-class Bounds:
+class ReplyBounds:
     """What is known of the bytes of one connection."""
 
     _unfollowed = b""  # the last bytes, if they began with a header and it has not mattered where they ended
@@ -71,25 +71,25 @@ class Bounds:
             end = data.find(b"\r\n", place)
             if end < 0:
                 self._line = data[place:]
-                if len(self._line) > _LINE_MOST:
-                    raise Excessive("a line without end")
+                if len(self._line) > _MAX_LINE:
+                    raise ReplyTooLarge("a line without end")
                 return
             kind = data[place]
             if kind in _EACH:
                 elements = _number(data[place + 1 : end]) * _EACH[kind]
-                if elements > MOST_ELEMENTS:
-                    raise Excessive(f"an answer of {elements} elements")
+                if elements > MAX_ELEMENTS:
+                    raise ReplyTooLarge(f"an answer of {elements} elements")
             elif kind in _SIZED:
                 length = _number(data[place + 1 : end])
-                if length > MOST_BYTES:
-                    raise Excessive(f"a string of {length} bytes")
+                if length > MAX_BYTES:
+                    raise ReplyTooLarge(f"a string of {length} bytes")
                 end += length + 2 if length >= 0 else 0
             place = end + 2
         self._skip = place - len(data)
 
 
 def _number(digits: bytes) -> int:
-    if len(digits) > _NUMBER_MOST:
+    if len(digits) > _MAX_DIGITS:
         raise InvalidResponse("a number without end")
     try:
         return int(digits)

@@ -57,7 +57,7 @@ def escaped(name: str) -> str:
     return _UNSAFE.sub(_percent, name)
 
 
-def life_of(ttl: float | None) -> float:
+def ttl_seconds(ttl: float | None) -> float:
     """For how many seconds something is kept; None and 0 stand for as long as anything is.
 
     Raises:
@@ -99,7 +99,7 @@ class Table:
         """What stands under ``name`` in Redis at this moment, whatever memory has."""
         try:
             if self._redis is not None:
-                return _value((await self._redis.standing(self.key(name)))[1])
+                return _value((await self._redis.read_raw(self.key(name)))[1])
         except TierDown:
             pass
         return _value(self._held(self.key(name)))
@@ -108,18 +108,18 @@ class Table:
         """Keep ``values`` for ``life`` seconds; tells whether all that ask will find them."""
         now = self._cache.clock()
         entries = [(self.key(name), Entry.made(value, now, life)) for name, value in values]
-        token = self._near.begin(*(key for key, _ in entries))
+        token = self._near.issue_token(*(key for key, _ in entries))
         try:
             for key, entry in entries:
                 self._near.put(key, entry, token)
             if not entries or (redis := self._redis) is None:
                 return True
             # Nothing is awaited between the two: what is written last here is written last there.
-            replies = await redis.carry_out([(key, _set(key, redis.stored(entry, token))) for key, entry in entries])
+            replies = await redis.execute_many([(key, _set(key, redis.stored(entry, token))) for key, entry in entries])
         except TierDown:
             return True
         finally:
-            self._near.end(token)
+            self._near.release_token(token)
         if all(reply == b"OK" for reply in replies):
             return True
         for key, _ in entries:  # some are being moved to another node: nobody is to find here what others do not
@@ -133,9 +133,12 @@ class Table:
             NotPermitted, TimeoutError: as :meth:`exchange`.
         """
         change = Change(value, life)
-        return await self.exchange(name, lambda there: change if there is None else None, expect_none=True) is not None
+        return (
+            await self.compare_and_set(name, lambda there: change if there is None else None, expect_none=True)
+            is not None
+        )
 
-    async def exchange(self, name: str, decide: Decide, *, expect_none: bool = False) -> Change | None:
+    async def compare_and_set(self, name: str, decide: Decide, *, expect_none: bool = False) -> Change | None:
         """Put there what ``decide`` makes of what is there, with nobody in between; gives what it has decided.
 
         ``expect_none`` saves a look at what is there, where that is nothing.
@@ -148,10 +151,10 @@ class Table:
         async with self._turns.setdefault(key, asyncio.Lock()):  # of one process' calls all but one would be too late
             try:
                 if self._redis is not None:
-                    return await self._exchange_far(self._redis, key, decide, blind=expect_none)
+                    return await self._set_in_redis(self._redis, key, decide, blind=expect_none)
             except TierDown:
                 pass
-            return self._exchange_near(key, decide)
+            return self._set_in_memory(key, decide)
 
     async def drop(self, name: str) -> bool:
         """Forget ``name``; tells whether there was something."""
@@ -160,7 +163,7 @@ class Table:
         self._near.drop(key)
         try:
             if self._redis is not None:
-                (reply,) = await self._redis.carry_out([(key, ("UNLINK", key))])
+                (reply,) = await self._redis.execute_many([(key, ("UNLINK", key))])
                 return bool(reply == 1)
         except TierDown:
             pass
@@ -172,8 +175,8 @@ class Table:
         Raises:
             NotPermitted: Redis does not let this user look for keys; memory has forgotten them.
         """
-        prefix = self._cache.keys.beginning(NAMED.name) + escaped(beginning)
-        self._near.drop_beginning(prefix)
+        prefix = self._cache.keys.entry_prefix(NAMED.name) + escaped(beginning)
+        self._near.drop_prefix(prefix)
         redis = self._cache.redis
         if redis is None:
             return True
@@ -189,7 +192,7 @@ class Table:
 
     async def _read(self, redis: RedisTier, keys: Sequence[str]) -> Sequence[Entry | None]:
         """What Redis has; memory keeps what has not changed while it was on its way."""
-        token = self._near.begin(*keys)
+        token = self._near.issue_token(*keys)
         try:
             entries = await redis.read(keys)
             for key, entry in zip(keys, entries, strict=True):
@@ -198,7 +201,7 @@ class Table:
         except TierDown:
             return [None] * len(keys)
         finally:
-            self._near.end(token)
+            self._near.release_token(token)
         return entries
 
     def _held(self, key: str) -> Entry | None:
@@ -206,15 +209,15 @@ class Table:
         entry = self._near.store.peek(key)
         return entry if entry is not None and entry.is_kept(self._cache.clock()) else None
 
-    async def _exchange_far(self, redis: RedisTier, key: str, decide: Decide, *, blind: bool) -> Change | None:
+    async def _set_in_redis(self, redis: RedisTier, key: str, decide: Decide, *, blind: bool) -> Change | None:
         deadline = Deadline.after(_PATIENCE_SECONDS)
         while deadline.left() > 0:
-            there, entry = (None, None) if blind else await redis.standing(key)
+            there, entry = (None, None) if blind else await redis.read_raw(key)
             blind = False
             change = decide(_value(entry))
             if change is None or (there is None and change.value is None):
                 return change
-            token = self._near.begin(key)
+            token = self._near.issue_token(key)
             try:
                 if there is None:
                     reply = await self._set_first(redis, key, change, token)
@@ -223,7 +226,7 @@ class Table:
                     change = change if entry is not None else change._replace(life=change.life or LONGEST_SECONDS)
                     reply = await self._swap(redis, key, there, change, token)
             finally:
-                self._near.end(token)
+                self._near.release_token(token)
             if reply in {b"OK", 1}:
                 return change
             if reply not in {None, 0}:
@@ -232,7 +235,7 @@ class Table:
 
     async def _set_first(self, redis: RedisTier, key: str, change: Change, token: Token) -> Any:
         entry = self._made(change, None)
-        (reply,) = await redis.carry_out([(key, (*_set(key, redis.stored(entry, token)), "NX"))])
+        (reply,) = await redis.execute_many([(key, (*_set(key, redis.stored(entry, token)), "NX"))])
         if reply == b"OK":
             self._near.put(key, entry, token)
         return reply
@@ -244,19 +247,19 @@ class Table:
         elif change.value is not None:
             stored = redis.stored(self._made(change, None), token)
             after, life_ms = stored.to_bytes(key), b"%d" % stored.kept_ms
-        reply = await redis.run(_SWAP, key, there, after, life_ms)
+        reply = await redis.run_script(_SWAP, key, there, after, life_ms)
         self._near.drop(key)
         return reply
 
-    def _exchange_near(self, key: str, decide: Decide) -> Change | None:
+    def _set_in_memory(self, key: str, decide: Decide) -> Change | None:
         entry = self._held(key)
         change = decide(_value(entry))
         if change is not None and change.value is None:
             self._near.drop(key)
         elif change is not None:
-            token = self._near.begin(key)
+            token = self._near.issue_token(key)
             self._near.put(key, self._made(change, entry), token)
-            self._near.end(token)
+            self._near.release_token(token)
         return change
 
     def _made(self, change: Change, before: Entry | None) -> Entry:

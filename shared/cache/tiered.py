@@ -23,12 +23,12 @@ from aiocache.serializers import JsonSerializer, NullSerializer
 from shared.cache.address import parse
 from shared.cache.answers import NotPermitted
 from shared.cache.cache import Cache
-from shared.cache.raw import client
-from shared.cache.table import Change, Table, life_of
+from shared.cache.raw_client import client
+from shared.cache.table import Change, Table, ttl_seconds
 from shared.errors import KitError
 
 __all__ = (
-    "Library",
+    "CacheAlias",
     "NoRedis",
     "NotOpen",
     "NullSerializer",
@@ -75,7 +75,7 @@ class NoRedis(KitError):
     """There is no Redis to give a command to: none is configured, or it is away."""
 
 
-class Store:
+class TieredStore:
     """What a :class:`TieredCache` is a view of: an app's open cache, and where its Redis is."""
 
     def __init__(self, cache: Cache, redis_url: str = "") -> None:
@@ -106,7 +106,7 @@ class TieredCache(BaseCache):
     NAME = "tiered"
 
     def __init__(
-        self, store: Callable[[], Store], serializer: Any = None, timeout: float | None = 0, **options: Any
+        self, store: Callable[[], TieredStore], serializer: Any = None, timeout: float | None = 0, **options: Any
     ) -> None:
         """``store`` is asked at each call; ``options`` are those of aiocache's ``BaseCache``."""
         self._store = store
@@ -135,19 +135,21 @@ class TieredCache(BaseCache):
     async def _set(
         self, key: Any, value: Any, ttl: float | None = None, _cas_token: Any = None, _conn: object = None
     ) -> bool:
-        data, life = _packed(value), life_of(ttl)
+        data, life = _packed(value), ttl_seconds(ttl)
         if _cas_token is None:
             return await self._table.put([(str(key), data)], life)
         expected, change = _packed(_cas_token), Change(data, life)
-        return await self._table.exchange(str(key), lambda there: change if there == expected else None) is not None
+        return (
+            await self._table.compare_and_set(str(key), lambda there: change if there == expected else None) is not None
+        )
 
     async def _multi_set(
         self, pairs: Iterable[tuple[Any, Any]], ttl: float | None = None, _conn: object = None
     ) -> bool:
-        return await self._table.put([(str(key), _packed(value)) for key, value in pairs], life_of(ttl))
+        return await self._table.put([(str(key), _packed(value)) for key, value in pairs], ttl_seconds(ttl))
 
     async def _add(self, key: Any, value: Any, ttl: float | None = None, _conn: object = None) -> bool:
-        if not await self._table.add(str(key), _packed(value), life_of(ttl)):
+        if not await self._table.add(str(key), _packed(value), ttl_seconds(ttl)):
             raise ValueError(f"Key {key} already exists, use .set to update the value")
         return True
 
@@ -157,12 +159,14 @@ class TieredCache(BaseCache):
     async def _increment(self, key: Any, delta: int, _conn: object = None) -> int:
         if type(delta) is not int:
             raise TypeError("delta is not an integer")
-        change = await self._table.exchange(str(key), lambda there: Change(_incremented(there, delta)))
+        change = await self._table.compare_and_set(str(key), lambda there: Change(_incremented(there, delta)))
         return 0 if change is None or change.value is None else int(change.value[1:])
 
     async def _expire(self, key: Any, ttl: float | None, _conn: object = None) -> bool:
-        life = life_of(ttl)
-        change = await self._table.exchange(str(key), lambda there: None if there is None else Change(there, life))
+        life = ttl_seconds(ttl)
+        change = await self._table.compare_and_set(
+            str(key), lambda there: None if there is None else Change(there, life)
+        )
         return change is not None
 
     async def _delete(self, key: Any, _conn: object = None) -> int:
@@ -185,7 +189,7 @@ class TieredCache(BaseCache):
     async def _redlock_release(self, key: Any, value: Any) -> int:
         name, expected = str(key), _packed(value)
         try:
-            gone = await self._table.exchange(name, lambda there: Change(None) if there == expected else None)
+            gone = await self._table.compare_and_set(name, lambda there: Change(None) if there == expected else None)
         except NotPermitted:  # a lock that goes on would keep everybody waiting: the next best, as with memcached
             return int(await self._table.newest(name) == expected and await self._table.drop(name))
         return int(gone is not None)
@@ -195,7 +199,7 @@ class TieredCache(BaseCache):
         return self._store().table
 
 
-class Library:
+class CacheAlias:
     """Makes an app's cache aiocache's; a resource of the app, inside the cache's own life.
 
     While it is open, ``caches.get(alias)`` and ``@cached(alias=…)`` are views of that cache, for the alias ``default``
@@ -204,7 +208,7 @@ class Library:
 
     def __init__(self, cache: Cache, redis_url: str, alias: str) -> None:
         """``redis_url`` is for :meth:`TieredCache.raw`."""
-        self._store = Store(cache, redis_url)
+        self._store = TieredStore(cache, redis_url)
         self._aliases = (DEFAULT, alias)
         caches.add(alias, _configuration(alias))
 
@@ -226,11 +230,11 @@ class Library:
         return TieredCache(lambda: self._store, **options)
 
 
-_open: defaultdict[str, list[Store]] = defaultdict(list)
+_open: defaultdict[str, list[TieredStore]] = defaultdict(list)
 
 
 def _configuration(alias: str) -> dict[str, object]:
-    def opened() -> Store:
+    def opened() -> TieredStore:
         if not _open[alias]:
             raise NotOpen(f"no app with the cache {alias!r} is open")
         return _open[alias][-1]

@@ -22,7 +22,7 @@ from shared.cache.address import RedisAddress
 from shared.cache.link import BoundedReader
 
 CONNECT_SECONDS: Final = 0.5
-_LOOK_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 
 
 class Topology(Protocol):
@@ -134,7 +134,7 @@ class _Watched:
     async def moved(self) -> None:
         # After a planned fail-over the old master goes on as one until the Sentinels demote it, 8 to 20 s later.
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             try:
                 if await self._discover() != self._master:
                     return

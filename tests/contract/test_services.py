@@ -55,7 +55,9 @@ class _Gateway:
         return taken.value
 
     def _taking(self) -> Sources:
-        return self.sources.of(Loading(Deadline.after(5, self.cache.clock), False, self.cache.begin(), self.cache))
+        return self.sources.of(
+            Loading(Deadline.after(5, self.cache.clock), False, self.cache.issue_token(), self.cache)
+        )
 
 
 @pytest.fixture(scope="module")

@@ -171,11 +171,11 @@ async def test_a_gateway_that_stops_ends_its_connections(start: Start) -> None:
 async def test_memory_that_is_not_believed_gives_no_early_answers(start: Start) -> None:
     """While Redis is uncertain or does not tell of changes; again when it does."""
     running = await start()
-    running.cache._near.turn(Trust.UNCERTAIN)
+    running.cache._near.set_trust(Trust.UNCERTAIN)
     assert await running.early(HIT, HIT) == 0
-    running.cache._near.turn(Trust.BLIND)
+    running.cache._near.set_trust(Trust.BLIND)
     assert await running.early(HIT, HIT) == 0
-    running.cache._near.turn(Trust.ALONE)
+    running.cache._near.set_trust(Trust.ALONE)
     assert await running.early(HIT) == 1
 
 

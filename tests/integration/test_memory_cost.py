@@ -79,9 +79,9 @@ def test_the_figure_is_what_entries_really_take(make: Callable[[Cache, int], Ite
     try:
         before, _ = tracemalloc.get_traced_memory()
         for value in make(cache, size):
-            token = cache.begin()
+            token = cache.issue_token()
             cache.put(token, [value])
-            cache.end(token)
+            cache.release_token(token)
             del value, token
         gc.collect()
         taken = tracemalloc.get_traced_memory()[0] - before

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from shared.cache.hold_off import STEADY_SECONDS
+from shared.cache.backoff import STEADY_SECONDS
 from shared.observing import metrics
 from tests.fixtures.fake_services import FakeServices, order, product, user
 from tests.fixtures.gateway import Clock, Gateway, StartGateway

@@ -14,7 +14,7 @@ from redis import Redis
 from bff.aggregates import AGGREGATES
 from bff.app import gateway_cache
 from bff.settings import GatewaySettings
-from shared.cache.needs import NEEDS, OPTIONAL
+from shared.cache.required_commands import OPTIONAL_COMMANDS, REQUIRED_COMMANDS
 from shared.observing import metrics
 from shared.settings.loading import load
 from tests.fixtures.fake_services import FakeServices, order, user
@@ -25,7 +25,7 @@ from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.redis_users import address, documented, make_user
 from tests.fixtures.suite_settings import SUITE_SETTINGS
 
-COMMANDS = sorted({need.command for need in NEEDS})
+COMMANDS = sorted({need.command for need in REQUIRED_COMMANDS})
 KEYS = gateway_cache(load(GatewaySettings, SUITE_SETTINGS), AGGREGATES).keys
 PATTERNS = sorted(
     {*(f"~{KEYS.prefix}{kind}:*" for kind in KEYS.kinds), "~bff:purged:*", "~bff:generation", "~bff.lease:*"}
@@ -122,7 +122,7 @@ async def test_the_documented_user_is_enough(
 ) -> None:
     """Redis tells of changes, all works, nothing is refused; and what is sent is what is declared and documented."""
     words = documented()
-    declared = {name.lower().replace(" ", "|") for name in (*COMMANDS, *OPTIONAL)}
+    declared = {name.lower().replace(" ", "|") for name in (*COMMANDS, *OPTIONAL_COMMANDS)}
     assert {word[1:] for word in words if word[0] == "+"} == declared
     make_user(meddler, words)
     meddler.config_resetstat()
@@ -177,7 +177,7 @@ async def test_less_than_is_needed(
     await until(up=True)
 
 
-@pytest.mark.parametrize("without", OPTIONAL)
+@pytest.mark.parametrize("without", OPTIONAL_COMMANDS)
 async def test_what_it_may_be_refused(
     start_gateway: StartGateway, redis_server: RedisServer, meddler: "Redis", reasons: list[str], without: str
 ) -> None:

@@ -54,9 +54,9 @@ async def until(cache: Cache, *, up: bool) -> None:
 
 def put(cache: Cache, key: str, data: bytes, fresh: float = 30.0, stale: float = 0.0) -> None:
     """Keep a value, as one that nobody has invalidated meanwhile."""
-    token = cache.begin(key)
+    token = cache.issue_token(key)
     cache.put(token, [Value(key, data, cache.clock(), fresh, stale)])
-    cache.end(token)
+    cache.release_token(token)
 
 
 async def far(cache: Cache, key: str) -> Entry | None:

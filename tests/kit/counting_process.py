@@ -5,7 +5,7 @@ import sys
 
 from shared.cache.build import build_cache
 from shared.cache.near import Trust
-from shared.cache.tiered import Library
+from shared.cache.tiered import CacheAlias
 from tests.fixtures.log_lines import heard
 
 
@@ -18,10 +18,13 @@ async def count(url: str, times: int) -> None:
 
 
 async def _count(url: str, times: int) -> None:
-    async with build_cache(url, 100, kinds=(), longest_life=600) as cache, Library(cache, url, "counting") as library:
+    async with (
+        build_cache(url, 100, kinds=(), longest_life=600) as cache,
+        CacheAlias(cache, url, "counting") as alias,
+    ):
         while cache.trust is not Trust.COHERENT:
             await asyncio.sleep(0.001)
-        view = library.view()
+        view = alias.view()
         print("ready", flush=True)  # noqa: T201 - the test waits for it
         await asyncio.to_thread(sys.stdin.readline)
         print(*[await view.increment("count") for _ in range(times)], flush=True)  # noqa: T201

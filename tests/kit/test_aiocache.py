@@ -13,7 +13,7 @@ from aiocache.serializers import BaseSerializer, JsonSerializer, NullSerializer,
 
 from shared.cache.build import build_cache
 from shared.cache.entry import LONGEST_SECONDS
-from shared.cache.tiered import NoRedis, OptimisticLock, OptimisticLockError, RedLock, Store, TieredCache
+from shared.cache.tiered import NoRedis, OptimisticLock, OptimisticLockError, RedLock, TieredCache, TieredStore
 from shared.observing import metrics
 from tests.kit.views import Side, Sides, undisturbed
 
@@ -377,7 +377,7 @@ async def test_raw_speaks_to_redis_itself(far_sides: Sides) -> None:
 @undisturbed()
 async def test_raw_needs_redis(sides: Sides) -> None:
     """Where there is none, or none that answers, that is what it says."""
-    nowhere = Store(sides.one.cache)
+    nowhere = TieredStore(sides.one.cache)
     with pytest.raises(NoRedis, match="no Redis is configured"):
         await TieredCache(lambda: nowhere).raw("get", "key")
 

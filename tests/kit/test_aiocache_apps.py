@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from shared.cache.tiered import Library, NotOpen, TieredCache, cached, cached_stampede, caches, multi_cached
+from shared.cache.tiered import (
+    CacheAlias,
+    NotOpen,
+    TieredCache,
+    cached,
+    cached_stampede,
+    caches,
+    multi_cached,
+)
 from tests.kit.views import Sides, undisturbed
 
 calls: list[str] = []
@@ -45,27 +53,30 @@ async def sizes(names: list[str]) -> dict[str, int]:
 
 
 @pytest.fixture
-async def libraries(sides: Sides, url: str) -> AsyncIterator[tuple[Library, Library]]:
+async def aliases(sides: Sides, url: str) -> AsyncIterator[tuple[CacheAlias, CacheAlias]]:
     """Those of two processes; the second one is that of this process, as it were."""
-    async with Library(sides.other.cache, url, "another") as other, Library(sides.one.cache, url, "app") as one:
+    async with (
+        CacheAlias(sides.other.cache, url, "another") as other,
+        CacheAlias(sides.one.cache, url, "app") as one,
+    ):
         yield one, other
 
 
 @undisturbed(calls.clear)
-async def test_the_register_has_the_apps_cache(sides: Sides, libraries: tuple[Library, Library]) -> None:
+async def test_the_register_has_the_apps_cache(sides: Sides, aliases: tuple[CacheAlias, CacheAlias]) -> None:
     """Under the usual alias and the app's own; what it gives, creates and keeps are views of the same tiers."""
     view: Any = register.get("default")
     assert isinstance(view, TieredCache)
     assert register.get("default") is view
     await view.set("key", {"a": 1})
     await sides.hear()
-    for another in (register.get("app"), register.get("another"), register.create("app", ttl=5), libraries[1].view()):
+    for another in (register.get("app"), register.get("another"), register.create("app", ttl=5), aliases[1].view()):
         assert await another.get("key") == {"a": 1}
     assert (await register.create("app", namespace="space").get("key"), register.create("app", ttl=5).ttl) == (None, 5)
 
 
 @undisturbed(calls.clear)
-async def test_a_function_is_called_once_for_all(sides: Sides, libraries: tuple[Library, Library]) -> None:
+async def test_a_function_is_called_once_for_all(sides: Sides, aliases: tuple[CacheAlias, CacheAlias]) -> None:
     """What it has given is there for whoever asks next, in another process too, until somebody drops it."""
     assert [await greeting("Maria"), await greeting("Maria"), await greeting("Ana")] == [
         "Hello, Maria",
@@ -73,14 +84,14 @@ async def test_a_function_is_called_once_for_all(sides: Sides, libraries: tuple[
         "Hello, Ana",
     ]
     assert calls == ["Maria", "Ana"]
-    assert await libraries[1].view().get("greeting:Maria") == "Hello, Maria"
-    await libraries[1].view().delete("greeting:Maria")
+    assert await aliases[1].view().get("greeting:Maria") == "Hello, Maria"
+    await aliases[1].view().delete("greeting:Maria")
     await sides.hear()
     await greeting("Maria")
     assert calls == ["Maria", "Ana", "Maria"]
 
 
-@pytest.mark.usefixtures("libraries")
+@pytest.mark.usefixtures("aliases")
 @undisturbed(calls.clear)
 async def test_of_many_things_only_those_that_are_missing_are_asked_for() -> None:
     """Each is kept by itself."""
@@ -90,7 +101,7 @@ async def test_of_many_things_only_those_that_are_missing_are_asked_for() -> Non
     assert calls == ["a bb", "ccc"]
 
 
-@pytest.mark.usefixtures("libraries")
+@pytest.mark.usefixtures("aliases")
 @undisturbed(calls.clear)
 async def test_all_who_ask_at_once_wait_for_one() -> None:
     """A stampede is one call; its lock is given back."""
@@ -103,7 +114,7 @@ async def test_all_who_ask_at_once_wait_for_one() -> None:
 async def test_without_an_app_functions_are_just_called(sides: Sides, url: str) -> None:
     """Before it is open, and once it has ended; and it is not held on to. The next one has nothing of it."""
     assert [await greeting("Maria"), await greeting("Maria")] == ["Hello, Maria"] * 2
-    async with Library(sides.one.cache, url, "app"):
+    async with CacheAlias(sides.one.cache, url, "app"):
         await greeting("Maria")
         await greeting("Maria")
     assert len(calls) == 3
@@ -117,7 +128,10 @@ async def test_without_an_app_functions_are_just_called(sides: Sides, url: str) 
 @undisturbed(calls.clear)
 async def test_the_last_app_is_the_one_that_is_meant(sides: Sides) -> None:
     """Where several are open in one process each has its own alias, and the usual one is the last one that is."""
-    first, last = Library(sides.one.cache, "", "first"), Library(sides.other.cache, "", "last")
+    first, last = (
+        CacheAlias(sides.one.cache, "", "first"),
+        CacheAlias(sides.other.cache, "", "last"),
+    )
     async with first:
         await register.get("first").set("whose", "first")
         async with last:
@@ -140,7 +154,7 @@ async def test_what_the_documentation_shows(sides: Sides, url: str) -> None:
 
     shown: dict[str, Any] = {"ask_somebody": ask_somebody}
     exec(example, shown)  # noqa: S102 - our own page
-    async with Library(sides.one.cache, url, "app"):
+    async with CacheAlias(sides.one.cache, url, "app"):
         assert [await shown["weather"]("Porto") for _ in range(3)] == [{"city": "Porto", "sun": True}] * 3
         assert [await shown["visit"]("Porto"), await shown["visit"]("Porto")] == [1, 2]
         await shown["forget_visits"]()
@@ -149,7 +163,7 @@ async def test_what_the_documentation_shows(sides: Sides, url: str) -> None:
     assert calls == ["Porto"]
 
 
-@pytest.mark.usefixtures("libraries")
+@pytest.mark.usefixtures("aliases")
 @undisturbed(calls.clear)
 async def test_neither_keys_nor_values_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     """What cannot be kept is a call each time and a line in the log, which does not tell what it was."""

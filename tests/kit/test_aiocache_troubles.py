@@ -63,7 +63,7 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it(far_sides: Sid
     changes: list[Callable[[], None]] = [
         lambda: near.invalidate([key]),
         lambda: near.invalidate(None),
-        lambda: near.drop_beginning(key[:-5]),
+        lambda: near.drop_prefix(key[:-5]),
     ]
     for meanwhile in changes:
         await other.set("key", "old")
@@ -296,7 +296,7 @@ async def test_in_a_cluster(open_cache: OpenCache, cluster: Cluster) -> None:
     assert await other.clear()
     for name in names:
         assert sides.one.cache.redis is not None
-        await sides.one.cache.redis.ask(
+        await sides.one.cache.redis.execute(
             sides.one.store.table.key(one.build_key(name)), ("PTTL", sides.one.store.table.key(one.build_key(name)))
         )
     for view in (one, other):

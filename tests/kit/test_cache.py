@@ -129,7 +129,7 @@ async def test_a_purge_beats_a_load_in_flight(open_cache: OpenCache, redis_serve
     """What another process had begun to load before is kept nowhere, even if it arrives in Redis afterwards."""
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
     assert await far(other, KEY) is None
-    loading = other.begin(KEY)
+    loading = other.issue_token(KEY)
     assert await one.purge("user1")
     write_late(redis_server, KEY, generation_of(redis_server))
     while loading.holds(KEY):

@@ -68,9 +68,9 @@ def test_no_kind_of_entries_collides_with_what_the_cache_itself_keeps(name: str)
     """Whatever it is called."""
     keys = Keys("bff", [plain(name, owned=True)])
     key = keys.entry(name, "user1")
-    assert keys.purged_by(key) is None
+    assert keys.purged_subject(key) is None
     assert keys.stamp_of(key) == "bff:purged:{user1}"
     assert key not in {keys.generation, keys.stamp("user1"), keys.lease(key)}
-    assert keys.purged_by(keys.stamp("user1")) == "user1"
-    assert list(keys.owned_by("user1")) == [key]
+    assert keys.purged_subject(keys.stamp("user1")) == "user1"
+    assert list(keys.owned_keys("user1")) == [key]
     assert (keys.kind(key).name, keys.subject(key)) == (name, "user1")

@@ -219,14 +219,14 @@ async def test_a_batch_loses_what_is_invalidated_and_keeps_the_rest(
     """Things that many share are asked for together, and each stands for itself."""
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
     lost: list[str | None] = []
-    token = one.begin(*PRODUCTS, on_loss=lost.append)
+    token = one.issue_token(*PRODUCTS, on_loss=lost.append)
     asked_at = one.clock()
     put(other, PRODUCTS[1], b"newer")
     while not lost:
         await asyncio.sleep(0.001)
     assert lost == [PRODUCTS[1]]
     one.put(token, [Value(key, b"older", asked_at, 30.0) for key in PRODUCTS])
-    one.end(token)
+    one.release_token(token)
     for key, expected in zip(PRODUCTS, [b"older", b"newer", b"older"], strict=True):
         await until_found(one, key, expected)
         await until_found(other, key, expected)
@@ -235,11 +235,11 @@ async def test_a_batch_loses_what_is_invalidated_and_keeps_the_rest(
 async def test_a_purge_of_everything_takes_every_token(open_cache: OpenCache, redis_server: RedisServer) -> None:
     """Also one that stands for no key in particular, by whichever process it is purged."""
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
-    tokens = [one.begin(), one.begin(KEY), one.begin(*PRODUCTS)]
+    tokens = [one.issue_token(), one.issue_token(KEY), one.issue_token(*PRODUCTS)]
     assert await other.purge_all()
     while tokens[0].alive:
         await asyncio.sleep(0.001)
     for token in tokens:
         one.put(token, [Value(KEY, b"outdated", one.clock(), 30.0)])
-        one.end(token)
+        one.release_token(token)
     assert await found(one, KEY) is None

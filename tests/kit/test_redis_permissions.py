@@ -11,11 +11,11 @@ import pytest
 import yaml
 from redis import Redis
 
+from shared.cache.backoff import FIRST_SECONDS
 from shared.cache.cache import Cache
-from shared.cache.hold_off import FIRST_SECONDS
 from shared.cache.keys import Keys
 from shared.cache.near import Trust
-from shared.cache.needs import OF_A_CLUSTER, OPTIONAL
+from shared.cache.required_commands import CLUSTER_COMMANDS, OPTIONAL_COMMANDS
 from shared.cache.table import NAMED
 from tests.fixtures.log_lines import heard
 from tests.fixtures.odd_redis import OddRedis
@@ -98,7 +98,7 @@ async def work_well(one: Cache, other: Cache) -> None:
 
 async def test_a_user_of_a_cluster(open_cache: OpenCache, cluster: Cluster) -> None:
     """The documented one, with what redis-py needs to find the nodes."""
-    words = [*documented(), *map(_word, OF_A_CLUSTER)]
+    words = [*documented(), *map(_word, CLUSTER_COMMANDS)]
     for node in cluster.nodes:
         with node.client() as client:
             make_user(client, words)
@@ -107,8 +107,8 @@ async def test_a_user_of_a_cluster(open_cache: OpenCache, cluster: Cluster) -> N
     assert [node.ask("ACL", "LOG") for node in cluster.nodes] == [[]] * len(cluster.nodes)
 
 
-NEEDED = sorted({word for word in documented() if word[0] == "+"} - {_word(name) for name in OPTIONAL})
-STARTS = [KEYS.beginning(kind) for kind in KEYS.kinds]
+NEEDED = sorted({word for word in documented() if word[0] == "+"} - {_word(name) for name in OPTIONAL_COMMANDS})
+STARTS = [KEYS.entry_prefix(kind) for kind in KEYS.kinds]
 PATTERNS = [f"~{start}*" for start in (*STARTS, *map(KEYS.lease, STARTS), KEYS.stamp("")[:-1], KEYS.generation)]
 
 

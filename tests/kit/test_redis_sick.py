@@ -142,7 +142,7 @@ async def test_not_what_the_address_says(
     await assert_down(cache)
     assert said == [ABSENT]
     assert cache.redis is not None
-    assert not any(task.done() for task in cache.redis._watch._tasks)
+    assert not any(task.done() for task in cache.redis._supervisor._tasks)
 
 
 async def test_killed_under_load(open_cache: OpenCache, redis_server: RedisServer, said: list[str]) -> None:

@@ -44,9 +44,9 @@ def bypassed() -> Iterator[list[str]]:
 async def give(one: Cache, other: Cache, key: str, value: bytes) -> None:
     """Have ``one`` store what it has loaded after the last purge, and ``other`` find it."""
     while await found(other, key) != value or other.lookup_near(key) is None:
-        token = one.begin(key, stamp=(await one.lookup_redis(key)).stamp)
+        token = one.issue_token(key, stamp=(await one.lookup_redis(key)).stamp)
         one.put(token, [Value(key, value, one.clock(), 30.0)])
-        one.end(token)
+        one.release_token(token)
         await asyncio.sleep(0.001)
 
 

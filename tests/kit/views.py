@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 import pytest
 
 from shared.cache.cache import Cache
-from shared.cache.tiered import Store, TieredCache
+from shared.cache.tiered import TieredCache, TieredStore
 from tests.fixtures.log_lines import heard
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.caches import OpenCache, until
@@ -22,12 +22,12 @@ class Side:
     """One process: its cache, and views of it."""
 
     cache: Cache
-    store: Store
+    store: TieredStore
 
     @classmethod
     def of(cls, cache: Cache, url: str) -> "Side":
         """The side of this cache."""
-        return cls(cache, Store(cache, url))
+        return cls(cache, TieredStore(cache, url))
 
     def view(self, **options: Any) -> TieredCache:
         """A view with options of its own."""
@@ -36,7 +36,7 @@ class Side:
     async def hear(self) -> None:
         """Return once all has been heard that others have changed until now: Redis tells it before it answers."""
         if self.cache.redis is not None and self.cache.redis.up:
-            await self.cache.redis.ask("", ("GET", "nothing"))
+            await self.cache.redis.execute("", ("GET", "nothing"))
 
 
 @dataclass(frozen=True)

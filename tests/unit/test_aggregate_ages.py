@@ -53,10 +53,10 @@ async def _loaded(clock: Clock, how: Load) -> tuple[LoadResult[BuiltAnswer], Ent
         kind, settings=settings, cache=cache, through=through, sources=sources, shedder=LoadShedder(10, clock)
     )
     key = cache.keys.entry(kind.cache_kind, "t1")
-    token = cache.begin(key)
+    token = cache.issue_token(key)
     loaded = await endpoint._load("t1", key, Loading(Deadline.after(60, clock), False, token, cache))
     cache.put(token, loaded.values)
-    cache.end(token)
+    cache.release_token(token)
     return loaded, cache.kept_near(key)
 
 

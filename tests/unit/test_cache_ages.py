@@ -25,7 +25,7 @@ def test_lives_are_counted_from_the_question(late: float, fresh: float, stale: f
     """Only what is left of its lives is given, and jitter takes its share of that alone; what is over is not kept."""
     clock = Clock()
     cache = Cache(NearTier(MemoryStore(10), KEYS, clock), None, KEYS, longest_life=600, clock=clock, draw=lambda: drawn)
-    token, asked_at = cache.begin(KEY), clock.now
+    token, asked_at = cache.issue_token(KEY), clock.now
     clock.now += late
     cache.put(token, [Value(KEY, b"value", asked_at, fresh, stale)])
     entry = cache.near.store.peek(KEY)

@@ -33,7 +33,7 @@ class _Redis:
         """Nobody waits for it."""
         self.told.extend(command for _, command in commands)
 
-    async def ask(self, _key: str, *commands: Command) -> list[Any]:
+    async def execute(self, _key: str, *commands: Command) -> list[Any]:
         """Somebody does."""
         self.told.extend(commands)
         return [self.left_ms for _ in commands]
@@ -65,7 +65,7 @@ def test_a_lease_is_lengthened_until_it_is_let_go() -> None:
     """Long before it runs out, each time; who lets it go is told once what to give back."""
 
     async def main(scene: _Scene) -> None:
-        one, other = scene.cache.begin(A), scene.cache.begin(B)
+        one, other = scene.cache.issue_token(A), scene.cache.issue_token(B)
         scene.leases.start_renewing(A, one)
         scene.leases.start_renewing(B, other)
         for _ in range(5):

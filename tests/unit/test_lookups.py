@@ -17,7 +17,7 @@ from tests.kit.caches import KINDS
 KEYS = Keys("test", KINDS)
 KEY, OTHER = KEYS.entry("profile", "u1"), KEYS.entry("user", "u1")
 STAMP = KEYS.stamp("u1")
-WISH: Command = ("SET", KEYS.lease(KEY), b"me", "NX")
+LEASE_COMMAND: Command = ("SET", KEYS.lease(KEY), b"me", "NX")
 OLD, NEW = b"before a", b"after it"
 NEWS = [[KEY], [STAMP], None]
 
@@ -67,7 +67,7 @@ def _look(value: bytes | None, stamp: bytes, grant: LeaseState = LeaseState.NONE
 async def test_what_is_outdated_on_its_way_is_looked_up_once_more(news: Iterable[str] | None) -> None:
     """What is there then is given, with the lease that was got at first."""
     cache, redis = _cache(_look(b"old", OLD, LeaseState.HELD), _look(b"new", NEW), news=[news, []])
-    look = await cache.lookup_redis(KEY, WISH)
+    look = await cache.lookup_redis(KEY, LEASE_COMMAND)
     assert look.entry is not None
     assert (look.entry.value, look.stamp, look.lease, redis.asked) == (b"new", NEW, LeaseState.HELD, 2)
     assert cache.lookup_near(KEY) is look.entry
@@ -78,17 +78,17 @@ async def test_what_is_outdated_on_its_way_is_looked_up_once_more(news: Iterable
 async def test_what_is_outdated_twice_is_not_given(first: Iterable[str] | None, second: Iterable[str] | None) -> None:
     """It is a miss, with the stamp that stood there last."""
     cache, redis = _cache(_look(b"old", OLD, LeaseState.HELD), _look(b"newer", NEW), news=[first, second])
-    assert await cache.lookup_redis(KEY, WISH) == Lookup(None, NEW, LeaseState.HELD)
+    assert await cache.lookup_redis(KEY, LEASE_COMMAND) == Lookup(None, NEW, LeaseState.HELD)
     assert (redis.asked, cache.kept_near(KEY)) == (2, None)
 
 
 async def test_a_miss_is_outdated_by_a_purge_alone() -> None:
     """What is loaded for it would bear the stamp of before, and be of use to nobody; that a key is over is no news."""
     cache, redis = _cache(_look(None, OLD, LeaseState.HELD), _look(None, NEW), news=[[STAMP], []])
-    assert await cache.lookup_redis(KEY, WISH) == Lookup(None, NEW, LeaseState.HELD)
+    assert await cache.lookup_redis(KEY, LEASE_COMMAND) == Lookup(None, NEW, LeaseState.HELD)
     assert redis.asked == 2
     cache, redis = _cache(_look(None, OLD, LeaseState.HELD), news=[[KEY]])
-    assert await cache.lookup_redis(KEY, WISH) == Lookup(None, OLD, LeaseState.HELD)
+    assert await cache.lookup_redis(KEY, LEASE_COMMAND) == Lookup(None, OLD, LeaseState.HELD)
     assert redis.asked == 1
 
 
@@ -107,4 +107,4 @@ async def test_an_own_purge_outdates_what_is_on_its_way(value: bytes | None) -> 
     """A miss too: Redis does not tell us of what we have done ourselves."""
     cache, redis = _cache(_look(value, OLD, LeaseState.HELD), _look(None, NEW), news=[[], []])
     redis.meanwhile = lambda: cache.purge("u1")
-    assert await cache.lookup_redis(KEY, WISH) == Lookup(None, NEW, LeaseState.HELD)
+    assert await cache.lookup_redis(KEY, LEASE_COMMAND) == Lookup(None, NEW, LeaseState.HELD)

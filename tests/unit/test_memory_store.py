@@ -22,10 +22,10 @@ def _absent() -> Entry:
 def test_the_least_recently_used_entry_goes_first() -> None:
     """Looking at an entry keeps it."""
     store = MemoryStore(2)
-    store.place("a", _entry(b"1"))
-    store.place("b", _entry(b"2"))
+    store.put("a", _entry(b"1"))
+    store.put("b", _entry(b"2"))
     store.peek("a")
-    store.place("c", _entry(b"3"))
+    store.put("c", _entry(b"3"))
     assert (store.peek("a") is None, store.peek("b") is None, store.peek("c") is None) == (False, True, False)
 
 
@@ -41,7 +41,7 @@ def test_it_behaves_like_a_plain_ordered_model(steps: list[tuple[str, str, bytes
     store, model = MemoryStore(capacity), OrderedDict[str, bytes]()
     for action, name, value in steps:
         if action == "place":
-            store.place(name, _entry(value))
+            store.put(name, _entry(value))
             model.pop(name, None)
             model[name] = value
             if len(model) > capacity:
@@ -62,9 +62,9 @@ def test_what_is_not_there_takes_no_place_of_what_is() -> None:
     for capacity, room in ((20, 16), (1_000, 100)):
         store = MemoryStore(capacity)
         for number in range(capacity):
-            store.place(f"there{number}", _entry(b"value"))
+            store.put(f"there{number}", _entry(b"value"))
         for number in range(3 * capacity):
-            store.place(f"absent{number}", _absent())
+            store.put(f"absent{number}", _absent())
         assert len(store) == capacity + room
         assert all(store.peek(f"there{number}") is not None for number in range(capacity))
         assert store.peek(f"absent{3 * capacity - 1}") is not None
@@ -75,7 +75,7 @@ def test_what_comes_to_be_is_no_longer_absent() -> None:
     """A key stands in one room: whatever is placed last is what there is, and dropping it leaves nothing."""
     store = MemoryStore(10)
     for placed in (_absent(), _entry(b"1"), _absent(), _entry(b"2")):
-        store.place("a", placed)
+        store.put("a", placed)
         assert (store.peek("a"), len(store), store.bytes) == (placed, 1, placed.size("a"))
     assert store.drop("a")
     assert (store.peek("a"), len(store), store.bytes) == (None, 0, 0)
@@ -91,7 +91,7 @@ def test_bytes_are_a_bound(steps: list[tuple[int, int, bool]], most: int) -> Non
     for number, size, negative in steps:
         entry = Entry.made(bytes(size), 0.0, 30.0)
         entry.negative = negative
-        store.place(str(number), entry)
+        store.put(str(number), entry)
         assert store.bytes <= most
         room = most // 10 if negative else most - most // 10
         assert (store.peek(str(number)) is entry) == (entry.size(str(number)) <= room)

@@ -9,7 +9,7 @@ from redis.crc import key_slot
 
 from shared.cache.entry import LONGEST_SECONDS
 from shared.cache.keys import Keys
-from shared.cache.table import NAMED, escaped, life_of
+from shared.cache.table import NAMED, escaped, ttl_seconds
 
 KEYS = Keys("bff", [NAMED])
 _names = st.text(st.one_of(st.sampled_from("{}%a:*\ud800\udc00\x00\r\n"), st.characters(codec=None)), max_size=8)
@@ -53,11 +53,11 @@ def test_a_key_is_utf_8_and_on_the_node_of_its_lease(name: str) -> None:
 )
 def test_a_life_is_what_is_asked_for_and_bounded(asked: float | None, given_: float) -> None:
     """None and 0 stand for as long as anything is kept, as aiocache says."""
-    assert life_of(asked) == given_
+    assert ttl_seconds(asked) == given_
 
 
 @pytest.mark.parametrize("asked", [-1, -0.001, math.nan, -math.inf])
 def test_what_is_no_life_is_refused(asked: float) -> None:
     """Nothing can be kept until before now."""
     with pytest.raises(ValueError, match="time to live"):
-        life_of(asked)
+        ttl_seconds(asked)

@@ -41,7 +41,7 @@ def test_a_reply_in_flight_never_overwrites_a_later_invalidation() -> None:
     """What was read before the key changed is not kept."""
     clock = Clock()
     tier = _tier(clock)
-    token = tier.begin(NAMES[0])
+    token = tier.issue_token(NAMES[0])
     tier.invalidate([NAMES[0]])
     assert not tier.put(NAMES[0], _entry(clock), token)
     assert tier.kept(NAMES[0]) is None
@@ -51,7 +51,7 @@ def test_an_own_write_outdates_what_is_being_read() -> None:
     """The newer of the two stays, whichever comes last."""
     clock = Clock()
     tier = _tier(clock)
-    reading, writing = tier.begin(NAMES[0]), tier.begin(NAMES[0])
+    reading, writing = tier.issue_token(NAMES[0]), tier.issue_token(NAMES[0])
     assert tier.put(NAMES[0], _entry(clock, b"new"), writing)
     assert not tier.put(NAMES[0], _entry(clock, b"old"), reading)
     found = tier.fresh(NAMES[0])
@@ -64,9 +64,9 @@ def test_a_purge_stamp_drops_what_its_subject_owns_and_nothing_else() -> None:
     clock = Clock()
     tier = _tier(clock)
     for name in NAMES:
-        assert tier.put(name, _entry(clock), tier.begin())
+        assert tier.put(name, _entry(clock), tier.issue_token())
     stamp = KEYS.stamp("u1")
-    loading = tier.begin(*NAMES)
+    loading = tier.issue_token(*NAMES)
     tier.invalidate([stamp])
     assert [tier.fresh(name) is not None for name in NAMES] == [False, True, True]
     assert [loading.holds(name) for name in NAMES] == [False, True, True]
@@ -80,8 +80,8 @@ def test_memory_is_served_only_where_it_can_be_believed(trust: Trust, served: bo
     """With Redis telling of changes, or gone; not while it is silent, or of unknown state."""
     clock = Clock()
     tier = _tier(clock)
-    tier.turn(trust)
-    assert tier.put(NAMES[0], _entry(clock), tier.begin())
+    tier.set_trust(trust)
+    assert tier.put(NAMES[0], _entry(clock), tier.issue_token())
     assert (tier.fresh(NAMES[0]) is not None) is served
 
 
@@ -89,10 +89,10 @@ def test_a_new_connection_begins_empty() -> None:
     """What was kept meanwhile may have changed unnoticed, and what was being loaded too."""
     clock = Clock()
     tier = _tier(clock)
-    assert tier.put(NAMES[0], _entry(clock), tier.begin())
-    token = tier.begin(NAMES[1])
-    tier.turn(Trust.UNCERTAIN)
-    tier.turn(Trust.COHERENT)
+    assert tier.put(NAMES[0], _entry(clock), tier.issue_token())
+    token = tier.issue_token(NAMES[1])
+    tier.set_trust(Trust.UNCERTAIN)
+    tier.set_trust(Trust.COHERENT)
     assert tier.kept(NAMES[0]) is None
     assert not token.alive
 
@@ -101,10 +101,10 @@ def test_whoever_waits_for_a_change_is_told_once() -> None:
     """A token that dies says so to its holder."""
     tier = _tier()
     told: list[str | None] = []
-    token = tier.begin(NAMES[0], on_loss=told.append)
+    token = tier.issue_token(NAMES[0], on_loss=told.append)
     tier.invalidate([NAMES[0]])
     tier.invalidate(None)
-    tier.end(token)
+    tier.release_token(token)
     assert told == [NAMES[0]]
 
 
@@ -112,25 +112,25 @@ def test_who_was_cut_off_serves_what_it_had_for_a_bounded_time() -> None:
     """What was asked for before is gone then, fresh or stale; what it has loaded itself since stays."""
     clock = Clock()
     tier = _tier(clock)
-    tier.turn(Trust.COHERENT)
-    assert tier.put(NAMES[0], _entry(clock), tier.begin())
-    loading = tier.begin(NAMES[1])
+    tier.set_trust(Trust.COHERENT)
+    assert tier.put(NAMES[0], _entry(clock), tier.issue_token())
+    loading = tier.issue_token(NAMES[1])
     asked_at = clock.now
     clock.now += 1
-    tier.turn(Trust.UNCERTAIN)
-    tier.turn(Trust.ALONE)
+    tier.set_trust(Trust.UNCERTAIN)
+    tier.set_trust(Trust.ALONE)
     clock.now += 1
     late = replace(_entry(clock), age=clock.now - asked_at)
     assert tier.put(NAMES[1], late, loading)
-    assert tier.put(NAMES[2], _entry(clock), tier.begin())
+    assert tier.put(NAMES[2], _entry(clock), tier.issue_token())
     clock.now += 3.9
-    tier.bound_alone(5)
+    tier.expire_standalone(5)
     assert [tier.kept(name) is not None for name in NAMES] == [True, True, True]
     clock.now += 0.1
-    tier.bound_alone(5)
+    tier.expire_standalone(5)
     assert [tier.kept(name) is not None for name in NAMES] == [False, False, True]
     clock.now += 20
-    tier.bound_alone(5)
+    tier.expire_standalone(5)
     assert tier.kept(NAMES[2]) is not None
 
 
@@ -140,21 +140,21 @@ def test_memory_that_never_had_redis_is_not_bounded(lost: bool) -> None:
     clock = Clock()
     tier = _tier(clock)
     if lost:
-        tier.turn(Trust.UNCERTAIN)
-        tier.turn(Trust.COHERENT)
-    assert tier.put(NAMES[0], _entry(clock), tier.begin())
+        tier.set_trust(Trust.UNCERTAIN)
+        tier.set_trust(Trust.COHERENT)
+    assert tier.put(NAMES[0], _entry(clock), tier.issue_token())
     clock.now += 20
-    tier.bound_alone(5)
+    tier.expire_standalone(5)
     assert tier.fresh(NAMES[0]) is not None
 
 
 def test_ended_tokens_leave_nothing_behind() -> None:
     """However many reads there were, alive or dead."""
     tier = _tier()
-    tokens = [tier.begin(*NAMES) for _ in range(10)]
+    tokens = [tier.issue_token(*NAMES) for _ in range(10)]
     tier.invalidate([NAMES[0]])
     for token in tokens:
-        tier.end(token)
+        tier.release_token(token)
     assert tier._tokens == {}
 
 
@@ -166,7 +166,7 @@ class Coherence(RuleBasedStateMachine):
         """Nothing is anywhere; Redis is there."""
         self.clock = Clock()
         self.tier = _tier(self.clock)
-        self.tier.turn(Trust.COHERENT)
+        self.tier.set_trust(Trust.COHERENT)
         self.redis: dict[str, tuple[int, float]] = {}
         self.outdated: dict[str, int] = dict.fromkeys(NAMES, 0)
         self.number = 0
@@ -203,9 +203,9 @@ class Coherence(RuleBasedStateMachine):
     def we_write(self, name: str) -> None:
         """We store a newer value ourselves, in memory and, on the same connection, in Redis."""
         self.number += 1
-        token = self.tier.begin(name)
+        token = self.tier.issue_token(name)
         assert self.tier.put(name, Entry.made(str(self.number).encode(), self.clock.now, TTL, STALE), token)
-        self.tier.end(token)
+        self.tier.release_token(token)
         self.redis[name] = (self.number, self.clock.now)
 
     @precondition(lambda self: self.tier.trust is Trust.COHERENT)
@@ -213,7 +213,7 @@ class Coherence(RuleBasedStateMachine):
     def read_leaves(self, name: str) -> None:
         """A read is answered by Redis; the answer is on its way. What happened before it is told before it."""
         self._told()
-        self.reads.append((name, self.tier.begin(name), self.redis.get(name)))
+        self.reads.append((name, self.tier.issue_token(name), self.redis.get(name)))
 
     @precondition(lambda self: self.reads)
     @rule(data=st.data())
@@ -223,7 +223,7 @@ class Coherence(RuleBasedStateMachine):
         if found is not None:
             number, stored_at = found
             self.tier.put(name, Entry.made(str(number).encode(), stored_at, TTL, STALE), token)
-        self.tier.end(token)
+        self.tier.release_token(token)
 
     @rule(seconds=st.floats(0.1, 40.0))
     def time_passes(self, seconds: float) -> None:
@@ -236,7 +236,7 @@ class Coherence(RuleBasedStateMachine):
     @rule()
     def connection_breaks(self) -> None:
         """We hear of nothing any more."""
-        self.tier.turn(Trust.UNCERTAIN)
+        self.tier.set_trust(Trust.UNCERTAIN)
 
     @precondition(lambda self: self.tier.trust is Trust.UNCERTAIN)
     @rule()
@@ -245,7 +245,7 @@ class Coherence(RuleBasedStateMachine):
         self.suppressed = []
         for name in NAMES:
             self.outdated[name] = self.number if name not in self.redis else self.redis[name][0] - 1
-        self.tier.turn(Trust.COHERENT)
+        self.tier.set_trust(Trust.COHERENT)
 
     @precondition(lambda self: self.tier.trust is Trust.COHERENT)
     @rule()

@@ -55,12 +55,12 @@ class _Process:
         self.clock: Clock = lambda: redis.time.now + running
         self.near = NearTier(MemoryStore(10), KEYS, self.clock)
         self.tier = RedisTier(topology(parse("redis://127.0.0.1:1")), self.near, KEYS, self.clock, machine=self.clock)
-        self.tier._watch.links = redis  # type: ignore[assignment]
+        self.tier._supervisor.links = redis  # type: ignore[assignment]
 
     def look(self, there: float = 0.0, back: float = 0.0) -> Any:
         """Look at Redis's clock, as with every heartbeat; gives the generation."""
         self._redis.there, self._redis.back = there, back
-        return asyncio.run(self.tier._watch._generation(), debug=False)
+        return asyncio.run(self.tier._supervisor._generation(), debug=False)
 
 
 _delays = st.tuples(st.floats(0.0, 100.0), st.floats(0.0, 100.0))
@@ -77,7 +77,7 @@ def test_an_entry_is_at_least_as_old_as_it_is(
     one.near.generation = one.look(*writer)
     other.near.generation = other.look(*reader)
     now = one.clock()
-    stored = one.tier.stored(Entry(b"value", now, now + 30, now + 600, age=before), one.near.begin(KEY))
+    stored = one.tier.stored(Entry(b"value", now, now + 30, now + 600, age=before), one.near.issue_token(KEY))
     redis.time.now += after
     entry = other.tier._entry(KEY, Found(stored.to_bytes(KEY), None))
     assert entry is not None

@@ -84,8 +84,8 @@ async def opened(loop: object) -> AsyncIterator[Opened]:
 @pytest.mark.parametrize("size", [1, 2, 7, len(ANSWERS)])
 async def test_answers_and_news_are_told_apart_however_they_are_cut(opened: Opened, size: int) -> None:
     """Answers go to those who asked, in order, errors as values; news go to whoever keeps memory."""
-    both, none = opened.link.ask(("GET", "a"), ("PTTL", "a")), opened.link.ask(("GET", "b"))
-    refused = opened.link.ask(("SET", "b", b""))
+    both, none = opened.link.execute(("GET", "a"), ("PTTL", "a")), opened.link.execute(("GET", "b"))
+    refused = opened.link.execute(("SET", "b", b""))
     for start in range(0, len(ANSWERS), size):
         opened.link.data_received(ANSWERS[start : start + size])
     assert await both == [b"value", 30]
@@ -98,7 +98,7 @@ async def test_answers_and_news_are_told_apart_however_they_are_cut(opened: Open
 
 async def test_what_is_asked_in_one_turn_leaves_together(opened: Opened) -> None:
     """Whoever asks, in the order in which they ask; bytes, text and numbers alike."""
-    asked = [opened.link.ask(("SET", "ä", b"\r\n", "PX", 30)), opened.link.ask(("PING",))]
+    asked = [opened.link.execute(("SET", "ä", b"\r\n", "PX", 30)), opened.link.execute(("PING",))]
     while not opened.wire.sent:
         await asyncio.sleep(0)
     assert opened.wire.writes == 1
@@ -112,7 +112,7 @@ async def test_what_is_asked_in_one_turn_leaves_together(opened: Opened) -> None
 async def test_what_nobody_waits_for_leaves_with_what_is_asked_next_or_by_itself(opened: Opened) -> None:
     """In the order in which it was said."""
     posted = opened.link.post(("SET", "a", b"1"))
-    asked = opened.link.ask(("PING",))
+    asked = opened.link.execute(("PING",))
     while not opened.wire.sent:
         await asyncio.sleep(0)
     assert opened.wire.writes == 1
@@ -129,14 +129,14 @@ async def test_what_nobody_waits_for_leaves_with_what_is_asked_next_or_by_itself
 )
 async def test_the_end_of_the_connection_is_told_to_all(opened: Opened, sent: bytes, error: type[Exception]) -> None:
     """Bytes that are no RESP are the end too: whoever waits is told, and whoever asks then; news are not heard."""
-    waiting = [opened.link.ask(("GET", "a")) for _ in range(3)]
+    waiting = [opened.link.execute(("GET", "a")) for _ in range(3)]
     if sent:
         opened.link.data_received(sent)
         opened.link.data_received(b"+late\r\n")
     else:
         opened.link.connection_lost(ConnectionResetError())
     assert isinstance(await opened.link.lost, error)
-    results = await asyncio.gather(*waiting, opened.link.ask(("GET", "b")), return_exceptions=True)
+    results = await asyncio.gather(*waiting, opened.link.execute(("GET", "b")), return_exceptions=True)
     assert [type(result) for result in results[-3:]] == [LinkLost] * 3
     opened.link.data_received(TOLD)
     assert opened.changes == []
@@ -144,7 +144,7 @@ async def test_the_end_of_the_connection_is_told_to_all(opened: Opened, sent: by
 
 async def test_an_answer_to_nothing_ends_the_connection(opened: Opened) -> None:
     """Who knows whose the next one would be."""
-    asked = opened.link.ask(("PING",))
+    asked = opened.link.execute(("PING",))
     opened.link.data_received(b"+PONG\r\n+PONG\r\n")
     assert await asked == [b"PONG"]
     assert isinstance(await opened.link.lost, IndexError)

@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 
 from shared.cache.answers import found_in, stamp_in
 from shared.cache.entry import NO_STAMP
-from shared.cache.replies import MOVING, Fitting, OddReply, check, fitting, never, outdated_keys
+from shared.cache.replies import MOVING, OddReply, ReplyTypes, check, never, outdated_keys, reply_types
 
 ERROR: Final = ResponseError("ERR what?")
 ANSWERS: Final[list[Any]] = [
@@ -40,7 +40,7 @@ FITTING: Final[dict[str, list[Any]]] = {
 }
 
 
-def _check(answer: Any, fits: Fitting) -> None:
+def _check(answer: Any, fits: ReplyTypes) -> None:
     wanted = fits.get(type(answer), never)
     if wanted is not None:
         check(answer, wanted)
@@ -53,7 +53,7 @@ def _same(one: Any, other: Any) -> bool:
 @pytest.mark.parametrize(("command", "answer"), list(product(FITTING, ANSWERS)), ids=repr)
 def test_an_answer_fits_its_command_or_is_none(command: str, answer: Any) -> None:
     """An error answers anything; a type that only looks alike (a boolean for a number) is another type."""
-    (fits,) = fitting([(command, "key")])
+    (fits,) = reply_types([(command, "key")])
     if answer is ERROR or any(_same(answer, fit) for fit in FITTING[command]):
         _check(answer, fits)
     else:
@@ -114,6 +114,6 @@ def test_a_stamp_of_another_type_is_no_absent_one() -> None:
     """Somebody has purged, and a list has taken the place of that: nothing from before it is believed."""
     odd = ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")
     found = found_in([b"data", odd])
-    assert (found.data, found.odd) == (b"data", False)
+    assert (found.data, found.wrong_type) == (b"data", False)
     assert found.stamp not in {None, NO_STAMP}
     assert len(found.stamp or b"") == len(NO_STAMP)

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from redis.exceptions import InvalidResponse, ResponseError
 
 from shared.cache.link import BoundedReader
-from shared.cache.resp import MOST_BYTES, MOST_ELEMENTS, Excessive
+from shared.cache.resp import MAX_BYTES, MAX_ELEMENTS, ReplyTooLarge
 
 NOTHING: Final = object()
 HUGE: Final = [
-    b"*%d\r\n" % (MOST_ELEMENTS + 1),
+    b"*%d\r\n" % (MAX_ELEMENTS + 1),
     b"*500000000\r\n",
     b"~500000000\r\n",
     b">500000000\r\n",
-    b"%%%d\r\n" % (MOST_ELEMENTS // 2 + 1),
+    b"%%%d\r\n" % (MAX_ELEMENTS // 2 + 1),
     b"%250000000\r\n",
     b"|500000000\r\n",
     b"*9999999999\r\n",
-    b"$%d\r\n" % (MOST_BYTES + 1),
+    b"$%d\r\n" % (MAX_BYTES + 1),
     b"$9999999999\r\n",
     b"=9999999999\r\n",
     b"!9999999999\r\n",
@@ -94,7 +94,7 @@ def test_what_is_not_is_refused(stream: bytes, huge: bytes, around: bytes, place
 def test_no_room_is_made_for_it(huge: bytes, places: Sequence[int]) -> None:
     """The library never sees the end of such a header."""
     reader, pieces = _reader(), _cut(huge, places)
-    with pytest.raises(Excessive):
+    with pytest.raises(ReplyTooLarge):
         _read(reader, pieces)
     assert reader.gets(False) is NOTHING
     assert reader.len() < len(huge)

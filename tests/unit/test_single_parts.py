@@ -42,17 +42,17 @@ class _Scene:
         self.source = SingleSource(part, self._send, store)
         self.service: Callable[[], Awaitable[Thing | None]] = self.gone
         self.key = self.cache.keys.entry("user", "u1")
-        self.token = self.cache.begin()
+        self.token = self.cache.issue_token()
 
     async def get(self, call: Callable[[], Awaitable[Thing | None]], *, early: bool = False) -> Part[Thing]:
         """The part as one load gets it, which keeps what it is told to at its end."""
         values: list[Value] = []
-        self.token = self.cache.begin()
+        self.token = self.cache.issue_token()
         loading = Loading(Deadline.after(60, self.clock), early, self.token, self.cache)
         self.service = call
         part = await self.source.get({"thing_id": "u1"}, loading, values.append)
         self.cache.put(self.token, values)
-        self.cache.end(self.token)
+        self.cache.release_token(self.token)
         return part
 
     async def _send(self, _call: Call[Thing]) -> Thing | None:

@@ -24,15 +24,15 @@ class _Redis:
         self.there: Entry | None = None
         self._replies = replies
 
-    async def standing(self, key: str) -> tuple[bytes | None, Entry | None]:
+    async def read_raw(self, key: str) -> tuple[bytes | None, Entry | None]:
         """What stands there."""
         return (None if self.there is None else _stored(self.there).to_bytes(key)), self.there
 
-    async def run(self, _script: str, _key: str, *_arguments: bytes) -> Any:
+    async def run_script(self, _script: str, _key: str, *_arguments: bytes) -> Any:
         """A script."""
         return self._replies[0]
 
-    async def carry_out(self, _commands: Sequence[tuple[str, Command]]) -> Sequence[Any]:
+    async def execute_many(self, _commands: Sequence[tuple[str, Command]]) -> Sequence[Any]:
         """Writes."""
         if not self._replies:
             raise TierDown
@@ -50,7 +50,7 @@ def _stored(entry: Entry) -> StoredEntry:
 def _table(redis: _Redis) -> tuple[Table, NearTier]:
     keys, clock = Keys("test", [NAMED]), Clock()
     near = NearTier(MemoryStore(10), keys, clock)
-    near.turn(Trust.COHERENT)
+    near.set_trust(Trust.COHERENT)
     return Table(Cache(near, redis, keys, longest_life=600, clock=clock)), near  # type: ignore[arg-type]
 
 
@@ -61,8 +61,8 @@ async def test_memory_does_not_keep_what_was_there_before_a_change(change: Chang
     table, near = _table(redis)
     key = table.key("name")
     redis.there = Entry.made(b"old", 1000.0, 30.0)
-    assert near.put(key, redis.there, near.begin())
-    assert await table.exchange("name", lambda _there: change) == change
+    assert near.put(key, redis.there, near.issue_token())
+    assert await table.compare_and_set("name", lambda _there: change) == change
     assert near.kept(key) is None
 
 

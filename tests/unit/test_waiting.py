@@ -31,7 +31,7 @@ class _Scene:
     def __init__(self) -> None:
         self.up = True
         self.there: Entry | None = None
-        self.grant = LeaseState.TAKEN
+        self.lease = LeaseState.TAKEN
         self.loaded_at: list[float] = []
         self.near = NearTier(MemoryStore(10), KEYS, now)
         redis: Any = self
@@ -39,11 +39,11 @@ class _Scene:
 
     async def lookup(self, _key: str, _lease_command: Command | None = None) -> Lookup:
         """As of a Redis tier."""
-        return Lookup(self.there, lease=self.grant)
+        return Lookup(self.there, lease=self.lease)
 
-    async def ask(self, _key: str, *_commands: Command) -> list[int]:
+    async def execute(self, _key: str, *_commands: Command) -> list[int]:
         """How long the lease lasts."""
-        return [300 if self.grant is LeaseState.TAKEN else -2]
+        return [300 if self.lease is LeaseState.TAKEN else -2]
 
     def post(self, *_commands: object) -> None:
         """A lease that is given back."""
@@ -107,7 +107,7 @@ def test_a_lease_that_is_free_again_is_taken_over() -> None:
     async def main(scene: _Scene) -> None:
         asked = scene.get()
         await asyncio.sleep(0.33)
-        scene.grant = LeaseState.HELD
+        scene.lease = LeaseState.HELD
         assert (await asked).loaded == "own"
         assert scene.loaded_at[0] < SHARE / 4
 

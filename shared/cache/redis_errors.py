@@ -7,35 +7,35 @@ from redis.exceptions import AuthenticationError, AuthorizationError, ResponseEr
 
 from shared.observing.logs import log
 
-_MOST: Final = 240
+_MAX_TEXT: Final = 240
 _NOT_PERMITTED: Final = "NOPERM"
 _QUOTES: Final = ", with args beginning with:"
 """After this Redis repeats what it was asked, values included."""
 
 
-class Refused(Exception):
+class NodeRefused(Exception):
     """A node answers, but not as one that takes reads and writes: read-only, out of memory, another's key."""
 
 
-_REFUSALS: Final = (Refused, ResponseError, AuthenticationError, AuthorizationError)
+_REFUSALS: Final = (NodeRefused, ResponseError, AuthenticationError, AuthorizationError)
 
 
-def words(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """The code and the text of what Redis said, bounded in length, without what it was asked."""
     code = getattr(error, "status_code", None)  # redis-py cuts it off
     text = str(error).partition(_QUOTES)[0]
-    return (f"{code} {text}" if code else text)[:_MOST]
+    return (f"{code} {text}" if code else text)[:_MAX_TEXT]
 
 
 def reason(error: BaseException) -> tuple[str, bool]:
     """Why Redis is not used, and whether it says so itself."""
     for one in _chain(error):
         if isinstance(one, _REFUSALS):
-            return words(one) or type(one).__name__, True
-    return (str(error) or type(error.__cause__ or error).__name__)[:_MOST], False
+            return error_text(one) or type(one).__name__, True
+    return (str(error) or type(error.__cause__ or error).__name__)[:_MAX_TEXT], False
 
 
-class Said:
+class StateLog:
     """What has been logged about Redis: a line for each change of state, and for each change of what it refuses for."""
 
     def __init__(self) -> None:

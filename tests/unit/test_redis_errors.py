@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import AuthenticationError, ClusterError, NoPermissionError, ResponseError
 
 from shared.cache.link import LinkLost
-from shared.cache.reasons import Refused, Said, reason
+from shared.cache.redis_errors import NodeRefused, StateLog, reason
 from tests.fixtures.log_lines import heard
 
 NOPERM = "NOPERM this user has no permissions to run the 'pexpire' command"
@@ -35,7 +35,7 @@ def caused(error: Exception, by: Exception) -> Exception:
 @pytest.mark.parametrize(
     ("error", "why", "refused"),
     [
-        (Refused("OOM no room"), "OOM no room", True),
+        (NodeRefused("OOM no room"), "OOM no room", True),
         (ResponseError(NOPERM), NOPERM, True),
         (NoPermissionError(NOPERM[7:], status_code="NOPERM"), NOPERM, True),
         (AuthenticationError("invalid password", status_code="WRONGPASS"), "WRONGPASS invalid password", True),
@@ -57,14 +57,21 @@ def test_the_words_are_those_of_redis(error: Exception, why: str, refused: bool)
 
 def test_a_line_for_each_change(lines: list[tuple[str, str | None]]) -> None:
     """Of state, and of what Redis refuses for; what cannot be reached is not said again in other words."""
-    said = Said()
-    for error in (OSError("one"), OSError("other"), Refused("A"), Refused("A"), OSError("one"), Refused("A")):
+    said = StateLog()
+    for error in (
+        OSError("one"),
+        OSError("other"),
+        NodeRefused("A"),
+        NodeRefused("A"),
+        OSError("one"),
+        NodeRefused("A"),
+    ):
         said.absent(error)
     for text in ("B", "B in other words", NOPERM, NOPERM, f"{NOPERM} either"):
-        said.absent(Refused(text))
+        said.absent(NodeRefused(text))
     said.up(tracked=True)
-    said.bypassed(Refused("A"))
-    for error in (Refused("A"), TimeoutError("late"), Refused("C")):
+    said.bypassed(NodeRefused("A"))
+    for error in (NodeRefused("A"), TimeoutError("late"), NodeRefused("C")):
         said.absent(error)
     assert lines == [
         ("redis is not there", "one"),

@@ -17,14 +17,14 @@ from typing import Final, Self
 from redis.exceptions import RedisError
 
 from shared.cache.answers import raise_if_replica
+from shared.cache.backoff import Backoff
 from shared.cache.entry import NO_STAMP
-from shared.cache.hold_off import HoldOff
 from shared.cache.keys import Keys
 from shared.cache.link import LinkLost
 from shared.cache.links import Links
 from shared.cache.near import NearTier, Trust
-from shared.cache.reasons import Refused, Said
 from shared.cache.redis_clock import RedisClock
+from shared.cache.redis_errors import NodeRefused, StateLog
 from shared.cache.replies import MOVING, Unknown
 from shared.cache.topology import Topology
 from shared.cancellation import cancel_and_wait, cancellable
@@ -33,16 +33,16 @@ from shared.observing import metrics
 from shared.observing.lasting import lasting
 from shared.observing.logs import log, log_error
 
-FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, Refused)
+FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, NodeRefused)
 """What a Redis that is away, hangs or refuses shows up as."""
 
 _OPEN_SECONDS: Final = 1.0
-_FIRST_LOOK_SECONDS: Final = 0.1
+_FIRST_ATTEMPT_SECONDS: Final = 0.1
 _UNCERTAIN_SECONDS: Final = 0.15
 _HEARTBEAT_SECONDS: Final = 0.5
 
 
-class Watch:
+class RedisSupervisor:
     """Keeps the links to Redis up; a resource, open while the app serves.
 
     Attributes:
@@ -65,12 +65,12 @@ class Watch:
         self._near = near
         self._keys = keys
         self._alone = alone
-        self._said = Said()
-        self._hold_off = HoldOff(clock)
+        self._state_log = StateLog()
+        self._backoff = Backoff(clock)
         self._outdated = False  # all that is in Redis, because its clock was set back
-        self._looked = asyncio.Event()  # for the first time, with whatever result
+        self._first_attempt = asyncio.Event()  # for the first time, with whatever result
         self._tasks: list[asyncio.Task[None]] = []
-        self._doubt: asyncio.TimerHandle | None = None
+        self._uncertain_timer: asyncio.TimerHandle | None = None
         self._gauge = metrics.cache_tier_up.labels("redis")
         self._errors = metrics.service_errors.labels("redis")
 
@@ -79,13 +79,13 @@ class Watch:
         self._gauge.set(0)
         metrics.cache_coherent.set(0)
         # In contexts of their own: what they log belongs to no request.
-        for work in (self._supervise, self._beat):
-            name = f"redis-watch{work.__name__}"
+        for work in (self._supervise, self._heartbeat):
+            name = f"redis{work.__name__}"
             task = asyncio.get_running_loop().create_task(lasting(work, name), name=name, context=Context())
             self._tasks.append(task)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FIRST_LOOK_SECONDS):
-                await self._looked.wait()
+            async with asyncio.timeout(_FIRST_ATTEMPT_SECONDS):
+                await self._first_attempt.wait()
         return self
 
     async def __aexit__(
@@ -96,38 +96,38 @@ class Watch:
         self._gauge.set(0)
         metrics.cache_coherent.set(0)
         await cancel_and_wait(*self._tasks)
-        if self._doubt is not None:
-            self._doubt.cancel()
+        if self._uncertain_timer is not None:
+            self._uncertain_timer.cancel()
         await self.links.close()
         await self._topology.close()
 
-    def fault(self, error: Exception) -> None:
+    def report_fault(self, error: Exception) -> None:
         """Something that was asked of Redis has failed: bypass it until it is well."""
         self._errors.inc()
         self.links.lose(error)
-        self._leave(error)
+        self._go_down(error)
 
-    def begin_generation(self, generation: bytes) -> None:
+    def start_generation(self, generation: bytes) -> None:
         """The cache is of another generation from now on: whatever was known is outdated."""
         self._near.generation = generation
         self._near.flush()
 
-    def _leave(self, error: BaseException) -> None:
+    def _go_down(self, error: BaseException) -> None:
         if not self.up:
             return
         self.up = False
         self._gauge.set(0)
         metrics.cache_coherent.set(0)
-        self._near.turn(Trust.UNCERTAIN)
-        self._doubt = asyncio.get_running_loop().call_later(_UNCERTAIN_SECONDS, self._enter_standalone)
-        self._said.bypassed(error)
+        self._near.set_trust(Trust.UNCERTAIN)
+        self._uncertain_timer = asyncio.get_running_loop().call_later(_UNCERTAIN_SECONDS, self._enter_standalone)
+        self._state_log.bypassed(error)
 
     def _enter_standalone(self) -> None:
         if not self.up:
-            self._near.turn(Trust.ALONE)
+            self._near.set_trust(Trust.ALONE)
 
     async def _supervise(self) -> None:
-        self._leave(LinkLost("begun again"))
+        self._go_down(LinkLost("begun again"))
         await self.links.close()
         while True:
             try:
@@ -137,42 +137,42 @@ class Watch:
                 self._report(error)
                 self._back_off(error)
                 await self.links.close()
-                await asyncio.sleep(self._hold_off.absent())
+                await asyncio.sleep(self._backoff.after_failure())
                 continue
-            self._arrive(tracked, generation)
-            self._leave(await self.links.lost())
+            self._come_up(tracked, generation)
+            self._go_down(await self.links.lost())
             await self.links.close()
-            await asyncio.sleep(self._hold_off.fallen())
+            await asyncio.sleep(self._backoff.after_loss())
 
     async def _open(self) -> tuple[bool, bytes | Unknown]:
         return await self.links.open(), await self._generation()
 
     def _back_off(self, error: BaseException) -> None:
         self._enter_standalone()
-        self._looked.set()
-        self._said.absent(error)
+        self._first_attempt.set()
+        self._state_log.absent(error)
 
-    def _arrive(self, tracked: bool, generation: bytes | Unknown) -> None:
-        if self._doubt is not None:
-            self._doubt.cancel()
+    def _come_up(self, tracked: bool, generation: bytes | Unknown) -> None:
+        if self._uncertain_timer is not None:
+            self._uncertain_timer.cancel()
         self._near.generation = _own(generation)
-        self._near.turn(Trust.COHERENT if tracked else Trust.BLIND)
+        self._near.set_trust(Trust.COHERENT if tracked else Trust.BLIND)
         self.up = True
-        self._hold_off.up()
-        self._looked.set()
+        self._backoff.connected()
+        self._first_attempt.set()
         self._gauge.set(1)
         metrics.cache_coherent.set(int(tracked))
-        self._said.up(tracked)
+        self._state_log.up(tracked)
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
-            self._near.bound_alone(self._alone)
+            self._near.expire_standalone(self._alone)
             if not self.up:
                 continue
             try:
                 started = self.redis_clock.machine()
-                roles = await self.links.ask_all(("ROLE",))
+                roles = await self.links.execute_all(("ROLE",))
                 metrics.cache_redis_lag.set(self.redis_clock.machine() - started)
                 generation = await self._generation()
                 for (role,) in roles:
@@ -181,7 +181,7 @@ class Watch:
                 self.links.lose(error)
                 continue
             if generation is not MOVING and generation != self._near.generation:
-                self.begin_generation(_own(generation))
+                self.start_generation(_own(generation))
 
     async def _generation(self) -> bytes | Unknown:
         """The generation; another one where there is none, or where Redis's clock was set back.
@@ -197,7 +197,7 @@ class Watch:
             self._outdated = True
         if self._outdated:  # until Redis has taken another one, however often it has to be tried
             another = os.urandom(len(NO_STAMP))
-            self.begin_generation(another)
+            self.start_generation(another)
             _, generation = await self.links.stamp(key, ("SET", key, another))
             self._outdated = generation is MOVING
         elif generation is None:  # for the first time, or somebody has deleted it; all who see that agree on one
@@ -210,7 +210,7 @@ class Watch:
         self._near.invalidate(changed)
         if changed is None or self._keys.generation in changed:
             # Which one has begun is asked; that what there was is outdated is certain now, whatever becomes of that.
-            self.begin_generation(os.urandom(len(NO_STAMP)))
+            self.start_generation(os.urandom(len(NO_STAMP)))
             task = asyncio.get_running_loop().create_task(self._learn_generation(), context=Context())
             self._tasks.append(task)
             task.add_done_callback(self._tasks.remove)
@@ -222,7 +222,7 @@ class Watch:
             self._report(error)
             self.links.lose(error)
             return
-        self.begin_generation(_own(generation))
+        self.start_generation(_own(generation))
 
     def _report(self, error: Exception) -> None:
         if not isinstance(error, FAULTS):

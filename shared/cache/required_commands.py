@@ -16,7 +16,7 @@ _TRIED_MS: Final = 1
 """What is tried is gone at once, whether or not Redis lets it be deleted."""
 
 
-class Need(NamedTuple):
+class RequiredCommand(NamedTuple):
     """A command without which Redis is not used.
 
     Attributes:
@@ -30,16 +30,16 @@ class Need(NamedTuple):
     arguments: Command = ()
 
 
-NEEDS: Final[Sequence[Need]] = (
-    Need("SET", ("entry", "stamp"), (b"1", "PX", _TRIED_MS)),
-    Need("SET", ("lease",), (b"1", "NX", "PX", _TRIED_MS)),
-    Need("GET", ("entry", "stamp")),
-    Need("PTTL", ("lease",)),
-    Need("PEXPIRE", ("lease",), (_TRIED_MS,)),
-    Need("UNLINK", ("entry", "lease")),
-    Need("TIME"),
+REQUIRED_COMMANDS: Final[Sequence[RequiredCommand]] = (
+    RequiredCommand("SET", ("entry", "stamp"), (b"1", "PX", _TRIED_MS)),
+    RequiredCommand("SET", ("lease",), (b"1", "NX", "PX", _TRIED_MS)),
+    RequiredCommand("GET", ("entry", "stamp")),
+    RequiredCommand("PTTL", ("lease",)),
+    RequiredCommand("PEXPIRE", ("lease",), (_TRIED_MS,)),
+    RequiredCommand("UNLINK", ("entry", "lease")),
+    RequiredCommand("TIME"),
 )
-OPTIONAL: Final[Mapping[str, str]] = {
+OPTIONAL_COMMANDS: Final[Mapping[str, str]] = {
     "CLIENT TRACKING": "memory is not asked",
     "CLIENT SETNAME": "connections have no name in CLIENT LIST",
     "ROLE": "a replica that takes writes is taken for a master",
@@ -49,11 +49,11 @@ OPTIONAL: Final[Mapping[str, str]] = {
     "INFO": "no memory of Redis in /api/cache/stats",
 }
 """Commands of which a refusal is no reason for anything; each with what it costs."""
-OF_A_CLUSTER: Final = ("CLUSTER SLOTS", "COMMAND")
+CLUSTER_COMMANDS: Final = ("CLUSTER SLOTS", "COMMAND")
 """Further ones by which redis-py finds the nodes of a cluster."""
 
 
-def trial(keys: Keys, tag: str) -> Iterator[Command]:
+def probe_commands(keys: Keys, tag: str) -> Iterator[Command]:
     """Everything that is needed once on each place, about a subject ``tag`` that nothing else is about."""
     entries = [keys.entry(kind, tag) for kind in keys.kinds]
     stand: Mapping[Place, Sequence[str]] = {
@@ -61,7 +61,7 @@ def trial(keys: Keys, tag: str) -> Iterator[Command]:
         "stamp": [keys.stamp(tag)],
         "lease": [keys.lease(entry) for entry in entries],
     }
-    for need in NEEDS:
+    for need in REQUIRED_COMMANDS:
         if not need.places:
             yield (need.command,)
         for place in need.places:

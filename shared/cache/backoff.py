@@ -10,12 +10,12 @@ from typing import Final
 from shared.deadline import Clock
 
 FIRST_SECONDS: Final = 0.05
-LONGEST_ABSENT_SECONDS: Final = 1.0
-LONGEST_FALLEN_SECONDS: Final = 5.0
+MAX_FAILURE_SECONDS: Final = 1.0
+MAX_LOSS_SECONDS: Final = 5.0
 STEADY_SECONDS: Final = 10.0
 
 
-class HoldOff:
+class Backoff:
     """The next pause, all in seconds."""
 
     def __init__(self, clock: Clock) -> None:
@@ -23,19 +23,19 @@ class HoldOff:
         self._up_since = clock()
         self._absent = self._fallen = FIRST_SECONDS
 
-    def up(self) -> None:
+    def connected(self) -> None:
         """Redis is used from now on."""
         self._up_since = self._clock()
         self._absent = FIRST_SECONDS
 
-    def fallen(self) -> float:
+    def after_loss(self) -> float:
         """The pause after Redis was used until now."""
         if self._clock() - self._up_since >= STEADY_SECONDS:
             self._fallen = FIRST_SECONDS
-        pause, self._fallen = self._fallen, min(2 * self._fallen, LONGEST_FALLEN_SECONDS)
+        pause, self._fallen = self._fallen, min(2 * self._fallen, MAX_LOSS_SECONDS)
         return pause
 
-    def absent(self) -> float:
+    def after_failure(self) -> float:
         """The pause after an attempt that came to nothing."""
-        pause, self._absent = self._absent, min(2 * self._absent, LONGEST_ABSENT_SECONDS)
+        pause, self._absent = self._absent, min(2 * self._absent, MAX_FAILURE_SECONDS)
         return pause

@@ -14,8 +14,8 @@ from shared.cache.link import LinkLost
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier, Trust
 from shared.cache.replies import Command
+from shared.cache.supervisor import RedisSupervisor
 from shared.cache.topology import topology
-from shared.cache.watch import Watch
 from tests.fixtures.jumping_loop import now, run
 from tests.kit.caches import KINDS
 
@@ -53,7 +53,7 @@ class _Links:
         """Its clock, and its generation."""
         return (b"%d" % now(), b"%d" % (now() % 1 * 1_000_000)), b"12345678"
 
-    async def ask_all(self, *_commands: Command) -> list[list[Any]]:
+    async def execute_all(self, *_commands: Command) -> list[list[Any]]:
         """Its role."""
         return [[[b"master"]]]
 
@@ -81,12 +81,14 @@ def test_it_is_tried_after_ever_longer_pauses(attempts: Sequence[float | None], 
 
     async def main() -> None:
         near = NearTier(MemoryStore(10), KEYS, now)
-        watch = Watch(topology(parse("redis://127.0.0.1:1")), near, KEYS, clock=now, alone=math.inf, machine=now)
+        supervisor = RedisSupervisor(
+            topology(parse("redis://127.0.0.1:1")), near, KEYS, clock=now, alone=math.inf, machine=now
+        )
         links = _Links(attempts)
-        watch.links = links  # type: ignore[assignment]
-        async with watch:
+        supervisor.links = links  # type: ignore[assignment]
+        async with supervisor:
             await links.over.wait()
-            assert (watch.up, near.trust) == (False, Trust.ALONE)
+            assert (supervisor.up, near.trust) == (False, Trust.ALONE)
         lives = [life or 0.0 for life in attempts]
         gaps = [after - before - life for before, after, life in zip(links.tried, links.tried[1:], lives, strict=False)]
         assert gaps == pytest.approx(pauses)
@@ -110,10 +112,12 @@ def test_an_attempt_is_over_in_time_whatever_it_does() -> None:
 
     async def main() -> None:
         near = NearTier(MemoryStore(10), KEYS, now)
-        watch = Watch(topology(parse("redis://127.0.0.1:1")), near, KEYS, clock=now, alone=math.inf, machine=now)
+        supervisor = RedisSupervisor(
+            topology(parse("redis://127.0.0.1:1")), near, KEYS, clock=now, alone=math.inf, machine=now
+        )
         links = Hanging([20.0])
-        watch.links = links  # type: ignore[assignment]
-        async with watch:
+        supervisor.links = links  # type: ignore[assignment]
+        async with supervisor:
             await links.over.wait()
         hung, well = links.tried
         assert 1.0 <= well - hung < 2.0
