@@ -209,10 +209,10 @@ class GatewaySettings(TracedSettings):
             retry=RetryRules(retries=self.retries, budget_share=self.retry_budget / 100),
             breaker=BreakerRules(
                 failure_share=self.breaker_failures / 100,
-                least_calls=self.breaker_calls,
+                min_calls=self.breaker_calls,
                 window=self.breaker_window,
                 first_open=self.breaker_open,
-                longest_open=self.breaker_longest,
+                max_open=self.breaker_longest,
             ),
         )
 

@@ -28,7 +28,7 @@ from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
 from shared.http.exchange import Exchange
 from shared.http.load_shedder import LoadShedder
 from shared.observing import metrics
-from shared.upstream.timeout import SHORTEST_SECONDS
+from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
 _MEMORY_HIT: Final = "memory hit"
 
@@ -220,7 +220,7 @@ class _Lifetime(NamedTuple):
 
 def _is_over(deadline: Deadline) -> bool:
     """Whether a load that gave less than it might ended because its time did."""
-    return deadline.left() < SHORTEST_SECONDS
+    return deadline.left() < MIN_ATTEMPT_SECONDS
 
 
 def _cache_control(max_age: int) -> str:

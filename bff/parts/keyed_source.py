@@ -24,7 +24,7 @@ from shared.errors import AttemptTimeout, NoBudget, Reason, UpstreamError
 from shared.observing import metrics
 from shared.upstream.call import Call, Send
 from shared.upstream.records import Records
-from shared.upstream.timeout import SHORTEST_SECONDS
+from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class KeyedSource(Generic[T]):
     async def _take_from_service(
         self, wanting: Sequence[str], due: Sequence[str], builder: PartBuilder[T], deadline: Deadline
     ) -> None:
-        if deadline.left() < SHORTEST_SECONDS:
+        if deadline.left() < MIN_ATTEMPT_SECONDS:
             builder.lost |= dict.fromkeys(wanting, NoBudget.reason)
             return
         join: list[str] = []
@@ -116,7 +116,7 @@ class KeyedSource(Generic[T]):
         self._sources["joined"].inc(len(join))
         await self._call(join, ask, builder, deadline)
         again = [one for one in join if one in builder.late]
-        if again and deadline.left() >= SHORTEST_SECONDS:  # whoever had begun that call had less time
+        if again and deadline.left() >= MIN_ATTEMPT_SECONDS:  # whoever had begun that call had less time
             join = [one for one in again if self._batches.has(one)]
             await self._call(join, [one for one in again if not self._batches.has(one)], builder, deadline)
 
@@ -172,7 +172,7 @@ class KeyedSource(Generic[T]):
         for one, error in result.lost.items():
             self._store.record_failure(key_of[one], error, terms)
         lost = {one: error.reason for one, error in result.lost.items()}
-        return Fetched(known, lost, asked_at + self._store.ttl, terms.left() < SHORTEST_SECONDS)
+        return Fetched(known, lost, asked_at + self._store.ttl, terms.left() < MIN_ATTEMPT_SECONDS)
 
     async def _request(self, some: Sequence[str], terms: Terms) -> Mapping[str, T]:
         """One call for these ids; an error about some of them has what is known of the others as its ``rest``."""

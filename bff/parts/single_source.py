@@ -14,7 +14,7 @@ from shared.deadline import Deadline
 from shared.errors import Reason, UpstreamError
 from shared.observing import metrics
 from shared.upstream.call import Call, Send
-from shared.upstream.reading import about, json_of, json_or_absent
+from shared.upstream.reading import checking_subject, json_of, json_or_absent
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class SingleSource(Generic[T]):
         self._store = store
         self._sources = {name: metrics.part_sources.labels(part.name, name) for name in ("cache", "service")}
         read: Any = json_or_absent(part.shape) if part.may_be_absent else json_of(part.shape)
-        self._read = about(read, part.codec.is_about)
+        self._read = checking_subject(read, part.codec.is_about)
         self._subject = part.subject
         self._further = [name for name in part.path.parameters if name != part.subject]
 

@@ -10,7 +10,7 @@ from shared.cache.entry import Entry
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.errors import Reason, UpstreamError
-from shared.upstream.timeout import SHORTEST_SECONDS
+from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
 _NOT_THE_SERVICE: Final[frozenset[Reason]] = frozenset({"no_budget", "circuit_open"})
 """Reasons that say nothing about the service, or that something else already acts upon."""
@@ -60,7 +60,7 @@ class PartStore:
 
     def record_failure(self, key: str, error: UpstreamError, deadline: Deadline) -> None:
         """Remember a failure, if it is the service's; that one caller's time was over says nothing to the next."""
-        is_callers_own = error.reason == "timeout" and deadline.left() < SHORTEST_SECONDS
+        is_callers_own = error.reason == "timeout" and deadline.left() < MIN_ATTEMPT_SECONDS
         if error.reason not in _NOT_THE_SERVICE and not is_callers_own:
             self.throttle.failed(key, error.reason)
 

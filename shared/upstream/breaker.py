@@ -40,19 +40,19 @@ class BreakerRules:
 
     Attributes:
         failure_share: of the calls in the window that fail, from which it opens.
-        least_calls: with fewer in the window it stays closed.
+        min_calls: with fewer in the window it stays closed.
         window: seconds.
         first_open: seconds that it stays open; doubled each time that the service is still sick afterwards.
-        longest_open: seconds, at most.
+        max_open: seconds, at most.
         probes: calls at once while half-open.
         successes: of probes, that close it.
     """
 
     failure_share: float = 0.5
-    least_calls: int = 20
+    min_calls: int = 20
     window: float = 10.0
     first_open: float = 5.0
-    longest_open: float = 60.0
+    max_open: float = 60.0
     probes: int = 5
     successes: int = 3
 
@@ -95,7 +95,7 @@ class Breaker:
         self._clock = clock
         self._changed = changed
         self._state = State.CLOSED
-        self._era = 0
+        self._generation = 0
         self._window = _Window(rules.window)
         self._open_until = 0.0
         self._open_for = rules.first_open
@@ -107,25 +107,25 @@ class Breaker:
         """What is done with calls now."""
         return self._state
 
-    def enter(self) -> int | None:
-        """A permit for one call, to be given back with its outcome by :meth:`leave`; None keeps the call away."""
+    def admit(self) -> int | None:
+        """A permit for one call, to be given back with its outcome by :meth:`record`; None keeps the call away."""
         if self._state is State.OPEN and self._clock() >= self._open_until:
-            self._turn(State.HALF_OPEN)
+            self._transition_to(State.HALF_OPEN)
         if self._state is State.OPEN:
             return None
         if self._state is State.HALF_OPEN:
             if self._probing >= self._rules.probes:
                 return None
             self._probing += 1
-        return self._era
+        return self._generation
 
     def tripped_since(self, permit: int) -> bool:
         """Whether the service began to fail after ``permit`` was given, and is not known to be well again."""
-        return permit != self._era and self._state is not State.CLOSED
+        return permit != self._generation and self._state is not State.CLOSED
 
-    def leave(self, permit: int, outcome: Outcome) -> None:
+    def record(self, permit: int, outcome: Outcome) -> None:
         """Give a permit back; an outcome from before the last change of state counts for nothing."""
-        if permit != self._era:
+        if permit != self._generation:
             return
         if self._state is State.HALF_OPEN:
             self._probing -= 1
@@ -136,22 +136,22 @@ class Breaker:
 
     def _judge_probe(self, outcome: Outcome) -> None:
         if outcome == "failure":
-            self._open_for = min(2 * self._open_for, self._rules.longest_open)
-            self._turn(State.OPEN)
+            self._open_for = min(2 * self._open_for, self._rules.max_open)
+            self._transition_to(State.OPEN)
         elif outcome == "success":
             self._successes += 1
             if self._successes >= self._rules.successes:
                 self._open_for = self._rules.first_open
-                self._turn(State.CLOSED)
+                self._transition_to(State.CLOSED)
 
     def _judge_window(self) -> None:
         calls = self._window.successes + self._window.failures
-        if calls >= self._rules.least_calls and self._window.failures >= self._rules.failure_share * calls:
-            self._turn(State.OPEN)
+        if calls >= self._rules.min_calls and self._window.failures >= self._rules.failure_share * calls:
+            self._transition_to(State.OPEN)
 
-    def _turn(self, state: State) -> None:
+    def _transition_to(self, state: State) -> None:
         before, self._state = self._state, state
-        self._era += 1
+        self._generation += 1
         self._probing = self._successes = 0
         self._window = _Window(self._rules.window)
         if state is State.OPEN:
@@ -159,7 +159,7 @@ class Breaker:
         self._changed(before, state)
 
 
-def watched_breaker(service_name: str, rules: BreakerRules, clock: Clock = time.monotonic) -> Breaker:
+def instrumented_breaker(service_name: str, rules: BreakerRules, clock: Clock = time.monotonic) -> Breaker:
     """A breaker whose state is a metric, and whose changes are each one line in the log."""
     gauge = metrics.breaker_state.labels(service_name)
     gauge.set(State.CLOSED)
@@ -179,7 +179,7 @@ def breaking(breaker: Breaker) -> Policy:
 
     def policy(send: Send) -> Send:
         async def guarded(call: Call[Any]) -> Any:
-            permit = breaker.enter()
+            permit = breaker.admit()
             if permit is None:
                 raise CircuitOpen("the service has been failing")
             outcome: Outcome = "ignored"  # whoever leaves says nothing about the service
@@ -193,7 +193,7 @@ def breaking(breaker: Breaker) -> Policy:
                     outcome = "success"  # one thing that is wrong says nothing about the others
                 raise
             finally:
-                breaker.leave(permit, outcome)
+                breaker.record(permit, outcome)
             return value
 
         return guarded

@@ -12,7 +12,7 @@ from shared.errors import AttemptTimeout, CircuitOpen, Overloaded, UpstreamError
 from shared.observing import metrics
 from shared.upstream.call import Call, Policy, Send
 from shared.upstream.limit import Limit
-from shared.upstream.timeout import SHORTEST_SECONDS
+from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
 
 class Bulkhead:
@@ -33,8 +33,8 @@ class Bulkhead:
         """How many calls wait for a slot."""
         return sum(not turn.done() for turn in self._queue)
 
-    async def enter(self, patience: float) -> None:
-        """Take a slot, waiting for it for at most ``patience`` seconds; give it back with :meth:`leave`.
+    async def acquire(self, max_wait: float) -> None:
+        """Take a slot, waiting for it for at most ``max_wait`` seconds; give it back with :meth:`release`.
 
         Raises:
             Overloaded: there was none in time.
@@ -45,29 +45,29 @@ class Bulkhead:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         try:
-            async with asyncio.timeout(max(0.0, patience)):
+            async with asyncio.timeout(max(0.0, max_wait)):
                 await turn
         except TimeoutError as error:
-            self._pass_on(turn)
+            self._abandon(turn)
             raise Overloaded("no slot for the call in time") from error
         except asyncio.CancelledError:
-            self._pass_on(turn)
+            self._abandon(turn)
             raise
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give a slot back."""
         self.in_flight -= 1
-        self._call_next()
+        self._admit_next()
 
-    def _pass_on(self, turn: "asyncio.Future[None]") -> None:
+    def _abandon(self, turn: "asyncio.Future[None]") -> None:
         """The one whose turn it is has gone."""
         if turn.done() and not turn.cancelled():
-            self.leave()
+            self.release()
         else:
             turn.cancel()
-            self._call_next()
+            self._admit_next()
 
-    def _call_next(self) -> None:
+    def _admit_next(self) -> None:
         while self._queue and (self._queue[0].done() or self.in_flight < self._limit.value):
             turn = self._queue.popleft()
             if not turn.done():
@@ -76,11 +76,11 @@ class Bulkhead:
 
 
 def bulkheading(
-    service_name: str, bulkhead: Bulkhead, given_up: Callable[[Call[Any]], bool] = lambda _call: False
+    service_name: str, bulkhead: Bulkhead, is_tripped: Callable[[Call[Any]], bool] = lambda _call: False
 ) -> Policy:
     """Let no more calls through at once than ``bulkhead`` has slots.
 
-    A call whose turn comes when the service has been ``given_up`` meanwhile is not made.
+    A call whose turn comes when the breaker has opened meanwhile (``is_tripped``) is not made.
     """
     in_flight = metrics.upstream_in_flight.labels(service_name)
     limit = metrics.upstream_limit.labels(service_name)
@@ -95,10 +95,10 @@ def bulkheading(
 
     def policy(send: Send) -> Send:
         async def slotted(call: Call[Any]) -> Any:
-            await bulkhead.enter(call.deadline.left() - SHORTEST_SECONDS)
+            await bulkhead.acquire(call.deadline.left() - MIN_ATTEMPT_SECONDS)
             in_flight.inc()
             try:
-                if given_up(call):
+                if is_tripped(call):
                     raise CircuitOpen("the service has begun to fail while the call waited")
                 value = await send(call)
             except UpstreamError as error:
@@ -111,7 +111,7 @@ def bulkheading(
             finally:
                 in_flight.dec()
                 report()
-                bulkhead.leave()
+                bulkhead.release()
 
         return slotted
 

@@ -30,7 +30,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
             at the moment of writing, since those who join a call meanwhile may want it for longer, and those who leave
             for less. What the service is told never lies beyond it. None: wanted for as long as the attempt lasts.
         timeout: seconds that this attempt may take; the timeout policy sets it.
-        begun: the instant (on the deadline's clock) from which that counts; the timeout policy sets it.
+        started: the instant (on the deadline's clock) from which that counts; the timeout policy sets it.
         attempt: which attempt this is, from 0; the retry policy sets it.
         permit: under which the breaker has let it through; the breaker policy sets it.
     """
@@ -41,13 +41,13 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
     body: bytes | None = None
     wanted_until: Callable[[], float] | None = None
     timeout: float = float("inf")
-    begun: float = 0.0
+    started: float = 0.0
     attempt: int = 0
     permit: int = 0
 
     def left(self) -> float:
         """Seconds from now until this attempt ends, or until nobody wants its answer, whichever is sooner."""
-        ends = self.begun + self.timeout
+        ends = self.started + self.timeout
         if self.wanted_until is not None:
             ends = min(ends, self.wanted_until())
         return ends - self.deadline.clock()

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from shared.deadline import Deadline
 from shared.errors import UpstreamError
-from shared.upstream.breaker import BreakerRules, breaking, watched_breaker
+from shared.upstream.breaker import BreakerRules, breaking, instrumented_breaker
 from shared.upstream.bulkhead import Bulkhead, bulkheading
 from shared.upstream.call import Call, Policy, Send, stack
 from shared.upstream.limit import AimdLimit, Limit, StaticLimit
@@ -52,13 +52,13 @@ class Upstream:
         limit: Limit = StaticLimit(policies.concurrency)
         if policies.adaptive:
             limit = AimdLimit(policies.concurrency)
-        breaker = watched_breaker(name, policies.breaker)
+        breaker = instrumented_breaker(name, policies.breaker)
         self._send = stack(
             transport,
             observe_calls(name),
-            retrying(name, policies.retry, RetryBudget(policies.retry.budget_share, policies.retry.budget_least)),
+            retrying(name, policies.retry, RetryBudget(policies.retry.budget_share, policies.retry.budget_min)),
             breaking(breaker),
-            bulkheading(name, Bulkhead(limit), given_up=lambda call: breaker.tripped_since(call.permit)),
+            bulkheading(name, Bulkhead(limit), is_tripped=lambda call: breaker.tripped_since(call.permit)),
             observe_attempts(name),
             *each_attempt,
             attempt_timeout(policies.timeout),

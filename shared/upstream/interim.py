@@ -5,7 +5,7 @@ from typing import Final
 
 from shared.errors import BadResponse
 
-INTERIM_MOST: Final = 8
+MAX_INTERIM: Final = 8
 """So many may come before an answer."""
 
 _HEAD_LIMIT: Final = 8_192
@@ -37,8 +37,8 @@ class Interim:
             if end < 0:
                 return self._hold(data[start:], _HEAD_LIMIT)
             self._count += 1
-            if self._count > INTERIM_MOST:
-                raise BadResponse(f"more than {INTERIM_MOST} informational answers")
+            if self._count > MAX_INTERIM:
+                raise BadResponse(f"more than {MAX_INTERIM} informational answers")
             start = end + 4
         rest = data[start:]
         if not any(rest.startswith(beginning[: len(rest)]) for beginning in _BEGINNINGS):

@@ -6,8 +6,8 @@ from typing import Final, Protocol
 from shared.deadline import Clock
 
 _BACK_OFF: Final = 0.9
-_LEAST: Final = 5
-_ONCE_IN_SECONDS: Final = 0.1
+_MIN_LIMIT: Final = 5
+_MIN_INTERVAL_SECONDS: Final = 0.1
 
 
 class Limit(Protocol):
@@ -41,16 +41,16 @@ class StaticLimit:
 
 
 class AimdLimit:
-    """Additive increase, multiplicative decrease (Chiu and Jain; Netflix's concurrency-limits), up to ``most``.
+    """Additive increase, multiplicative decrease (Chiu and Jain; Netflix's concurrency-limits), up to ``maximum``.
 
     It grows by one for each round of calls that go well while it is used by half, and shrinks by a tenth when one is
     dropped, at most once in a tenth of a second: calls that are dropped together say one thing.
     """
 
-    def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
-        self._most = most
+    def __init__(self, maximum: int, clock: Clock = time.monotonic) -> None:
+        self._maximum = maximum
         self._clock = clock
-        self._exact = float(most)
+        self._exact = float(maximum)
         self._not_before = 0.0
 
     @property
@@ -61,11 +61,11 @@ class AimdLimit:
     def succeeded(self, in_flight: int) -> None:
         """Grow a little if the limit is made use of."""
         if in_flight * 2 >= self._exact:
-            self._exact = min(self._most, self._exact + 1 / self._exact)
+            self._exact = min(self._maximum, self._exact + 1 / self._exact)
 
     def dropped(self) -> None:
         """Shrink."""
         now = self._clock()
         if now >= self._not_before:
-            self._not_before = now + _ONCE_IN_SECONDS
-            self._exact = max(min(_LEAST, self._most), self._exact * _BACK_OFF)
+            self._not_before = now + _MIN_INTERVAL_SECONDS
+            self._exact = max(min(_MIN_LIMIT, self._maximum), self._exact * _BACK_OFF)

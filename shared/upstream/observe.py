@@ -11,7 +11,7 @@ from shared.observing.log_deduplication import LogDeduplication
 from shared.observing.logs import log
 from shared.upstream.call import Call, Policy, Send
 
-_SILENT: Final = ("circuit_open", "overloaded")
+_UNLOGGED: Final = ("circuit_open", "overloaded")
 """Reasons that hold for a while: one line a call would tell nothing new."""
 
 
@@ -26,7 +26,7 @@ def observe_calls(service_name: str) -> Policy:
             suppressed = deduplication.suppressed(service_name)
             if suppressed is not None:
                 log("error", "answer about something else", "upstream", upstream=service_name, suppressed=suppressed)
-        elif error.reason not in _SILENT:
+        elif error.reason not in _UNLOGGED:
             log(
                 "warning",
                 "upstream failed",

@@ -24,7 +24,7 @@ def body_of(reply: Reply) -> bytes:
         if not _is_labelled_json(reply):
             raise BadResponse("the body is not labelled as JSON")
         return reply.body
-    kind = Refused if reply.status in _REFUSALS and not _is_a_strangers_404(reply) else BadResponse
+    kind = Refused if reply.status in _REFUSALS and not _is_foreign_404(reply) else BadResponse
     # A 4xx is an answer to what was asked, and says nothing about the service's health.
     raise kind(f"status {reply.status}", is_failure=not 400 <= reply.status < 500, status=reply.status)
 
@@ -51,12 +51,12 @@ def json_or_absent(kind: type[T]) -> Callable[[Reply], T | None]:
     read_found = json_of(kind)
 
     def read(reply: Reply) -> T | None:
-        return None if reply.status == 404 and not _is_a_strangers_404(reply) else read_found(reply)
+        return None if reply.status == 404 and not _is_foreign_404(reply) else read_found(reply)
 
     return read
 
 
-def about(read: Callable[[Reply], T], is_about: Callable[[str, Any], bool]) -> Callable[[str, Reply], T]:
+def checking_subject(read: Callable[[Reply], T], is_about: Callable[[str, Any], bool]) -> Callable[[str, Reply], T]:
     """What ``read`` gives, if it ``is_about`` the subject that was asked for, or is None.
 
     What it reads otherwise is a ``WrongSubject``.
@@ -84,5 +84,5 @@ def _is_labelled_json(reply: Reply) -> bool:
     return content_type == "application/json" or content_type.endswith("+json")
 
 
-def _is_a_strangers_404(reply: Reply) -> bool:
+def _is_foreign_404(reply: Reply) -> bool:
     return reply.status == 404 and not (_is_labelled_json(reply) and codec.is_json(reply.body))

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _UNREADABLE: Final = (codec.WrongShape, codec.MalformedJSON)
 """Either may come after the other: a body of the wrong shape has not been read to its end."""
 
-_SPARE: Final = 2
+_MAX_RATIO: Final = 2
 """With more records than so many times those that were asked for, it is not worth looking which of them are wrong."""
 
 Normalize = Callable[[str], str]
@@ -28,11 +28,11 @@ class Records(Generic[T]):
     """Reads a 200 with a JSON list of ``kind``, whose field ``key`` tells which of the things a record is about."""
 
     def __init__(self, kind: type[T], key: str, normalize: Normalize | None = None) -> None:
-        """Without ``same``, names are the same if they are equal."""
+        """Without ``normalize``, names are the same if they are equal."""
         self._key: Callable[[T], str] = attrgetter(key)
-        self._same = normalize
+        self._normalize = normalize
         self._all: Callable[[bytes], list[T]] = codec.decoder(list[kind])  # type: ignore[valid-type]
-        self._apart = codec.decoder(list[msgspec.Raw])
+        self._split = codec.decoder(list[msgspec.Raw])
         self._one = codec.decoder(kind)
         self._label: Callable[[bytes], Any] = codec.decoder(
             msgspec.defstruct("Label", [("name", str)], rename={"name": key})
@@ -53,9 +53,9 @@ class Records(Generic[T]):
         except codec.MalformedJSON as error:
             raise BadResponse(str(error)) from error
         except codec.WrongShape as error:
-            raise self._sifted(asked, body, str(error)) from error
+            raise self._partial_error(asked, body, str(error)) from error
         records = {self._key(record): record for record in listed}
-        if self._same is None and records.keys() <= set(asked):
+        if self._normalize is None and records.keys() <= set(asked):
             return records
         subjects = self._subjects(asked)
         records = dict(zip(self._subjects(list(records)), records.values(), strict=True))
@@ -64,28 +64,28 @@ class Records(Generic[T]):
             raise _wrong_subject(found)
         return found
 
-    def _sifted(self, asked: Sequence[str], body: bytes, complaint: str) -> BadResponse:
+    def _partial_error(self, asked: Sequence[str], body: bytes, complaint: str) -> BadResponse:
         """The error to raise of a body in which something is not as it should be."""
         try:
-            apart = self._apart(body)
+            split = self._split(body)
         except _UNREADABLE:
             return BadResponse(complaint)
-        if len(apart) > _SPARE * len(asked):
+        if len(split) > _MAX_RATIO * len(asked):
             return BadResponse(complaint)
         records: dict[str, T] = {}
-        spoilt: set[str | None] = set()
-        for data in map(bytes, apart):
+        invalid: set[str | None] = set()
+        for data in map(bytes, split):
             try:
                 record = self._one(data)
                 records[self._subjects([self._key(record)])[0]] = record
             except _UNREADABLE:
-                spoilt.update(self._subjects(self._labels(data)) or [None])
+                invalid.update(self._subjects(self._labels(data)) or [None])
         subjects = self._subjects(asked)
-        told = records.keys() | spoilt
+        told = records.keys() | invalid
         rest: dict[str, T | None] = {
             name: records.get(one)
             for name, one in zip(asked, subjects, strict=True)
-            if one not in spoilt and (one in records or told <= set(subjects))
+            if one not in invalid and (one in records or told <= set(subjects))
         }
         if told - {None} - set(subjects):
             return _wrong_subject(rest)
@@ -99,7 +99,7 @@ class Records(Generic[T]):
             return []
 
     def _subjects(self, names: Sequence[str]) -> Sequence[str]:
-        return names if self._same is None else [self._same(name) for name in names]
+        return names if self._normalize is None else [self._normalize(name) for name in names]
 
 
 def _wrong_subject(rest: Mapping[str, object]) -> WrongSubject:

@@ -18,7 +18,7 @@ import msgspec
 from shared.errors import UpstreamError
 from shared.observing import metrics
 from shared.upstream.call import Call, Policy, Send
-from shared.upstream.timeout import SHORTEST_SECONDS
+from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
 Draw = Callable[[float, float], float]
 
@@ -29,36 +29,36 @@ class RetryRules:
 
     Attributes:
         retries: further attempts for one call.
-        shortest_pause: seconds.
-        longest_pause: seconds.
+        min_pause: seconds.
+        max_pause: seconds.
         budget_share: of the calls in flight that may be retries.
-        budget_least: retries at once that are always allowed.
+        budget_min: retries at once that are always allowed.
     """
 
     retries: int = 1
-    shortest_pause: float = 0.025
-    longest_pause: float = 0.25
+    min_pause: float = 0.025
+    max_pause: float = 0.25
     budget_share: float = 0.2
-    budget_least: int = 3
+    budget_min: int = 3
 
 
 class RetryBudget:
     """Counts calls and retries in flight; pure."""
 
-    def __init__(self, share: float, least: int) -> None:
+    def __init__(self, share: float, minimum: int) -> None:
         self._share = share
-        self._least = least
+        self._minimum = minimum
         self.calls = 0
         self.retries = 0
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Take a retry out of the budget, to be given back when it is over; false when there is none."""
-        if self.retries + 1 > max(self._least, self._share * self.calls):
+        if self.retries + 1 > max(self._minimum, self._share * self.calls):
             return False
         self.retries += 1
         return True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """A retry is over."""
         self.retries -= 1
 
@@ -77,39 +77,39 @@ class _Retrying:
     async def __call__(self, call: Call[Any]) -> Any:
         self._budget.calls += 1
         free = True
-        held = False
+        acquired = False
         try:
             while True:
                 try:
                     return await self._send(call)
                 except UpstreamError as error:
-                    if error.at_once and free and call.deadline.left() > SHORTEST_SECONDS:
+                    if error.at_once and free and call.deadline.left() > MIN_ATTEMPT_SECONDS:
                         free = False  # it has hardly reached the service, so it is not one of the retries
                         continue
                     if not error.retryable or call.attempt >= self._rules.retries:
                         raise
                     pause = self._pause(error)
-                    if call.deadline.left() <= pause + SHORTEST_SECONDS:
+                    if call.deadline.left() <= pause + MIN_ATTEMPT_SECONDS:
                         raise
-                    held = held or self._take()
-                    if not held:
+                    acquired = acquired or self._acquire()
+                    if not acquired:
                         raise
                 await asyncio.sleep(pause)
                 self._done.inc()
                 call = msgspec.structs.replace(call, attempt=call.attempt + 1)
         finally:
             self._budget.calls -= 1
-            if held:
-                self._budget.give_back()
+            if acquired:
+                self._budget.release()
 
-    def _take(self) -> bool:
-        taken = self._budget.take()
+    def _acquire(self) -> bool:
+        taken = self._budget.acquire()
         if not taken:
             self._denied.inc()
         return taken
 
     def _pause(self, error: UpstreamError) -> float:
-        jitter = self._draw(self._rules.shortest_pause, self._rules.longest_pause)
+        jitter = self._draw(self._rules.min_pause, self._rules.max_pause)
         return jitter if error.retry_after is None else error.retry_after + jitter
 
 

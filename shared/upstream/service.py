@@ -11,7 +11,7 @@ from shared.settings.declared import Variable, prefixed, setting
 from shared.upstream import tls
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_MOST: Final = 100_000
+_MAX_CONCURRENCY: Final = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class ServiceSettings:
         "ATTEMPT_TIMEOUT_SECONDS of the {}, where it differs.",
     )
     concurrency: int | Literal[""] = setting(
-        "CONCURRENCY", values.integer(1, _MOST), "", "UPSTREAM_CONCURRENCY of the {}, where it differs."
+        "CONCURRENCY", values.integer(1, _MAX_CONCURRENCY), "", "UPSTREAM_CONCURRENCY of the {}, where it differs."
     )
     ca_file: str = setting("CA_FILE", tls.CERTIFICATES, "", "UPSTREAM_CA_FILE of the {}, where it differs.")
 

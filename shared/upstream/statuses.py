@@ -8,7 +8,7 @@ from shared.upstream.call import Reply
 _WORTH_A_RETRY: Final = (502, 503, 504)
 
 
-def accepted(reply: Reply) -> Reply:
+def raise_for_status(reply: Reply) -> Reply:
     """``reply``, if there may be something in it to read: a status of 2xx, or of 4xx but 429.
 
     Raises:

@@ -8,11 +8,11 @@ import msgspec
 from shared.errors import AttemptTimeout, NoBudget
 from shared.upstream.call import Call, Policy, Send
 
-SHORTEST_SECONDS: Final = 0.005
+MIN_ATTEMPT_SECONDS: Final = 0.005
 """With less than this left, no service can be asked and answer."""
-_HELD_UP_SECONDS: Final = 0.05
+_LOOP_LAG_SECONDS: Final = 0.05
 """A timeout that comes this much too late was noticed by a loop that had too much to do itself."""
-_NEARLY_ALL: Final = 0.9
+_FULL_SHARE: Final = 0.9
 """Of the configured time: a service that did not answer within so much of it would hardly have within all of it."""
 
 
@@ -25,17 +25,17 @@ def attempt_timeout(seconds: float) -> Policy:
     def policy(send: Send) -> Send:
         async def bounded(call: Call[Any]) -> Any:
             deadline = call.deadline
-            begun = deadline.clock()
-            left = deadline.at - begun
-            if left < SHORTEST_SECONDS:
+            started = deadline.clock()
+            left = deadline.at - started
+            if left < MIN_ATTEMPT_SECONDS:
                 raise NoBudget("the request's time is used up")
             timeout = min(seconds, left)
             try:
                 async with asyncio.timeout(timeout):
-                    return await send(msgspec.structs.replace(call, timeout=timeout, begun=begun))
+                    return await send(msgspec.structs.replace(call, timeout=timeout, started=started))
             except TimeoutError as error:
-                taken = deadline.clock() - begun
-                is_failure = timeout >= _NEARLY_ALL * seconds and taken < timeout + _HELD_UP_SECONDS
+                taken = deadline.clock() - started
+                is_failure = timeout >= _FULL_SHARE * seconds and taken < timeout + _LOOP_LAG_SECONDS
                 raise AttemptTimeout(f"no answer within {timeout:.3f} s", is_failure=is_failure) from error
 
         return bounded

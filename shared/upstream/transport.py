@@ -39,19 +39,19 @@ from shared.observing.logs import log_seldom
 from shared.upstream.body import read_bounded
 from shared.upstream.call import Call, Reply, Send
 from shared.upstream.interim import Interim
-from shared.upstream.plain import LONGEST, read_plain
+from shared.upstream.plain_reply import MAX_BYTES, parse_plain
 from shared.upstream.request import CONSTANT_FIELDS, request
-from shared.upstream.statuses import accepted
+from shared.upstream.statuses import raise_for_status
 
 BODY_LIMIT: Final = 2 * 1024 * 1024
 KEEPALIVE_SECONDS: Final = 15.0
 """Shorter than any service keeps an idle connection, so that we never write into one that is being closed."""
-_TOO_SOON_SECONDS: Final = 25e-6
+_MIN_ROUND_TRIP_SECONDS: Final = 25e-6
 """What can be read so soon after the beginning of a write is no answer to it: of 60,000 that a program in C gave on the
 same machine none was. After more time, nothing is known."""
 _STALE_SECONDS: Final = 0.01
 """A pooled connection that is lost so soon after a write was being closed when the request came."""
-_FRESH_MOST: Final = 2
+_MAX_FRESH: Final = 2
 """So many new connections may be of no use before anything was asked."""
 _PIECE: Final = 8_192
 """Bytes that are parsed before it is asked whether the answer has ended: nothing behind its end is worth the time."""
@@ -107,19 +107,19 @@ class Session:
         return send
 
     async def _exchange(self, destination: "_Destination", call: Call[Any]) -> Any:
-        origin = self._origins.get(destination) or self._find(destination)
-        conversation: Any = None  # a _Conversation, once there is one
+        origin = self._origins.get(destination) or self._open_origin(destination)
+        protocol: Any = None  # a _ServiceConnection, once there is one
         try:
-            connection = origin.connector.pooled(origin.key) or await origin.connector.opened(origin.example)
+            connection = origin.connector.take_pooled(origin.key) or await origin.connector.open_new(origin.example)
             try:
-                conversation = connection.protocol
-                conversation.ask(request(origin.path, origin.fields, call))
-                reply = await conversation.plain
+                protocol = connection.protocol
+                protocol.send(request(origin.path, origin.fields, call))
+                reply = await protocol.plain
                 if reply is None:
-                    message, payload = await conversation.read()
+                    message, payload = await protocol.read()
                     body = await read_bounded(message.headers, payload, BODY_LIMIT)
                     reply = Reply(message.code, message.headers, body)
-                value = call.read(accepted(reply))
+                value = call.read(raise_for_status(reply))
             except BaseException:
                 # Also after an answer that is of no use: it may have been another's, and the own one be yet to come.
                 connection.close()
@@ -130,7 +130,7 @@ class Session:
         except (aiohttp.ClientPayloadError, HttpProcessingError, ValueError) as error:
             raise BadResponse(f"the answer is not valid HTTP ({type(error).__name__})") from error
         except (aiohttp.ClientError, OSError, EofStream) as error:
-            if conversation is not None and conversation.was_stale():
+            if protocol is not None and protocol.was_stale():
                 # The service was closing it while the request was on its way: no fault of anybody's.
                 raise Unreachable(
                     "a pooled connection was stale", retryable=True, at_once=True, is_failure=False
@@ -140,7 +140,7 @@ class Session:
             raise Unreachable(f"the connection broke ({type(error).__name__})") from error
         return value
 
-    def _find(self, destination: "_Destination") -> "_Origin":
+    def _open_origin(self, destination: "_Destination") -> "_Origin":
         if self._session is None or self._session.connector is None:
             raise Unreachable("the session is closed")
         connector = cast("_Connector", self._session.connector)
@@ -195,40 +195,40 @@ class _Origin:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Makes conversations of connections, and gives none in which something waits."""
+    """Makes connections of ours, and gives none in which unread bytes wait."""
 
     def __init__(self, clock: Clock, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = cast("partial[ResponseHandler]", partial(_Conversation, loop=self._loop, clock=clock))
+        self._factory = cast("partial[ResponseHandler]", partial(_ServiceConnection, loop=self._loop, clock=clock))
 
-    def pooled(self, key: ConnectionKey) -> Connection | None:
+    def take_pooled(self, key: ConnectionKey) -> Connection | None:
         """One that lay in the pool; those there that are of no use any more are closed, which is no attempt."""
         idle: Any = self._conns.get(key)
         while idle:
-            conversation, since = idle.popleft()
-            if time.monotonic() - since <= KEEPALIVE_SECONDS and conversation.is_quiet():
-                self._acquired.add(conversation)
-                return Connection(self, key, conversation, self._loop)
-            conversation.close()
+            protocol, since = idle.popleft()
+            if time.monotonic() - since <= KEEPALIVE_SECONDS and protocol.is_idle():
+                self._acquired.add(protocol)
+                return Connection(self, key, protocol, self._loop)
+            protocol.close()
         return None
 
-    async def opened(self, example: ClientRequest) -> Connection:
+    async def open_new(self, example: ClientRequest) -> Connection:
         """A new one.
 
         Raises:
             Unreachable: they are ended, or spoken on, before anything was asked.
             aiohttp.ClientError: there is none.
         """
-        for _ in range(_FRESH_MOST):
+        for _ in range(_MAX_FRESH):
             made = await cancellable(self.connect(example, [], _NO_TIMEOUT), unwanted=Connection.close)
-            conversation: Any = made.protocol
-            if conversation.is_quiet():
+            protocol: Any = made.protocol
+            if protocol.is_idle():
                 return made
             made.close()
         raise Unreachable("connections are ended, or spoken on, before anything was asked", retryable=True)
 
 
-class _Conversation(ResponseHandler):
+class _ServiceConnection(ResponseHandler):
     """One connection: what the service says is an answer only while a request is outstanding (RFC 9112 §9.2)."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
@@ -238,10 +238,10 @@ class _Conversation(ResponseHandler):
         self._unread: Callable[[int], object] = lambda _milliseconds: None
         self._encrypted = False
         self._outstanding = False
-        self._heard = False
+        self._has_received = False
         self._interim: Interim | None = None
-        self._asked_at = 0.0
-        self.asked = 0
+        self._sent_at = 0.0
+        self.sent = 0
         self.plain: asyncio.Future[Reply | None] = loop.create_future()
         """The answer, if it is a plain one; None as soon as it is known to be another, or none, to be :meth:`read`."""
 
@@ -254,81 +254,81 @@ class _Conversation(ResponseHandler):
         self._write, self._unread = cast("asyncio.Transport", transport).write, socket.poll
         self._encrypted = transport.get_extra_info("sslcontext") is not None
 
-    def is_quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether it is open and nothing waits in it, so that a request may be written."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return False
         # A service may have given session tickets (RFC 8446 §4.6.1) when the handshake was over.
-        return (self._encrypted and not self.asked) or not self._unread(0)
+        return (self._encrypted and not self.sent) or not self._unread(0)
 
-    def ask(self, written: bytes) -> None:
+    def send(self, written: bytes) -> None:
         """Write a request, to which the next answer belongs.
 
         Raises:
             BadResponse: something was there sooner than any answer can be.
         """
         self._payload = self._interim = None
-        self._heard, self._outstanding = False, True
+        self._has_received, self._outstanding = False, True
         self.plain = self._loop.create_future()
-        self.asked += 1
-        self._asked_at = self._clock()
+        self.sent += 1
+        self._sent_at = self._clock()
         self._write(written)
         if (
-            (self.asked > 1 or not self._encrypted)
+            (self.sent > 1 or not self._encrypted)
             and self._unread(0)
-            and self._clock() - self._asked_at < _TOO_SOON_SECONDS
+            and self._clock() - self._sent_at < _MIN_ROUND_TRIP_SECONDS
         ):
-            self._end_unasked()
+            self._close_unsolicited()
             raise BadResponse("something came before it can have been an answer", at_once=True, is_failure=False)
 
     def was_stale(self) -> bool:
         """Whether its loss, of which one has heard just now, came too soon after the request to be an answer to it."""
-        return self.asked > 1 and not self._heard and self._clock() - self._asked_at < _STALE_SECONDS
+        return self.sent > 1 and not self._has_received and self._clock() - self._sent_at < _STALE_SECONDS
 
     def data_received(self, data: bytes) -> None:
         """Take what belongs to the outstanding request, and nothing else."""
         if data and not self._outstanding:
-            self._end_unasked()
+            self._close_unsolicited()
             return
-        if not self._heard or self._interim is not None:
-            if not self._heard and len(data) <= LONGEST and (reply := read_plain(data)) is not None:
-                self._heard, self._outstanding = True, False
-                self._settle(reply)
+        if not self._has_received or self._interim is not None:
+            if not self._has_received and len(data) <= MAX_BYTES and (reply := parse_plain(data)) is not None:
+                self._has_received, self._outstanding = True, False
+                self._set_plain(reply)
                 return
-            self._heard = True
-            self._settle(None)
+            self._has_received = True
+            self._set_plain(None)
             if self._interim is not None or not data.startswith(_FINAL):
                 data = self._without_interim(data)
                 if not data:
                     return
         if len(data) > _PIECE:
             for start in range(0, len(data) - _PIECE, _PIECE):
-                self._take(data[start : start + _PIECE])
+                self._parse(data[start : start + _PIECE])
                 if not self._outstanding:
-                    self._end_unasked()
+                    self._close_unsolicited()
                     return
             data = data[start + _PIECE :]
-        self._take(data)
+        self._parse(data)
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         """There is no answer; aiohttp says why only to whoever waits for its own future."""
         super().set_exception(exc, *cause)
         if cause and isinstance(cause[0], Exception) and cause[0] is not exc:
             exc.__cause__ = cause[0]
-        self._settle(None)
+        self._set_plain(None)
 
-    def _settle(self, reply: Reply | None) -> None:
+    def _set_plain(self, reply: Reply | None) -> None:
         if not self.plain.done():
             self.plain.set_result(reply)
 
-    def _take(self, data: bytes) -> None:
+    def _parse(self, data: bytes) -> None:
         ResponseHandler.data_received(self, data)
         payload = self._payload
         if payload is not None and payload.is_eof() and self._outstanding:
             self._outstanding = False
             if self._parser is not None and _has_more(self._parser):
-                self._end_unasked()
+                self._close_unsolicited()
 
     def _without_interim(self, data: bytes) -> bytes:
         if self._interim is None:
@@ -343,7 +343,7 @@ class _Conversation(ResponseHandler):
             self._interim = None
         return data
 
-    def _end_unasked(self) -> None:
+    def _close_unsolicited(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
             peer = str(self.transport.get_extra_info("peername"))
             log_seldom("warning", "upstream spoke unasked", "upstream", address=peer)

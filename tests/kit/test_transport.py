@@ -245,7 +245,7 @@ async def test_a_call_that_kills_its_service_is_sent_twice_at_most(
     clock = Clock()
 
     async with Session(clock=clock) as session, UnrulyService() as service:
-        policies = Policies(5, retry=RetryRules(retries, shortest_pause=0, longest_pause=0))
+        policies = Policies(5, retry=RetryRules(retries, min_pause=0, max_pause=0))
         upstream = Upstream("user_service", session.transport(service.address), policies)
 
         async def ask(name: str) -> object:

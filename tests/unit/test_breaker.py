@@ -11,7 +11,7 @@ from shared.upstream.breaker import Breaker, BreakerRules, Outcome, State
 
 
 def _enter(breaker: Breaker, times: int = 1) -> list[int]:
-    permits = [breaker.enter() for _ in range(times)]
+    permits = [breaker.admit() for _ in range(times)]
     assert None not in permits
     return [permit for permit in permits if permit is not None]
 
@@ -19,7 +19,7 @@ def _enter(breaker: Breaker, times: int = 1) -> list[int]:
 def _report(breaker: Breaker, outcome: Outcome, times: int = 1) -> State:
     for _ in range(times):
         (permit,) = _enter(breaker)
-        breaker.leave(permit, outcome)
+        breaker.record(permit, outcome)
     return breaker.state
 
 
@@ -76,7 +76,7 @@ def test_results_leave_the_window_after_ten_seconds(early: Outcome, late: Outcom
 def test_a_result_counts_for_nine_seconds_and_never_for_more_than_ten(start: float, gap: float) -> None:
     """The window moves in tenths of its length, wherever on the clock it begins."""
     now = [0.0]
-    breaker = Breaker(BreakerRules(least_calls=2), lambda: now[0])
+    breaker = Breaker(BreakerRules(min_calls=2), lambda: now[0])
     states = [_report(breaker, "failure") for now[0] in (start, start + gap)]
     assert states == [State.CLOSED, State.OPEN if gap < 9 else State.CLOSED]
 
@@ -86,13 +86,13 @@ def test_it_stays_open_for_five_seconds_and_then_lets_five_calls_through() -> No
     now = [1000.0]
     breaker = _opened(now)
     now[0] += 4.5
-    assert (breaker.enter(), breaker.state) == (None, State.OPEN)
+    assert (breaker.admit(), breaker.state) == (None, State.OPEN)
     now[0] += 0.5
     probes = _enter(breaker, 5)
-    assert (breaker.enter(), breaker.state) == (None, State.HALF_OPEN)
-    breaker.leave(probes[0], "success")
+    assert (breaker.admit(), breaker.state) == (None, State.HALF_OPEN)
+    breaker.record(probes[0], "success")
     _enter(breaker)
-    assert breaker.enter() is None
+    assert breaker.admit() is None
 
 
 def test_three_successes_close_it() -> None:
@@ -111,7 +111,7 @@ def test_each_failed_trial_doubles_the_time_up_to_a_minute_and_closing_resets_it
     breaker = _opened(now)
     for seconds in (5, 10, 20, 40, 60, 60, 60, 5):
         now[0] += seconds - 0.5
-        assert breaker.enter() is None
+        assert breaker.admit() is None
         now[0] += 0.5
         _report(breaker, "success", 2)
         if now[0] == 1000.0 + 5 + 10 + 20 + 40 + 60 + 60 + 60:
@@ -130,7 +130,7 @@ def test_ignored_outcomes_are_neutral_and_give_their_permits_back() -> None:
     now[0] += 5
     assert _report(breaker, "ignored", 100) is State.HALF_OPEN
     _enter(breaker, 5)
-    assert breaker.enter() is None
+    assert breaker.admit() is None
 
 
 def test_results_of_calls_from_before_a_change_count_for_nothing() -> None:
@@ -139,19 +139,19 @@ def test_results_of_calls_from_before_a_change_count_for_nothing() -> None:
     breaker = Breaker(clock=lambda: now[0])
     early = _enter(breaker, 40)
     _report(breaker, "failure", 20)
-    breaker.leave(early.pop(), "success")
+    breaker.record(early.pop(), "success")
     now[0] += 5
     trial = _enter(breaker, 5)
-    breaker.leave(early.pop(), "failure")
-    assert (breaker.enter(), breaker.state) == (None, State.HALF_OPEN)
-    breaker.leave(trial.pop(), "failure")
+    breaker.record(early.pop(), "failure")
+    assert (breaker.admit(), breaker.state) == (None, State.HALF_OPEN)
+    breaker.record(trial.pop(), "failure")
     now[0] += 10
     _report(breaker, "success", 2)
-    breaker.leave(trial.pop(), "success")
+    breaker.record(trial.pop(), "success")
     assert _report(breaker, "ignored") is State.HALF_OPEN
     assert _report(breaker, "success") is State.CLOSED
     for permit in [*early, *trial]:
-        breaker.leave(permit, "failure")
+        breaker.record(permit, "failure")
     assert _report(breaker, "ignored") is State.CLOSED
 
 
@@ -161,11 +161,11 @@ def test_each_change_is_told_once() -> None:
     told: list[tuple[State, State]] = []
     breaker = Breaker(clock=lambda: now[0], changed=lambda before, after: told.append((before, after)))
     for permit in _enter(breaker, 100):
-        breaker.leave(permit, "failure")
+        breaker.record(permit, "failure")
     assert told == [(State.CLOSED, State.OPEN)]
     now[0] += 5
     for permit in _enter(breaker, 5):
-        breaker.leave(permit, "success")
+        breaker.record(permit, "success")
     assert told[1:] == [(State.OPEN, State.HALF_OPEN), (State.HALF_OPEN, State.CLOSED)]
 
 
@@ -202,7 +202,7 @@ class Model(RuleBasedStateMachine):
             if self.phases[-1].state is State.OPEN and self.now - self.phases[-1].since >= self.open_for:
                 self._turn(State.HALF_OPEN)
             phase = self.phases[-1]
-            permit = self.breaker.enter()
+            permit = self.breaker.admit()
             assert (permit is not None) is (
                 phase.out < {State.CLOSED: 1e9, State.HALF_OPEN: 5, State.OPEN: 0}[phase.state]
             )
@@ -227,7 +227,7 @@ class Model(RuleBasedStateMachine):
 
     def _end(self, index: int, outcome: Outcome) -> None:
         permit, phase = self.under_way.pop(index)
-        self.breaker.leave(permit, outcome)
+        self.breaker.record(permit, outcome)
         phase.out -= 1
         phase.results.append((self.now, outcome))
         if phase is not self.phases[-1]:
@@ -265,7 +265,7 @@ class Model(RuleBasedStateMachine):
                 _report(self.breaker, "failure")
             self.now += 60
             _enter(self.breaker, 5)
-            assert self.breaker.enter() is None
+            assert self.breaker.admit() is None
 
 
 TestModel = Model.TestCase

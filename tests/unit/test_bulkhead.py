@@ -46,7 +46,7 @@ class Crowd:
         """One caller's visit."""
         self.came.append(number)
         try:
-            await self.bulkhead.enter(caller.patience)
+            await self.bulkhead.acquire(caller.patience)
         except Overloaded:
             self.refused[number] = now()
             return
@@ -57,7 +57,7 @@ class Crowd:
             await asyncio.sleep(caller.stays)
         finally:
             self.inside -= 1
-            self.bulkhead.leave()
+            self.bulkhead.release()
 
     async def come(self, *callers: Caller) -> None:
         """All visits, each at its time; those that are to be cancelled are."""
@@ -119,11 +119,11 @@ def test_those_who_leave_the_queue_leave_no_hole(leaving: list[int]) -> None:
 async def test_whoever_leaves_with_the_slot_just_given_passes_it_on(loop: object) -> None:
     """Between being called and going in, too."""
     bulkhead = Bulkhead(StaticLimit(1))
-    await bulkhead.enter(1)
-    first, second = (asyncio.ensure_future(bulkhead.enter(1)) for _ in range(2))
+    await bulkhead.acquire(1)
+    first, second = (asyncio.ensure_future(bulkhead.acquire(1)) for _ in range(2))
     await settled()
     assert bulkhead.waiting == 2
-    bulkhead.leave()
+    bulkhead.release()
     first.cancel()
     await asyncio.wait([first])
     await second
@@ -134,15 +134,15 @@ async def test_the_queue_follows_a_limit_that_changes(loop: object) -> None:
     """With the next slot that is given back, as many go in as the limit says then."""
     limit = StaticLimit(2)
     bulkhead = Bulkhead(limit)
-    waits = [asyncio.ensure_future(bulkhead.enter(1)) for _ in range(7)]
+    waits = [asyncio.ensure_future(bulkhead.acquire(1)) for _ in range(7)]
     await settled()
     seen = []
     for limit.value in (4, 1, 1, 1, 1):
-        bulkhead.leave()
+        bulkhead.release()
         await settled()
         seen.append((bulkhead.in_flight, bulkhead.waiting))
     assert seen == [(4, 2), (3, 2), (2, 2), (1, 2), (1, 1)]
-    bulkhead.leave()
+    bulkhead.release()
     await asyncio.gather(*waits)
 
 
@@ -211,7 +211,7 @@ def test_a_call_waits_as_long_as_its_deadline_leaves_time_to_ask() -> None:
 
     async def ask() -> float:
         for _ in range(20):
-            await bulkhead.enter(0)
+            await bulkhead.acquire(0)
         with pytest.raises(Overloaded):
             await bulkheading("user_service", bulkhead)(_never)(call(0.5))
         return now()
@@ -225,7 +225,7 @@ def test_a_call_to_a_service_that_is_given_up_is_not_sent() -> None:
     """It gives its slot back at once, and says nothing about load."""
 
     async def ask() -> list[object]:
-        send = bulkheading("user_service", bulkhead, given_up=lambda _call: True)(_never)
+        send = bulkheading("user_service", bulkhead, is_tripped=lambda _call: True)(_never)
         return await asyncio.gather(*(send(call()) for _ in range(60)), return_exceptions=True)
 
     bulkhead = Bulkhead(_adaptive(20.0))
@@ -249,12 +249,12 @@ def test_whose_turn_comes_while_the_service_is_given_up_is_kept_away(
         await asyncio.sleep(next(stays))
         ended.append(now())
 
-    def given_up(_call: Call[Any]) -> bool:
+    def is_tripped(_call: Call[Any]) -> bool:
         assert len(sent) - len(ended) < bulkhead.in_flight, "asked before it has a slot"
         return since <= now() < since + lasts
 
     async def everybody() -> None:
-        send = bulkheading("user_service", bulkhead, given_up)(transport)
+        send = bulkheading("user_service", bulkhead, is_tripped)(transport)
 
         async def visit(comes: int) -> None:
             await asyncio.sleep(comes)

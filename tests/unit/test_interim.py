@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BadResponse
-from shared.upstream.interim import INTERIM_MOST, Interim
+from shared.upstream.interim import MAX_INTERIM, Interim
 
 FINAL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 INTERIM = [
@@ -29,14 +29,14 @@ def _cut(said: bytes, cuts: list[int]) -> bytes:
     return b""
 
 
-@given(before=st.lists(_interim, max_size=INTERIM_MOST), cuts=st.lists(st.integers(0, 500), max_size=30))
+@given(before=st.lists(_interim, max_size=MAX_INTERIM), cuts=st.lists(st.integers(0, 500), max_size=30))
 def test_the_final_answer_is_left_as_it_is(before: list[bytes], cuts: list[int]) -> None:
     """Up to eight before it leave no trace, wherever one read ends and the next begins."""
     assert _cut(b"".join(before) + FINAL, cuts) == FINAL
 
 
 @given(
-    before=st.lists(_interim, min_size=INTERIM_MOST + 1, max_size=20),
+    before=st.lists(_interim, min_size=MAX_INTERIM + 1, max_size=20),
     cuts=st.lists(st.integers(0, 500), max_size=30),
 )
 def test_more_than_eight_are_a_bad_response(before: list[bytes], cuts: list[int]) -> None:

@@ -20,10 +20,10 @@ from tests.fixtures.jumping_loop import Service, call, now, run
 NAME = "user_service"
 DOWN = Unreachable("status 503", retryable=True)
 STALE = Unreachable("a pooled connection was stale", retryable=True, at_once=True, is_failure=False)
-TOUCHY = BreakerRules(least_calls=1)
+TOUCHY = BreakerRules(min_calls=1)
 """Opens with the first failure, for longer than any test takes."""
-ALWAYS_CLOSED = BreakerRules(least_calls=1_000_000)
-NO_PAUSE = RetryRules(shortest_pause=0, longest_pause=0)
+ALWAYS_CLOSED = BreakerRules(min_calls=1_000_000)
+NO_PAUSE = RetryRules(min_pause=0, max_pause=0)
 
 
 class Counts:
@@ -254,7 +254,7 @@ def test_a_call_that_leaves_is_no_failure() -> None:
 
 def test_a_trial_call_that_leaves_makes_room_for_another() -> None:
     """Only so many try whether the service is well again; a cancelled one has found out nothing."""
-    rules = BreakerRules(least_calls=1, first_open=0, probes=1, successes=1)
+    rules = BreakerRules(min_calls=1, first_open=0, probes=1, successes=1)
     service = Service(Unreachable("status 500"), 200, takes=(1,))
     upstream = Upstream(NAME, service, Policies(timeout=5, breaker=rules))
 

@@ -169,9 +169,9 @@ def test_the_budget_is_a_fifth_of_the_calls_in_flight_and_at_least_three(calls: 
     budget = _budget()
     budget.calls = calls
     for _ in range(2):
-        assert sum(budget.take() for _ in range(300)) == max(3, calls // 5)
+        assert sum(budget.acquire() for _ in range(300)) == max(3, calls // 5)
         while budget.retries:
-            budget.give_back()
+            budget.release()
 
 
 @pytest.mark.parametrize("after", [0.5, 1.5], ids=["in the pause", "in the second attempt"])
@@ -187,7 +187,7 @@ def test_whoever_leaves_gives_the_budget_back(after: float) -> None:
         raise WORTH_IT
 
     async def leave() -> None:
-        rules = RetryRules(shortest_pause=1, longest_pause=1)
+        rules = RetryRules(min_pause=1, max_pause=1)
         leaving = asyncio.ensure_future(retrying("user_service", rules, budget)(service)(call()))
         await asyncio.sleep(after)
         assert (budget.calls, budget.retries) == (1, 1)
@@ -239,9 +239,9 @@ def test_a_call_holds_one_unit_of_the_budget_from_its_first_retry_to_its_end() -
 class Watched(RetryBudget):
     """A budget that compares what it gives with what it is for."""
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """As ever, but never more than is allowed at this moment, and never less."""
-        taken = super().take()
+        taken = super().acquire()
         allowed = max(3, self.calls // 5)
         assert self.retries <= allowed if taken else self.retries >= allowed
         return taken

@@ -10,7 +10,7 @@ from typing import Final
 from shared.grammar import TOKEN
 from shared.upstream.call import Reply
 
-LONGEST: Final = 64 * 1024
+MAX_BYTES: Final = 64 * 1024
 """Of a longer piece, in bytes, it is not asked whether it is one."""
 
 _match_head: Final = re.compile(
@@ -19,7 +19,7 @@ _match_head: Final = re.compile(
 _UNUSUAL: Final = frozenset({"content-encoding", "trailer", "transfer-encoding", "upgrade"})
 
 
-def read_plain(data: bytes) -> Reply | None:
+def parse_plain(data: bytes) -> Reply | None:
     """The answer that ``data`` is, if it is a plain one that leaves its connection open; else None."""
     head = _match_head(data)
     if head is None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.upstream.call import Reply
-from shared.upstream.plain import read_plain
+from shared.upstream.plain_reply import parse_plain
 
 
 def answer(*fields: str, body: bytes = b"{}", status: str = "200 OK") -> bytes:
@@ -21,7 +21,7 @@ def test_what_is_read() -> None:
     """Names in lower case, values without the blanks round them."""
     data = answer("Content-Type:  application/json \t", "CONTENT-LENGTH: 2", "X:", status="404")
     fields = {"content-type": "application/json", "content-length": "2", "x": ""}
-    assert read_plain(data) == Reply(404, fields, b"{}")
+    assert parse_plain(data) == Reply(404, fields, b"{}")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_read() -> None:
 )
 def test_what_leaves_a_doubt_is_not_read(data: bytes) -> None:
     """It is the parser's to judge."""
-    assert read_plain(data) is None
+    assert parse_plain(data) is None
 
 
 _NAMES = st.sampled_from(["Content-Length", "Connection", "X", "x", "Transfer-Encoding", "Date", "a b", "Content-Type"])
@@ -81,7 +81,7 @@ _FIELDS = st.lists(st.builds("{}:{}{}".format, _NAMES, st.sampled_from(["", " ",
 def test_whatever_is_read_is_what_the_parser_reads(fields: list[str], status: str, body: bytes) -> None:
     """One answer, with its status, its fields and its body, after which the connection is of use."""
     data = answer("Content-Length: 2", *fields, body=body, status=status)
-    reply = read_plain(data)
+    reply = parse_plain(data)
     if reply is not None:
         asyncio.run(_compare(data, reply), debug=False)
 
