@@ -19,7 +19,7 @@ from services.reading import CLOSE_SECONDS, DatabaseFailure, DatabaseSlow, Reade
 from services.settings import ServiceSettings
 from services.sqlite_file import version
 from shared.errors import ServiceUnavailable
-from shared.observing.lasting import lasting
+from shared.observing.background import keep_running
 from shared.observing.logs import log
 
 _FOUNDING_SECONDS: Final = 30.0
@@ -49,7 +49,7 @@ class Database:
         self._reader = Reader(
             partial(reading_engine, self._url, self._service, self._pool_size, self._timeout),
         )
-        self._keeper = asyncio.create_task(lasting(self._keep, "database"))
+        self._keeper = asyncio.create_task(keep_running(self._keep, "database"))
         return self
 
     async def __aexit__(self, *_error: object) -> None:

@@ -48,14 +48,14 @@ def _gauge() -> Callable[[], object]:
 
 
 def _line() -> Callable[[], object]:
-    logs.send_to(_Nowhere())
+    logs.set_writer(_Nowhere())
     current_trace.set(begin_trace(None, None, None))
     facts = {"method": "GET", "route": "/api/profile/<user_id>", "status": 200, "duration_ms": 0.123}
     return lambda: logs.log("info", "request", "access", **facts, cache="memory hit")
 
 
 def _exchange(*, logged: bool) -> Callable[[], object]:
-    logs.send_to(_Nowhere())
+    logs.set_writer(_Nowhere())
     asked = request()
 
     def exchange() -> None:

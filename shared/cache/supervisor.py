@@ -30,7 +30,7 @@ from shared.cache.topology import Topology
 from shared.cancellation import cancel_and_wait, cancellable
 from shared.deadline import Clock
 from shared.observing import metrics
-from shared.observing.lasting import lasting
+from shared.observing.background import keep_running
 from shared.observing.logs import log, log_error
 
 FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, NodeRefused)
@@ -81,7 +81,7 @@ class RedisSupervisor:
         # In contexts of their own: what they log belongs to no request.
         for work in (self._supervise, self._heartbeat):
             name = f"redis{work.__name__}"
-            task = asyncio.get_running_loop().create_task(lasting(work, name), name=name, context=Context())
+            task = asyncio.get_running_loop().create_task(keep_running(work, name), name=name, context=Context())
             self._tasks.append(task)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_ATTEMPT_SECONDS):
@@ -127,7 +127,7 @@ class RedisSupervisor:
             self._near.set_trust(Trust.ALONE)
 
     async def _supervise(self) -> None:
-        self._go_down(LinkLost("begun again"))
+        self._go_down(LinkLost("supervisor restarted"))
         await self.links.close()
         while True:
             try:

@@ -27,7 +27,7 @@ from shared.http.exchange import CLIENT_LEFT, Exchange
 from shared.http.request_head import Fields, read_fields
 from shared.http.response_head import JSON, Body, closing, lines, opening
 from shared.observing import metrics
-from shared.observing.logs import Recurring, log, log_error
+from shared.observing.logs import EventTemplate, log, log_error
 from shared.observing.tracing import Trace, begin_trace
 from shared.timestamps import http_date
 
@@ -60,7 +60,7 @@ class _Tally:
         self.count_hits = declared.count_hits
         self.requests = metrics.requests.labels(method, label, str(status))
         self.duration = metrics.request_duration.labels(method, label)
-        self.line = Recurring(
+        self.line = EventTemplate(
             "info", "request", "access", "duration_ms", method=method, route=label, status=status, **declared.facts
         )
         self.durations: list[float] = []

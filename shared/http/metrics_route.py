@@ -25,7 +25,7 @@ def metrics_route(app: Sanic[Any, Any]) -> None:
     async def exposition(request: Request) -> HTTPResponse:
         gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
         variant = _Variant(metrics.format_for(",".join(request.headers.getall("accept", []))), gzipped)
-        with metrics.unseen():
+        with metrics.uncounted():
             body = await limited(variant)
         headers = {"Cache-Control": "no-store", **coding_headers("Accept, Accept-Encoding", gzipped=gzipped)}
         return raw(body, headers=headers, content_type=variant.format.content_type)

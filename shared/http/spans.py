@@ -23,7 +23,9 @@ class TracedExchange(Exchange):
         spans: Spans = request.app.ctx.spans
         method = method_label(request)
         attributes = {"http.request.method": _semantic(method), "url.scheme": request.scheme}
-        span = spans.begin(exchange.trace, _caller(request, exchange.trace), _semantic(method), "server", attributes)
+        span = spans.start_span(
+            exchange.trace, _caller(request, exchange.trace), _semantic(method), "server", attributes
+        )
         if span is not None:
             exchange.span = span
         elif exchange.trace.sampled:

@@ -26,7 +26,7 @@ _ITEMS: Final = 8
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-class Lines(Protocol):
+class LineSink(Protocol):
     """What takes lines; it must not wait."""
 
     def put(self, line: bytes) -> None:
@@ -43,7 +43,7 @@ class _Sink:
 
     service = ""
     threshold = _LEVELS["info"]
-    writer: Lines | None = None
+    writer: LineSink | None = None
     deduplication = LogDeduplication()
 
 
@@ -77,14 +77,14 @@ def log_error(event: str, logger: str, error: BaseException, level: str = "error
         log(level, event, logger, **found, **({"suppressed": suppressed} if suppressed else {}), **facts)
 
 
-def log_seldom(level: str, event: str, logger: str, **facts: object) -> None:
+def log_deduplicated(level: str, event: str, logger: str, **facts: object) -> None:
     """Log what may happen again and again in just the same way; a flood of it is cut short."""
     suppressed = _sink.deduplication.suppressed(f"{event} {facts}")
     if suppressed is not None:
         log(level, event, logger, **({"suppressed": suppressed} if suppressed else {}), **facts)
 
 
-def send_to(lines: Lines | None) -> None:
+def set_writer(lines: LineSink | None) -> None:
     """Give lines to something else than standard output, or to nobody."""
     _sink.writer = lines
 
@@ -102,7 +102,7 @@ def log(level: str, event: str, logger: str, **facts: object) -> None:
         _sink.writer.put(_line(level, event, logger, facts))
 
 
-class Recurring:
+class EventTemplate:
     """An event of ours that comes again and again and differs in one number alone, written beforehand."""
 
     def __init__(self, level: str, event: str, logger: str, number: str, **facts: object) -> None:

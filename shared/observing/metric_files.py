@@ -22,27 +22,27 @@ from typing import Final
 
 from shared.observing import metric_records
 
-_OF_THE_LIVING: Final = "gauge_live*_{}.db"
+_LIVE_GAUGES: Final = "gauge_live*_{}.db"
 _TOTALS: Final = ("counter", "histogram")
-_READ_PATIENCE_SECONDS: Final = 0.05
-_MOVE_PATIENCE_SECONDS: Final = 0.5
+_READ_LOCK_SECONDS: Final = 0.05
+_MOVE_LOCK_SECONDS: Final = 0.5
 _TRY_SECONDS: Final = 0.001
 _logger = logging.getLogger("metrics")
 
-AddUp = Callable[[Path, Path], None]
+Merge = Callable[[Path, Path], None]
 """Adds the totals in the second file to those in the first, which need not be there yet."""
 
 
-def place(prefix: str) -> Path:
+def new_directory(prefix: str) -> Path:
     """A directory for the files, which is not there yet."""
     try:
         folder = tempfile.gettempdir()
     except OSError:  # not one that can be written to at the moment
-        folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - `make` looks whose it is
+        folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - `create_directory` checks whose it is
     return Path(folder) / f"{prefix}{secrets.token_hex(4)}"
 
 
-def make(directory: Path) -> None:
+def create_directory(directory: Path) -> None:
     """Make the directory, unless it is there.
 
     Raises:
@@ -58,9 +58,9 @@ def make(directory: Path) -> None:
 @contextmanager
 def read(directory: Path) -> Iterator[list[str]]:
     """The files to be added up, always in the same order; they stay as they are inside the context."""
-    with _locked(directory, fcntl.LOCK_SH, _READ_PATIENCE_SECONDS):
+    with _locked(directory, fcntl.LOCK_SH, _READ_LOCK_SECONDS):
         try:
-            gone = {path for path in directory.glob(_OF_THE_LIVING.format("*")) if not _lives(path)}
+            gone = {path for path in directory.glob(_LIVE_GAUGES.format("*")) if not _is_alive(path)}
             found = sorted(str(path) for path in directory.glob("*.db") if path not in gone and path.stat().st_size)
         except OSError as error:
             _logger.warning("metrics cannot be read", exc_info=error)
@@ -68,7 +68,7 @@ def read(directory: Path) -> Iterator[list[str]]:
         yield found
 
 
-def is_sound(path: str) -> bool:
+def is_readable(path: str) -> bool:
     """Whether the file can be read; it is told when not."""
     try:
         dict(metric_records.parse(Path(path).read_bytes()))
@@ -78,14 +78,14 @@ def is_sound(path: str) -> bool:
     return True
 
 
-def add_up(totals: Path, more: Path) -> None:
+def merge(totals: Path, more: Path) -> None:
     """Add what is in ``more`` to ``totals``, in one step; what is damaged is told of and lost.
 
     Raises:
         OSError: there is no room; nothing has been changed.
     """
-    sums = _sound(totals)
-    for key, value in _sound(more).items():
+    sums = _read_totals(totals)
+    for key, value in _read_totals(more).items():
         sums[key] = sums.get(key, 0.0) + value
     fresh = totals.with_suffix(".new")
     try:
@@ -97,14 +97,14 @@ def add_up(totals: Path, more: Path) -> None:
         raise
 
 
-def worker_ended(directory: Path, pid: int, add: AddUp = add_up) -> bool:
+def worker_ended(directory: Path, pid: int, add: Merge = merge) -> bool:
     """Drop the gauges of the worker that was ``pid``, and move its totals to those of all that have ended.
 
     Tells whether that is done; if not, it can be tried again.
     """
     if not directory.exists():
         return True
-    with _locked(directory, fcntl.LOCK_EX, _MOVE_PATIENCE_SECONDS) as held:
+    with _locked(directory, fcntl.LOCK_EX, _MOVE_LOCK_SECONDS) as held:
         if held:
             try:
                 _move(directory, pid, add)
@@ -114,8 +114,8 @@ def worker_ended(directory: Path, pid: int, add: AddUp = add_up) -> bool:
         return held
 
 
-def _move(directory: Path, pid: int, add: AddUp) -> None:
-    for pattern in (_OF_THE_LIVING.format(pid), f"*_{pid}.new"):
+def _move(directory: Path, pid: int, add: Merge) -> None:
+    for pattern in (_LIVE_GAUGES.format(pid), f"*_{pid}.new"):
         for path in directory.glob(pattern):
             path.unlink(missing_ok=True)
     for kind in _TOTALS:
@@ -126,7 +126,7 @@ def _move(directory: Path, pid: int, add: AddUp) -> None:
             path.unlink(missing_ok=True)
 
 
-def _sound(path: Path) -> dict[bytes, float]:
+def _read_totals(path: Path) -> dict[bytes, float]:
     try:
         return dict(metric_records.parse(path.read_bytes()))
     except FileNotFoundError:
@@ -165,5 +165,5 @@ def _try(lock: int, how: int, patience: float) -> bool:
             return True
 
 
-def _lives(path: Path) -> bool:
+def _is_alive(path: Path) -> bool:
     return Path(f"/proc/{path.stem.rpartition('_')[2]}").exists()

@@ -12,7 +12,7 @@ from typing import Final
 _NUMBER: Final = struct.Struct("i")
 _VALUE: Final = struct.Struct("dd")
 _HEAD_BYTES: Final = 8
-_KEYS_MOST: Final = 20_000
+_MAX_KEYS: Final = 20_000
 
 
 def head(used: int) -> bytes:
@@ -54,7 +54,7 @@ def parse(data: bytes) -> Iterator[tuple[bytes, float]]:
         yield key, _VALUE.unpack_from(data, place - _VALUE.size)[0]
 
 
-@lru_cache(_KEYS_MOST)
+@lru_cache(_MAX_KEYS)
 def _is_key(key: bytes) -> bool:
     """Whether it is the name of a metric, that of a sample, its labels, and what it is about."""
     try:

@@ -18,10 +18,10 @@ from typing import Final
 
 from shared.observing import metric_files, metric_records
 
-_LEAST_BYTES: Final = 1 << 14
+_MIN_BYTES: Final = 1 << 14
 _HEAD_BYTES: Final = 8
 _VALUE_BYTES: Final = 16
-_LOOKS: Final = 20
+_RECORDS_PER_CHECK: Final = 20
 _pack = struct.Struct("d").pack
 _logger = logging.getLogger("metrics")
 
@@ -92,16 +92,16 @@ class SharedValues:
         key = json.dumps([metric_name, name, labels, help_text], sort_keys=True)
         return SharedValue(self._files[kind], self._lock, key.encode())
 
-    def keep(self) -> None:
+    def repair_files(self) -> None:
         """See to it that others find all of them; asked now and then."""
         problem: OSError | None = None
         try:
-            metric_files.make(self._directory)
+            metric_files.create_directory(self._directory)
         except OSError as error:
             problem = error
         for file in list(self._files.values()):
             with self._lock:
-                problem = file.keep() or problem
+                problem = file.repair() or problem
         if self._well != (problem is None):
             self._well = problem is None
             if self._well:
@@ -118,7 +118,7 @@ class _File:
         self._values: list[SharedValue] = []
         self._used = _HEAD_BYTES
         self._identity = (0, 0)
-        self._looked = (0, _HEAD_BYTES)
+        self._checked = (0, _HEAD_BYTES)
         self._problem: OSError | None = None
         self.memory: mmap.mmap | None = None
 
@@ -132,13 +132,13 @@ class _File:
             head = metric_records.head(self._used)
             self.memory[: len(head)] = head
         elif self._problem is None:
-            self._make()
+            self._create()
         return self._used
 
-    def keep(self) -> OSError | None:
+    def repair(self) -> OSError | None:
         """Make the file anew unless it is there and as it should be; tells why that cannot be done."""
         if not self._is_there():
-            self._make()
+            self._create()
         return self._problem
 
     def _is_there(self) -> bool:
@@ -153,20 +153,20 @@ class _File:
     def _is_whole(self, memory: mmap.mmap) -> bool:
         """Whether it begins as it should, and a few records are as they should be, others each time."""
         head = metric_records.head(self._used)
-        start, place = self._looked
-        values = self._values[start : start + _LOOKS]
+        start, place = self._checked
+        values = self._values[start : start + _RECORDS_PER_CHECK]
         expected = b"".join(metric_records.record(value.key, value.now) for value in values)
         end = place + len(expected)
-        self._looked = (start + len(values), end) if end < self._used else (0, _HEAD_BYTES)
+        self._checked = (start + len(values), end) if end < self._used else (0, _HEAD_BYTES)
         return memory[: len(head)] == head and memory[place:end] == expected
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         self.memory, self._problem = None, None
         fresh = self._path.with_suffix(".new")
         try:
             handle = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             try:
-                size = max(_LEAST_BYTES, 1 << (self._used - 1).bit_length())
+                size = max(_MIN_BYTES, 1 << (self._used - 1).bit_length())
                 os.posix_fallocate(handle, 0, size)
                 memory = mmap.mmap(handle, size)
                 memory[: self._used] = self._image()

@@ -247,7 +247,7 @@ def exposition(wanted: Format) -> bytes:
 
 
 @contextmanager
-def unseen() -> Iterator[None]:
+def uncounted() -> Iterator[None]:
     """Do not show the current request as active meanwhile: an idle system that is looked at reads zero."""
     active_requests.dec()
     try:
@@ -279,10 +279,10 @@ def worker_ended(pid: int) -> bool:
     return directory is None or metric_files.worker_ended(Path(directory), pid)
 
 
-def keep() -> None:
+def repair_files() -> None:
     """See to it that what this process counts can be added up by others, whatever became of its files."""
     if _shared is not None:
-        _shared.keep()
+        _shared.repair_files()
 
 
 def _registry() -> CollectorRegistry:
@@ -316,7 +316,7 @@ def _merged(paths: list[str]) -> list[Metric]:
     except Exception as error:
         _logger.warning("metrics cannot be added up", exc_info=error)
     try:
-        return list(MultiProcessCollector.merge([path for path in paths if metric_files.is_sound(path)]))
+        return list(MultiProcessCollector.merge([path for path in paths if metric_files.is_readable(path)]))
     except Exception as error:
         _logger.warning("metrics cannot be added up", exc_info=error)
         return []

@@ -13,10 +13,11 @@ from typing import Final, Self
 
 from shared.cancellation import cancel_and_wait
 from shared.observing import metrics
-from shared.observing.lasting import lasting
+from shared.observing.background import keep_running
 
 _STEP_SECONDS: Final = 0.25
-_STEPS_A_LOOK: Final = 4
+_STEPS_PER_RECORD: Final = 4
+_TASK: Final = "process-metrics"
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _STATM: Final = Path("/proc/self/statm")
 _DESCRIPTORS: Final = Path("/proc/self/fd")
@@ -31,7 +32,7 @@ class ProcessMetrics:
     async def __aenter__(self) -> Self:
         """Begin."""
         loop = asyncio.get_running_loop()
-        self._task = loop.create_task(lasting(self._measure, "vitals"), name="vitals", context=Context())
+        self._task = loop.create_task(keep_running(self._measure, _TASK), name=_TASK, context=Context())
         return self
 
     async def __aexit__(
@@ -43,16 +44,16 @@ class ProcessMetrics:
     async def _measure(self) -> None:
         loop, step = asyncio.get_running_loop(), 0
         while True:
-            if step % _STEPS_A_LOOK == 0:
-                self._look()
+            if step % _STEPS_PER_RECORD == 0:
+                self._record_usage()
             step += 1
             due = loop.time() + _STEP_SECONDS
             await asyncio.sleep(_STEP_SECONDS)
             metrics.event_loop_lag.observe(max(0.0, loop.time() - due))
 
-    def _look(self) -> None:
+    def _record_usage(self) -> None:
         """Record what is used by now; of the CPU time only what has been added is counted."""
-        metrics.keep()
+        metrics.repair_files()
         before, self._used = self._used, time.process_time()
         metrics.worker_cpu.inc(self._used - before)
         if _STATM.exists():

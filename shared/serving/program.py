@@ -82,11 +82,11 @@ def serve(service: str, settings: Settings, factory: str) -> None:
             listening.close()
             refuse(error)
         return
-    directory = metric_files.place(f"{service}-metrics-")
+    directory = metric_files.new_directory(f"{service}-metrics-")
     os.environ[metrics.MULTIPROC_DIR] = str(directory)  # for the workers: it counts from the start of a process
     logs.configure(service, settings.log_level)
     with contextlib.suppress(OSError):  # workers try again, and say why it cannot be made
-        metric_files.make(directory)
+        metric_files.create_directory(directory)
     try:
         workers = Workers(work, listening, settings.workers, settings.worker_hang)
         status = workers.serve(settings.shutdown_drain, settings.shutdown_grace)

@@ -35,7 +35,7 @@ from yarl import URL
 from shared.cancellation import cancellable
 from shared.deadline import Clock
 from shared.errors import BadResponse, Unreachable
-from shared.observing.logs import log_seldom
+from shared.observing.logs import log_deduplicated
 from shared.upstream.body import read_bounded
 from shared.upstream.call import Call, Reply, Send
 from shared.upstream.interim import Interim
@@ -157,7 +157,7 @@ class Session:
     def _refused(self, base_url: str, what: str, error: Exception) -> Unreachable:
         """What a person has to mend is told to people, and not tried again."""
         why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
-        log_seldom("error", "upstream TLS failed", "upstream", address=base_url, error=f"{what}: {why}")
+        log_deduplicated("error", "upstream TLS failed", "upstream", address=base_url, error=f"{what}: {why}")
         return Unreachable(f"{what}: {why}")
 
 
@@ -346,7 +346,7 @@ class _ServiceConnection(ResponseHandler):
     def _close_unsolicited(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
             peer = str(self.transport.get_extra_info("peername"))
-            log_seldom("warning", "upstream spoke unasked", "upstream", address=peer)
+            log_deduplicated("warning", "upstream spoke unasked", "upstream", address=peer)
         self._end()
 
     def _end(self) -> None:

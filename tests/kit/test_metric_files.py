@@ -151,8 +151,8 @@ def test_a_folder_that_is_gone_holds_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "metrics"
     assert _names(folder) == []
     assert metric_files.worker_ended(folder, 101)
-    metric_files.make(folder)
-    metric_files.make(folder)
+    metric_files.create_directory(folder)
+    metric_files.create_directory(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
 
 

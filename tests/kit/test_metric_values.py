@@ -62,12 +62,12 @@ def test_a_full_disk_costs_the_file_and_nothing_else(
         for _ in range(3):
             for counter in counters:
                 counter.inc(1)
-            values.keep()
+            values.repair_files()
     assert [counter.get() for counter in counters] == [3] * (ahead + 400)
     assert [record.message for record in caplog.records] == ["metrics cannot be shared: they are kept in memory"]
     small_disk.free()
-    values.keep()
-    values.keep()
+    values.repair_files()
+    values.repair_files()
     assert _told(small_disk.path) == [3] * (ahead + 400)
     assert [record.message for record in caplog.records][1:] == ["metrics can be shared again"]
 
@@ -77,13 +77,13 @@ def test_damage_anywhere_is_mended_before_long(tmp_path: Path, record: int) -> N
     """Not all is looked at each time, which would take too long."""
     values = SharedValues(tmp_path)
     counters = [_counter(values, f"c{number:02}") for number in range(60)]
-    values.keep()
+    values.repair_files()
     with _file(tmp_path).open("r+b") as file:
         file.seek(8 + record * len(metric_records.record(counters[0].key, 0.0)) + 6)
         file.write(b"damage")
     for _ in range(4):
         counters[record].inc(1)
-        values.keep()
+        values.repair_files()
     assert _told(tmp_path) == [4 if number == record else 0 for number in range(60)]
 
 
@@ -125,11 +125,11 @@ def test_a_file_that_is_not_what_it_was_is_made_again(tmp_path: Path, harm: Call
     counters = [_counter(values, f"c{number}") for number in range(20)]
     counters[3].inc(5)
     harm(folder)
-    values.keep()
+    values.repair_files()
     counters[3].inc(1)
     assert _told(folder)[3] == 6
     before = _file(folder).stat().st_ino
-    values.keep()
+    values.repair_files()
     assert _file(folder).stat().st_ino == before
     assert folder.stat().st_mode & 0o077 == 0 or harm is not _gone
 
@@ -140,5 +140,5 @@ def test_a_folder_of_somebody_else_is_not_written_to(tmp_path: Path, caplog: pyt
     (tmp_path / "metrics").symlink_to(tmp_path / "elsewhere")
     values = SharedValues(tmp_path / "metrics")
     with caplog.at_level(logging.WARNING, "metrics"):
-        values.keep()
+        values.repair_files()
     assert len(caplog.records) == 1

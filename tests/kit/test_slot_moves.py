@@ -34,7 +34,7 @@ def bypassed() -> Iterator[list[str]]:
 
     def take(line: bytes) -> None:
         document = orjson.loads(line)
-        if document["event"] in {"redis tier bypassed", "begun again", "redis cannot be used"}:
+        if document["event"] in {"redis tier bypassed", "background task restarted", "redis cannot be used"}:
             reasons.append(document["error"])
 
     with heard(take):

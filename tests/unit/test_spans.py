@@ -60,7 +60,7 @@ class Notes:
     ) -> None:
         """Nothing to close."""
 
-    def begin(
+    def start_span(
         self, trace: Trace, parent: str, name: str, kind: Kind, attributes: Mapping[str, Value] | None = None
     ) -> Noted | None:
         """Note it."""
@@ -204,14 +204,14 @@ def test_complaints_come_once_a_minute() -> None:
     words = ThrottledLogging(lambda: now[0])
     record = logging.LogRecord("exporter", logging.WARNING, "", 0, "no %s", ("collector",), None)
     lines = _Lines()
-    logs.send_to(lines)
+    logs.set_writer(lines)
     try:
         for second in range(0, 100, 10):
             now[0] = float(second)
             words.handle(record)
     finally:
-        logs.send_to(None)
-    assert [(line["event"], line["message"], line["unsaid"]) for line in lines.lines] == [
+        logs.set_writer(None)
+    assert [(line["event"], line["message"], line["suppressed"]) for line in lines.lines] == [
         ("spans are being lost", "no collector", 0),
         ("spans are being lost", "no collector", 5),
     ]

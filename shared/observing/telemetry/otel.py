@@ -56,12 +56,12 @@ class OpenTelemetry:
             shutdown_on_exit=False,
         )
         self._tracer = self._provider.get_tracer("profile-gateway", shared.__version__)
-        self._words = ThrottledLogging()
+        self._logging = ThrottledLogging()
 
     async def __aenter__(self) -> Self:
         """Begin to send."""
         logger = logging.getLogger("opentelemetry")
-        logger.handlers, logger.propagate = [self._words], False
+        logger.handlers, logger.propagate = [self._logging], False
         self._exporter = OTLPSpanExporter(self._address)
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         return self
@@ -83,12 +83,12 @@ class OpenTelemetry:
             self._exporter.shutdown()  # ends its pause between two attempts
             await _in_time(_GIVE_UP_SECONDS, over)
 
-    def begin(
+    def start_span(
         self, trace: Trace, parent: str, name: str, kind: Kind, attributes: Mapping[str, Value] | None = None
     ) -> "_Span | None":
         """A span that has begun, with the ids of ``trace``; None when the sampler does not want the trace."""
         within = _within(trace, parent, remote=kind == "server") if parent else _ROOT
-        self._ids.give(trace)
+        self._ids.preset(trace)
         span = self._tracer.start_span(name, within, _KINDS[kind], attributes)
         return _Span(span) if span.is_recording() else None
 
@@ -117,7 +117,7 @@ class _Span:
 class _PresetIds(IdGenerator):
     """Ids that have been made already; only the thread of the event loop begins spans."""
 
-    def give(self, trace: Trace) -> None:
+    def preset(self, trace: Trace) -> None:
         self._trace_id, self._span_id = int(trace.trace_id, 16), int(trace.span_id, 16)
 
     def generate_trace_id(self) -> int:

@@ -36,7 +36,7 @@ class Span(Protocol):
 class Spans(Protocol):
     """Takes spans and sends them away; a resource of the app."""
 
-    def begin(
+    def start_span(
         self, trace: Trace, parent: str, name: str, kind: Kind, attributes: Mapping[str, Value] | None = None
     ) -> Span | None:
         """A span that has begun, with the ids of ``trace``; None when the trace is not to be recorded.
@@ -93,7 +93,7 @@ def spanning(
         return
     else:
         trace, parent = outer.within(), outer.span_id
-    span = spans.begin(trace, parent, name, kind, attributes)
+    span = spans.start_span(trace, parent, name, kind, attributes)
     if span is None:
         trace, span = trace.unsampled(), UNRECORDED
     current_trace.set(trace)

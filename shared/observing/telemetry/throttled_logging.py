@@ -17,14 +17,14 @@ class ThrottledLogging(logging.Handler):
         super().__init__(logging.WARNING)
         self._clock = clock
         self._next = float("-inf")
-        self._unsaid = 0
+        self._suppressed = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log ``record``, or count it."""
         now = self._clock()
         if now < self._next:
-            self._unsaid += 1
+            self._suppressed += 1
             return
         self._next = now + _PAUSE_SECONDS
-        unsaid, self._unsaid = self._unsaid, 0
-        log("warning", "spans are being lost", "telemetry", message=record.getMessage(), unsaid=unsaid)
+        suppressed, self._suppressed = self._suppressed, 0
+        log("warning", "spans are being lost", "telemetry", message=record.getMessage(), suppressed=suppressed)

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.observing import logs
-from shared.observing.logs import Recurring, log
+from shared.observing.logs import EventTemplate, log
 from shared.observing.tracing import begin_trace, current_trace
 from tests.fixtures.log_lines import heard
 
@@ -27,7 +27,7 @@ def test_a_recurring_line_equals_a_normal_one(request_id: str, number: float) ->
         token = current_trace.set(trace)
         log("info", "request", "access", duration_ms=round(number, 3), **FACTS)
         current_trace.reset(token)
-        Recurring("info", "request", "access", "duration_ms", **FACTS).log(time.time(), trace, f"{number:.3f}")
+        EventTemplate("info", "request", "access", "duration_ms", **FACTS).log(time.time(), trace, f"{number:.3f}")
     normal, recurring = (orjson.loads(line) for line in lines)
     assert lines[1].endswith(b"}\n")
     assert lines[1].count(b"\n") == 1
@@ -39,7 +39,7 @@ def test_a_recurring_line_equals_a_normal_one(request_id: str, number: float) ->
 def test_a_recurring_line_below_the_threshold_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with any line; and it is no error when nobody listens."""
     lines: list[bytes] = []
-    recurring = Recurring("info", "request", "access", "duration_ms", **FACTS)
+    recurring = EventTemplate("info", "request", "access", "duration_ms", **FACTS)
     monkeypatch.setattr(logs._sink, "threshold", 30)
     with heard(lines.append):
         recurring.log(time.time(), begin_trace(None, None, None), "1.0")

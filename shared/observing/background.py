@@ -13,7 +13,7 @@ from shared.observing.logs import log_error
 PAUSE_SECONDS: Final = 1.0
 
 
-async def lasting(work: Callable[[], Awaitable[None]], name: str, pause: float = PAUSE_SECONDS) -> None:
+async def keep_running(work: Callable[[], Awaitable[None]], name: str, pause: float = PAUSE_SECONDS) -> None:
     """Do ``work``, and begin again ``pause`` seconds after each end; returns only by being cancelled.
 
     What it ends by is logged. A cancellation that is not ours (of something that was waited for) is an end like others.
@@ -25,5 +25,5 @@ async def lasting(work: Callable[[], Awaitable[None]], name: str, pause: float =
         except (Exception, asyncio.CancelledError) as error:
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError from error
-            log_error("begun again", name, error)
+            log_error("background task restarted", name, error)
         await asyncio.sleep(pause)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from shared.observing.lasting import lasting
+from shared.observing.background import keep_running
 from tests.fixtures.log_lines import heard
 
 
@@ -37,7 +37,7 @@ def errors() -> Iterator[list[str]]:
 
     def take(line: bytes) -> None:
         document = orjson.loads(line)
-        assert (document["event"], document["logger"]) == ("begun again", "work")
+        assert (document["event"], document["logger"]) == ("background task restarted", "work")
         told.append(document["error"])
 
     with heard(take):
@@ -48,7 +48,7 @@ async def test_no_end_is_the_end(loop: object, errors: list[str]) -> None:
     """Each error is told; a cancellation that was not meant for it is one; the one that is ends it."""
     work = Work()
     kinds = [type(end).__name__ for end in work.ends if end is not None]
-    task = asyncio.create_task(lasting(work, "work", pause=0))
+    task = asyncio.create_task(keep_running(work, "work", pause=0))
     await work.waiting.wait()
     assert errors == kinds[::-1]
     task.cancel()
@@ -67,7 +67,7 @@ async def test_a_library_cannot_swallow_the_end(loop: object, errors: list[str])
         except asyncio.CancelledError:
             raise ConnectionError from None
 
-    task = asyncio.create_task(lasting(work, "work", pause=0))
+    task = asyncio.create_task(keep_running(work, "work", pause=0))
     await begun.wait()
     task.cancel()
     await asyncio.wait({task})
