@@ -18,7 +18,7 @@ from benchmarks.chaos.slo import objectives
 from benchmarks.common.arguments import new_file, positive, say, whole
 from benchmarks.common.client import BrokenAnswer, NoAnswer
 from benchmarks.common.process import CannotRun
-from shared.printing import reader_may_leave
+from shared.broken_pipe import tolerate_broken_pipe
 
 _LONG_SECONDS: Final = 6.0
 _SHORT_SECONDS: Final = 3.0
@@ -133,5 +133,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         raise SystemExit(main())

@@ -7,7 +7,7 @@ from typing import Final
 
 import pyperf
 
-from shared.printing import reader_may_leave
+from shared.broken_pipe import tolerate_broken_pipe
 
 _SEVERAL: Final = "--multiprocess"
 _ONLY: Final = "--only"
@@ -44,5 +44,5 @@ def _pass_on(command: list[str], options: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         main()

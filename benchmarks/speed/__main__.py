@@ -19,7 +19,7 @@ from benchmarks.speed.observing import costs
 from benchmarks.speed.rows import rows
 from benchmarks.speed.run import Plan, Results, run
 from benchmarks.speed.scenarios import Scenario, chosen, names
-from shared.printing import reader_may_leave
+from shared.broken_pipe import tolerate_broken_pipe
 
 _ROUNDS: Final = 3
 _SECONDS: Final = 5
@@ -100,5 +100,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         raise SystemExit(main())

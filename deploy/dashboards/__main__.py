@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.dashboards import render
-from shared.printing import reader_may_leave
+from shared.broken_pipe import tolerate_broken_pipe
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "grafana" / "dashboards"
 
@@ -33,5 +33,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         sys.exit(main(sys.argv[1:]))

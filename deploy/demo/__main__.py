@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from deploy.demo.calls import Target
 from deploy.demo.traffic import Traffic
+from shared.broken_pipe import tolerate_broken_pipe
 from shared.errors import SettingsError
 from shared.observing import logs
-from shared.printing import reader_may_leave
 from shared.settings.environment import read_environment
 
 _OPTIONS = {
@@ -82,5 +82,5 @@ def _rate(text: str) -> float:
 
 
 if __name__ == "__main__":
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         sys.exit(main(sys.argv[1:]))

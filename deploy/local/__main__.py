@@ -4,7 +4,7 @@ import sys
 
 from deploy.local import private, signals
 from deploy.local.errors import Interrupted, Refused
-from shared.printing import reader_may_leave
+from shared.broken_pipe import tolerate_broken_pipe
 
 
 def main(arguments: list[str]) -> int:
@@ -27,5 +27,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         sys.exit(main(sys.argv[1:]))

@@ -14,27 +14,27 @@ from typing import Any, Final
 from sanic import Sanic
 
 BEAT_SECONDS: Final = 1.0
-_STEP_MOST_SECONDS: Final = 2 * BEAT_SECONDS
-_BEATS_AT_ONCE: Final = 65_536
+_MAX_STEP_SECONDS: Final = 2 * BEAT_SECONDS
+_MAX_BEATS: Final = 65_536
 
 Beat = Callable[[], None]
 """Tells that the loop has turned; never waits."""
 
 
-class Silence:
+class SilenceTimer:
     """For how long nothing was heard of somebody, in seconds; pure."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self.seconds = 0.0
 
-    def look(self, elapsed: float, *, heard: bool) -> bool:
+    def update(self, elapsed: float, *, has_beat: bool) -> bool:
         """Whether it has lasted too long; ``elapsed`` is since the last look, and ``heard`` whether it was broken."""
-        self.seconds = 0.0 if heard else self.seconds + min(elapsed, _STEP_MOST_SECONDS)
+        self.seconds = 0.0 if has_beat else self.seconds + min(elapsed, _MAX_STEP_SECONDS)
         return self.seconds >= self._patience
 
 
-def sender(pipe: Connection) -> Beat:
+def beat_sender(pipe: Connection) -> Beat:
     """What sends a beat into ``pipe``."""
     os.set_blocking(pipe.fileno(), False)
 
@@ -45,15 +45,15 @@ def sender(pipe: Connection) -> Beat:
     return beat
 
 
-def heard(pipe: Connection) -> bool:
+def has_beat(pipe: Connection) -> bool:
     """Whether a beat has come out of ``pipe``, which does not block, since it was asked last."""
     try:
-        return bool(os.read(pipe.fileno(), _BEATS_AT_ONCE))
+        return bool(os.read(pipe.fileno(), _MAX_BEATS))
     except OSError:
         return False
 
 
-def beats(app: Sanic[Any, Any], beat: Beat) -> None:
+def send_beats(app: Sanic[Any, Any], beat: Beat) -> None:
     """Have ``app`` beat from the moment its loop turns until it is closed."""
 
     async def begin(_app: Sanic[Any, Any]) -> None:

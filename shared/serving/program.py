@@ -22,13 +22,13 @@ from typing import Any
 from sanic import Sanic
 
 import shared
+from shared.broken_pipe import tolerate_broken_pipe
 from shared.errors import DeclarationError, SettingsError
 from shared.http.protocol import Protocol, own_listening_socket
 from shared.observing import logs, metric_files, metrics
-from shared.printing import reader_may_leave
-from shared.serving.heartbeat import Beat, beats
-from shared.serving.stopping import Stopping, stop_signals
-from shared.serving.workers import Workers, refuse
+from shared.serving.heartbeat import Beat, send_beats
+from shared.serving.stop_signals import StopSignals, handled_signals
+from shared.serving.workers import Workers, exit_unusable
 from shared.settings.declared import Settings
 from shared.settings.environment import export_environment, read_environment
 from shared.settings.loading import describe, load
@@ -45,24 +45,24 @@ def main(service: str, settings: str, factory: str, arguments: Sequence[str] | N
     ``module:name``; the latter's module is imported only in the process that serves. Exits with status 2 when the
     settings, or what the app is made of, cannot be used.
     """
-    _have_standard_streams()
+    _ensure_standard_streams()
     parser = argparse.ArgumentParser(description=f"Serve {service}. Settings come from the environment and .env.")
     parser.add_argument("--check", action="store_true", help="validate and print the effective settings, then exit")
     parser.add_argument("--version", action="version", version=f"{service} {shared.__version__}")
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         options = parser.parse_args(arguments)
     try:
         environ = read_environment()
-        with _in_one_sentence(service):
-            effective = load(_named(settings), environ)
+        with _naming_service(service):
+            effective = load(_import_name(settings), environ)
     except SettingsError as error:
         mistakes = "\n".join(f"  {mistake}" for mistake in error.mistakes)
         sys.stderr.write(f"{service}: the settings cannot be used:\n{mistakes}\n")
         raise SystemExit(2) from None
     except DeclarationError as error:
-        refuse(error)
+        exit_unusable(error)
     if options.check:
-        with reader_may_leave():
+        with tolerate_broken_pipe():
             sys.stdout.write(describe(effective) + "\n")
         return
     export_environment(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
@@ -74,13 +74,13 @@ def serve(service: str, settings: Settings, factory: str) -> None:
     # Name look-ups share libuv's threads, of which there are four: one name that hangs would stop all others.
     os.environ.setdefault("UV_THREADPOOL_SIZE", "16")
     listening = _listen(service, settings)
-    work = partial(work_on, service, settings, factory)
+    work = partial(run_worker, service, settings, factory)
     if settings.workers == 1:
         try:
             work(listening)
         except DeclarationError as error:
             listening.close()
-            refuse(error)
+            exit_unusable(error)
         return
     directory = metric_files.new_directory(f"{service}-metrics-")
     os.environ[metrics.MULTIPROC_DIR] = str(directory)  # for the workers: it counts from the start of a process
@@ -97,22 +97,24 @@ def serve(service: str, settings: Settings, factory: str) -> None:
         raise SystemExit(status)
 
 
-def work_on(service: str, settings: Settings, factory: str, listening: socket.socket, beat: Beat | None = None) -> None:
+def run_worker(
+    service: str, settings: Settings, factory: str, listening: socket.socket, beat: Beat | None = None
+) -> None:
     """Serve on ``listening`` in this process, with the app that ``factory`` builds.
 
     A process beside others is given a ``beat`` to tell by that its loop turns, and is told to stop by SIGTERM alone.
     """
-    stopping = Stopping(stop_signals() if beat is None else frozenset({signal.SIGTERM}))
+    stopping = StopSignals(handled_signals() if beat is None else frozenset({signal.SIGTERM}))
     logs.configure(service, settings.log_level)
-    with _in_one_sentence(service):
-        app: Sanic[Any, Any] = _named(factory)(settings)
+    with _naming_service(service):
+        app: Sanic[Any, Any] = _import_name(factory)(settings)
     if beat is None:
         own_listening_socket(app, listening)
     else:
-        beats(app, beat)
-    stopping.stops(app)
-    _allow_descriptors(settings.max_connections + _OTHER_DESCRIPTORS)
-    _settle()
+        send_beats(app, beat)
+    stopping.stop_on_signal(app)
+    _raise_descriptor_limit(settings.max_connections + _OTHER_DESCRIPTORS)
+    _tune_memory()
     app.prepare(
         sock=listening,
         protocol=Protocol,
@@ -128,21 +130,21 @@ def work_on(service: str, settings: Settings, factory: str, listening: socket.so
         logs.flush()
 
 
-def _named(what: str) -> Any:
+def _import_name(what: str) -> Any:
     """What stands in a module under a name, ``module:name``."""
     module, _, name = what.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 @contextlib.contextmanager
-def _in_one_sentence(service: str) -> Iterator[None]:
+def _naming_service(service: str) -> Iterator[None]:
     try:
         yield
     except DeclarationError as error:
         raise DeclarationError(f"{service}: what it is made of cannot be used: {error}") from error
 
 
-def _have_standard_streams() -> None:
+def _ensure_standard_streams() -> None:
     """Where one was closed, open one that leads nowhere: a connection that got its number would be sent the log."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -153,7 +155,7 @@ def _have_standard_streams() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - to stay
 
 
-def _allow_descriptors(wanted: int) -> None:
+def _raise_descriptor_limit(wanted: int) -> None:
     """Raise the soft limit on open descriptors, which many shells set low, as far as the hard one lets it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
@@ -163,7 +165,7 @@ def _allow_descriptors(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _settle() -> None:
+def _tune_memory() -> None:
     """Give back what only starting needed, and have the collector leave alone what is there for good.
 
     By default the collector looks at everything again and again while the memory tier fills; hardly anything of ours is

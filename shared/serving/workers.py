@@ -24,16 +24,16 @@ from shared.errors import DeclarationError
 from shared.http.protocol import stop_accepting
 from shared.observing import metrics
 from shared.observing.logs import log, log_error
-from shared.serving import stopping
-from shared.serving.heartbeat import BEAT_SECONDS, Beat, Silence, heard, sender
+from shared.serving.heartbeat import BEAT_SECONDS, Beat, SilenceTimer, beat_sender, has_beat
+from shared.serving.stop_signals import accept_only_sigterm, handled_signals, other_signals_blocked
 
 Run = Callable[[socket, Beat], None]
 """Serves on the socket until SIGTERM, and beats; must be importable, for it runs in a new interpreter."""
 
-_SETTLED_SECONDS: Final = 5.0
+_STABLE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 1.0
 _MARGIN_SECONDS: Final = 5.0
-_TELL_SECONDS: Final = 0.5
+_SIGNAL_SECONDS: Final = 0.5
 _CLEAN_EXITS: Final = (0, -signal.SIGTERM)  # the latter of one that had not begun to serve
 
 UNUSABLE: Final = 2
@@ -44,18 +44,18 @@ UNUSABLE: Final = 2
 class _Worker:
     process: SpawnProcess
     pulse: Connection
-    silence: Silence
+    silence: SilenceTimer
     started: float
 
 
 class Workers:
-    """``count`` processes that each do ``run`` on ``listening``; one that is silent for ``patience`` s is killed."""
+    """``count`` processes that each ``run`` on ``listening``; one silent for ``hang_timeout`` seconds is killed."""
 
-    def __init__(self, run: Run, listening: socket, count: int, patience: float) -> None:
+    def __init__(self, run: Run, listening: socket, count: int, hang_timeout: float) -> None:
         self._run = run
         self._listening = listening
         self._count = count
-        self._patience = patience
+        self._hang_timeout = hang_timeout
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._ended: list[int] = []
@@ -63,9 +63,9 @@ class Workers:
         self._stopping = False
         self._unusable = False
         self._wake_reader, self._wake_writer = os.pipe()
-        self._unsaid, mouth = self._context.Pipe(duplex=False)
-        mouth.send_bytes(b"")  # whoever takes it may speak for all
-        self._mouth = mouth
+        self._error_token, token_writer = self._context.Pipe(duplex=False)
+        token_writer.send_bytes(b"")  # the one worker that reads it reports the error for all
+        self._token_writer = token_writer
 
     def serve(self, drain: float, grace: float) -> int:
         """Keep the workers running until a stop signal, then end them.
@@ -74,16 +74,16 @@ class Workers:
 
         Returns the exit status: 0, 1 when one of them had to be killed or failed at the end, or :data:`UNUSABLE`.
         """
-        for number in stopping.stop_signals():
+        for number in handled_signals():
             signal.signal(number, self._on_signal)
         looked = time.monotonic()
         while not self._stopping:
-            self._fill()
+            self._start_missing()
             wait([self._wake_reader, *(worker.process.sentinel for worker in self._workers)], BEAT_SECONDS)
-            self._bury()
+            self._reap()
             looked, before = time.monotonic(), looked
-            self._end_hanging(looked - before)
-        clean = self._end_all(0.0 if self._unusable else drain, grace)
+            self._kill_hanging(looked - before)
+        clean = self._stop_all(0.0 if self._unusable else drain, grace)
         return UNUSABLE if self._unusable else int(not clean)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
@@ -91,7 +91,7 @@ class Workers:
         with contextlib.suppress(BlockingIOError):
             os.write(self._wake_writer, b"!")
 
-    def _fill(self) -> None:
+    def _start_missing(self) -> None:
         while len(self._workers) < self._count and time.monotonic() >= self._next_start and not self._stopping:
             try:
                 self._start_one()
@@ -104,18 +104,18 @@ class Workers:
         with contextlib.ExitStack() as undo, beating:
             undo.enter_context(pulse)
             os.set_blocking(pulse.fileno(), False)
-            process = self._context.Process(target=_work, args=(self._run, self._listening, self._unsaid, beating))
-            with stopping.others_held():
+            process = self._context.Process(target=_work, args=(self._run, self._listening, self._error_token, beating))
+            with other_signals_blocked():
                 process.start()
             undo.pop_all()
         if process.pid in self._ended:  # its number is given again
             self._ended.remove(process.pid)
-        self._workers.append(_Worker(process, pulse, Silence(self._patience), time.monotonic()))
+        self._workers.append(_Worker(process, pulse, SilenceTimer(self._hang_timeout), time.monotonic()))
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         """Take leave of those that have died, and of what those before them have left."""
         for worker in [w for w in self._workers if not w.process.is_alive()]:
-            self._forget(worker)
+            self._remove(worker)
             if self._stopping:
                 return
             if worker.process.exitcode == UNUSABLE:
@@ -130,20 +130,20 @@ class Workers:
                 exit_code=worker.process.exitcode,
                 lived_s=round(lived, 1),
             )
-            if lived < _SETTLED_SECONDS:
+            if lived < _STABLE_SECONDS:
                 self._next_start = time.monotonic() + _PAUSE_SECONDS  # one that cannot start must not spin
         while self._ended and metrics.worker_ended(self._ended[0]):  # what is held up is tried another time
             del self._ended[0]
 
-    def _end_hanging(self, elapsed: float) -> None:
+    def _kill_hanging(self, elapsed: float) -> None:
         for worker in self._workers:
-            if worker.silence.look(elapsed, heard=heard(worker.pulse)):
+            if worker.silence.update(elapsed, has_beat=has_beat(worker.pulse)):
                 silent = round(worker.silence.seconds, 1)
                 log("error", "worker hangs", "workers", pid=worker.process.pid, silent_s=silent)
                 worker.process.kill()
                 worker.silence.seconds = 0.0
 
-    def _end_all(self, drain: float, grace: float) -> bool:
+    def _stop_all(self, drain: float, grace: float) -> bool:
         clean = True
         drained = time.monotonic() + drain
         self._signal_until(drained)  # they are gone before, where there was nobody to drain
@@ -167,31 +167,31 @@ class Workers:
         while left:
             for process in left:
                 process.terminate()
-            wait([process.sentinel for process in left], min(_TELL_SECONDS, max(0.0, end - time.monotonic())))
+            wait([process.sentinel for process in left], min(_SIGNAL_SECONDS, max(0.0, end - time.monotonic())))
             left = [process for process in left if process.is_alive()]
             if time.monotonic() >= end:
                 return
 
-    def _forget(self, worker: _Worker) -> None:
+    def _remove(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         worker.pulse.close()
         if worker.process.pid is not None:
             self._ended.append(worker.process.pid)
 
 
-def _work(run: Run, listening: socket, unsaid: Connection, beating: Connection) -> None:
-    stopping.only_term()
+def _work(run: Run, listening: socket, error_token: Connection, beating: Connection) -> None:
+    accept_only_sigterm()
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     try:
-        run(listening, sender(beating))
+        run(listening, beat_sender(beating))
     except DeclarationError as error:
-        os.set_blocking(unsaid.fileno(), False)
-        refuse(error, aloud=heard(unsaid))  # once for all of them
+        os.set_blocking(error_token.fileno(), False)
+        exit_unusable(error, report=has_beat(error_token))  # once for all of them
 
 
-def refuse(error: DeclarationError, *, aloud: bool = True) -> NoReturn:
+def exit_unusable(error: DeclarationError, *, report: bool = True) -> NoReturn:
     """End this process, whose app cannot be built, with :data:`UNUSABLE` and a sentence."""
-    if aloud:
+    if report:
         sys.stderr.write(f"{error}\n")
         sys.stderr.flush()
     raise SystemExit(UNUSABLE)

@@ -53,14 +53,14 @@ def group(shape: type[T], members: Mapping[str, Mapping[str, Variable]]) -> Mapp
     return made
 
 
-def prefixed(shape: type[Any], prefix: str, words: str, defaults: Mapping[str, str]) -> Mapping[str, Variable]:
-    """The variables of ``shape`` for one thing: ``URL`` becomes ``PREFIX_URL``, ``{}`` in a help becomes ``words``."""
+def prefixed(shape: type[Any], prefix: str, label: str, defaults: Mapping[str, str]) -> Mapping[str, Variable]:
+    """The variables of ``shape`` for one thing: ``URL`` becomes ``PREFIX_URL``, ``{}`` in a help becomes ``label``."""
     return {
         name: dataclasses.replace(
             variable,
             name=f"{prefix}_{variable.name}",
             default=defaults.get(name, variable.default),
-            help=variable.help.format(words),
+            help=variable.help.format(label),
         )
         for name, variable in _variables_of(shape).items()
     }

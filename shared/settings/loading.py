@@ -11,7 +11,7 @@ from shared.settings.masking import MASK, without_secrets
 S = TypeVar("S", bound=Settings)
 
 _FILE: Final = "_FILE"
-_SECRET_MOST: Final = 65_536
+_MAX_SECRET_BYTES: Final = 65_536
 
 
 def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
@@ -62,13 +62,13 @@ def _text(variable: Variable, environ: Mapping[str, str]) -> str:
         raise _Unusable(f"{named}: expected only one of this and {variable.name}")
     try:
         with Path(path).open("rb") as file:
-            data = file.read(_SECRET_MOST + 1)
+            data = file.read(_MAX_SECRET_BYTES + 1)
         text = data.decode().strip()
     except OSError as error:
         raise _Unusable(f"{named}: expected a file that can be read ({error.strerror})") from None
     except ValueError:
         raise _Unusable(f"{named}: expected a file with text in UTF-8") from None
-    if not text or len(data) > _SECRET_MOST:
+    if not text or len(data) > _MAX_SECRET_BYTES:
         raise _Unusable(f"{named}: expected a file with the secret and nothing else")
     return text
 

@@ -30,19 +30,19 @@ def without_secrets(text: str) -> str:
     hosts, slash, path = rest.partition("/")
     if not _OF_A_FILE.match(scheme):
         path = re.sub(r":[^/]+", f":{MASK}", path)
-    return scheme + login + ",".join(map(_host, hosts.split(","))) + slash + path + mark + "&".join(_facts(query))
+    return scheme + login + ",".join(map(_host, hosts.split(","))) + slash + path + mark + "&".join(_mask_facts(query))
 
 
 def _host(text: str) -> str:
-    return _fact(text) if _HOST.fullmatch(text) else f"{text.partition(':')[0]}:{MASK}"
+    return _mask_fact(text) if _HOST.fullmatch(text) else f"{text.partition(':')[0]}:{MASK}"
 
 
-def _facts(query: str) -> Iterator[str]:
+def _mask_facts(query: str) -> Iterator[str]:
     for fact in query.split("&") if query else []:
-        yield _fact(fact) if "=" in fact else MASK
+        yield _mask_fact(fact) if "=" in fact else MASK
 
 
-def _fact(text: str) -> str:
+def _mask_fact(text: str) -> str:
     name, sign, value = text.partition("=")
     while (plain := unquote(name)) != name:
         name = plain

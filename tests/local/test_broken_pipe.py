@@ -16,17 +16,17 @@ PROGRAMS = sorted(
     for file in (ROOT / folder).rglob("__main__.py")
 )
 TALKING = """
-from shared.printing import reader_may_leave
-with reader_may_leave():
+from shared.broken_pipe import tolerate_broken_pipe
+with tolerate_broken_pipe():
     for number in range(100_000):
         print(number)
 """
 ANOTHER_PIPE = """
 import os
-from shared.printing import reader_may_leave
+from shared.broken_pipe import tolerate_broken_pipe
 reading, writing = os.pipe()
 os.close(reading)
-with reader_may_leave():
+with tolerate_broken_pipe():
     os.write(writing, b"unread")
 """
 

@@ -18,15 +18,15 @@ from sanic import Sanic
 _OTHERS = (signal.SIGINT, signal.SIGHUP)
 
 
-def stop_signals() -> frozenset[signal.Signals]:
+def handled_signals() -> frozenset[signal.Signals]:
     """Those that are heeded: SIGHUP is not where it was ignored before, as under nohup."""
     hangup = set() if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else {signal.SIGHUP}
     return frozenset({signal.SIGTERM, signal.SIGINT, *hangup})
 
 
 @contextmanager
-def others_held() -> Iterator[None]:
-    """Let signals other than SIGTERM wait, also those to processes started meanwhile until they come to `only_term`."""
+def other_signals_blocked() -> Iterator[None]:
+    """Block signals other than SIGTERM; child processes inherit that until they call :func:`accept_only_sigterm`."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OTHERS)
     try:
         yield
@@ -34,7 +34,7 @@ def others_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def only_term() -> None:
+def accept_only_sigterm() -> None:
     """Ignore the others: for a worker, whose main process hears them as well and passes them on as SIGTERM.
 
     That waits for :class:`Stopping`.
@@ -44,19 +44,19 @@ def only_term() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGTERM})
 
 
-class Stopping:
+class StopSignals:
     """Waits for the first of ``numbers``, and lets in no other; made before other threads are, which must get none."""
 
     def __init__(self, numbers: frozenset[signal.Signals]) -> None:
         self._numbers = numbers
         self._lock = threading.Lock()
-        self._told = False
+        self._received = False
         self._listening = False
         self._stop: Callable[[], object] | None = None
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-        threading.Thread(target=self._watch, name="stop-watch", daemon=True).start()
+        threading.Thread(target=self._wait, name="stop-watch", daemon=True).start()
 
-    def stops(self, app: Sanic[Any, Any]) -> None:
+    def stop_on_signal(self, app: Sanic[Any, Any]) -> None:
         """Have ``app`` stop in good order by the first signal as soon as it serves."""
 
         async def listen(_app: Sanic[Any, Any]) -> None:
@@ -69,7 +69,7 @@ class Stopping:
             def begin() -> None:
                 with self._lock:
                     self._stop = lambda: loop.call_soon_threadsafe(lambda: app.stop(terminate=False))
-                    if self._told:
+                    if self._received:
                         self._stop()
 
             if starting is not None:  # what Sanic runs its loop for until it serves
@@ -78,10 +78,10 @@ class Stopping:
         app.register_listener(listen, "before_server_start")
         app.register_listener(serve, "after_server_start")
 
-    def _watch(self) -> None:
+    def _wait(self) -> None:
         number = signal.sigwait(self._numbers)
         with self._lock:
-            self._told = True
+            self._received = True
             if not self._listening:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, self._numbers)
                 os.kill(os.getpid(), number)

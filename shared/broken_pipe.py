@@ -10,7 +10,7 @@ from typing import TextIO
 
 
 @contextlib.contextmanager
-def reader_may_leave() -> Iterator[None]:
+def tolerate_broken_pipe() -> Iterator[None]:
     """Drop what nobody reads any more of all that is printed meanwhile: no traceback, and the same exit status.
 
     Raises:
@@ -19,7 +19,7 @@ def reader_may_leave() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        if not any(map(_is_unread, (sys.stdout, sys.stderr))):
+        if not any(map(_is_broken, (sys.stdout, sys.stderr))):
             raise
         raise SystemExit(128 + signal.SIGPIPE) from None
     finally:
@@ -27,7 +27,7 @@ def reader_may_leave() -> Iterator[None]:
             _drop_unread(stream)
 
 
-def _is_unread(stream: TextIO) -> bool:
+def _is_broken(stream: TextIO) -> bool:
     poll = select.poll()
     poll.register(stream.fileno(), 0)
     return bool(poll.poll(0))  # asked for nothing it tells of a reader who left
