@@ -17,7 +17,7 @@ from services.engines import VERSION_TABLE, bootstrap_engine, is_sqlite, reading
 Rows = Sequence[Mapping[str, Any]]
 
 _LOCKED_SECONDS: Final = 5.0
-_LOOK_SECONDS: Final = 1.0
+_CHECK_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
 _LOCK: Final = 0x70726F66696C65  # any number will do, as long as every process takes the same
 
@@ -36,7 +36,7 @@ def version_table(metadata: MetaData) -> Table:
     return Table(VERSION_TABLE, metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
 
-async def found(url: URL, service: str, data_set: DataSet) -> int | None:
+async def bootstrap(url: URL, service: str, data_set: DataSet) -> int | None:
     """Create what is missing in the database at ``url``; data that is there is never touched.
 
     Returns the version of the data set that was found, or None when it was loaded just now.
@@ -46,13 +46,13 @@ async def found(url: URL, service: str, data_set: DataSet) -> int | None:
     """
     if is_sqlite(url):
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-        version = await _found_before(url, service, data_set)
+        version = await _existing_version(url, service, data_set)
         if version is not None:
             return version
     give_up = time.monotonic() + _LOCKED_SECONDS
     while True:
         try:
-            return await _found(url, service, data_set)
+            return await _create(url, service, data_set)
         except OperationalError as error:
             # SQLite does not wait for whoever else is just changing the file to write-ahead logging.
             if "locked" not in str(error.orig) or time.monotonic() > give_up:
@@ -60,9 +60,9 @@ async def found(url: URL, service: str, data_set: DataSet) -> int | None:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _found_before(url: URL, service: str, data_set: DataSet) -> int | None:
+async def _existing_version(url: URL, service: str, data_set: DataSet) -> int | None:
     """The version of the data set when nothing is missing, found out without writing: the file may be read-only."""
-    engine = reading_engine(url, service, 1, _LOOK_SECONDS)
+    engine = reading_engine(url, service, 1, _CHECK_SECONDS)
     try:
         async with engine.connect() as connection:
             tables = await connection.run_sync(lambda there: set(inspect(there).get_table_names()))
@@ -80,7 +80,7 @@ def _version(data_set: DataSet) -> Select[*tuple[Any, ...]]:
     return select(data_set.metadata.tables[VERSION_TABLE].c.version)
 
 
-async def _found(url: URL, service: str, data_set: DataSet) -> int | None:
+async def _create(url: URL, service: str, data_set: DataSet) -> int | None:
     engine = bootstrap_engine(url, service)
     try:
         async with engine.begin() as connection:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from sqlalchemy import select
 
 from services import deadline_header
-from services.bootstrap import DataSet, found
+from services.bootstrap import DataSet, bootstrap
 from services.engines import VERSION_TABLE, file_of, reading_engine
 from services.reading import CLOSE_SECONDS, DatabaseFailure, DatabaseSlow, Reader, Record, Statement, reason
 from services.settings import ServiceSettings
@@ -22,7 +22,7 @@ from shared.errors import ServiceUnavailable
 from shared.observing.background import keep_running
 from shared.observing.logs import log
 
-_FOUNDING_SECONDS: Final = 30.0
+_BOOTSTRAP_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 _WATCH_SECONDS: Final = 5.0
@@ -42,19 +42,19 @@ class Database:
         self._available = False
         self._file = file_of(self._url)
         self._name = blake2b(self._url.set(password=None).render_as_string().encode(), digest_size=8).hexdigest()
-        self._doubted = asyncio.Event()
+        self._failure_reported = asyncio.Event()
         self._broken = False
 
     async def __aenter__(self) -> Self:
         self._reader = Reader(
             partial(reading_engine, self._url, self._service, self._pool_size, self._timeout),
         )
-        self._keeper = asyncio.create_task(keep_running(self._keep, "database"))
+        self._task = asyncio.create_task(keep_running(self._maintain, "database"))
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        self._keeper.cancel()
-        await asyncio.wait({self._keeper}, timeout=CLOSE_SECONDS)
+        self._task.cancel()
+        await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
         await self._reader.close()
 
     def ready(self) -> bool:
@@ -88,7 +88,7 @@ class Database:
             return await self._reader.rows(statement, parameters, timeout)
         except DatabaseFailure as failure:
             if timeout == self._timeout or not isinstance(failure, DatabaseSlow):
-                self._doubt(failure)  # else it was the caller who had little time
+                self._report_failure(failure)  # else it was the caller who had little time
             raise ServiceUnavailable("The database did not answer.", retry_after=1) from failure
 
     async def check(self) -> bool:
@@ -96,28 +96,28 @@ class Database:
         if not self._available:
             return False
         try:
-            await self._look()
+            await self._ping_once()
         except DatabaseFailure as failure:
-            self._doubt(failure)
+            self._report_failure(failure)
             return False
         return True
 
-    async def _look(self) -> None:
+    async def _ping_once(self) -> None:
         if not await self._reader.rows(self._ping, {}, _PING_SECONDS):
             raise DatabaseFailure("there is no data set")
 
-    def _doubt(self, failure: DatabaseFailure) -> None:
-        if not self._doubted.is_set():
+    def _report_failure(self, failure: DatabaseFailure) -> None:
+        if not self._failure_reported.is_set():
             log("warning", "statement failed", "database", reason=str(failure))
         self._broken = self._broken or not isinstance(failure, DatabaseSlow)
-        self._doubted.set()
+        self._failure_reported.set()
 
-    async def _keep(self) -> None:
+    async def _maintain(self) -> None:
         while True:
             self._available = False
             await self._make_ready()
             self._available = True
-            await self._watch()
+            await self._wait_for_failure()
             self._available = False
             self._reader.renew()
 
@@ -125,9 +125,9 @@ class Database:
         pause, told = _FIRST_PAUSE_SECONDS, ""
         while True:
             try:
-                async with asyncio.timeout(_FOUNDING_SECONDS):
-                    version = await found(self._url, self._service, self._data_set)
-                await self._look()
+                async with asyncio.timeout(_BOOTSTRAP_SECONDS):
+                    version = await bootstrap(self._url, self._service, self._data_set)
+                await self._ping_once()
             except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end
                 if reason(error) != told:
                     told = reason(error)
@@ -141,17 +141,17 @@ class Database:
         if version not in {None, own}:
             log("warning", "data set of another version kept", "database", data_set=version, own_version=own)
 
-    async def _watch(self) -> None:
+    async def _wait_for_failure(self) -> None:
         """Returns once the database is away: looked at every few seconds, and after each failure at once."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_WATCH_SECONDS):
-                    await self._doubted.wait()
-            self._doubted.clear()
+                    await self._failure_reported.wait()
+            self._failure_reported.clear()
             if self._broken:
                 self._broken = False
                 self._reader.renew()
             try:
-                await self._look()
+                await self._ping_once()
             except DatabaseFailure:
                 return

@@ -18,16 +18,16 @@ _deadline: ContextVar[Deadline | None] = ContextVar("caller_deadline", default=N
 
 def honour_deadline_header(app: Sanic[Any, Any]) -> None:
     """Take the header of every request; one that is no number of milliseconds is passed over."""
-    app.on_request(_take)
+    app.on_request(_read)
 
 
-def left(most: float) -> float:
+def left(limit: float) -> float:
     """Seconds that the caller still waits, at most ``most``; not positive when it has given up."""
     deadline = _deadline.get()
-    return most if deadline is None else min(most, deadline.left())
+    return limit if deadline is None else min(limit, deadline.left())
 
 
-async def _take(request: Request) -> None:
+async def _read(request: Request) -> None:
     text = request.headers.get(HEADER, "")
     given = text.isascii() and text.isdigit() and len(text) <= len(str(_LONGEST_MS))
     # Set in any case: requests on one connection share a context.

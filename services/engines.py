@@ -17,7 +17,7 @@ from shared.observing.logs import log
 
 _CONNECT_SECONDS: Final = 2.0
 _RECYCLE_SECONDS: Final = 1800
-_FOUNDING_STATEMENT_MS: Final = 30_000
+_BOOTSTRAP_STATEMENT_MS: Final = 30_000
 _WRITE_LOCK_MS: Final = 5_000
 _FILE: Final = "file"
 
@@ -61,7 +61,7 @@ def reading_engine(url: URL, service: str, pool_size: int, timeout: float) -> As
 def bootstrap_engine(url: URL, service: str) -> AsyncEngine:
     """An engine whose transactions may write; on SQLite they take the write lock as they begin."""
     if not is_sqlite(url):
-        arguments = _server_arguments(service, _FOUNDING_STATEMENT_MS)
+        arguments = _server_arguments(service, _BOOTSTRAP_STATEMENT_MS)
         return create_async_engine(url, poolclass=NullPool, connect_args=arguments)
     engine = create_async_engine(url, poolclass=NullPool)
     _at_connect(engine, [f"PRAGMA busy_timeout = {_WRITE_LOCK_MS}", "PRAGMA journal_mode = WAL"])

@@ -12,7 +12,7 @@ from shared import ids
 from shared.errors import InvalidInput
 from shared.http.routing import struct_response
 
-LARGEST: Final = 200
+MAX_LIMIT: Final = 200
 DEFAULT: Final = 50
 
 _number = re.compile(r"[0-9]{1,3}").fullmatch
@@ -52,8 +52,8 @@ def read_page(request: Request) -> Page:
             raise InvalidInput(f"{name} must be given once.")
         given[name] = text
     limit = given.get("limit", str(DEFAULT))
-    if not _number(limit) or not 1 <= int(limit) <= LARGEST:
-        raise InvalidInput(f"limit must be a whole number from 1 to {LARGEST}.")
+    if not _number(limit) or not 1 <= int(limit) <= MAX_LIMIT:
+        raise InvalidInput(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
     after = ids.checked("after", given["after"]) if "after" in given else ""
     return Page(int(limit), after)
 

@@ -22,7 +22,7 @@ _COMMON_LINKS: Final = {
 Check = Callable[[], Awaitable[bool]]
 
 
-class Front:
+class CommonRoutes:
     """``GET /`` with ``links`` to what ``service`` offers, and ``GET /health`` with its database in it."""
 
     def __init__(self, service: str, links: Mapping[str, str], check: Check) -> None:

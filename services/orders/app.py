@@ -9,8 +9,8 @@ from services.deadline_header import honour_deadline_header
 from services.orders.endpoints import LINKS, OrderEndpoints
 from services.orders.repository import DATA_SET, OrderRepository
 from services.orders.settings import SERVICE, OrderSettings
-from services.reads import Reads
-from services.routes import Front
+from services.read_cache import ReadCache
+from services.routes import CommonRoutes
 from shared.observing.telemetry.build import spans_for
 from shared.serving.app import build_app
 
@@ -19,14 +19,14 @@ def create_app(settings: OrderSettings) -> Sanic[Any, Any]:
     """The app that serves orders from the database that ``settings`` name."""
     spans = spans_for(SERVICE, settings)
     database = Database(SERVICE, settings, DATA_SET)
-    reads = Reads(SERVICE, settings, database, spans)
+    reads = ReadCache(SERVICE, settings, database, spans)
     return build_app(
         SERVICE,
         settings,
         routes=[
             honour_deadline_header,
             OrderEndpoints(OrderRepository(database), reads),
-            Front(SERVICE, LINKS, database.check),
+            CommonRoutes(SERVICE, LINKS, database.check),
         ],
         resources=[reads, database],
         ready=database.ready,

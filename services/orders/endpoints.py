@@ -5,7 +5,7 @@ from typing import Any
 from sanic import HTTPResponse, Request, Sanic
 
 from services.orders.repository import OrderRepository
-from services.reads import Reads
+from services.read_cache import ReadCache
 from shared import ids
 from shared.errors import NotFound
 from shared.http import routing
@@ -16,7 +16,7 @@ LINKS = {"orders_of_user": "/orders/user/{user_id}", "order": "/orders/{order_id
 class OrderEndpoints:
     """``GET /orders/user/{user_id}`` and ``GET /orders/{order_id}``."""
 
-    def __init__(self, orders: OrderRepository, reads: Reads) -> None:
+    def __init__(self, orders: OrderRepository, reads: ReadCache) -> None:
         self._orders = orders
         self._reads = reads
 
@@ -27,12 +27,12 @@ class OrderEndpoints:
 
     async def _answer_of_user(self, _request: Request, user_id: str) -> HTTPResponse:
         checked = ids.checked("user_id", user_id)
-        orders = await self._reads.one(f"of:{checked}", lambda: self._orders.of_user(checked))
+        orders = await self._reads.get(f"of:{checked}", lambda: self._orders.list_for_user(checked))
         return routing.encoded_response(orders or b"[]")
 
     async def _answer_one(self, _request: Request, order_id: str) -> HTTPResponse:
         checked = ids.checked("order_id", order_id)
-        order = await self._reads.one(f"order:{checked}", lambda: self._orders.one(checked))
+        order = await self._reads.get(f"order:{checked}", lambda: self._orders.get(checked))
         if order is None:
             raise NotFound("There is no such order.")
         return routing.encoded_response(order)

@@ -67,12 +67,12 @@ class OrderRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def one(self, order_id: str) -> Order | None:
+    async def get(self, order_id: str) -> Order | None:
         """The order, or None where there is none."""
         orders = await self._read(_one, id=order_id)
         return orders[0] if orders else None
 
-    async def of_user(self, user_id: str) -> Sequence[Order]:
+    async def list_for_user(self, user_id: str) -> Sequence[Order]:
         """The user's orders, newest first."""
         return await self._read(_of_user, user_id=user_id)
 

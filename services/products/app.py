@@ -9,8 +9,8 @@ from services.deadline_header import honour_deadline_header
 from services.products.endpoints import ProductEndpoints
 from services.products.repository import DATA_SET, ProductRepository
 from services.products.settings import SERVICE, ProductSettings
-from services.reads import Reads
-from services.routes import Front
+from services.read_cache import ReadCache
+from services.routes import CommonRoutes
 from shared.observing.telemetry.build import spans_for
 from shared.serving.app import build_app
 
@@ -19,7 +19,7 @@ def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
     """The app that serves products from the database that ``settings`` name."""
     spans = spans_for(SERVICE, settings)
     database = Database(SERVICE, settings, DATA_SET)
-    reads = Reads(SERVICE, settings, database, spans)
+    reads = ReadCache(SERVICE, settings, database, spans)
     endpoints = ProductEndpoints(ProductRepository(database), reads, lists=settings.lists)
     return build_app(
         SERVICE,
@@ -27,7 +27,7 @@ def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
         routes=[
             honour_deadline_header,
             endpoints,
-            Front(SERVICE, endpoints.links(), database.check),
+            CommonRoutes(SERVICE, endpoints.links(), database.check),
         ],
         resources=[reads, database],
         ready=database.ready,

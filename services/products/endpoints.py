@@ -8,7 +8,7 @@ from sanic import HTTPResponse, Request, Sanic
 from services.paging import page_response, read_page
 from services.products.model import BatchRequest
 from services.products.repository import ProductRepository
-from services.reads import Reads
+from services.read_cache import ReadCache
 from shared import codec, ids
 from shared.errors import InvalidInput, NotFound, Unprocessable
 from shared.http import routing
@@ -23,7 +23,7 @@ _read_batch = codec.decoder(BatchRequest)
 class ProductEndpoints:
     """``GET /products``, ``GET /products/{product_id}`` and ``POST /products/batch``."""
 
-    def __init__(self, products: ProductRepository, reads: Reads, *, lists: bool) -> None:
+    def __init__(self, products: ProductRepository, reads: ReadCache, *, lists: bool) -> None:
         """``lists`` tells whether there is the list."""
         self._products = products
         self._reads = reads
@@ -42,11 +42,11 @@ class ProductEndpoints:
 
     async def _answer_list(self, request: Request) -> HTTPResponse:
         page = read_page(request)
-        return page_response("/products", page, await self._products.after(page.after, page.limit + 1))
+        return page_response("/products", page, await self._products.list_after(page.after, page.limit + 1))
 
     async def _answer_one(self, _request: Request, product_id: str) -> HTTPResponse:
         checked = ids.checked("product_id", product_id)
-        product = await self._reads.one(f"{_KIND}:{checked}", lambda: self._products.one(checked))
+        product = await self._reads.get(f"{_KIND}:{checked}", lambda: self._products.get(checked))
         if product is None:
             raise NotFound("There is no such product.")
         return routing.encoded_response(product)
@@ -58,4 +58,4 @@ class ProductEndpoints:
             raise InvalidInput("The body must be JSON.") from None
         except codec.WrongShape as error:
             raise Unprocessable(f"{error}.") from None
-        return routing.encoded_response(await self._reads.several(_KIND, batch.product_ids, self._products.known))
+        return routing.encoded_response(await self._reads.get_many(_KIND, batch.product_ids, self._products.get_many))

@@ -39,15 +39,15 @@ class ProductRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def one(self, product_id: str) -> Product | None:
+    async def get(self, product_id: str) -> Product | None:
         """The product, or None where there is none."""
         rows = await self._database.rows(_one, id=product_id)
         return Product(*rows[0]) if rows else None
 
-    async def after(self, product_id: str, count: int) -> Sequence[Product]:
+    async def list_after(self, product_id: str, count: int) -> Sequence[Product]:
         """At most ``count`` products whose ids come after ``product_id``, by id."""
         return [Product(*row) for row in await self._database.rows(_after, id=product_id, count=count)]
 
-    async def known(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
+    async def get_many(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
         """The products among ``product_ids``, none twice, that exist, by id."""
         return {row.id: Product(*row) for row in await self._database.rows(_known, ids=product_ids)}

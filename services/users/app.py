@@ -6,8 +6,8 @@ from sanic import Sanic
 
 from services.database import Database
 from services.deadline_header import honour_deadline_header
-from services.reads import Reads
-from services.routes import Front
+from services.read_cache import ReadCache
+from services.routes import CommonRoutes
 from services.users.endpoints import UserEndpoints
 from services.users.repository import DATA_SET, UserRepository
 from services.users.settings import SERVICE, UserSettings
@@ -19,12 +19,12 @@ def create_app(settings: UserSettings) -> Sanic[Any, Any]:
     """The app that serves users from the database that ``settings`` name."""
     spans = spans_for(SERVICE, settings)
     database = Database(SERVICE, settings, DATA_SET)
-    reads = Reads(SERVICE, settings, database, spans)
+    reads = ReadCache(SERVICE, settings, database, spans)
     endpoints = UserEndpoints(UserRepository(database), reads, lists=settings.lists)
     return build_app(
         SERVICE,
         settings,
-        routes=[honour_deadline_header, endpoints, Front(SERVICE, endpoints.links(), database.check)],
+        routes=[honour_deadline_header, endpoints, CommonRoutes(SERVICE, endpoints.links(), database.check)],
         resources=[reads, database],
         ready=database.ready,
         spans=spans,

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sanic import HTTPResponse, Request, Sanic
 
 from services.paging import page_response, read_page
-from services.reads import Reads
+from services.read_cache import ReadCache
 from services.users.repository import UserRepository
 from shared import ids
 from shared.errors import NotFound
@@ -19,7 +19,7 @@ _LIST_LINKS: Final = {"users": "/users?limit={limit}&after={user_id}"}
 class UserEndpoints:
     """``GET /users`` and ``GET /users/{user_id}``."""
 
-    def __init__(self, users: UserRepository, reads: Reads, *, lists: bool) -> None:
+    def __init__(self, users: UserRepository, reads: ReadCache, *, lists: bool) -> None:
         """``lists`` tells whether there is the list."""
         self._users = users
         self._reads = reads
@@ -37,11 +37,11 @@ class UserEndpoints:
 
     async def _answer_list(self, request: Request) -> HTTPResponse:
         page = read_page(request)
-        return page_response("/users", page, await self._users.after(page.after, page.limit + 1))
+        return page_response("/users", page, await self._users.list_after(page.after, page.limit + 1))
 
     async def _answer_one(self, _request: Request, user_id: str) -> HTTPResponse:
         checked = ids.checked("user_id", user_id)
-        user = await self._reads.one(f"user:{checked}", lambda: self._users.one(checked))
+        user = await self._reads.get(f"user:{checked}", lambda: self._users.get(checked))
         if user is None:
             raise NotFound("There is no such user.")
         return routing.encoded_response(user)

@@ -38,11 +38,11 @@ class UserRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def one(self, user_id: str) -> User | None:
+    async def get(self, user_id: str) -> User | None:
         """The user, or None where there is none."""
         rows = await self._database.rows(_one, id=user_id)
         return User(*rows[0]) if rows else None
 
-    async def after(self, user_id: str, count: int) -> Sequence[User]:
+    async def list_after(self, user_id: str, count: int) -> Sequence[User]:
         """At most ``count`` users whose ids come after ``user_id``, by id."""
         return [User(*row) for row in await self._database.rows(_after, id=user_id, count=count)]

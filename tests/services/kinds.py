@@ -8,7 +8,7 @@ from sanic import Sanic
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from services.bootstrap import DataSet, found
+from services.bootstrap import DataSet, bootstrap
 from services.database_url import DATABASE_URL
 from services.orders.app import create_app as create_orders
 from services.orders.repository import DATA_SET as ORDERS_DATA
@@ -50,7 +50,7 @@ class Databases:
         """The address of the one database that all reading tests of ``service`` share."""
         if service.name not in self._founded:
             address = self.empty()
-            await found(DATABASE_URL.parse(address), service.title, service.data_set)
+            await bootstrap(DATABASE_URL.parse(address), service.title, service.data_set)
             self._founded[service.name] = address
         return self._founded[service.name]
 

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from services.bootstrap import found
+from services.bootstrap import bootstrap
 from services.columns import Identifier, Instant, Money
 from services.database_url import DATABASE_URL
 from tests.services.kinds import USERS, Databases
@@ -25,7 +25,7 @@ things = Table(
 
 async def _stored(databases: Databases, *rows: dict[str, object]) -> list[tuple[object, ...]]:
     url = DATABASE_URL.parse(databases.empty())
-    await found(url, "tests", USERS.data_set)  # makes the folder
+    await bootstrap(url, "tests", USERS.data_set)  # makes the folder
     engine = create_async_engine(url)
     try:
         async with engine.begin() as connection:

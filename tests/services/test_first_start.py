@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services import dataset
-from services.bootstrap import found
+from services.bootstrap import bootstrap
 from services.database_url import DATABASE_URL
 from tests.fixtures.processes import App, free_port
 from tests.services.conftest import StartService, until_ready
@@ -22,7 +22,7 @@ COUNTS = {
 
 
 async def _found(address: str, service: Service) -> int | None:
-    return await found(DATABASE_URL.parse(address), service.title, service.data_set)
+    return await bootstrap(DATABASE_URL.parse(address), service.title, service.data_set)
 
 
 async def _counts(address: str, service: Service) -> dict[str, Any]:
@@ -89,6 +89,6 @@ async def test_half_a_load_is_none(databases: Databases) -> None:
     table, users = next(iter(rows.items()))
     twice = replace(USERS.data_set, rows=lambda: {table: [*users, users[0]]})
     with pytest.raises(Exception, match=r"(?i)unique"):
-        await found(DATABASE_URL.parse(address), USERS.title, twice)
+        await bootstrap(DATABASE_URL.parse(address), USERS.title, twice)
     assert await _found(address, USERS) is None
     assert await _counts(address, USERS) == COUNTS["users"]

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from services.bootstrap import found
+from services.bootstrap import bootstrap
 from services.database_url import DATABASE_URL
 from tests.fixtures.log_lines import heard
 from tests.fixtures.processes import App, ending, free_port, wait_until
@@ -41,7 +41,7 @@ def events() -> Iterator[list[str]]:
 async def _founded(file: Path, name: str | None = None) -> Path:
     """A database with the data set, in which user123 is called ``name``; closed, and nothing beside the file."""
     file.parent.mkdir(exist_ok=True)
-    await found(DATABASE_URL.parse(f"sqlite:///{file}"), USERS.title, USERS.data_set)
+    await bootstrap(DATABASE_URL.parse(f"sqlite:///{file}"), USERS.title, USERS.data_set)
     if name is not None:
         _change(file, "UPDATE users SET full_name = ? WHERE id = 'user123'", name)
     return file

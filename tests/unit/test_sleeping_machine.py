@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bff.app import gateway_cache
-from services.reads import Reads
+from services.read_cache import ReadCache
 from shared.cache.build import build_cache
 from shared.cache.cache import Cache
 from shared.cache.near import NearTier
@@ -20,7 +20,7 @@ from shared.deadline import since_boot
 
 @pytest.mark.parametrize(
     "made",
-    [gateway_cache, Reads, build_cache, Cache, NearTier, RedisTier, RedisClock, Throttle],
+    [gateway_cache, ReadCache, build_cache, Cache, NearTier, RedisTier, RedisClock, Throttle],
     ids=lambda made: made.__name__,
 )
 def test_whatever_tells_ages_counts_the_sleep(made: Callable[..., Any]) -> None:

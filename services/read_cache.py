@@ -1,4 +1,4 @@
-"""What is read from the database often: answers ready to be sent, for a second or so, through aiocache.
+"""A read cache: answers that are read frequently from the database, kept as ready bytes for about a second by aiocache.
 
 Nothing here outlives the database that it was read from: where another file lies in the place of an SQLite file, or
 there is none, what was read from the old one is not given. What failed is not kept.
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, Protocol, Self
 
-from services.often import Often
+from services.frequency import Frequency
 from services.settings import ServiceSettings
 from shared import codec
 from shared.cache.build import build_cache
@@ -28,7 +28,7 @@ class Source(Protocol):
         ...
 
 
-class Reads:
+class ReadCache:
     """The read cache of ``service``, over both tiers or memory alone; a resource of the app, open while it serves."""
 
     def __init__(
@@ -39,13 +39,13 @@ class Reads:
         spans: Spans | None = None,
         *,
         clock: Clock = since_boot,
-        often: Often | None = None,
+        frequency: Frequency | None = None,
     ) -> None:
-        """``often`` tells of what answers are kept."""
+        """``frequency`` tells which answers are worth keeping."""
         self._seconds = settings.read_cache_seconds
         self._database = database
         self._clock = clock
-        self._often = often or Often(self._seconds, settings.read_cache_entries, clock)
+        self._frequency = frequency or Frequency(self._seconds, settings.read_cache_entries, clock)
         self._cache = build_cache(
             settings.redis_url,
             settings.read_cache_entries,
@@ -71,7 +71,7 @@ class Reads:
         """Close it."""
         await self._open.aclose()
 
-    async def one(self, name: str, read: Callable[[], Awaitable[object]]) -> bytes | None:
+    async def get(self, name: str, read: Callable[[], Awaitable[object]]) -> bytes | None:
         """What ``read`` gives, as JSON, or gave a moment ago under this name; None for None.
 
         Raises whatever ``read`` raises.
@@ -84,7 +84,7 @@ class Reads:
             await self._keep(source, asked_at, {name: kept})
         return kept or None
 
-    async def several(
+    async def get_many(
         self, kind: str, ids: Iterable[str], read: Callable[[Sequence[str]], Awaitable[Mapping[str, object]]]
     ) -> bytes:
         """What ``read`` gives by id, or gave a moment ago, as a JSON list in the order of ``ids``.
@@ -113,7 +113,7 @@ class Reads:
     async def _keep(self, source: str | None, asked_at: float, answers: Mapping[str, bytes]) -> None:
         if source is None:
             return
-        pairs = [(f"{source}:{name}", data) for name, data in answers.items() if self._often.is_often(name)]
+        pairs = [(f"{source}:{name}", data) for name, data in answers.items() if self._frequency.is_frequent(name)]
         left = self._seconds - (self._clock() - asked_at)  # as old as the question
         if pairs and left > 0 and self._source() == source:
             await self._view.multi_set(pairs, ttl=left)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.bootstrap import found
+from services.bootstrap import bootstrap
 from services.database_url import DATABASE_URL
-from services.often import Often
-from services.reads import Reads
+from services.frequency import Frequency
+from services.read_cache import ReadCache
 from services.users.settings import UserSettings
 from shared.cache.tiered import caches
 from shared.errors import ServiceUnavailable
@@ -147,7 +147,7 @@ async def test_another_file_is_read_at_once(start_at: StartService, tmp_path: Pa
     await until_ready(client)
     told = [(await _often(client, "/users/user123"))[0].json()["full_name"]]
     for name in ("One", "Two"):
-        await found(DATABASE_URL.parse(f"sqlite:///{new}"), USERS.title, USERS.data_set)
+        await bootstrap(DATABASE_URL.parse(f"sqlite:///{new}"), USERS.title, USERS.data_set)
         await execute(f"sqlite:///{new}", f"UPDATE users SET full_name = '{name}'")  # noqa: S608
         new.replace(file)
         told += [(await client.get("/users/user123")).json()["full_name"] for _ in range(4)]
@@ -181,18 +181,18 @@ class Book:
             raise ServiceUnavailable("closed", retry_after=1)
         return {one: self.there[one] for one in ids if one in self.there}
 
-    def reads(self, seconds: str) -> Reads:
+    def reads(self, seconds: str) -> ReadCache:
         """Its cache."""
 
         def clock() -> float:
             return self.now
 
-        return Reads(
+        return ReadCache(
             "book",
             load(UserSettings, {"READ_CACHE_SECONDS": seconds}),
             self,
             clock=clock,
-            often=Often(1, 100, clock, 1),
+            frequency=Frequency(1, 100, clock, 1),
         )
 
 
@@ -201,18 +201,18 @@ async def test_it_is_as_old_as_the_question() -> None:
     book = Book()
     async with book.reads("1") as reads:
         book.takes = 0.75
-        assert await reads.one("a", book.one) == b"1"
+        assert await reads.get("a", book.one) == b"1"
         book.takes = 0
         book.now = 0.99
-        assert await reads.one("a", book.one) == b"1"
+        assert await reads.get("a", book.one) == b"1"
         assert book.asked == ["a"]
         book.now = 1.0
-        assert await reads.one("a", book.one) == b"1"
+        assert await reads.get("a", book.one) == b"1"
         assert book.asked == ["a", "a"]
         book.now, book.takes = 5, 1
-        assert await reads.several("n", ["a", "b", "c"], book.many) == b"[1,[2]]"
+        assert await reads.get_many("n", ["a", "b", "c"], book.many) == b"[1,[2]]"
         book.takes = 0
-        assert await reads.several("n", ["c", "a"], book.many) == b"[1]"
+        assert await reads.get_many("n", ["c", "a"], book.many) == b"[1]"
         assert book.asked == ["a", "a", "a b c", "c a"]
 
 
@@ -220,16 +220,16 @@ async def test_what_fails_is_not_kept() -> None:
     """The next one asks again, for those things alone of which nothing is known."""
     book = Book()
     async with book.reads("1") as reads:
-        assert await reads.several("n", ["a"], book.many) == b"[1]"
+        assert await reads.get_many("n", ["a"], book.many) == b"[1]"
         book.open = False
         for _ in range(2):
             with pytest.raises(ServiceUnavailable):
-                await reads.one("b", book.one)
+                await reads.get("b", book.one)
             with pytest.raises(ServiceUnavailable):
-                await reads.several("n", ["a", "b"], book.many)
+                await reads.get_many("n", ["a", "b"], book.many)
         book.open = True
-        assert await reads.one("b", book.one) == b"1"
-        assert await reads.several("n", ["a", "b"], book.many) == b"[1,[2]]"
+        assert await reads.get("b", book.one) == b"1"
+        assert await reads.get_many("n", ["a", "b"], book.many) == b"[1,[2]]"
         assert book.asked == ["a", *["a", "b"] * 2, "a", "b"]
 
 
@@ -242,31 +242,31 @@ async def test_of_another_source_nothing_is_known() -> None:
         return await book.one()
 
     async with book.reads("1") as reads:
-        assert await reads.one("a", replaced) == b"1"
+        assert await reads.get("a", replaced) == b"1"
         for name in ("book", "another", None, None):
             book.name = name
-            assert await reads.one("a", book.one) == b"1"
+            assert await reads.get("a", book.one) == b"1"
         assert book.asked == ["a"] * 5
         for name in ("book", "another"):
             book.name = name
-            assert await reads.one("a", book.one) == b"1"
+            assert await reads.get("a", book.one) == b"1"
         assert book.asked == ["a"] * 5
     async with book.reads("0") as reads:
         for _ in range(2):
-            assert await reads.one("a", book.one) == b"1"
+            assert await reads.get("a", book.one) == b"1"
     assert book.asked == ["a"] * 7
 
 
 def test_often_is_three_times_within_the_life_of_an_answer() -> None:
     """What is asked for again later, or beside too many others, begins anew."""
     now = 0.0
-    often = Often(1.0, 3, lambda: now)
-    assert [often.is_often("a") for _ in range(4)] == [False, False, True, True]
+    frequency = Frequency(1.0, 3, lambda: now)
+    assert [frequency.is_frequent("a") for _ in range(4)] == [False, False, True, True]
     now = 0.99
-    assert often.is_often("a") is True
+    assert frequency.is_frequent("a") is True
     now = 1.0
-    assert [often.is_often(name) for name in "aabaab"] == [False, False, False, True, True, False]
-    assert [often.is_often(name) for name in "caaab"] == [False, False, False, True, False]
+    assert [frequency.is_frequent(name) for name in "aabaab"] == [False, False, False, True, True, False]
+    assert [frequency.is_frequent(name) for name in "caaab"] == [False, False, False, True, False]
 
 
 @pytest.mark.postgres
