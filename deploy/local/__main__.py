@@ -2,7 +2,7 @@
 
 import sys
 
-from deploy.local import private, signals
+from deploy.local import permissions, signals
 from deploy.local.errors import Interrupted, Refused
 from shared.broken_pipe import tolerate_broken_pipe
 
@@ -10,7 +10,7 @@ from shared.broken_pipe import tolerate_broken_pipe
 def main(arguments: list[str]) -> int:
     """Do what was asked for and return the exit status."""
     signals.install()
-    private.begin()
+    permissions.set_umask()
     try:
         # Imported when a signal ends this in good order already; an import is no place for its exception.
         with signals.deferred():

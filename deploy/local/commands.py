@@ -3,12 +3,12 @@
 import time
 from functools import partial
 
-from deploy.local import follow, progress, report, supervisor, traffic, unheeded
+from deploy.local import follow, ignored_options, progress, report, supervisor, traffic
 from deploy.local.component import Component, Plan
 from deploy.local.components import DEMO
 from deploy.local.errors import Interrupted, Refused
 from deploy.local.options import Options
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 from deploy.local.say import say
 from deploy.local.signals import ignored
 from deploy.local.start import read_settings, start
@@ -49,7 +49,7 @@ def start_all(options: Options) -> int:
     mine = False
     try:
         with run.locked():
-            mine = not supervisor.lives(run)
+            mine = not supervisor.is_alive(run)
             if not mine and options.clean:
                 raise Refused(f"It is running: end it first, with {options.script} --stop")
             plan = start(options, run) if mine else _plan(run, options)
@@ -67,7 +67,7 @@ def start_all(options: Options) -> int:
 def stop_all(options: Options) -> int:
     """End the system, and whatever a killed supervisor has left behind."""
     run = RunDirectory(options.run)
-    if not options.run.is_dir() or (run.plan() is None and not supervisor.lives(run)):
+    if not options.run.is_dir() or (run.plan() is None and not supervisor.is_alive(run)):
         say("Nothing is running.")
         return 0
     with run.locked(), ignored():
@@ -82,7 +82,7 @@ def status(options: Options) -> int:
         Exit status: 0 when all is healthy, 1 when something is not, 3 when nothing runs.
     """
     run = RunDirectory(options.run)
-    if not supervisor.lives(run):
+    if not supervisor.is_alive(run):
         killed = f"The supervisor was killed; {options.script} --stop cleans up after it."
         say("Nothing is running." if run.plan() is None else killed)
         return NOT_RUNNING
@@ -93,7 +93,9 @@ def start_one(options: Options) -> int:
     """Start one component that was stopped, and wait until it is well."""
     run, component = _one(options)
     run.hold(component.name).unlink(missing_ok=True)
-    failures = progress.wait([component], run, partial(supervisor.lives, run), timeout=options.timeout, tolerant=True)
+    failures = progress.wait(
+        [component], run, partial(supervisor.is_alive, run), timeout=options.timeout, tolerant=True
+    )
     return report.failed(failures, run)
 
 
@@ -111,8 +113,8 @@ def stop_one(options: Options) -> int:
 
 
 def _stay(plan: Plan, run: RunDirectory, options: Options) -> int:
-    lives = partial(supervisor.lives, run)
-    failures = progress.wait(plan.components, run, lives, timeout=options.timeout)
+    is_alive = partial(supervisor.is_alive, run)
+    failures = progress.wait(plan.components, run, is_alive, timeout=options.timeout)
     if failures:
         report.failed(failures, run)
         with ignored():
@@ -126,17 +128,17 @@ def _stay(plan: Plan, run: RunDirectory, options: Options) -> int:
     if options.detach:
         return 0
     say("\nIt runs until you press Ctrl-C. What it writes:\n")
-    follow.follow(plan, run, lives)
+    follow.follow(plan, run, is_alive)
     say("It was ended from elsewhere.")
     return 0
 
 
 def _visit(plan: Plan, run: RunDirectory, options: Options) -> int:
     say("It is running already. Settings that have changed since count from its next start on.")
-    for line in unheeded.of_a_start(plan, options, read_settings(options)):
+    for line in ignored_options.for_start(plan, options, read_settings(options)):
         say(f"  {line}")
     wanted = [one for one in plan.components if not _held(run, one)]
-    progress.wait(wanted, run, partial(supervisor.lives, run), timeout=options.timeout, tolerant=True)
+    progress.wait(wanted, run, partial(supervisor.is_alive, run), timeout=options.timeout, tolerant=True)
     return report.show(plan, run, options.script)
 
 
@@ -155,12 +157,12 @@ def _plan(run: RunDirectory, options: Options) -> Plan:
 
 def _one(options: Options) -> tuple[RunDirectory, Component]:
     run = RunDirectory(options.run)
-    if not supervisor.lives(run):
+    if not supervisor.is_alive(run):
         raise Refused("Nothing is running.")
     plan = _plan(run, options)
     component = plan.component(options.component or "")
     if component is None:
-        raise Refused(*unheeded.of_one(plan, options))
+        raise Refused(*ignored_options.for_component(plan, options))
     return run, component
 
 

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from deploy.local import private
+from deploy.local import permissions
 from deploy.local.errors import Refused
 
 # Only what the system itself puts there is ever removed, whatever directory a person names.
@@ -34,9 +34,9 @@ def prepare(directory: Path, *, clean: bool) -> None:
             _empty(directory)
     except OSError as error:
         raise Refused(f"The data directory {directory} cannot be used: {error.strerror}.") from error
-    private.tighten(directory / name for name in FOLDERS)
+    permissions.restrict(directory / name for name in FOLDERS)
     files = [directory / f"{name}{addition}" for name in DATABASES for addition in ADDITIONS]
-    private.tighten(files)
+    permissions.restrict(files)
     broken = [file for file in files if file.exists() and not (file.is_file() and os.access(file, os.W_OK))]
     broken += [
         folder

@@ -11,7 +11,7 @@ from honcho.printer import Message, Printer
 
 from deploy.local import signals
 from deploy.local.component import Plan
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 
 STEP_SECONDS = 0.2
 # A terminal does not keep up with a load test: what it is behind by more than this is passed over.

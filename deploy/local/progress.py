@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from deploy.local import probe, signals
 from deploy.local.component import Component
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 from deploy.local.say import say
 
 STEP_SECONDS = 0.1

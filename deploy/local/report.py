@@ -6,7 +6,7 @@ from deploy.local import table
 from deploy.local.component import Plan
 from deploy.local.components import DEMO, SERVICES
 from deploy.local.progress import Failure
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 from deploy.local.say import say
 from deploy.local.table import Row
 

@@ -4,12 +4,12 @@ import os
 import sys
 from collections.abc import Mapping
 
-from deploy.local import data, holder, planning, private, programs, prometheus, supervisor, table
+from deploy.local import data, permissions, planning, port_owner, programs, prometheus, supervisor, table
 from deploy.local.component import Plan
 from deploy.local.components import Site
 from deploy.local.errors import Refused
 from deploy.local.options import Options
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 from deploy.local.say import say
 from shared.errors import SettingsError
 from shared.settings.environment import read_environment
@@ -26,7 +26,7 @@ def start(options: Options, run: RunDirectory) -> Plan:
         Refused: It cannot be started; nothing was.
     """
     run.require_writable()
-    private.tighten(run.files())
+    permissions.restrict(run.files())
     left = supervisor.clear(run)
     if left:
         say(f"An earlier run was killed; {left} processes it had left behind have been ended.")
@@ -66,7 +66,7 @@ def _machine(environment: Mapping[str, str]) -> planning.Machine:
     path = programs.search_path(environment)
     found = {name: program for name in programs.PROGRAMS if (program := programs.find(name, path))}
     home = programs.grafana_home(found["grafana"], environment) if "grafana" in found else None
-    return planning.Machine(sys.executable, found, home, describe=holder.describe)
+    return planning.Machine(sys.executable, found, home, describe=port_owner.describe)
 
 
 def _derive(site: Site) -> None:

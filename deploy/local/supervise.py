@@ -11,8 +11,8 @@ from pathlib import Path
 from honcho.manager import Manager
 from honcho.printer import Printer
 
-from deploy.local import ending, identity
-from deploy.local.rundir import RunDirectory
+from deploy.local import identity, termination
+from deploy.local.run_directory import RunDirectory
 from deploy.local.say import say
 
 GRACE_SECONDS = 1.0
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         return 1
     manager = Manager(Printer(sys.stdout, colour=False))
     for component in plan.components:
-        keeper = [sys.executable, "-m", "deploy.local.keep", str(run.path), component.name, str(me.pid)]
+        keeper = [sys.executable, "-m", "deploy.local.keeper", str(run.path), component.name, str(me.pid)]
         # honcho goes through a shell, which is to step aside so that signals reach the keeper.
         manager.add_process(component.name, f"exec {shlex.join(keeper)}", cwd=plan.root)
     run.write(run.supervisor_file, me)
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         say("Ended while starting.")
     finally:
         run.supervisor_file.unlink(missing_ok=True)
-        ending.end([one for one in run.leaders() if one != me], grace=GRACE_SECONDS)
+        termination.terminate([one for one in run.leaders() if one != me], grace=GRACE_SECONDS)
         run.forget()
     return 0
 

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 
-from deploy.local import ending, identity, signals
+from deploy.local import identity, signals, termination
 from deploy.local.component import Plan
 from deploy.local.errors import Refused
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 
 STEP_SECONDS = 0.05
 LAUNCH_SECONDS = 20.0
@@ -19,7 +19,7 @@ BEGIN_SECONDS = 3.0
 END_SECONDS = 12.0
 
 
-def lives(run: RunDirectory) -> bool:
+def is_alive(run: RunDirectory) -> bool:
     """Tell whether a supervisor runs what the run directory names."""
     recorded = run.supervisor()
     return recorded is not None and identity.alive(recorded)
@@ -31,7 +31,7 @@ def clear(run: RunDirectory) -> int:
     Returns:
         How many processes it had left behind.
     """
-    left = ending.end(run.leaders(), grace=END_SECONDS / 2)
+    left = termination.terminate(run.leaders(), grace=END_SECONDS / 2)
     run.forget()
     return left
 
@@ -85,13 +85,13 @@ def _let_start(run: RunDirectory) -> None:
     # honcho 2.0 stumbles over a signal that comes before it knows all its processes.
     plan, limit = run.plan(), time.monotonic() + BEGIN_SECONDS
     names = [component.name for component in plan.components] if plan else []
-    while lives(run) and time.monotonic() < limit and not all(map(run.status, names)):
+    while is_alive(run) and time.monotonic() < limit and not all(map(run.status, names)):
         time.sleep(STEP_SECONDS)
 
 
 def _await(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
     limit = time.monotonic() + LAUNCH_SECONDS
-    while not lives(run):
+    while not is_alive(run):
         if process.poll() is not None or time.monotonic() > limit:
             raise Refused("The supervisor did not come up.", run.supervisor_log.read_text().strip())
         time.sleep(STEP_SECONDS)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from deploy.local import probe
 from deploy.local.component import Component, Plan
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 from deploy.local.status import Phase, Status
 
 HEALTHY = "healthy"

@@ -12,7 +12,7 @@ from typing import Any
 from deploy.local import identity
 from deploy.local.identity import Identity
 from deploy.local.ports import PORTS
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 from deploy.local.status import Phase
 from tests.fixtures.processes import ROOT, free_port
 

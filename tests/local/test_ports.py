@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from deploy.local import holder, ports
+from deploy.local import port_owner, ports
 from deploy.local.errors import Refused
 
 EVERYTHING = tuple(ports.PORTS)
@@ -99,7 +99,7 @@ def test_a_port_that_is_listened_on_is_not_free(address: str) -> None:
 def test_the_holder_of_a_port_is_found() -> None:
     """This very process is named when it is the one that listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert holder.describe(server.getsockname()[1]).startswith("process ")
+        assert port_owner.describe(server.getsockname()[1]).startswith("process ")
 
 
 def test_the_holder_is_named_in_one_line() -> None:
@@ -108,7 +108,7 @@ def test_the_holder_is_named_in_one_line() -> None:
     script += "print(server.getsockname()[1], flush=True)\nsys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        words = holder.describe(int(process.stdout.readline()))
+        words = port_owner.describe(int(process.stdout.readline()))
         process.communicate()
     assert words.startswith(f"process {process.pid} (")
     assert "\n" not in words
@@ -118,4 +118,4 @@ def test_an_unknown_holder_is_another_process() -> None:
     """Where nobody is found the sentence still reads well."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert holder.describe(port) == "another process"
+    assert port_owner.describe(port) == "another process"

@@ -10,7 +10,7 @@ from deploy.local import report, table
 from deploy.local.component import Component, Plan
 from deploy.local.components import BUILDERS, DEMO, SERVICES
 from deploy.local.progress import Failure
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 from deploy.local.table import Row
 
 REASON = '{"event":"database unavailable","logger":"database","error":"file is not a database"}'

@@ -9,7 +9,7 @@ import pytest
 from deploy.local import signals, supervisor
 from deploy.local.component import Plan
 from deploy.local.errors import Interrupted
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 
 ENDED_WITH_US = """
 import os, signal

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import commands, ending, identity, options, supervisor
+from deploy.local import commands, identity, options, supervisor, termination
 from deploy.local.component import Absent, Component, Plan
 from deploy.local.errors import Refused
 from deploy.local.identity import Identity
 from deploy.local.planning import LEFT_OUT
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 from deploy.local.status import Phase
 from tests.fixtures.processes import ROOT, wait_until
 from tests.local.sessions import PATIENT
@@ -34,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunDirector
     wait_until(lambda: _all_run(directory), "not all run")
     leaders += directory.leaders()
     yield directory
-    ending.end(leaders, grace=0)
+    termination.terminate(leaders, grace=0)
 
 
 def _all_run(run: RunDirectory) -> bool:
@@ -59,7 +59,7 @@ def test_ended_it_leaves_logs_and_nothing_else(run: RunDirectory) -> None:
     supervisor.end(run)
     assert _gone(leaders)
     assert _files(run) == LOGS
-    assert not supervisor.lives(run)
+    assert not supervisor.is_alive(run)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -76,7 +76,7 @@ def test_killed_it_takes_everything_with_it(run: RunDirectory) -> None:
     leaders = run.leaders()
     os.kill(leaders[0].pid, signal.SIGKILL)
     wait_until(lambda: _gone(leaders), "something still runs")
-    assert not supervisor.lives(run)
+    assert not supervisor.is_alive(run)
     supervisor.clear(run)
     assert _files(run) == LOGS
 
@@ -110,8 +110,8 @@ def test_a_second_start_says_what_it_does_not_heed(run: RunDirectory, capsys: py
     assert _command(run, "start", "--without", "redis", "--without", "grafana") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("It is running already.")
-    assert [line for line in lines if "not heeded" in line] == [
-        "  --without redis is not heeded: it runs. End it alone: start --stop redis"
+    assert [line for line in lines if "ignored" in line] == [
+        "  --without redis is ignored: it runs. End it alone: start --stop redis"
     ]
     assert run.leaders() == leaders
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import data, private
-from deploy.local.rundir import RunDirectory
+from deploy.local import data, permissions
+from deploy.local.run_directory import RunDirectory
 from tests.fixtures.processes import ROOT
-from tests.local.test_rundir import PLAN
+from tests.local.test_run_directory import PLAN
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def _open_to_others(folder: Path) -> set[str]:
 
 def test_new_files_and_folders_are_private(tmp_path: Path, usual_umask: None) -> None:
     """Whoever makes them, and however."""
-    private.begin()
+    permissions.set_umask()
     run = RunDirectory(tmp_path / "run")
     with run.locked():
         run.write(run.plan_file, PLAN)
@@ -51,7 +51,7 @@ def test_what_was_open_is_closed(tmp_path: Path, mode: int) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(mode | 0o100)
     (tmp_path / "products.db").symlink_to(tmp_path / "letter.txt")
-    private.tighten(run.files())
+    permissions.restrict(run.files())
     data.prepare(tmp_path, clean=False)
     assert _open_to_others(tmp_path) == {"letter.txt"}
     assert stat.S_IMODE((tmp_path / "letter.txt").stat().st_mode) == mode

@@ -12,7 +12,7 @@ from deploy.local.identity import Identity
 STEP_SECONDS = 0.05
 
 
-def end(leaders: Iterable[Identity], *, grace: float) -> int:
+def terminate(leaders: Iterable[Identity], *, grace: float) -> int:
     """End the sessions that these processes opened: SIGTERM, and SIGKILL for what is left after the grace.
 
     Args:

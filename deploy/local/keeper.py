@@ -1,4 +1,4 @@
-"""Keeps one component running: `python -m deploy.local.keep RUN_DIRECTORY NAME SUPERVISOR`.
+"""Keeps one component running: `python -m deploy.local.keeper RUN_DIRECTORY NAME SUPERVISOR`.
 
 The component gets a session of its own, so that whatever it has started is found and ended with it, and writes
 straight into its log file, so that a busy one costs nobody else anything. The keeper ends on SIGTERM, and by itself
@@ -13,16 +13,16 @@ import sys
 import time
 from pathlib import Path
 
-from deploy.local import ending, identity
+from deploy.local import identity, termination
 from deploy.local.component import Component
 from deploy.local.identity import Identity
-from deploy.local.keeping import Action, Keeping
-from deploy.local.rundir import RunDirectory
+from deploy.local.restart_policy import Action, RestartPolicy
+from deploy.local.run_directory import RunDirectory
 from deploy.local.say import say
 from deploy.local.status import Phase, Status
 
 STEP_SECONDS = 0.2
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 LOG_BYTES = 20_000_000
 
 
@@ -40,14 +40,14 @@ class Keeper:
         self._run = run
         self._component = component
         self._root = root
-        self._keeping = Keeping()
+        self._policy = RestartPolicy()
         self._child: subprocess.Popen[bytes] | None = None
         self._child_identity: Identity | None = None
         self._exit_status: int | None = None
         self._told: Status | None = None
         self._me = identity.identify(os.getpid())
         self._supervisor = supervisor
-        self._next_look = 0.0
+        self._next_check = 0.0
         self._orphaned = False
         self._ending = False
 
@@ -71,19 +71,19 @@ class Keeper:
         if self._child is not None and not alive:
             self._collect(self._child.returncode)
         hold = self._run.hold(self._component.name).exists()
-        action = self._keeping.step(now, alive=alive, hold=hold, end=self._ending or self._is_orphaned(now))
+        action = self._policy.step(now, alive=alive, hold=hold, end=self._ending or self._is_orphaned(now))
         if action is Action.START:
             self._start()
         elif action is Action.TERMINATE and self._child is not None:
             self._child.terminate()
         elif action is Action.KILL and self._child_identity is not None:
-            ending.end([self._child_identity], grace=0)
+            termination.terminate([self._child_identity], grace=0)
         self._tell()
         return action is not Action.END
 
     def _is_orphaned(self, now: float) -> bool:
-        if now >= self._next_look and not self._orphaned:
-            self._next_look = now + LOOK_SECONDS
+        if now >= self._next_check and not self._orphaned:
+            self._next_check = now + CHECK_SECONDS
             recorded = self._run.supervisor()
             self._orphaned = recorded is None or recorded.pid != self._supervisor or not identity.alive(recorded)
         return self._orphaned
@@ -110,20 +110,20 @@ class Keeper:
     def _collect(self, exit_status: int) -> None:
         # Workers may outlive the process that started them, and would hold its port.
         if self._child_identity is not None:
-            ending.end([self._child_identity], grace=0)
+            termination.terminate([self._child_identity], grace=0)
         self._child, self._child_identity, self._exit_status = None, None, exit_status
 
     def _tell(self) -> None:
         if self._me is None:
             return
-        keeping = self._keeping
+        policy = self._policy
         told = Status(
             self._me,
-            keeping.phase,
+            policy.phase,
             self._child_identity,
-            keeping.deaths,
+            policy.deaths,
             self._exit_status,
-            keeping.next_start,
+            policy.next_start,
         )
         if told == self._told:
             return

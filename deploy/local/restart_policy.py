@@ -17,7 +17,7 @@ class Action(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pauses:
+class RestartDelays:
     """How long things take, in seconds.
 
     Attributes:
@@ -34,14 +34,14 @@ class Pauses:
     grace: float = 4.0
 
 
-class Keeping:
+class RestartPolicy:
     """The life of one component.
 
     Args:
         pauses: How long things take.
     """
 
-    def __init__(self, pauses: Pauses = Pauses()) -> None:
+    def __init__(self, pauses: RestartDelays = RestartDelays()) -> None:
         self._pauses = pauses
         self._pause = 0.0
         self._running = False

@@ -7,7 +7,7 @@ import pytest
 from deploy.local.component import Component, Plan
 from deploy.local.errors import Refused
 from deploy.local.identity import Identity
-from deploy.local.rundir import RunDirectory
+from deploy.local.run_directory import RunDirectory
 from deploy.local.status import Phase, Status
 
 PLAN = Plan("/somewhere", (Component("redis", "redis://x", "redis://x", ("redis-server",), {}),))

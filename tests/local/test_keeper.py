@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import ending, identity, keep
+from deploy.local import identity, termination
 from deploy.local.component import Component, Plan
-from deploy.local.rundir import RunDirectory
+from deploy.local.keeper import _bound
+from deploy.local.run_directory import RunDirectory
 from deploy.local.status import Phase, Status
 from tests.fixtures.processes import ROOT, wait_until
 from tests.local.sessions import PARENT, PATIENT, known
@@ -32,7 +33,7 @@ class Kept:
         self.run.write(self.run.plan_file, Plan(str(ROOT), (Component(NAME, "", "", command, {"WORD": "seen"}),)))
         self.run.write(self.run.supervisor_file, known(os.getpid()))
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "deploy.local.keep", str(path), NAME, str(os.getpid())],
+            [sys.executable, "-W", "error", "-m", "deploy.local.keeper", str(path), NAME, str(os.getpid())],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -70,7 +71,7 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
     wait_until(lambda: keeper.run.log(NAME).exists() and keeper.run.log(NAME).read_bytes() != b"", "it never starts")
     keeper.wait_for(Phase.RUNNING)
     yield keeper
-    ending.end(keeper.run.leaders()[1:], grace=0)
+    termination.terminate(keeper.run.leaders()[1:], grace=0)
     keeper.process.kill()
     keeper.process.communicate()
 
@@ -150,5 +151,5 @@ def test_a_log_does_not_grow_for_ever(tmp_path: Path) -> None:
         for words in (b"first", b"then", b"last"):
             file.write(words)
             file.flush()
-            keep._bound(log, size=5)
+            _bound(log, size=5)
     assert (log.read_bytes(), (tmp_path / "redis.log.1").read_bytes()) == (b"last", b"firstthen")

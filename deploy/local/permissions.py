@@ -9,12 +9,12 @@ from pathlib import Path
 UMASK = 0o077
 
 
-def begin() -> None:
+def set_umask() -> None:
     """Let all that this process and its children make from now on be private."""
     os.umask(UMASK)
 
 
-def tighten(paths: Iterable[Path]) -> None:
+def restrict(paths: Iterable[Path]) -> None:
     """Take away from others what an earlier version, or a foreign hand, allowed them; links are not followed."""
     for path in paths:
         with contextlib.suppress(OSError):

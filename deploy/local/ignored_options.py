@@ -1,4 +1,4 @@
-"""What a command asks of a system that runs already, and does not get: it runs as it was started."""
+"""Options and settings that a command gives to a running system, and that are ignored: it runs as it was started."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from deploy.local.planning import LEFT_OUT
 from deploy.local.ports import PORTS
 
 
-def of_a_start(plan: Plan, options: Options, environment: Mapping[str, str]) -> Iterator[str]:
+def for_start(plan: Plan, options: Options, environment: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for all that a second start asks for and that is otherwise.
 
     Args:
@@ -21,18 +21,18 @@ def of_a_start(plan: Plan, options: Options, environment: Mapping[str, str]) -> 
     """
     for name in sorted(options.without):
         if plan.component(name) is not None:
-            yield f"--without {name} is not heeded: it runs. End it alone: {options.script} --stop {name}"
+            yield f"--without {name} is ignored: it runs. End it alone: {options.script} --stop {name}"
     if options.data is not None and str(options.data) != plan.data:
-        yield f"--data {options.data} is not heeded: data is in {plan.data}."
+        yield f"--data {options.data} is ignored: data is in {plan.data}."
     for name, setting in PORTS.items():
         component, wanted = plan.component(name), environment.get(setting.variable)
         if wanted and component is not None and str(urlsplit(component.url).port) != wanted:
-            yield f"{setting.variable}={wanted} is not heeded: {name} is at {component.url}."
+            yield f"{setting.variable}={wanted} is ignored: {name} is at {component.url}."
     if plan.python != sys.executable:
-        yield f"{sys.executable} is not heeded: it runs with {plan.python}."
+        yield f"{sys.executable} is ignored: it runs with {plan.python}."
 
 
-def of_one(plan: Plan, options: Options) -> Iterator[str]:
+def for_component(plan: Plan, options: Options) -> Iterator[str]:
     """Yield lines that say why there is nothing to start or stop, and what to do for it.
 
     Args:

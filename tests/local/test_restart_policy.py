@@ -1,16 +1,16 @@
 """When a component is started, stopped and started again."""
 
-from deploy.local.keeping import Action, Keeping, Pauses
+from deploy.local.restart_policy import Action, RestartDelays, RestartPolicy
 from deploy.local.status import Phase
 
 
-def _running(pauses: Pauses | None = None) -> Keeping:
-    keeping = Keeping(pauses or Pauses())
+def _running(pauses: RestartDelays | None = None) -> RestartPolicy:
+    keeping = RestartPolicy(pauses or RestartDelays())
     assert keeping.step(0, alive=False, hold=False, end=False) is Action.START
     return keeping
 
 
-def _die(keeping: Keeping, now: float) -> float:
+def _die(keeping: RestartPolicy, now: float) -> float:
     """Let it die and return the pause before it is started again."""
     assert keeping.step(now, alive=False, hold=False, end=False) is Action.WAIT
     assert keeping.phase is Phase.PAUSING
@@ -74,7 +74,7 @@ def test_released_while_stopping_it_stops_first() -> None:
 
 def test_what_does_not_stop_in_time_is_killed() -> None:
     """SIGTERM once, SIGKILL when the grace is over."""
-    keeping = _running(Pauses(grace=4))
+    keeping = _running(RestartDelays(grace=4))
     assert keeping.step(10, alive=True, hold=False, end=True) is Action.TERMINATE
     assert keeping.step(13.9, alive=True, hold=False, end=True) is Action.WAIT
     assert keeping.step(14, alive=True, hold=False, end=True) is Action.KILL

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import options, planning, unheeded
+from deploy.local import ignored_options, options, planning
 from deploy.local.component import Plan
 from deploy.local.components import BUILDERS, DEMO
 from deploy.local.planning import Machine
@@ -24,50 +24,50 @@ def _plan(*without: str, machine: Machine = FULL, demo: bool = False) -> Plan:
 
 def _of_a_start(plan: Plan, *words: str, **environment: str) -> list[str]:
     asked = options.parse(["start", "--script", SCRIPT, *words])
-    return list(unheeded.of_a_start(plan, asked, environment))
+    return list(ignored_options.for_start(plan, asked, environment))
 
 
 def _of_one(plan: Plan, command: str, name: str) -> list[str]:
-    return list(unheeded.of_one(plan, options.parse([command, name, "--script", SCRIPT])))
+    return list(ignored_options.for_component(plan, options.parse([command, name, "--script", SCRIPT])))
 
 
 def test_whoever_asks_for_what_there_is_hears_nothing() -> None:
-    """The same words again, in whatever part, are heeded."""
+    """The same words again, in whatever part, count."""
     ports = {setting.variable: str(setting.usual) for setting in PORTS.values()}
     assert _of_a_start(_plan("redis"), "--without", "redis", "--data", "/data", **ports) == []
     assert _of_a_start(_plan("redis"), "--detach", "--timeout", "5") == []
 
 
 @pytest.mark.parametrize("name", DISPENSABLE)
-def test_leaving_out_what_runs_is_not_heeded(name: str) -> None:
+def test_leaving_out_what_runs_is_ignored(name: str) -> None:
     """The line says how to end it alone; what does not run is left out already."""
     (line,) = _of_a_start(_plan(), "--without", name)
-    assert line == f"--without {name} is not heeded: it runs. End it alone: {SCRIPT} --stop {name}"
+    assert line == f"--without {name} is ignored: it runs. End it alone: {SCRIPT} --stop {name}"
     assert _of_a_start(_plan(name), "--without", name) == []
 
 
-def test_other_data_are_not_heeded() -> None:
+def test_other_data_are_ignored() -> None:
     """The line says where data are."""
     (line,) = _of_a_start(_plan(), "--data", "/elsewhere")
-    assert line == "--data /elsewhere is not heeded: data is in /data."
+    assert line == "--data /elsewhere is ignored: data is in /data."
 
 
 @pytest.mark.parametrize("name", sorted(PORTS))
-def test_another_port_is_not_heeded(name: str) -> None:
+def test_another_port_is_ignored(name: str) -> None:
     """The line says where the component is; the port of what does not run is nobody's."""
     plan, variable = _plan(), PORTS[name].variable
     component = plan.component(name)
     assert component is not None
     (line,) = _of_a_start(plan, **{variable: "12345"})
-    assert line == f"{variable}=12345 is not heeded: {name} is at {component.url}."
+    assert line == f"{variable}=12345 is ignored: {name} is at {component.url}."
     if name != "api-gateway":
         assert _of_a_start(_plan(name), **{variable: "12345"}) == []
 
 
-def test_another_python_is_not_heeded() -> None:
+def test_another_python_is_ignored() -> None:
     """The line names the one it runs with."""
     machine = Machine("/other/bin/python", is_free=lambda _: True)
-    assert _of_a_start(_plan(machine=machine)) == [f"{sys.executable} is not heeded: it runs with /other/bin/python."]
+    assert _of_a_start(_plan(machine=machine)) == [f"{sys.executable} is ignored: it runs with /other/bin/python."]
 
 
 @pytest.mark.parametrize("name", DISPENSABLE)
