@@ -139,7 +139,7 @@ class Database:
         own = self._data_set.version
         log("info", "database ready", "database", loaded=version is None, data_set=version or own)
         if version not in {None, own}:
-            log("warning", "data set of another version kept", "database", data_set=version, own_version=own)
+            log("warning", "data set version differs", "database", data_set=version, own_version=own)
 
     async def _wait_for_failure(self) -> None:
         """Returns once the database is away: looked at every few seconds, and after each failure at once."""

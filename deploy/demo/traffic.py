@@ -22,7 +22,7 @@ MOST_IN_FLIGHT = 100
 """While so many requests wait for their answers no further ones are sent."""
 
 PATIENCE_SECONDS = 20.0
-"""So long the services may take to become ready before traffic begins without them; the gateway any time."""
+"""So long the services may take to become ready before traffic started without them; the gateway any time."""
 
 _LOOK_SECONDS = 0.2
 
@@ -51,7 +51,7 @@ class Traffic:
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             await self._all_ready(session)
-            log("info", "traffic begins", "demo", targets=list(self._addresses), purges=bool(self._admin_token))
+            log("info", "traffic started", "demo", targets=list(self._addresses), purges=bool(self._admin_token))
             async with asyncio.TaskGroup() as sending:
                 for calls in rounds():
                     wanted = [call for call in calls if self._is_wanted(call)]
@@ -78,7 +78,7 @@ class Traffic:
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             self._failed(call.target, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the traffic goes on
-            log_error("request went wrong", "demo", error, target=call.target)
+            log_error("request failed", "demo", error, target=call.target)
         else:
             self._answered(call.target)
         finally:

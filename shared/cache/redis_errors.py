@@ -57,7 +57,7 @@ class StateLog:
         why, refused = reason(error)
         if self._last is None or (refused and _gist(why) != self._last):
             self._last = _gist(why)
-            log("warning", "redis is not there", "cache", error=why)
+            log("warning", "redis unavailable", "cache", error=why)
 
 
 def _gist(why: str) -> str:

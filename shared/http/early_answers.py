@@ -96,7 +96,7 @@ class EarlyAnswers:
         found = (app.request_middleware, app.response_middleware, *app.named_request_middleware.values())
         passed = sum(map(len, (*found, *app.named_response_middleware.values())))
         if passed > middleware or any(signal.name.startswith("http.") for signal in app.signal_router.routes):
-            log("info", "no early answers: requests pass middleware", "app")
+            log("info", "early answers off: app has middleware", "app")
             return
         self._loop = asyncio.get_running_loop()
 

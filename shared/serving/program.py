@@ -159,7 +159,7 @@ def _raise_descriptor_limit(wanted: int) -> None:
     """Raise the soft limit on open descriptors, which many shells set low, as far as the hard one lets it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        logs.log("warning", "fewer descriptors than connections", "app", descriptors=hard, wanted=wanted)
+        logs.log("warning", "descriptor limit too low", "app", descriptors=hard, wanted=wanted)
         wanted = hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -158,7 +158,7 @@ class Workers:
                 process.join(_MARGIN_SECONDS)
             if process.exitcode not in _CLEAN_EXITS:
                 clean = False
-                log("error", "worker ended badly", "workers", pid=process.pid, exit_code=process.exitcode)
+                log("error", "worker exited uncleanly", "workers", pid=process.pid, exit_code=process.exitcode)
         return clean
 
     def _signal_until(self, end: float) -> None:

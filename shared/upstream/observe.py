@@ -25,7 +25,13 @@ def observe_calls(service_name: str) -> Policy:
         if isinstance(error, WrongSubject):
             suppressed = deduplication.suppressed(service_name)
             if suppressed is not None:
-                log("error", "answer about something else", "upstream", upstream=service_name, suppressed=suppressed)
+                log(
+                    "error",
+                    "upstream answer about wrong subject",
+                    "upstream",
+                    upstream=service_name,
+                    suppressed=suppressed,
+                )
         elif error.reason not in _UNLOGGED:
             log(
                 "warning",

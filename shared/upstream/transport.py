@@ -346,7 +346,7 @@ class _ServiceConnection(ResponseHandler):
     def _close_unsolicited(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
             peer = str(self.transport.get_extra_info("peername"))
-            log_deduplicated("warning", "upstream spoke unasked", "upstream", address=peer)
+            log_deduplicated("warning", "unsolicited upstream response", "upstream", address=peer)
         self._end()
 
     def _end(self) -> None:

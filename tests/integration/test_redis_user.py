@@ -47,7 +47,7 @@ def reasons() -> Iterator[list[str]]:
 
     def take(line: bytes) -> None:
         document = orjson.loads(line)
-        if document["event"] in {"redis is not there", "redis tier bypassed"} and _code(document["error"]):
+        if document["event"] in {"redis unavailable", "redis tier bypassed"} and _code(document["error"]):
             said.append(document["error"])
 
     with heard(take):

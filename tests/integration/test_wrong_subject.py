@@ -167,7 +167,7 @@ async def test_a_flood_of_them_is_told_in_few_lines_without_an_id(start_gateway:
     with heard(written.append):
         for _ in range(30):
             await gateway.get(PROFILE)
-    told = [orjson.loads(line) for line in written if b"answer about something else" in line]
+    told = [orjson.loads(line) for line in written if b"upstream answer about wrong subject" in line]
     for service in ("user_service", "order_service"):
         lines = [line for line in told if line["upstream"] == service]
         assert len(lines) == 5

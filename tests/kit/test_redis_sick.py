@@ -25,7 +25,7 @@ from tests.kit.caches import KINDS, OpenCache, far, found, put, share, until, wa
 
 KEYS = Keys("bff", KINDS)
 KEY = KEYS.entry("profile", "user1")
-UP, BYPASSED, ABSENT = "redis tier up", "redis tier bypassed", "redis is not there"
+UP, BYPASSED, ABSENT = "redis tier up", "redis tier bypassed", "redis unavailable"
 NOTICED_SECONDS = 15.0
 RECOVERY_SECONDS = 20.0
 

@@ -19,5 +19,5 @@ def test_a_worker_that_ended_badly_is_told_by_the_exit_status(start_app: StartAp
     wait_until(lambda: other not in workers_of(app), "the other one does not end")
     os.kill(stuck, signal.SIGKILL)
     assert app.stop() == 1
-    (bad,) = (line for line in map(json.loads, app.lines().splitlines()) if line["event"] == "worker ended badly")
+    (bad,) = (line for line in map(json.loads, app.lines().splitlines()) if line["event"] == "worker exited uncleanly")
     assert (bad["pid"], bad["exit_code"]) == (stuck, -signal.SIGKILL)

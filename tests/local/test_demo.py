@@ -141,7 +141,7 @@ def test_it_waits_for_the_gateway_and_for_its_return(tmp_path: Path) -> None:
             wait_until(lambda: gateway.seen["HEAD"] > 0, "it does not go on")
             wait_until(lambda: demo.has_told("target back", "api-gateway"), "it does not tell that it is back")
         assert demo.process.poll() is None
-    assert [event["event"] for event in demo.events()][:3] == ["traffic begins", "target away", "target back"]
+    assert [event["event"] for event in demo.events()][:3] == ["traffic started", "target away", "target back"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ ENOUGH_ANSWERS = 400
 FURTHER_DESCRIPTORS = 2
 LONGER_THAN_GARBAGE = 200
 GROWTH_KIB = 40 * 1024
-UP, BYPASSED, ABSENT = "redis tier up", "redis tier bypassed", "redis is not there"
+UP, BYPASSED, ABSENT = "redis tier up", "redis tier bypassed", "redis unavailable"
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def _gateway(start_app: StartApp, services: CountingServices, redis: RedisServer
     # With this much time nobody gives up waiting for the other process, however busy the machine is.
     settings = {"REQUEST_BUDGET_SECONDS": "20", "ATTEMPT_TIMEOUT_SECONDS": "10", "ADMIN_TOKEN": TOKEN} | more
     app = start_app("bff", REDIS_URL=redis.url, **services.environment, **settings)
-    wait_until(lambda: _is_coherent(app) or "redis is not there" in app.lines(), "it looks for no Redis")
+    wait_until(lambda: _is_coherent(app) or "redis unavailable" in app.lines(), "it looks for no Redis")
     assert _is_coherent(app)
     return app
 

@@ -74,12 +74,12 @@ def test_a_line_for_each_change(lines: list[tuple[str, str | None]]) -> None:
     for error in (NodeRefused("A"), TimeoutError("late"), NodeRefused("C")):
         said.absent(error)
     assert lines == [
-        ("redis is not there", "one"),
-        ("redis is not there", "A"),
-        ("redis is not there", "B"),
-        ("redis is not there", NOPERM),
-        ("redis is not there", f"{NOPERM} either"),
+        ("redis unavailable", "one"),
+        ("redis unavailable", "A"),
+        ("redis unavailable", "B"),
+        ("redis unavailable", NOPERM),
+        ("redis unavailable", f"{NOPERM} either"),
         ("redis tier up", None),
         ("redis tier bypassed", "A"),
-        ("redis is not there", "C"),
+        ("redis unavailable", "C"),
     ]
