@@ -1,1 +1,1 @@
-"""The gateway: puts profiles together from three services, for web and mobile clients."""
+"""The gateway: a Backend for Frontend that aggregates several services for web and mobile clients."""

@@ -1,4 +1,4 @@
-"""An aggregate as bytes: both variants, as sent now and as sent from the cache, made once; and the latter read back."""
+"""An aggregate as response bodies, for a miss and for a hit, encoded once; and the reverse, for entries from Redis."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What the gateway's cache keeps: aggregates and parts, each with how it is read and for how long it may be used."""
+"""The kinds of entries in the gateway's cache: aggregates and parts, with their decoders and lifetimes."""
 
 from collections.abc import Iterator
 from functools import partial

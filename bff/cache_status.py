@@ -1,4 +1,4 @@
-"""The ``Cache-Status`` header (RFC 9211): one member a tier that was asked, the one nearest the origin first."""
+"""The ``Cache-Status`` header (RFC 9211): one member per tier that was asked, the one nearest the origin first."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""All that the declared aggregates are made of: their parts, and the services that give these."""
+"""The catalogue: the declared aggregates, and the parts and services that follow from them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A client with its policies for each declared service, and what each part asks them by."""
+"""Builds a client with its policies for each declared service, and the source of each part."""
 
 from collections.abc import Mapping
 from dataclasses import replace

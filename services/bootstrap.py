@@ -1,4 +1,4 @@
-"""Schema and data set, made on first start in one transaction that only one process at a time can be in."""
+"""Creates schema and data set on first start, in one transaction that only one process at a time can hold."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""A service's database as it sees it: there or away, made ready by a task of its own that never gives up.
+"""A service's database: available or away, watched and made ready by one background task.
 
 Nothing waits for the database but that task. While it is away requests are refused at once; it comes back by itself.
 """

@@ -1,4 +1,4 @@
-"""The one setting that says which database a service owns, in SQLAlchemy's form with the driver left out."""
+"""``DATABASE_URL``: which database a service owns, in SQLAlchemy's form with the driver left out."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""How long the caller of a request still waits: ``X-Request-Timeout-Ms``, sent along by the gateway.
+"""The caller's deadline: ``X-Request-Timeout-Ms``, which the gateway sends with each call.
 
 Nothing is worked on for longer than somebody waits for it.
 """

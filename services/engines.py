@@ -1,4 +1,4 @@
-"""SQLAlchemy engines for the two kinds of database, and what their connections are told."""
+"""SQLAlchemy engines for SQLite and PostgreSQL, with their connection settings."""
 
 import sqlite3
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Single read statements with a bound on their time, whatever the database does."""
+"""Runs single read statements with a bound on their time, whatever the database does."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The routes that every service has in the same form: its index and its health."""
+"""The routes that every service has: its index and its health."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping

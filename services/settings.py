@@ -1,4 +1,4 @@
-"""What every service reads from its environment, beyond what every app reads."""
+"""The settings that every service has besides those of every app."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A SQLite file as it lies there: how it can be opened, and whether it is still the one that was.
+"""A SQLite file on disk: how to open it, and whether it is still the same file.
 
 A file may be put in the place of another, or taken away, while connections to the old one go on as if nothing had
 happened; and one that may only be read is of use as long as nobody tries to write to it.

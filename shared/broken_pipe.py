@@ -1,4 +1,4 @@
-"""What a program prints for a person, who may stop reading before its end (``python -m bff --check | head``)."""
+"""Broken pipes: the reader of what a program prints may stop early (``python -m bff --check | head``)."""
 
 import contextlib
 import os

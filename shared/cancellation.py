@@ -1,4 +1,4 @@
-"""The end of work that may lose a cancellation.
+"""Ends work that may lose a cancellation.
 
 Up to Python 3.11 ``asyncio.wait_for`` loses one that comes in the moment in which what it waits for is done
 (python/cpython#86296), and redis-py sends every command by way of it; aiohappyeyeballs loses one that comes while it

@@ -1,4 +1,4 @@
-"""Bytes ↔ typed structs, and plain documents → bytes.
+"""JSON: bytes ↔ typed structs, and plain documents → bytes.
 
 Typed structs go through msgspec, which validates shapes, drops fields that are not named and keeps decimals
 exact; documents made of plain dictionaries go through orjson.

@@ -1,4 +1,4 @@
-"""Pieces of the grammar of HTTP that heads of requests and of answers share (RFC 9110)."""
+"""Pieces of HTTP's grammar that several parsers share (RFC 9110)."""
 
 from typing import Final
 

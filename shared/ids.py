@@ -1,4 +1,4 @@
-"""Identifiers that may stand in a path, a cache key and a log line alike, and the types that they may have.
+"""Identifiers that are safe in a path, a cache key and a log line, and their types.
 
 Inside they are text of one form each, whatever their type: two texts that differ name two things.
 """

@@ -1,4 +1,4 @@
-"""The result of a check, remembered for a moment, so that asking often is no load on what is checked."""
+"""A memoized check: its result is kept for a moment, so that frequent callers are no load on what is checked."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Instants as text. Each second is put into words once, and so is each millisecond while many ask."""
+"""Timestamps as text (RFC 3339, HTTP dates), each formatted once."""
 
 import math
 from datetime import UTC, datetime

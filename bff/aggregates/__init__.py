@@ -1,4 +1,4 @@
-"""What the gateway can put together: one file an aggregate, one line in :data:`AGGREGATES`."""
+"""The declared aggregates: one file each, and one line in :data:`AGGREGATES`."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""The description of an aggregate that an endpoint is made from."""
+"""The declaration of an aggregate: its route, its parts and the function that loads it."""
 
 import re
 from collections import Counter

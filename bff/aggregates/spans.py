@@ -1,4 +1,4 @@
-"""A span round the making of an aggregate."""
+"""A span round each load of an aggregate."""
 
 from dataclasses import replace
 

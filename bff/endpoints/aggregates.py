@@ -1,4 +1,4 @@
-"""Serves any kind of aggregate: from the cache when it can, else put together, kept when complete."""
+"""The endpoint of an aggregate: served from the cache, or loaded, and stored when complete."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""``GET /api/cache/stats``: both tiers in figures, of all workers together; made once for all who ask at a time."""
+"""``GET /api/cache/stats``: figures of both cache tiers, of all workers; concurrent requests share one rendering."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""``GET /health``: every component with its own status, and what that means for the whole."""
+"""``GET /health``: the status of every component, and of the whole."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""``GET /``: what there is."""
+"""``GET /``: name, version and links to everything."""
 
 from typing import Any
 

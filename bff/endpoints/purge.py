@@ -1,4 +1,4 @@
-"""The admin routes that drop what is cached: one subject's, or everything. Without an admin token there are none."""
+"""The admin routes that purge the cache: one subject or everything. Without an admin token they do not exist."""
 
 import hmac
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Parts of aggregates: what they are, and how each is come by when its service answers and when it does not."""
+"""The engine of parts: how each is obtained when its service answers, and when it does not."""

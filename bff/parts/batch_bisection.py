@@ -1,4 +1,4 @@
-"""Asks for several things at once, and sifts out those that the service refuses, so that they cost the others nothing.
+"""Batch bisection: finds the ids that a service rejects, so that they do not cost the others of the batch.
 
 A batch that is refused is halved until the refused ids stand alone. An id counts as refused only where the service
 takes others: one that takes nothing at all complains of something else than the id.

@@ -1,4 +1,4 @@
-"""Calls for several ids at once: an id that a call under way has asked for already is not asked for again."""
+"""Batch calls in flight: an id that one of them has asked for is joined, not asked for again."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence

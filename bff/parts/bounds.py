@@ -1,4 +1,4 @@
-"""How much is asked for at once."""
+"""Bounds on batch calls: ids, concurrency and time."""
 
 from dataclasses import dataclass
 

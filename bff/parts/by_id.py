@@ -1,4 +1,4 @@
-"""Things of one kind by id, as they stand in a document: an object with a member for each."""
+"""Things by id as one JSON object, with a member for each."""
 
 from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar

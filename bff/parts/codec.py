@@ -1,4 +1,4 @@
-"""How the value of a part is written down, whom it is about, and how it is read back, checked whole."""
+"""The codec of a part: encodes its value, decodes and validates it, and knows whom the value is about."""
 
 import sys
 from collections.abc import Callable, Sequence

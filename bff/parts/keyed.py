@@ -1,4 +1,4 @@
-"""The declaration of a part made of things that many subjects share, asked for by id in batches: products."""
+"""The declaration of a keyed part: things that many subjects share, requested by id in batches (products)."""
 
 from dataclasses import dataclass
 from operator import attrgetter

@@ -1,4 +1,4 @@
-"""Parts made of things that many subjects share, asked for by id in batches: products.
+"""The source of a keyed part: things that many subjects share, requested by id in batches (products).
 
 Only ids that are neither at hand nor being asked for by another request cost a call; those that are, are joined. Each
 id stands for itself: what cannot be had of one costs none of the others.

@@ -1,4 +1,4 @@
-"""Amounts of money as services write them: checked as text where they enter, and passed on with the digits they have.
+"""Amounts of money as services write them: validated as text, and passed on with the same digits.
 
 An amount is a finite number as JSON writes it (RFC 8259 §6), or a string that holds exactly such a number. It stays
 text: neither a float nor a ``Decimal`` is made of it on the way through, and what leaves is always a number.

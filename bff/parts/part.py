@@ -1,4 +1,4 @@
-"""A part is one named piece of an aggregate, with where it came from; an aggregate is its parts."""
+"""A part is one named piece of an aggregate, with its provenance; an aggregate is its parts."""
 
 from collections.abc import Mapping
 from typing import Final, Generic, Literal, TypeVar, get_args

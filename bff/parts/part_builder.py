@@ -1,4 +1,4 @@
-"""What is known so far of the things that one aggregate wants, and the part that it makes."""
+"""Collects what is known of the things that an aggregate wants, and builds the keyed part from it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar

@@ -1,4 +1,4 @@
-"""Where a part is asked for: a path, and perhaps a query, with the names of parameters in braces."""
+"""The path template of a part: a path, and perhaps a query, with parameters in braces."""
 
 import re
 from collections.abc import Mapping

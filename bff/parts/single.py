@@ -1,4 +1,4 @@
-"""The declaration of a part that one call gives: a user, the orders of a user."""
+"""The declaration of a single part, which one call returns: a user, the orders of a user."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

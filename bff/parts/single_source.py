@@ -1,4 +1,4 @@
-"""How a part that one call gives is come by: current from memory, else from the service, else last known good."""
+"""The source of a single part: current from memory, else from its service, else last known good."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""What aggregates are made from: every declared part, from wherever it is at hand."""
+"""The sources of all declared parts, as the loader of an aggregate sees them."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping

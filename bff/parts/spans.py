@@ -1,4 +1,4 @@
-"""A span round each part, with what came of it."""
+"""A span round each part, with its status."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""What all parts have in common: the cache in which they are kept, for how long, and the throttle."""
+"""The part store: the cache of parts, their lifetimes, and the throttle on failing loads."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Choices that look random and are always the same."""
+"""Pseudo-random choices from a fixed seed: always the same."""
 
 from collections.abc import Sequence
 from random import Random

@@ -1,4 +1,4 @@
-"""What the answers of a node mean: a key that is absent, one that is being moved, a node that is not to be used."""
+"""Interprets the replies of a Redis node: a missing key, a slot on its way, a node that cannot be used."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple

@@ -1,4 +1,4 @@
-"""For how long Redis is left alone before it is tried again; pure, with an injected clock.
+"""Reconnect backoff: how long to wait before Redis is tried again; pure, with an injected clock.
 
 One that cannot be reached, or does not pass its trial, is tried ever more seldom, at least once a second. One that is
 used and falls again and again, as it may when only what is really stored is too much for it, costs a new connection and

@@ -1,4 +1,4 @@
-"""Puts the two tiers together as the settings say."""
+"""Builds the cache, memory and Redis, from its settings."""
 
 import math
 import sys

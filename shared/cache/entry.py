@@ -1,4 +1,4 @@
-"""One cached value with its times, and the form in which Redis holds it.
+"""A cache entry: a value with its times, and its binary format in Redis.
 
 In memory, times are instants of this machine's clock since its start, so that nobody who sets a wall clock, or sends
 the machine to sleep, can lengthen a life. The stored form has durations, and the instant from which they count as

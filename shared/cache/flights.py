@@ -1,4 +1,4 @@
-"""Coalescing in one process: whoever asks for a key that is being loaded waits for that load instead of starting one.
+"""Coalescing in one process (single flight): who asks for a key that is being loaded joins that load.
 
 A caller who leaves cancels nobody; the last one to leave cancels the load. Pure asyncio; it knows no cache.
 """

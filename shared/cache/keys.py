@@ -1,4 +1,4 @@
-"""The names under which things stand in Redis.
+"""The names of keys in Redis.
 
 Entries are named by kind, by the version of how that is written, and by subject (a user's profile, a product), so that
 processes which write a kind in different ways share a Redis and never read, nor overwrite, each other's entries. What

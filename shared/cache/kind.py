@@ -1,4 +1,4 @@
-"""A kind of entries: what is kept of one sort of thing, how it is read, and for how long it may be used."""
+"""A kind of entries: how its values are decoded, and for how long they may be used."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""One connection to one Redis node, on which this process does everything: reads, writes, and hearing of changes.
+"""One pipelined connection to a Redis node, for reads, writes and invalidation messages alike.
 
 Commands are pipelined: nobody waits for another's answer before asking. Redis answers in order, and tells of changes
 (`CLIENT TRACKING … BCAST … NOLOOP`, server-assisted client-side caching) on this same connection, so that an answer and

@@ -1,4 +1,4 @@
-"""The links to all nodes as one: each key's commands go to the node that has it."""
+"""The connections to all Redis nodes as one client: each command goes to the node that has its key."""
 
 import asyncio
 from collections import defaultdict

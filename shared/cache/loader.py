@@ -1,4 +1,4 @@
-"""Read-through: a key's value from the cache, or loaded once for all who ask, in this process and in every other.
+"""Read-through: a value from the cache, or loaded once for all who ask, in this process and in every other.
 
 near hit ─────────────────────────────► serve; late in its life, reload it in the background
 near miss ─► join the load under way, or begin one:

@@ -1,4 +1,4 @@
-"""What memory holds: entries by key, bounded in number and in bytes."""
+"""The memory store: an LRU of entries, bounded in number and in bytes."""
 
 import asyncio
 import sys

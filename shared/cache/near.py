@@ -1,4 +1,4 @@
-"""The memory tier's state: what is in it, and whether it may be believed. Pure; clock and events are told to it.
+"""The memory tier: its entries, and whether they may be trusted. Pure; clock and events are told to it.
 
 A lookup is one synchronous call. Who means to put something here later (because it is being read from Redis, or
 loaded) takes a token before asking for it. Whatever invalidates a key meanwhile takes the right to put that key away,

@@ -1,4 +1,4 @@
-"""A client of redis-py's own, for commands that the cache itself has no use for; it shares nothing with the links."""
+"""A plain redis-py client for other commands; it shares nothing with the cache's own connections."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

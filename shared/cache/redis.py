@@ -1,4 +1,4 @@
-"""The Redis tier: entries in Redis while it is there, refused at once while it is not (see ``watch``)."""
+"""The Redis tier: reads and writes entries while Redis is up, and raises at once while it is not (``supervisor``)."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""What Redis's own clock says, without asking it each time. Pure; what it said, and when it was asked, is told to it.
+"""An estimate of Redis's clock, without asking each time. Pure; its readings are told to it.
 
 An instant by Redis's clock is the only one that all processes can tell alike, on whatever machines they run. Between
 two looks at it, it is told by this machine's clock since its start, which nobody sets and which goes on while the

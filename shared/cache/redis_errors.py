@@ -1,4 +1,4 @@
-"""Why Redis is not used, in its own words where it has said something, and when that is logged."""
+"""The reasons why Redis is not used, as text, and when they are logged."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""What Redis answers to each command that is used here; anything else is no answer, whatever it means.
+"""The types of reply that each Redis command may have; anything else is a protocol error.
 
 An error is an answer to any of them. What its text says is looked at where it matters (``answers.usable``).
 """

@@ -1,4 +1,4 @@
-"""What Redis has to let its user do: each command that is sent, on which keys; the one declaration of it.
+"""The Redis commands that the cache needs permission for, and on which keys: their one declaration.
 
 What is tried of every node before it is used follows from here, and so does what docs/cache.md says that a user needs.
 """

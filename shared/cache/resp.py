@@ -1,4 +1,4 @@
-"""A bound on what Redis may announce; pure: bytes are shown to it before they are read.
+"""A bound on the size of RESP replies; pure: bytes are shown to it before they are parsed.
 
 hiredis makes room for all elements of an array as soon as it has read their number, and waits for a string of any
 length. What is out of all proportion is refused before it sees it. To know a header from text in a value, the bytes are

@@ -1,4 +1,4 @@
-"""Whether Redis is there: bypassed from the first fault until it takes writes again.
+"""Supervises the connection to Redis: bypassed from the first fault until it takes writes again.
 
 While it is bypassed nobody waits for it: a task of its own tries to connect (see ``hold_off``). Start-up waits for the
 first attempt, for a tenth of a second at most. A Redis that only reads (a replica, one out of memory) counts as away,

@@ -1,4 +1,4 @@
-"""Entries of one kind as a table: bytes by any name, in both tiers, with writes that others' do not overtake.
+"""A key-value table in both tiers: bytes by any name, with compare-and-set.
 
 Who sets, adds or drops waits until Redis has done so, and everybody else sees it from then on. What depends on what is
 there (another number, another life) is read and then written *if it is still the same*, again until that holds. While

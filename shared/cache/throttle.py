@@ -1,4 +1,4 @@
-"""A failing load is not tried again at once: for a short while the failure itself is the answer."""
+"""A throttle on failing loads: for a short while the failure itself is the answer."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar

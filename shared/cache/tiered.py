@@ -1,4 +1,4 @@
-"""aiocache's cache over both tiers, and its registration: the one module that knows aiocache.
+"""aiocache's interface to both tiers, and its registration: the one module that imports aiocache.
 
 All of aiocache's public interface works on it (``get`` … ``raw``, ttl, namespaces, serializers, plugins, locks). Its
 decorators are to be had here: ``@cached(alias="default")`` anywhere is the cache of the app that is open, also where a

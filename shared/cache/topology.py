@@ -1,4 +1,4 @@
-"""Which nodes of Redis there are and which of them has a key, for each mode in which Redis is run.
+"""Redis topologies (single, Sentinel, cluster): which nodes there are, and which of them has a key.
 
 redis-py knows how to find a master through Sentinels and how a cluster divides its slots; connections are its own too.
 """

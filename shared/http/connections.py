@@ -1,4 +1,4 @@
-"""How many connections a worker holds at once, and what becomes of the one that is too many.
+"""A bound on client connections per worker, and what happens to one that is too many.
 
 Connections on which nothing happens make room for new ones, as nginx's do. Where all are busy, the new one is told so
 and ended.

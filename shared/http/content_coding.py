@@ -1,4 +1,4 @@
-"""Content codings (RFC 9110 §8.4, §12.5.3): gzip, for those who take it."""
+"""Content codings (RFC 9110 §8.4, §12.5.3): gzip, for clients that accept it."""
 
 import gzip
 import re

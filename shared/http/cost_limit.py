@@ -1,4 +1,4 @@
-"""What is costly to make and open to anybody: made once for all who ask, and never more often than its cost allows.
+"""Coalesces expensive public requests into one run, and limits the runs to a share of the processor's time.
 
 Whoever asks gets what was begun after asking, so nobody is told of a time before. One who asks alone waits for nothing.
 """

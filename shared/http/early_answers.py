@@ -1,4 +1,4 @@
-"""Answers given as soon as a request has come in, before Sanic makes an object of it.
+"""Early answers: plain requests are answered before Sanic makes request objects of them.
 
 A hit in memory costs a few microseconds; Sanic's way to an endpoint costs many times that. So an endpoint may *declare*
 that it answers for ids under its path, with what it has at hand as bytes, or else in its own time. A request that

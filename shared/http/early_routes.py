@@ -1,4 +1,4 @@
-"""What an endpoint declares to be answered early (``early_answers``), and the two forms in which it answers."""
+"""The declaration of an early route, and the two kinds of response that it gives."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One request and its answer, from the first look at it to the last: counted once, timed, logged in one line."""
+"""An exchange: one request and its response, counted once, timed, and logged in one line."""
 
 import time
 from dataclasses import dataclass, field

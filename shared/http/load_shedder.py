@@ -1,4 +1,4 @@
-"""How much is being done at once: past a bound more is refused, and lasting refusal makes an app not ready. Pure."""
+"""The load shedder: past a bound requests are refused, and lasting overload makes the app not ready. Pure."""
 
 import time
 from types import TracebackType

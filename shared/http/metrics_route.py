@@ -1,4 +1,4 @@
-"""``GET /metrics``: what all workers have counted, made once for all who ask at the same time."""
+"""``GET /metrics``: the metrics of all workers; concurrent scrapes share one rendering."""
 
 import time
 from collections.abc import Mapping

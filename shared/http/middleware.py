@@ -1,4 +1,4 @@
-"""What happens to every request of every app, whatever its endpoint does.
+"""Wraps the handling of every request of every app: counting, errors and common headers.
 
 Counting wraps Sanic's own handling instead of hanging in its middleware lists: those see neither requests that the
 parser refuses nor the true end of one whose client leaves.

@@ -1,4 +1,4 @@
-"""The one table from errors to what a client sees: problem details for HTTP APIs (RFC 9457).
+"""Maps errors to problem details for HTTP APIs (RFC 9457), in one table.
 
 The ``type`` is a URN under ``urn:problem:``; ``docs/problems.md`` describes each.
 """

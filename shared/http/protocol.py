@@ -1,4 +1,4 @@
-"""One connection of a client: what comes in is taken apart strictly, and answered early or given to Sanic, in turn.
+"""A client's connection: bytes are parsed strictly, and requests answered early or handed to Sanic, in turn.
 
 Sanic gets one request at a time, and the next one not in the same turn of the event loop, so that nobody who sends many
 at once keeps others waiting. More of a header or a body does not give it more time (slowloris), and who does not read

@@ -1,4 +1,4 @@
-"""What has come in on a connection, taken apart strictly: one request at a time, a head and then its body. Pure."""
+"""The receive buffer of a connection: splits it strictly into heads and bodies, one request at a time. Pure."""
 
 import re
 from typing import Final

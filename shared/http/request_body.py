@@ -1,4 +1,4 @@
-"""The bodies of requests, taken off the bytes of a connection exactly to their end (RFC 9112 §6 and §7.1). Pure."""
+"""Request bodies, of a known length or in chunks, taken exactly to their end (RFC 9112 §6 and §7.1). Pure."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Reads the head of the plainest requests there are, and no others.
+"""A fast parser for the heads of plain requests; anything else is left to the strict one.
 
 What is read here means the same to Sanic. Whatever is not plain (a body, an upgrade, a field twice, bytes beyond ASCII,
 more than one request) is not read at all: ``shared.http.strict_head`` takes it apart, or refuses it.

@@ -1,4 +1,4 @@
-"""Heads of answers as text, with the fields in the order in which Sanic sends them."""
+"""Response heads as text, with the fields in the order in which Sanic sends them."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Routes as every app wants them: HEAD wherever GET works, OPTIONS with ``Allow``, bounded endpoint labels."""
+"""Routes: HEAD wherever GET works, OPTIONS with ``Allow``, endpoint labels of bounded cardinality."""
 
 import re
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The span of a whole request, with the ids of the request's own trace."""
+"""The server span of a request, with the ids of the request's own trace."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""The head of a request, read strictly (RFC 9112), before anything else looks at it.
+"""A strict parser for request heads (RFC 9112), in front of every other.
 
 What two readers could take for two different things is not read at all but refused: white space before a colon, folded
 lines, control characters, bare CR or LF, two lengths, a length beside a transfer coding (request smuggling). What is

@@ -1,4 +1,4 @@
-"""Sanic's reading of requests, behind ours: it gets one request at a time, and only heads that leave no doubt."""
+"""Sanic's HTTP parser behind the strict one: it gets one request at a time, with a normalized head."""
 
 from typing import Any, Final, Protocol, cast
 

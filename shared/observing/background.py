@@ -1,4 +1,4 @@
-"""Work that goes on for as long as an app serves, whatever it comes upon.
+"""Background tasks that run as long as the app serves, restarted after any failure.
 
 A task that ends by an exception that nobody expected is heard of by nobody: what it looked after would never be looked
 after again.

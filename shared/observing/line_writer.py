@@ -1,4 +1,4 @@
-"""Lines to a file descriptor, written by a thread so that nobody waits.
+"""A line writer: a thread writes lines to a file descriptor, so that no caller waits.
 
 The thread lets lines gather for a few milliseconds, so that under load it is woken, and takes the interpreter away from
 whoever serves, once for many of them. When nobody reads them the queue fills, further lines are counted as dropped, and

@@ -1,4 +1,4 @@
-"""The files through which several workers share their metrics, kept in order while workers come and go.
+"""The files through which workers share their metrics, merged when workers end.
 
 Every process has a file for each type of metric (``metric_values``), and whoever is asked adds all of them up.
 Files of workers that have ended would pile up, and each scrape read them all: their totals go into one file a type.

@@ -1,4 +1,4 @@
-"""The form of a file of metrics, which is prometheus_client's: how much of it is used, then a record for each value.
+"""The file format of shared metrics, which is prometheus_client's: a length, then a record for each value.
 
 The library's own way to read it takes whatever there is; here a file that is damaged is found out. Pure.
 """

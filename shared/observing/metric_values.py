@@ -1,4 +1,4 @@
-"""What this process counts: kept in its memory, and in files as well, from which others add it up.
+"""Metric values of this process: in memory, and in files from which any worker adds them up.
 
 prometheus_client maps files that have holes: where the disk is full, or was cleaned, to count ends the process (SIGBUS)
 or counts for nobody. Here a file is whole before it is mapped. One that cannot be made, or is gone or damaged, is made

@@ -1,4 +1,4 @@
-"""Every metric and label there is, and the one module that knows prometheus_client.
+"""Every metric and its labels, and the one module that imports prometheus_client.
 
 With one process the default registry is exported as it is. With several, ``PROMETHEUS_MULTIPROC_DIR`` must be in
 the environment before this module is imported; then whichever worker answers adds up the files of all of them

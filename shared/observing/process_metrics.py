@@ -1,4 +1,4 @@
-"""How a worker is, taken by itself a few times a second: how late its loop is, and what it costs.
+"""Process metrics of a worker, measured by itself: event loop lag, CPU time, memory, descriptors.
 
 With several workers the ordinary process metrics would tell of whichever answers; these add up.
 """

@@ -1,4 +1,4 @@
-"""Who asks: the request id and the W3C trace context, taken from a request or made, and passed on.
+"""Request ids and W3C trace context: taken from a request or made, and passed on.
 
 Trace context: https://www.w3.org/TR/trace-context/ (version 00, and the rule for unknown later versions).
 """

@@ -1,4 +1,4 @@
-"""One function that builds any of our Sanic apps: lifecycle, middleware, problems, health and metrics routes."""
+"""Builds any of our Sanic apps: lifecycle, middleware, problems, health and metrics routes."""
 
 import asyncio
 from collections.abc import Sequence

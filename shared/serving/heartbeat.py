@@ -1,4 +1,4 @@
-"""Whether the loop of a worker turns: it tells once a second, and its supervisor counts the seconds without a word.
+"""Heartbeats of workers: each loop sends one a second, and the supervisor counts the seconds without one.
 
 Only seconds count in which the supervisor was awake itself, by its own clock: when a machine was suspended, or all of
 a program stopped for a while, the workers are not to blame.

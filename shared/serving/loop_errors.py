@@ -1,4 +1,4 @@
-"""What the event loop has to complain of, as a line of our log."""
+"""Logs what the event loop reports to its exception handler."""
 
 import asyncio
 import socket

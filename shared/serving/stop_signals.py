@@ -1,4 +1,4 @@
-"""When a process may be told to stop: a signal that comes before it can be honoured waits, and those after it are idle.
+"""Stop signals: the first waits until the process can stop in good order, and later ones change nothing.
 
 Sanic by itself ignores signals for a moment while it starts, stops its loop in the middle of starting by another, and
 dies of a second one while it finishes what is in flight. Here a thread waits for them. Before a process listens there

@@ -1,4 +1,4 @@
-"""Several worker processes behind one listening socket: started, watched, replaced when they die, ended together.
+"""Worker processes behind one listening socket: started, watched, replaced when they die, stopped together.
 
 The main process only watches. It hands the listening socket to every worker, so that one that dies takes none of
 the waiting connections with it; a worker that cannot be built, because its app contradicts itself, ends all. One whose

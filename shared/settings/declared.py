@@ -1,4 +1,4 @@
-"""Settings as they are declared: a frozen dataclass whose fields are made by :func:`setting` or :func:`group`.
+"""The declaration of settings: a frozen dataclass with fields made by :func:`setting` or :func:`group`.
 
 Each field stands beside its variable's name, its kind, its default and a sentence for people.
 """

@@ -1,4 +1,4 @@
-"""Settings read from a mapping of environment variables, all mistakes reported at once, and shown without secrets."""
+"""Loads settings from environment variables, reports all mistakes at once, and prints them with secrets masked."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What of a setting may be printed: secrets, and passwords inside addresses, are masked."""
+"""Masks secrets, and passwords inside addresses, in what is printed."""
 
 import re
 from collections.abc import Iterator

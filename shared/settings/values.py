@@ -1,4 +1,4 @@
-"""What the text of an environment variable may be: one small parser a kind of value."""
+"""Parsers for the values of environment variables, one per kind of value."""
 
 import re
 from collections.abc import Callable

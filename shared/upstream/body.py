@@ -1,4 +1,4 @@
-"""The body of an answer, as much of it as may be."""
+"""Reads the body of a response, up to a limit."""
 
 from collections.abc import Mapping
 from typing import Protocol

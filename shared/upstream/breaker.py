@@ -1,4 +1,4 @@
-"""The circuit breaker: a service that keeps failing is left alone for a while, then tried with a few calls.
+"""The circuit breaker: a service that keeps failing gets no calls for a while, then a few trial calls.
 
     closed ──share of failures──► open ──time──► half-open ──enough successes──► closed
                                    ▲                │

@@ -1,4 +1,4 @@
-"""The bulkhead: so many calls to a service at once, so that one slow service cannot use up everything there is.
+"""The bulkhead: a bound on concurrent calls to a service, so that one slow service cannot use up everything.
 
 Further calls wait their turn, first come first served, no longer than their deadline allows.
 """

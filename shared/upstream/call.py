@@ -1,4 +1,4 @@
-"""What is asked of a service, what comes back, and the function types that the whole stack is made of."""
+"""A call to a service, its reply, and the function types that the stack of policies is made of."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar

@@ -1,4 +1,4 @@
-"""A named service as its callers see it: the stack of policies, built once."""
+"""The client of a named service: its stack of policies, built once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Informational answers (1xx, RFC 9110 §15.2) are taken off what a service says, counted and not parsed. Pure."""
+"""Strips interim (1xx) responses (RFC 9110 §15.2) from what a service sends, and bounds their number. Pure."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""How many calls a service gets at once: a fixed number, or one that follows how the service copes. Pure."""
+"""Concurrency limits: a fixed one, or one that adapts to how the service copes (AIMD). Pure."""
 
 import time
 from typing import Final, Protocol

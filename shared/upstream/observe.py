@@ -1,4 +1,4 @@
-"""Counts, times and logs what is asked of a service: whole calls as their callers see them, and each attempt."""
+"""Counts, times and logs calls to a service: whole calls as their callers see them, and each attempt."""
 
 import asyncio
 import time

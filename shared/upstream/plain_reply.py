@@ -1,4 +1,4 @@
-"""Answers as nearly all are, read without a parser: whole in one piece, of a stated length, with nothing unusual. Pure.
+"""A fast parser for plain replies: whole, in one piece, of a stated length, with nothing unusual. Pure.
 
 What is read here means the same to aiohttp's parser. Whatever leaves any doubt (chunks, a field twice, an odd byte,
 more or less than one answer) is not read at all, and is for that parser.

@@ -1,4 +1,4 @@
-"""Ready-made ``Call.read`` functions: JSON of a known shape, 404 as an answer, and who an answer is about."""
+"""Readers of replies (``Call.read``): JSON of a known shape, 404 as absence, and whom a reply is about."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar

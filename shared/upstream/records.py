@@ -1,4 +1,4 @@
-"""Reads a list of records, each about one of several things that were asked for: what is wrong costs itself alone."""
+"""Reads a list of records, each about one of several things asked for; an invalid record costs only itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

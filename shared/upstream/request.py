@@ -1,4 +1,4 @@
-"""A request to a service in bytes (RFC 9112 §2.1)."""
+"""Encodes a request to a service (RFC 9112 §2.1)."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Retries: one more attempt where the first cannot have been the service's last word, within a budget.
+"""Retries: one more attempt where it may succeed, within a budget.
 
 The pause has full jitter (Brooker, *Exponential Backoff And Jitter*), so that callers who failed together do not come
 back together. The budget bounds retries to a share of the calls in flight (Envoy's retry budget): when much fails,

@@ -1,4 +1,4 @@
-"""A service as it is declared, and the settings that follow from that."""
+"""The declaration of a service, and the settings that follow from it."""
 
 import re
 from collections.abc import Mapping

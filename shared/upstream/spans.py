@@ -1,4 +1,4 @@
-"""A span round each attempt at a service, whose id is the one that travels on to the service."""
+"""A client span round each attempt at a service; its id travels on to the service."""
 
 from collections.abc import Callable
 from typing import Any

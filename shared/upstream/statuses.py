@@ -1,4 +1,4 @@
-"""Statuses by which a service says that it gives nothing, as our errors."""
+"""Maps the statuses of a service's failures to our errors."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""TLS towards services: whom to trust beside those whom the system trusts, and as whom to come."""
+"""TLS towards services: trusted authorities and the client certificate."""
 
 import ssl
 from collections.abc import Iterator

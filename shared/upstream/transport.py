@@ -1,4 +1,4 @@
-"""The pooled aiohttp session: the one module that knows aiohttp's client, and the one that turns its errors into ours.
+"""The pooled aiohttp session: the one module that imports aiohttp's client, and that maps its errors to ours.
 
 One session serves all upstreams of a worker. aiohttp finds addresses, opens connections (TLS too), pools them and reads
 answers; what is asked is written here. ``ClientSession.request`` would put every request together from options that we

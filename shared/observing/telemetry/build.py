@@ -1,4 +1,4 @@
-"""Whether an app's spans are sent anywhere, decided once."""
+"""Decides once whether an app's spans are exported."""
 
 from shared.observing.telemetry.settings import TracedSettings
 from shared.observing.telemetry.spans import Spans

@@ -1,4 +1,4 @@
-"""The one module that knows OpenTelemetry: spans by its SDK, sent by its exporter from a thread of their own.
+"""The one module that imports OpenTelemetry: spans by its SDK, exported from a thread of their own.
 
 The queue between is bounded. A collector that is away costs spans, and a line in the log a minute; no request waits.
 """

@@ -1,4 +1,4 @@
-"""Spans as the rest of the house knows them. A span has the ids of a ``Trace``, and no others.
+"""The interface of spans, independent of OpenTelemetry. A span has the ids of a ``Trace``, and no others.
 
 The current trace is that of the innermost span: it is what ``traceparent`` tells to whoever is called within, and its
 trace id is the one in every log line. Whether a trace is recorded is decided once, where it begins or comes in.

@@ -1,4 +1,4 @@
-"""What a library has to say about things that keep failing, in our log and not oftener than it is worth."""
+"""Throttles a library's log records about something that keeps failing."""
 
 import logging
 import time
