@@ -10,7 +10,7 @@ _ASKED = (Trust.COHERENT, Trust.ALONE)
 
 
 class CacheStatus:
-    """Words for one request; made before the tiers are asked, because that may change how far memory is believed."""
+    """Builds the header for one request; made before the tiers are asked, which may change the trust in memory."""
 
     __slots__ = ("_memory_asked",)
 

@@ -58,7 +58,7 @@ class Database:
         await self._reader.close()
 
     def ready(self) -> bool:
-        """Whether schema and data set are there and the last look found the database well."""
+        """Whether schema and data set are there and the last check succeeded."""
         return self._available
 
     def source(self) -> str | None:

@@ -23,7 +23,7 @@ Check = Callable[[], Awaitable[bool]]
 
 
 class CommonRoutes:
-    """``GET /`` with ``links`` to what ``service`` offers, and ``GET /health`` with its database in it."""
+    """``GET /`` with ``links`` to the routes of ``service``, and ``GET /health`` with the state of its database."""
 
     def __init__(self, service: str, links: Mapping[str, str], check: Check) -> None:
         self._service = service

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Memoized(Generic[T]):
-    """Runs ``check`` at most once in ``seconds``; those who ask meanwhile share one run."""
+    """Runs ``check`` at most once in ``seconds``; concurrent callers share one run."""
 
     def __init__(self, check: Callable[[], Awaitable[T]], seconds: float, clock: Clock = time.monotonic) -> None:
         self._check = check

@@ -50,15 +50,15 @@ class _InFlight:
 class Batches(Generic[R]):
     """Calls under way, by the ids they ask for."""
 
-    def __init__(self, call: Call[R], *, most: int, patience: float, at_once: int = 100) -> None:
-        """At most ``most`` ids go into a call. It has ``patience`` seconds, even if who began it has less left.
+    def __init__(self, call: Call[R], *, max_ids: int, call_timeout: float, max_requests: int = 100) -> None:
+        """At most ``max_ids`` ids go into a call, which has ``call_timeout`` seconds even if its first caller has less.
 
-        Whoever asks for so many ids that they are several calls has ``at_once`` slots for them.
+        A caller whose ids make several calls has ``max_requests`` slots for them.
         """
         self._call = call
-        self._most = most
-        self._patience = patience
-        self._at_once = at_once
+        self._max_ids = max_ids
+        self._call_timeout = call_timeout
+        self._max_requests = max_requests
         self._flights: Flights[R] = Flights()
         self._call_of: dict[str, _InFlight] = {}
         self._numbers = count()
@@ -73,7 +73,7 @@ class Batches(Generic[R]):
         return call is not None and call.number in self._flights
 
     def detach(self, ids: Iterable[str]) -> None:
-        """Let nobody join the calls that have asked for these any more; those who wait still get what they give."""
+        """Let no later caller join the calls for these ids; those who wait already still get their results."""
         for one in ids:
             self._call_of.pop(one, None)
 
@@ -85,8 +85,12 @@ class Batches(Generic[R]):
         Ids that go into no call with others are ``apart``. What has not come before the deadline is one more error.
         """
         waiters = [self._join(call, _must_be_joined, deadline) for call in {self._call_of[one] for one in join}]
-        batches = [ids[at : at + self._most] for ids in (ask, apart) for at in range(0, len(ids), self._most)]
-        slots = _UNLIMITED if _REQUESTS_PER_CALL * len(batches) <= self._at_once else asyncio.Semaphore(self._at_once)
+        batches = [ids[at : at + self._max_ids] for ids in (ask, apart) for at in range(0, len(ids), self._max_ids)]
+        slots = (
+            _UNLIMITED
+            if _REQUESTS_PER_CALL * len(batches) <= self._max_requests
+            else asyncio.Semaphore(self._max_requests)
+        )
         started = [(_InFlight(str(next(self._numbers))), batch) for batch in batches]
         waiters.extend(self._start(call, batch, slots, deadline) for call, batch in started)
         try:
@@ -110,7 +114,7 @@ class Batches(Generic[R]):
         self, call: _InFlight, ids: Sequence[str], slots: AbstractAsyncContextManager[None], deadline: Deadline
     ) -> "asyncio.Future[R]":
         self._call_of |= dict.fromkeys(ids, call)
-        latest = max(deadline.at, deadline.clock() + self._patience)
+        latest = max(deadline.at, deadline.clock() + self._call_timeout)
         terms = Terms(latest, deadline.clock, wanted_until=call.wanted_until, slots=slots)
         return self._join(call, lambda: self._run(call, ids, terms), deadline)
 

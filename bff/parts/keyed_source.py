@@ -1,7 +1,7 @@
 """The source of a keyed part: things that many subjects share, requested by id in batches (products).
 
-Only ids that are neither at hand nor being asked for by another request cost a call; those that are, are joined. Each
-id stands for itself: what cannot be had of one costs none of the others.
+Only ids that are neither in the cache nor being asked for by another request cost a call; calls in flight are joined.
+Each id stands for itself: a failure of one costs none of the others.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class KeyedSource(Generic[T]):
         self._records = Records(part.shape, part.key, part.normalize)
         self._bisection = BatchBisection(self._request)
         self._batches: Batches[Fetched[T]] = Batches(
-            self._ask, most=part.max_batch, patience=bounds.call_timeout, at_once=bounds.max_calls
+            self._ask, max_ids=part.max_batch, call_timeout=bounds.call_timeout, max_requests=bounds.max_calls
         )
         self._since = store.cache.issue_token()
         self._refused: Throttle[float] = Throttle(store.ttl, _MAX_REFUSED, store.cache.clock)

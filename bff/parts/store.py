@@ -59,7 +59,7 @@ class PartStore:
         return entry.asked_at + self.ttl
 
     def record_failure(self, key: str, error: UpstreamError, deadline: Deadline) -> None:
-        """Remember a failure, if it is the service's; that one caller's time was over says nothing to the next."""
+        """Record a failure in the throttle, if it is the service's; one caller's lack of time does not count."""
         is_callers_own = error.reason == "timeout" and deadline.left() < MIN_ATTEMPT_SECONDS
         if error.reason not in _NOT_THE_SERVICE and not is_callers_own:
             self.throttle.failed(key, error.reason)

@@ -85,7 +85,7 @@ class Cache:
 
     @property
     def trust(self) -> Trust:
-        """How far the memory tier may be believed at the moment."""
+        """How far the memory tier may be trusted at the moment."""
         return self._near.trust
 
     async def __aenter__(self) -> Self:
@@ -180,8 +180,8 @@ class Cache:
     def issue_token(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
         """The right to put what is going to be asked for under ``keys``, each until it is invalidated.
 
-        Of one subject's keys ``stamp`` is the last purge. ``on_loss`` hears of each key that is lost, and of all at
-        once as None. End it with :meth:`end`.
+        Of one subject's keys ``stamp`` is the last purge. ``on_loss`` is called with each key that is lost, and
+        with None for all at once. End it with :meth:`end`.
         """
         return self._near.issue_token(*keys, stamp=stamp, on_loss=on_loss)
 

@@ -81,7 +81,7 @@ class Flights(Generic[T]):
             self._start(key, load, background=True).task.add_done_callback(_report)
 
     def detach(self, key: str) -> None:
-        """Let nobody join the load of ``key`` any more; those who wait for it still get what it gives."""
+        """Let no later caller join the load of ``key``; those who wait already still get its result."""
         self._flights.pop(key, None)
 
     async def _wait(self, waiter: "asyncio.Future[T]", *, joined: bool) -> tuple[T, bool]:

@@ -62,7 +62,7 @@ class Links:
     async def lost(self) -> BaseException:
         """Wait until a link is lost or leads to a node that is not to be asked any more, and say why."""
         lost = [link.lost for link in self._links]
-        # Its end is not waited for here: until the loss is known, memory is believed.
+        # Its end is not waited for here: until the loss is known, memory is trusted.
         moved = self._moved = asyncio.create_task(self._topology.moved())
         ends: list[asyncio.Future[Any]] = [moved, *lost]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

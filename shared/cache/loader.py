@@ -35,7 +35,7 @@ _MAX_REFRESHES: Final = 64
 
 @dataclass(slots=True)
 class LoadResult(Generic[T]):
-    """What a load gave: the result for those who wait, and what is to be kept, under the key or under others.
+    """The result of a load for those who wait, and the ``values`` to store, under its key or others.
 
     ``cut_short``: whether it might have given more, had its deadline been later.
     """
@@ -47,7 +47,7 @@ class LoadResult(Generic[T]):
 
 @dataclass(slots=True)
 class Outcome(Generic[T]):
-    """How a value was come by: ``entry`` out of Redis, or ``loaded`` just now.
+    """How a value was obtained: ``entry`` from Redis, or ``loaded`` just now.
 
     Attributes:
         asked_redis: whether Redis was asked and had none.
@@ -145,7 +145,7 @@ class ReadThrough(Generic[T]):
         return entry
 
     def peek(self, key: str) -> Entry | None:
-        """What :meth:`near` would give, if it had nothing else to do; not counted (see ``Cache.count_near_hits``)."""
+        """What :meth:`near` returns, where that starts no refresh; not counted (see ``Cache.count_near_hits``)."""
         entry = self._cache.peek_near(key)
         return None if entry is None or self._needs_refresh(entry) else entry
 

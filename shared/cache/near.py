@@ -1,8 +1,8 @@
 """The memory tier: its entries, and whether they may be trusted. Pure; clock and events are told to it.
 
-A lookup is one synchronous call. Who means to put something here later (because it is being read from Redis, or
-loaded) takes a token before asking for it. Whatever invalidates a key meanwhile takes the right to put that key away,
-so what is in flight never overwrites a later invalidation.
+A lookup is one synchronous call. Whoever is going to store something here (because it is being read from Redis, or
+loaded) takes a token before asking for it. An invalidation meanwhile ends the token's right to store that key, so what
+is in flight never overwrites a later invalidation.
 """
 
 import enum
@@ -16,7 +16,7 @@ from shared.deadline import Clock, since_boot
 
 
 class Trust(enum.Enum):
-    """How far the memory tier may be believed."""
+    """How far the memory tier may be trusted."""
 
     COHERENT = "coherent"
     """Redis is well and tells of every change: what is here is what is there."""
@@ -33,7 +33,7 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Token:
-    """The right to put things here that are being read or loaded, each until it is invalidated.
+    """The right to store values that are being read or loaded, each until its key is invalidated.
 
     Attributes:
         keys: of those things; more may join them before they are asked for.
@@ -78,7 +78,7 @@ class NearTier:
     """Entries in memory with the rules under which they may be used.
 
     Attributes:
-        trust: how far they may be believed at the moment.
+        trust: how far they may be trusted at the moment.
         generation: of the cache, as Redis has told it.
         flushes: how often everything was forgotten.
     """

@@ -36,7 +36,7 @@ def reason(error: BaseException) -> tuple[str, bool]:
 
 
 class StateLog:
-    """What has been logged about Redis: a line for each change of state, and for each change of what it refuses for."""
+    """Logs the state of Redis: one line per change of state, and per change of its reason."""
 
     def __init__(self) -> None:
         self._last: str | None = None  # of the reason, what tells it from others

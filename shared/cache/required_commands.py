@@ -1,6 +1,6 @@
 """The Redis commands that the cache needs permission for, and on which keys: their one declaration.
 
-What is tried of every node before it is used follows from here, and so does what docs/cache.md says that a user needs.
+The probe of every node before it is used follows from here, and so do the permissions in docs/cache.md.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ CLUSTER_COMMANDS: Final = ("CLUSTER SLOTS", "COMMAND")
 
 
 def probe_commands(keys: Keys, tag: str) -> Iterator[Command]:
-    """Everything that is needed once on each place, about a subject ``tag`` that nothing else is about."""
+    """Every required command once on each place, about a subject ``tag`` that nothing else uses."""
     entries = [keys.entry(kind, tag) for kind in keys.kinds]
     stand: Mapping[Place, Sequence[str]] = {
         "entry": entries,

@@ -1,9 +1,9 @@
 """Supervises the connection to Redis: bypassed from the first fault until it takes writes again.
 
-While it is bypassed nobody waits for it: a task of its own tries to connect (see ``hold_off``). Start-up waits for the
+While it is bypassed nobody waits for it: a task of its own tries to connect (see ``backoff``). Start-up waits for the
 first attempt, for a tenth of a second at most. A Redis that only reads (a replica, one out of memory) counts as away,
-and so does one that refuses anything that is needed (see ``needs``). What is found out also says how far the memory
-tier may be believed.
+and so does one that refuses a required command (see ``required_commands``). The state of the connection also decides
+how far the memory tier may be trusted.
 """
 
 import asyncio

@@ -205,7 +205,7 @@ class Table:
         return entries
 
     def _held(self, key: str) -> Entry | None:
-        """What memory has, however far it is to be believed: within the process it is all that there is."""
+        """What memory has, whatever its trust: within the process it is all that there is."""
         entry = self._near.store.peek(key)
         return entry if entry is not None and entry.is_kept(self._cache.clock()) else None
 

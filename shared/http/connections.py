@@ -29,7 +29,7 @@ _MAX_SCANNED: Final = 64
 
 
 class Client(Protocol):
-    """A connection, as far as it is looked at here."""
+    """A connection, as far as it matters here."""
 
     @property
     def idle_since(self) -> float | None:

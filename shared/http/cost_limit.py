@@ -1,6 +1,7 @@
 """Coalesces expensive public requests into one run, and limits the runs to a share of the processor's time.
 
-Whoever asks gets what was begun after asking, so nobody is told of a time before. One who asks alone waits for nothing.
+A caller gets the result of a run that started after its call, so nothing is older than the question. A single caller
+never waits.
 """
 
 import asyncio
@@ -23,9 +24,9 @@ _MAX_WAITING: Final = 500
 _AT_ONCE: Final = 16
 
 Make = Callable[[frozenset[K]], Awaitable[tuple[Mapping[K, T], float]]]
-"""Makes every form that is wanted, and tells how many seconds of the processor's time that took.
+"""Makes every wanted variant, and returns how many seconds of processor time that took.
 
-Those of the clock would tell of others as well: on a busy machine everybody would wait for long.
+Wall-clock seconds would include other work: on a busy machine everybody would wait for long.
 """
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -62,7 +63,7 @@ class _Run(Generic[K, T]):
 
 
 class CostLimited(Generic[K, T]):
-    """Makes something in the forms that are wanted of it."""
+    """Makes something in the variants that are wanted, one run for all who wait."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class CostLimited(Generic[K, T]):
         self._turn = asyncio.Lock()
 
     async def __call__(self, wanted: K) -> T:
-        """The form ``wanted`` of what is made next.
+        """The variant ``wanted`` of the next run.
 
         Raises:
             Shed: too many wait already.

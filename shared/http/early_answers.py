@@ -1,7 +1,7 @@
 """Early answers: plain requests are answered before Sanic makes request objects of them.
 
 A hit in memory costs a few microseconds; Sanic's way to an endpoint costs many times that. So an endpoint may *declare*
-that it answers for ids under its path, with what it has at hand as bytes, or else in its own time. A request that
+that it answers for ids under its path, from ready bytes, or else by a coroutine. A request that
 leaves no doubt (``shared.http.request_head``) is then answered here, with the same bytes, metrics and log line as by
 way of Sanic. Every other one goes that way untouched.
 
@@ -46,7 +46,7 @@ class _EarlyRequest(NamedTuple):
 
 
 class Client(Protocol):
-    """A connection, as far as it is looked at here."""
+    """A connection, as far as it matters here."""
 
     fields: Fields | None
     """Those of its last request: most clients send the same ones again."""
@@ -110,7 +110,7 @@ class EarlyAnswers:
         return self._loop is not None
 
     def answer(self, data: bytes, client: Client) -> bytes | Respond | None:
-        """The answer to ``data``, when that is one plain request; or what makes it, when it is not at hand.
+        """The answer to ``data``, when that is one plain request; or what makes it, when it is not ready.
 
         Either way it is counted and logged. None leaves the request to Sanic.
         """
@@ -162,7 +162,7 @@ class EarlyAnswers:
         return answer
 
     def send(self, transport: asyncio.Transport, answer: bytes) -> None:
-        """Send an answer that was at hand, when all that this turn of the event loop has given is counted.
+        """Send a ready answer, once all answers of this turn of the event loop are counted.
 
         So nobody ever holds more answers than have been counted, even if the process is killed just then.
         """

@@ -18,9 +18,9 @@ class _Head(NamedTuple):
 
 
 class ReadyResponse:
-    """A complete answer to GET that is at hand; what its maker says in header fields holds ``until`` some instant.
+    """A complete, ready answer to GET; its header fields hold until ``headers_until``.
 
-    ``until`` is an instant of the maker's own clock; ``body`` is JSON.
+    ``headers_until`` is an instant of the maker's own clock; ``body`` is JSON.
     """
 
     __slots__ = ("_heads", "_of_answer", "_of_cache", "_second", "body", "etag", "headers_until")
@@ -35,7 +35,7 @@ class ReadyResponse:
         self._heads: dict[int, _Head] = {}
 
     def set_headers(self, of_answer: HeaderFields, of_cache: HeaderFields, until: float) -> None:
-        """Say this from now on, ``until`` then: of the answer itself, and of where it comes from."""
+        """Set the header fields that hold ``until`` then: of the answer itself, and of the cache that it comes from."""
         self._of_answer, self._of_cache, self.headers_until = of_answer, of_cache, until
         self._heads.clear()
 
@@ -73,11 +73,11 @@ class EarlyRoute:
     Attributes:
         path: what stands before an id in the target; ends with a slash.
         label: the endpoint's label in metrics and logs.
-        ready: the answer for an id, when it is at hand and nothing else is to be done about it.
-        count_hits: told how many such answers have been given.
-        facts: what their lines in the log say besides, always the same.
+        ready: the ready answer for an id; None when there is none, or more is to be done than send it.
+        count_hits: called with the number of ready answers that were sent.
+        facts: constant facts of their log lines.
         respond: the answer for an id and an ``If-None-Match``, whatever it takes; or it raises what is wrong.
-        log_share: how many answers at hand leave a line in the log, from 0 to 1.
+        log_share: the share of ready answers that are logged, from 0 to 1.
     """
 
     path: str

@@ -61,7 +61,7 @@ class Exchange:
             self.record(method_label(request), endpoint_label(request), status)
 
     def record(self, method: str, endpoint: str, status: int) -> None:
-        """Count and log a request with these labels, which is over now."""
+        """Count and log a finished request under these labels."""
         self.finished = True
         duration = self.elapsed()
         metrics.active_requests.dec()

@@ -1,8 +1,9 @@
 """A client's connection: bytes are parsed strictly, and requests answered early or handed to Sanic, in turn.
 
-Sanic gets one request at a time, and the next one not in the same turn of the event loop, so that nobody who sends many
-at once keeps others waiting. More of a header or a body does not give it more time (slowloris), and who does not read
-is let go. A client that sends no more may still read, and gets all its answers; one that leaves resets the connection.
+Sanic gets one request at a time, and the next one not in the same turn of the event loop, so that a client with many
+requests at once keeps no others waiting. More of a header or a body gives it no more time (slowloris), and a client
+that does not read is disconnected. A client that sends no more may still read all its answers; one that leaves resets
+the connection.
 """
 
 import asyncio

@@ -43,11 +43,11 @@ class ReceiveBuffer:
         return bytes(held)
 
     def clear(self) -> None:
-        """Let go of everything: nobody will take it."""
+        """Drop everything: nobody will take it."""
         self._held.clear()
 
     def skip_empty_lines(self) -> bool:
-        """Let go of empty lines before a request (RFC 9112 §2.2); tells whether a request has begun to come."""
+        """Drop empty lines before a request (RFC 9112 §2.2); returns whether a request has begun to arrive."""
         if (found := _empty_lines(self._held)) is not None:
             del self._held[: found.end()]
         return bytes(self._held[:2]) not in {b"", b"\r"}

@@ -1,6 +1,6 @@
 """A strict parser for request heads (RFC 9112), in front of every other.
 
-What two readers could take for two different things is not read at all but refused: white space before a colon, folded
+What two parsers could read differently is not read at all but rejected: white space before a colon, folded
 lines, control characters, bare CR or LF, two lengths, a length beside a transfer coding (request smuggling). What is
 left is written anew in one form, so that nobody behind this has to doubt: each field once (RFC 9110 §5.3), the target
 in origin-form, nothing about the connection but whether it stays open.

@@ -19,13 +19,13 @@ _ERRORS: Final[dict[int, type[SanicException]]] = {413: PayloadTooLarge, 431: Fi
 
 
 class Client(Protocol):
-    """A connection, as far as it is looked at here."""
+    """A connection, as far as it matters here."""
 
     refused: RejectedRequest | None
     """Why no more requests are taken."""
 
     def on_idle(self) -> None:
-        """All that was asked is answered; the next request may come."""
+        """The last request is answered; the next one may come."""
         ...
 
 

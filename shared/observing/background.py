@@ -1,7 +1,6 @@
 """Background tasks that run as long as the app serves, restarted after any failure.
 
-A task that ends by an exception that nobody expected is heard of by nobody: what it looked after would never be looked
-after again.
+Nobody notices a task that ends by an unexpected exception: its work would never be done again.
 """
 
 import asyncio
@@ -14,9 +13,9 @@ PAUSE_SECONDS: Final = 1.0
 
 
 async def keep_running(work: Callable[[], Awaitable[None]], name: str, pause: float = PAUSE_SECONDS) -> None:
-    """Do ``work``, and begin again ``pause`` seconds after each end; returns only by being cancelled.
+    """Run ``work``, and restart it ``pause`` seconds after each end; returns only by being cancelled.
 
-    What it ends by is logged. A cancellation that is not ours (of something that was waited for) is an end like others.
+    Each end is logged. A cancellation that is not ours (of something that was awaited) is an end like others.
     """
     task = asyncio.current_task()
     while True:

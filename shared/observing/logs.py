@@ -70,7 +70,7 @@ def configure(service: str, level: str) -> None:
 
 
 def log_error(event: str, logger: str, error: BaseException, level: str = "error", **facts: object) -> None:
-    """Log an error that somebody ought to look into, with where it came from; a flood of the same is cut short."""
+    """Log an error with its frames; repetitions of the same one are deduplicated."""
     found = exception_facts(error)
     suppressed = _sink.deduplication.suppressed(str(found["fingerprint"]))
     if suppressed is not None:
@@ -78,14 +78,14 @@ def log_error(event: str, logger: str, error: BaseException, level: str = "error
 
 
 def log_deduplicated(level: str, event: str, logger: str, **facts: object) -> None:
-    """Log what may happen again and again in just the same way; a flood of it is cut short."""
+    """Log an event of which repetitions with the same facts are deduplicated."""
     suppressed = _sink.deduplication.suppressed(f"{event} {facts}")
     if suppressed is not None:
         log(level, event, logger, **({"suppressed": suppressed} if suppressed else {}), **facts)
 
 
 def set_writer(lines: LineSink | None) -> None:
-    """Give lines to something else than standard output, or to nobody."""
+    """Send lines elsewhere than to standard output, or nowhere (None)."""
     _sink.writer = lines
 
 
@@ -103,7 +103,7 @@ def log(level: str, event: str, logger: str, **facts: object) -> None:
 
 
 class EventTemplate:
-    """An event of ours that comes again and again and differs in one number alone, written beforehand."""
+    """A frequent event that differs in one number alone, encoded beforehand."""
 
     def __init__(self, level: str, event: str, logger: str, number: str, **facts: object) -> None:
         """``number`` is the name of that fact; the ``facts`` are always the same."""

@@ -93,7 +93,7 @@ class SharedValues:
         return SharedValue(self._files[kind], self._lock, key.encode())
 
     def repair_files(self) -> None:
-        """See to it that others find all of them; asked now and then."""
+        """Make files again where they are missing or damaged; called now and then."""
         problem: OSError | None = None
         try:
             metric_files.create_directory(self._directory)

@@ -248,7 +248,7 @@ def exposition(wanted: Format) -> bytes:
 
 @contextmanager
 def uncounted() -> Iterator[None]:
-    """Do not show the current request as active meanwhile: an idle system that is looked at reads zero."""
+    """Do not count the current request as active meanwhile: a scrape of an idle system reads zero."""
     active_requests.dec()
     try:
         yield
@@ -280,7 +280,7 @@ def worker_ended(pid: int) -> bool:
 
 
 def repair_files() -> None:
-    """See to it that what this process counts can be added up by others, whatever became of its files."""
+    """Make this process's metric files again where they are missing or damaged."""
     if _shared is not None:
         _shared.repair_files()
 

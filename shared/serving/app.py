@@ -69,7 +69,7 @@ def build_app(
         ACCESS_LOG=False,
         AUTO_EXTEND=False,
         GRACEFUL_SHUTDOWN_TIMEOUT=settings.shutdown_grace,
-        GRACEFUL_TCP_CLOSE_TIMEOUT=60,  # who reads too slowly is let go sooner (shared/http/slow_readers.py)
+        GRACEFUL_TCP_CLOSE_TIMEOUT=60,  # slow readers are disconnected sooner (shared/http/slow_readers.py)
         KEEP_ALIVE_TIMEOUT=75,
         MOTD=False,
         REQUEST_MAX_SIZE=body_limit,

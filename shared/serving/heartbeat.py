@@ -18,24 +18,24 @@ _MAX_STEP_SECONDS: Final = 2 * BEAT_SECONDS
 _MAX_BEATS: Final = 65_536
 
 Beat = Callable[[], None]
-"""Tells that the loop has turned; never waits."""
+"""Sends one heartbeat; never waits."""
 
 
 class SilenceTimer:
-    """For how long nothing was heard of somebody, in seconds; pure."""
+    """How long no heartbeat has come, in seconds; pure."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self.seconds = 0.0
 
     def update(self, elapsed: float, *, has_beat: bool) -> bool:
-        """Whether it has lasted too long; ``elapsed`` is since the last look, and ``heard`` whether it was broken."""
+        """Whether it has lasted too long; ``elapsed`` is since the last update, ``has_beat`` whether a beat came."""
         self.seconds = 0.0 if has_beat else self.seconds + min(elapsed, _MAX_STEP_SECONDS)
         return self.seconds >= self._patience
 
 
 def beat_sender(pipe: Connection) -> Beat:
-    """What sends a beat into ``pipe``."""
+    """A function that sends a beat into ``pipe``."""
     os.set_blocking(pipe.fileno(), False)
 
     def beat() -> None:
@@ -54,7 +54,7 @@ def has_beat(pipe: Connection) -> bool:
 
 
 def send_beats(app: Sanic[Any, Any], beat: Beat) -> None:
-    """Have ``app`` beat from the moment its loop turns until it is closed."""
+    """Send beats from the moment that ``app``'s loop runs until it is closed."""
 
     async def begin(_app: Sanic[Any, Any]) -> None:
         loop = asyncio.get_running_loop()

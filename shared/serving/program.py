@@ -145,7 +145,7 @@ def _naming_service(service: str) -> Iterator[None]:
 
 
 def _ensure_standard_streams() -> None:
-    """Where one was closed, open one that leads nowhere: a connection that got its number would be sent the log."""
+    """Open standard streams that are closed: a connection that got their number would be sent the log."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -166,7 +166,7 @@ def _raise_descriptor_limit(wanted: int) -> None:
 
 
 def _tune_memory() -> None:
-    """Give back what only starting needed, and have the collector leave alone what is there for good.
+    """Free memory that only the start needed, and take long-lived objects out of garbage collection.
 
     By default the collector looks at everything again and again while the memory tier fills; hardly anything of ours is
     garbage that it alone can find. Imports leave ten megabytes of freed memory behind that glibc keeps unless told.

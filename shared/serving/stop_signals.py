@@ -57,7 +57,7 @@ class StopSignals:
         threading.Thread(target=self._wait, name="stop-watch", daemon=True).start()
 
     def stop_on_signal(self, app: Sanic[Any, Any]) -> None:
-        """Have ``app`` stop in good order by the first signal as soon as it serves."""
+        """Stop ``app`` in good order on the first signal, as soon as it serves."""
 
         async def listen(_app: Sanic[Any, Any]) -> None:
             with self._lock:

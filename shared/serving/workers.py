@@ -113,7 +113,7 @@ class Workers:
         self._workers.append(_Worker(process, pulse, SilenceTimer(self._hang_timeout), time.monotonic()))
 
     def _reap(self) -> None:
-        """Take leave of those that have died, and of what those before them have left."""
+        """Remove workers that have died, and merge the metrics that they left."""
         for worker in [w for w in self._workers if not w.process.is_alive()]:
             self._remove(worker)
             if self._stopping:
@@ -162,7 +162,7 @@ class Workers:
         return clean
 
     def _signal_until(self, end: float) -> None:
-        """Tell all workers to end, again and again: a signal is lost in one that is just about to serve."""
+        """Send SIGTERM to all workers repeatedly: one that is just about to serve loses a signal."""
         left = [worker.process for worker in self._workers]
         while left:
             for process in left:

@@ -108,7 +108,7 @@ class Breaker:
         return self._state
 
     def admit(self) -> int | None:
-        """A permit for one call, to be given back with its outcome by :meth:`record`; None keeps the call away."""
+        """A permit for one call, to be given back with its outcome by :meth:`record`; None rejects the call."""
         if self._state is State.OPEN and self._clock() >= self._open_until:
             self._transition_to(State.HALF_OPEN)
         if self._state is State.OPEN:

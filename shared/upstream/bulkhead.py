@@ -60,7 +60,7 @@ class Bulkhead:
         self._admit_next()
 
     def _abandon(self, turn: "asyncio.Future[None]") -> None:
-        """The one whose turn it is has gone."""
+        """Give up a place in the queue, or the slot that came with it."""
         if turn.done() and not turn.cancelled():
             self.release()
         else:

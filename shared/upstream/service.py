@@ -47,8 +47,8 @@ class Service:
         name: labels it in metrics, logs and ``/health``, and names its settings: ``USER_SERVICE_URL`` of
             ``user_service``.
         url: its base address, where no other is set.
-        essential: whether it is missed. ``/health`` is unhealthy when none of those that are can be reached, and
-            alerts about them are critical.
+        essential: whether nothing works without it. ``/health`` is unhealthy when no essential service can be reached,
+            and alerts about essential services are critical.
         health_path: tells with 200 that it is healthy; "" is as for all.
         attempt_timeout: seconds that one attempt at it may take; None is as for all.
         concurrency: calls to it at once, in each process; None is as for all.

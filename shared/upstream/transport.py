@@ -255,7 +255,7 @@ class _ServiceConnection(ResponseHandler):
         self._encrypted = transport.get_extra_info("sslcontext") is not None
 
     def is_idle(self) -> bool:
-        """Whether it is open and nothing waits in it, so that a request may be written."""
+        """Whether it is open and holds no unread bytes, so that a request may be written."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return False

@@ -20,7 +20,7 @@ async def test_leaving_at_once_leaves_nothing_behind(loop: object) -> None:
         asked.append(ids)
         return len(asked)
 
-    batches: Batches[int] = Batches(call, most=1, patience=1.0)
+    batches: Batches[int] = Batches(call, max_ids=1, call_timeout=1.0)
     asking = asyncio.ensure_future(batches.get([], ["a", "b"], Deadline.after(10)))
     await asyncio.sleep(0)  # it has taken its seats, and no call has had a turn
     asking.cancel()
@@ -54,7 +54,7 @@ async def _turns() -> None:
 async def test_a_call_has_its_patience(loop: object, left: float, until: float) -> None:
     """Its deadline is that of whoever began it, or later; what it is wanted for is that one's own."""
     calls = _Calls()
-    batches: Batches[Sequence[str]] = Batches(calls, most=10, patience=0.8)
+    batches: Batches[Sequence[str]] = Batches(calls, max_ids=10, call_timeout=0.8)
     await batches.get([], ["a"], Deadline(1000.0 + left, lambda: 1000.0))
     assert calls.terms[0].at == pytest.approx(until)
 
@@ -63,7 +63,7 @@ async def test_a_call_is_wanted_as_long_as_by_the_most_patient_of_those_who_wait
     """It grows with those who join, and shrinks with those who leave; wanted by nobody it is wanted no longer."""
     calls = _Calls()
     calls.gates["a"] = asyncio.Event()
-    batches: Batches[Sequence[str]] = Batches(calls, most=10, patience=0.8)
+    batches: Batches[Sequence[str]] = Batches(calls, max_ids=10, call_timeout=0.8)
 
     def asking(join: Sequence[str], ask: Sequence[str], until: float) -> asyncio.Future[Any]:
         return asyncio.ensure_future(batches.get(join, ask, Deadline(until, lambda: 1000.0)))
@@ -91,7 +91,7 @@ async def test_what_has_come_before_the_deadline_is_given(loop: object) -> None:
     """One call that hangs costs what it was to give, and nothing of the others."""
     calls = _Calls()
     calls.gates["b"] = asyncio.Event()
-    batches: Batches[Sequence[str]] = Batches(calls, most=1, patience=0.0)
+    batches: Batches[Sequence[str]] = Batches(calls, max_ids=1, call_timeout=0.0)
     *given, late = await batches.get([], ["a", "b", "c"], Deadline.after(0.05), ["d"])
     assert given == [["a"], ["c"], ["d"]]
     assert isinstance(late, AttemptTimeout)
@@ -102,7 +102,7 @@ async def test_no_id_is_remembered_when_it_is_no_longer_asked_for(loop: object, 
     """Whoever leaves at whatever moment, and whoever stays, in the end there is nothing left."""
     calls = _Calls()
     calls.gates["a"] = asyncio.Event()
-    batches: Batches[Sequence[str]] = Batches(calls, most=2, patience=1.0)
+    batches: Batches[Sequence[str]] = Batches(calls, max_ids=2, call_timeout=1.0)
     first = asyncio.ensure_future(batches.get([], ["a", "b", "c"], Deadline.after(10), ["d"]))
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -120,7 +120,7 @@ async def test_no_id_is_remembered_when_it_is_no_longer_asked_for(loop: object, 
 
 async def test_nothing_to_ask_for_is_no_call(loop: object) -> None:
     """And no error."""
-    assert await Batches(_Calls(), most=1, patience=1.0).get([], [], Deadline.after(1)) == []
+    assert await Batches(_Calls(), max_ids=1, call_timeout=1.0).get([], [], Deadline.after(1)) == []
 
 
 @pytest.mark.parametrize("turns", range(6))
@@ -128,7 +128,7 @@ async def test_who_comes_while_the_last_one_leaves_is_given_an_answer(loop: obje
     """Of the call under way as long as that may be joined, else of another one."""
     calls = _Calls()
     calls.gates["a"] = asyncio.Event()
-    batches: Batches[Sequence[str]] = Batches(calls, most=10, patience=1.0)
+    batches: Batches[Sequence[str]] = Batches(calls, max_ids=10, call_timeout=1.0)
     leaving = asyncio.ensure_future(batches.get([], ["a"], Deadline.after(10)))
     await _turns()
     leaving.cancel()
