@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from configparser import ConfigParser
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,33 @@ def test_every_metric_is_documented() -> None:
 
 def test_links_between_pages_lead_somewhere() -> None:
     """Every relative link in README and docs points to a file or folder of the repository."""
-    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(DOCS.rglob("*.md"))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_every_page_begins_with_a_summary(page: Path) -> None:
+    """Three lines below the title: what it is, who needs it, the one thing to know."""
+    line = r"> - \*\*{}:\*\* .+\n(?:>   .+\n)*"
+    summary = "".join(map(line.format, ("What it is", "Who needs it", "The one thing to know")))
+    assert re.match(rf"# .+\n\n{summary}\n", page.read_text())
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_contracts() -> None:
+    """Each room of ``setup.cfg`` is drawn, and each arrow leads from a room to one in the next layer."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    layers = [
+        re.findall(r"\w+", layer) for layer in setup["importlinter:contract:rooms"]["layers"].split("\n") if layer
+    ]
+    *above, modules = layers
+    picture = re.findall(r"^```mermaid\n(.*?)^```", (DOCS / "architecture.md").read_text(), re.MULTILINE | re.DOTALL)[1]
+    arrows = set(re.findall(r"(\w+) --> (\w+)", picture))
+    below = [*above[1:], ["modules"]]
+    assert arrows == {pair for upper, lower in zip(above, below, strict=True) for pair in product(upper, lower)}
+    assert re.findall(r"\w+", *re.findall(r"modules\[(.*)\]", picture)) == modules
