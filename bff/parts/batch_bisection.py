@@ -22,25 +22,25 @@ Ask = Callable[[Sequence[str], Terms], Coroutine[Any, Any, Mapping[str, T]]]
 
 
 class Bisected(Generic[T]):
-    """What came of asking for several ids.
+    """The result of asking for several ids.
 
     Attributes:
-        known: by id the thing, or None where the service knows of none.
+        known: by id the item, or None where the service knows of none.
         refused: those of them that the service does not take.
-        lost: by id why nothing is known of it.
+        failed: by id why nothing is known of it.
     """
 
-    __slots__ = ("accepted", "known", "lost", "refused")
+    __slots__ = ("accepted", "failed", "known", "refused")
 
     def __init__(self) -> None:
         self.accepted = False
         self.known: dict[str, T | None] = {}
         self.refused: Sequence[str] = ()
-        self.lost: dict[str, UpstreamError] = {}
+        self.failed: dict[str, UpstreamError] = {}
 
-    def lose(self, some: Sequence[str], error: UpstreamError) -> None:
-        """Nothing is known of these."""
-        self.lost |= dict.fromkeys(some, error)
+    def fail(self, item_ids: Sequence[str], error: UpstreamError) -> None:
+        """Record an error for these ids."""
+        self.failed |= dict.fromkeys(item_ids, error)
 
 
 class BatchBisection(Generic[T]):
@@ -48,10 +48,10 @@ class BatchBisection(Generic[T]):
 
     def __init__(self, ask: Ask[T]) -> None:
         self._ask = ask
-        self._known_good: str | None = None  # a thing that the service has given: one that takes anything takes this
+        self._known_good: str | None = None  # an item that the service has given: one that takes anything takes this
 
     async def ask(self, batch: Sequence[str], terms: Terms) -> Bisected[T]:
-        """What the service knows of ``batch``; raises nothing of the service's."""
+        """Ask for ``batch``; errors of the service are in the result."""
         result: Bisected[T] = Bisected()
         refusal = await self._try(batch, terms, result)
         if refusal is not None:
@@ -59,7 +59,7 @@ class BatchBisection(Generic[T]):
         return result
 
     async def _try(self, batch: Sequence[str], terms: Terms, result: Bisected[T]) -> Refused | None:
-        """Ask once, and note what is learnt; a refusal is returned."""
+        """Ask once and record the result; returns a rejection."""
         try:
             async with terms.slots:
                 found = await self._ask(batch, terms)
@@ -68,14 +68,14 @@ class BatchBisection(Generic[T]):
         except UpstreamError as error:
             rest = error.rest or {}
             result.known |= rest
-            result.lose([one for one in batch if one not in rest], error)
+            result.fail([item_id for item_id in batch if item_id not in rest], error)
             result.accepted = result.accepted or bool(rest)
             return None
-        for one in batch:
-            result.known[one] = found.get(one)
+        for item_id in batch:
+            result.known[item_id] = found.get(item_id)
         result.accepted = True
-        for one in found:
-            self._known_good = one
+        for item_id in found:
+            self._known_good = item_id
             break
         return None
 
@@ -85,17 +85,17 @@ class BatchBisection(Generic[T]):
             other: Bisected[T] = Bisected()
             await self._try([known_good], terms, other)
             if not other.accepted:
-                result.lose(batch, refusal)
+                result.fail(batch, refusal)
                 return
             result.accepted = True
         alone = await self._alone(batch, refusal, terms, result)
         if not result.accepted and (len(batch) > 1 or known_good is not None):
-            result.lose([one for one in alone if ids.is_id(one)], refusal)
-        result.refused = [one for one in alone if one not in result.lost]
+            result.fail([item_id for item_id in alone if ids.is_id(item_id)], refusal)
+        result.refused = [item_id for item_id in alone if item_id not in result.failed]
         result.known |= dict.fromkeys(result.refused)
 
     async def _alone(self, batch: Sequence[str], refusal: Refused, terms: Terms, result: Bisected[T]) -> Sequence[str]:
-        """The ids in ``batch`` that are refused by themselves; depth first, so that something is learnt in any case."""
+        """The ids in ``batch`` that are rejected alone; depth first, so that some are found in any case."""
         if len(batch) == 1:
             return batch
         alone: list[str] = []
@@ -112,5 +112,5 @@ class BatchBisection(Generic[T]):
                 elif refused is not None:
                     alone.extend(half)
         for group in groups:
-            result.lose(group, refusal)
+            result.fail(group, refusal)
         return alone

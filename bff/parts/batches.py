@@ -18,7 +18,7 @@ _REQUESTS_PER_CALL: Final = 2
 
 
 class Terms(Deadline, frozen=True, kw_only=True):
-    """What a call that others may join is given.
+    """The terms of a call that others may join.
 
     Attributes:
         wanted_until: the instant until which somebody waits for it, as of now.
@@ -34,7 +34,7 @@ Call = Callable[[Sequence[str], Terms], Coroutine[Any, Any, R]]
 
 
 class _InFlight:
-    """A call that has begun, and who waits for it until when."""
+    """A call in flight, with its waiters and their deadlines."""
 
     __slots__ = ("has_started", "number", "waiting")
 
@@ -64,18 +64,18 @@ class Batches(Generic[R]):
         self._numbers = count()
 
     def __len__(self) -> int:
-        """How many ids are being asked for."""
+        """How many ids are in flight."""
         return len(self._call_of)
 
-    def has(self, one: str) -> bool:
-        """Whether a call under way has asked for ``one``."""
-        call = self._call_of.get(one)
+    def has(self, item_id: str) -> bool:
+        """Whether a call in flight has asked for ``item_id``."""
+        call = self._call_of.get(item_id)
         return call is not None and call.number in self._flights
 
     def detach(self, ids: Iterable[str]) -> None:
         """Let no later caller join the calls for these ids; those who wait already still get their results."""
-        for one in ids:
-            self._call_of.pop(one, None)
+        for item_id in ids:
+            self._call_of.pop(item_id, None)
 
     async def get(
         self, join: Iterable[str], ask: Sequence[str], deadline: Deadline, apart: Sequence[str] = ()
@@ -84,7 +84,7 @@ class Batches(Generic[R]):
 
         Ids that go into no call with others are ``apart``. What has not come before the deadline is one more error.
         """
-        waiters = [self._join(call, _must_be_joined, deadline) for call in {self._call_of[one] for one in join}]
+        waiters = [self._join(call, _must_be_joined, deadline) for call in {self._call_of[item_id] for item_id in join}]
         batches = [ids[at : at + self._max_ids] for ids in (ask, apart) for at in range(0, len(ids), self._max_ids)]
         slots = (
             _UNLIMITED
@@ -133,9 +133,9 @@ class Batches(Generic[R]):
             self._forget(call, ids)
 
     def _forget(self, call: _InFlight, ids: Sequence[str]) -> None:
-        for one in ids:
-            if self._call_of.get(one) is call:
-                del self._call_of[one]
+        for item_id in ids:
+            if self._call_of.get(item_id) is call:
+                del self._call_of[item_id]
 
 
 def _result(waiter: "asyncio.Future[Any]") -> Any:

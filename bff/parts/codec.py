@@ -43,7 +43,7 @@ class PartCodec(Generic[T]):
     ) -> None:
         """``about`` tells the subjects that each piece of a value says it is about; without it nobody is asked for.
 
-        They are those that were asked for if they are equal, or if ``same`` makes the same of both: ``str.casefold``
+        They are those that were asked for if they are equal, after ``normalize`` where that is given: ``str.casefold``
         for a service that does not tell cases apart.
         """
         self.normalize = normalize

@@ -1,4 +1,4 @@
-"""The declaration of a keyed part: things that many subjects share, requested by id in batches (products)."""
+"""The declaration of a keyed part: items that many subjects share, requested by id in batches (products)."""
 
 from dataclasses import dataclass
 from operator import attrgetter
@@ -24,16 +24,16 @@ class KeyedPart(Generic[T]):
 
     Attributes:
         name: of the part in documents, metrics and the cache.
-        service: that gives the things.
+        service: that gives the items.
         codec: reads and writes one of them.
         shape: the type of one of them.
         path: where they are asked for, by POST.
         member: of the request's document, which has the list of ids.
         max_batch: ids that the service takes in one call.
-        key: the field of a thing that has its id.
+        key: the field of an item that has its id.
         id_type: of the ids.
-        same: makes the same of two ids that name the same thing; None where they are equal.
-        ttl: seconds for which a thing counts as current, at most; None is as for all.
+        normalize: maps ids that name the same item to one id, such as ``str.casefold``; None where ids are exact.
+        ttl: seconds for which an item counts as current, at most; None is as for all.
         stale: seconds for which it may stand in when its service cannot answer; None is as for all.
     """
 
@@ -69,9 +69,9 @@ def keyed(
     ttl: float | None = None,
     stale: float | None = None,
 ) -> KeyedPart[T]:
-    """The part ``name``: things of this ``shape`` by id; a POST of ``{ids_as: [...]}`` to ``post`` gives a list.
+    """The part ``name``: items of this ``shape`` by id; a POST of ``{ids_as: [...]}`` to ``post`` gives a list.
 
-    Things that the service does not know are not in that list. Each says in its field ``key`` which of them it is.
+    Items that the service does not know are not in that list. Each says in its field ``key`` which of them it is.
 
     Raises:
         DeclarationError: it cannot be as it says.
@@ -83,5 +83,5 @@ def keyed(
     if key not in {field.name for field in msgspec.structs.fields(cast("type[msgspec.Struct]", shape))}:
         raise DeclarationError(f"part {name!r}: its shape has no field {key!r}")
     get: Any = attrgetter(key)
-    codec = PartCodec(shape, about=lambda thing: (str(get(thing)),), normalize=normalize)
+    codec = PartCodec(shape, about=lambda item: (str(get(item)),), normalize=normalize)
     return KeyedPart(name, service, codec, shape, post, ids_as, max_batch, key, id_type, normalize, ttl, stale)

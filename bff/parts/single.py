@@ -65,9 +65,9 @@ def single(
 ) -> SinglePart[T]:
     """The part ``name``, which a GET of ``path`` gives as JSON of this ``shape``.
 
-    ``about`` gives the id that a value, or each member of a list, says it is about: it must be that of the owner, or
-    else the first parameter of the path, compared as text, or as ``same`` has it. A part without parameters is about
-    nobody.
+    ``about`` returns the id that a value, or each member of a list, is about. It must equal that of the owner, or else
+    the first parameter of the path, as text, after ``normalize`` where that is given. A part without parameters is
+    about nobody.
 
     Raises:
         DeclarationError: it cannot be as it says.

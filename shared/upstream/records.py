@@ -21,7 +21,7 @@ _MAX_RATIO: Final = 2
 """With more records than so many times those that were asked for, it is not worth looking which of them are wrong."""
 
 Normalize = Callable[[str], str]
-"""Makes the same of two names if they name the same."""
+"""Maps all names of one thing to one name, such as ``str.casefold``."""
 
 
 class Records(Generic[T]):

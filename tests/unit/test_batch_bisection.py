@@ -57,15 +57,15 @@ def test_all_that_can_be_known_is_known(data: st.DataObject, size: int, slots: i
     known = data.draw(st.sets(st.sampled_from(batch))) - refused
     service = _Service(refused, known)
     result = _bisect(service, batch, slots)
-    assert result.known.keys() | result.lost.keys() == set(batch)
-    assert not result.known.keys() & result.lost.keys()
-    assert {one for one in result.known if result.known[one] is not None} == known - result.lost.keys()
-    assert set(result.refused) == refused - result.lost.keys()
-    assert all(isinstance(error, BadResponse) for error in result.lost.values())
+    assert result.known.keys() | result.failed.keys() == set(batch)
+    assert not result.known.keys() & result.failed.keys()
+    assert {one for one in result.known if result.known[one] is not None} == known - result.failed.keys()
+    assert set(result.refused) == refused - result.failed.keys()
+    assert all(isinstance(error, BadResponse) for error in result.failed.values())
     assert len(service.asked) <= CALLS_MOST
     assert service.most_at_once <= slots
     if len(refused) <= 2:
-        assert not result.lost
+        assert not result.failed
 
 
 @settings(deadline=None)
@@ -82,7 +82,7 @@ def test_who_refuses_everything_has_another_complaint(size: int, warm: bool) -> 
     del service.asked[:]
     result = _bisect(service, _IDS[:size], bisection=bisection)
     assert not result.known
-    assert result.lost.keys() == set(_IDS[:size])
+    assert result.failed.keys() == set(_IDS[:size])
     assert len(service.asked) <= (2 if warm else CALLS_MOST)
 
 
@@ -94,8 +94,8 @@ def test_one_id_alone_is_taken_at_the_services_word() -> None:
     assert _bisect(service, ["p2"], bisection=bisection).known == {"p2": 1}
     assert _bisect(service, ["p1"], bisection=bisection).known == {"p1": None}
     service.refused.add("p2")
-    assert _bisect(service, ["p1"], bisection=bisection).lost.keys() == {"p1"}
-    assert _bisect(service, ["p2"], bisection=bisection).lost.keys() == {"p2"}
+    assert _bisect(service, ["p1"], bisection=bisection).failed.keys() == {"p1"}
+    assert _bisect(service, ["p2"], bisection=bisection).failed.keys() == {"p2"}
 
 
 def test_ids_that_are_none_are_refused_for_what_they_are() -> None:
@@ -112,9 +112,9 @@ def test_other_failures_cost_those_who_were_asked_with_them(data: st.DataObject,
     service = _Service(refused, _IDS, failing)
     service.error = AttemptTimeout("slow") if late else Unreachable("gone")
     result = _bisect(service, _IDS)
-    assert failing <= result.lost.keys()
-    assert result.known.keys() | result.lost.keys() == set(_IDS)
-    assert {error.reason for error in result.lost.values()} <= {service.error.reason, "bad_response"}
+    assert failing <= result.failed.keys()
+    assert result.known.keys() | result.failed.keys() == set(_IDS)
+    assert {error.reason for error in result.failed.values()} <= {service.error.reason, "bad_response"}
     assert len(service.asked) <= CALLS_MOST
 
 
@@ -126,4 +126,4 @@ def test_what_is_wrong_in_part_is_known_in_part() -> None:
 
     result = asyncio.run(BatchBisection(ask).ask(["p1", "p2", "p3"], _terms()))
     assert result.known == {"p1": 1, "p2": None}
-    assert result.lost.keys() == {"p3"}
+    assert result.failed.keys() == {"p3"}
