@@ -16,7 +16,7 @@ _LONGEST_MS: Final = 600_000
 _deadline: ContextVar[Deadline | None] = ContextVar("caller_deadline", default=None)
 
 
-def honour_deadline_header(app: Sanic[Any, Any]) -> None:
+def read_deadline_header(app: Sanic[Any, Any]) -> None:
     """Take the header of every request; one that is no number of milliseconds is passed over."""
     app.on_request(_read)
 

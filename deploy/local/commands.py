@@ -55,7 +55,7 @@ def start_all(options: Options) -> int:
             plan = start(options, run) if mine else _plan(run, options)
             if options.demo and plan.component(DEMO) is None:
                 raise Refused(f"It is running without {DEMO}: end it first, with {options.script} --stop")
-        return _stay(plan, run, options) if mine else _visit(plan, run, options)
+        return _run_in_foreground(plan, run, options) if mine else _show_running(plan, run, options)
     except (Interrupted, BrokenPipeError):
         if mine:
             with ignored():
@@ -104,7 +104,7 @@ def stop_one(options: Options) -> int:
     run, component = _one(options)
     run.hold(component.name).touch()
     limit = time.monotonic() + STOP_SECONDS
-    while not _held(run, component):
+    while not _is_held(run, component):
         if time.monotonic() > limit:
             raise Refused(f"{component.name} has not stopped within {STOP_SECONDS:g} s.")
         time.sleep(STEP_SECONDS)
@@ -112,7 +112,7 @@ def stop_one(options: Options) -> int:
     return 0
 
 
-def _stay(plan: Plan, run: RunDirectory, options: Options) -> int:
+def _run_in_foreground(plan: Plan, run: RunDirectory, options: Options) -> int:
     is_alive = partial(supervisor.is_alive, run)
     failures = progress.wait(plan.components, run, is_alive, timeout=options.timeout)
     if failures:
@@ -133,11 +133,11 @@ def _stay(plan: Plan, run: RunDirectory, options: Options) -> int:
     return 0
 
 
-def _visit(plan: Plan, run: RunDirectory, options: Options) -> int:
+def _show_running(plan: Plan, run: RunDirectory, options: Options) -> int:
     say("It is running already. Settings that have changed since count from its next start on.")
     for line in ignored_options.for_start(plan, options, read_settings(options)):
         say(f"  {line}")
-    wanted = [one for one in plan.components if not _held(run, one)]
+    wanted = [one for one in plan.components if not _is_held(run, one)]
     progress.wait(wanted, run, partial(supervisor.is_alive, run), timeout=options.timeout, tolerant=True)
     return report.show(plan, run, options.script)
 
@@ -166,6 +166,6 @@ def _one(options: Options) -> tuple[RunDirectory, Component]:
     return run, component
 
 
-def _held(run: RunDirectory, component: Component) -> bool:
+def _is_held(run: RunDirectory, component: Component) -> bool:
     told = run.status(component.name)
     return told is not None and told.phase is Phase.HELD

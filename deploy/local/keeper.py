@@ -44,7 +44,7 @@ class Keeper:
         self._child: subprocess.Popen[bytes] | None = None
         self._child_identity: Identity | None = None
         self._exit_status: int | None = None
-        self._told: Status | None = None
+        self._published: Status | None = None
         self._me = identity.identify(os.getpid())
         self._supervisor = supervisor
         self._next_check = 0.0
@@ -78,7 +78,7 @@ class Keeper:
             self._child.terminate()
         elif action is Action.KILL and self._child_identity is not None:
             termination.terminate([self._child_identity], grace=0)
-        self._tell()
+        self._publish_status()
         return action is not Action.END
 
     def _is_orphaned(self, now: float) -> bool:
@@ -113,11 +113,11 @@ class Keeper:
             termination.terminate([self._child_identity], grace=0)
         self._child, self._child_identity, self._exit_status = None, None, exit_status
 
-    def _tell(self) -> None:
+    def _publish_status(self) -> None:
         if self._me is None:
             return
         policy = self._policy
-        told = Status(
+        published = Status(
             self._me,
             policy.phase,
             self._child_identity,
@@ -125,15 +125,15 @@ class Keeper:
             self._exit_status,
             policy.next_start,
         )
-        if told == self._told:
+        if published == self._published:
             return
-        before, self._told = self._told, told
-        self._run.write(self._run.status_file(self._component.name), told)
-        if told.phase is Phase.PAUSING and told.next_start is not None:
-            pause = round(told.next_start - time.monotonic())
-            say(f"{self._component.name} ended ({told.exit_status}); it is started again in {pause} s")
-        elif before is not None and told.phase is not before.phase:
-            say(f"{self._component.name} is {told.phase}")
+        before, self._published = self._published, published
+        self._run.write(self._run.status_file(self._component.name), published)
+        if published.phase is Phase.PAUSING and published.next_start is not None:
+            pause = round(published.next_start - time.monotonic())
+            say(f"{self._component.name} ended ({published.exit_status}); it is started again in {pause} s")
+        elif before is not None and published.phase is not before.phase:
+            say(f"{self._component.name} is {published.phase}")
 
 
 def _older(log: Path) -> Path:

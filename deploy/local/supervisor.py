@@ -56,7 +56,7 @@ def launch(run: RunDirectory, plan: Plan) -> None:
                 start_new_session=True,
             )
         try:
-            _await(run, process)
+            _wait_until_alive(run, process)
         except Refused:
             process.kill()
             process.wait()
@@ -72,7 +72,7 @@ def end(run: RunDirectory) -> None:
     """End the supervisor with everything it runs, and clean up."""
     recorded = run.supervisor()
     if recorded is not None and identity.alive(recorded):
-        _let_start(run)
+        _wait_until_started(run)
         with contextlib.suppress(ProcessLookupError):
             os.kill(recorded.pid, signal.SIGTERM)
         limit = time.monotonic() + END_SECONDS
@@ -81,7 +81,7 @@ def end(run: RunDirectory) -> None:
     clear(run)
 
 
-def _let_start(run: RunDirectory) -> None:
+def _wait_until_started(run: RunDirectory) -> None:
     # honcho 2.0 stumbles over a signal that comes before it knows all its processes.
     plan, limit = run.plan(), time.monotonic() + BEGIN_SECONDS
     names = [component.name for component in plan.components] if plan else []
@@ -89,7 +89,7 @@ def _let_start(run: RunDirectory) -> None:
         time.sleep(STEP_SECONDS)
 
 
-def _await(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_alive(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
     limit = time.monotonic() + LAUNCH_SECONDS
     while not is_alive(run):
         if process.poll() is not None or time.monotonic() > limit:

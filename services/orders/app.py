@@ -5,7 +5,7 @@ from typing import Any
 from sanic import Sanic
 
 from services.database import Database
-from services.deadline_header import honour_deadline_header
+from services.deadline_header import read_deadline_header
 from services.orders.endpoints import LINKS, OrderEndpoints
 from services.orders.repository import DATA_SET, OrderRepository
 from services.orders.settings import SERVICE, OrderSettings
@@ -24,7 +24,7 @@ def create_app(settings: OrderSettings) -> Sanic[Any, Any]:
         SERVICE,
         settings,
         routes=[
-            honour_deadline_header,
+            read_deadline_header,
             OrderEndpoints(OrderRepository(database), reads),
             CommonRoutes(SERVICE, LINKS, database.check),
         ],

@@ -5,7 +5,7 @@ from typing import Any
 from sanic import Sanic
 
 from services.database import Database
-from services.deadline_header import honour_deadline_header
+from services.deadline_header import read_deadline_header
 from services.products.endpoints import ProductEndpoints
 from services.products.repository import DATA_SET, ProductRepository
 from services.products.settings import SERVICE, ProductSettings
@@ -25,7 +25,7 @@ def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
         SERVICE,
         settings,
         routes=[
-            honour_deadline_header,
+            read_deadline_header,
             endpoints,
             CommonRoutes(SERVICE, endpoints.links(), database.check),
         ],

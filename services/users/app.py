@@ -5,7 +5,7 @@ from typing import Any
 from sanic import Sanic
 
 from services.database import Database
-from services.deadline_header import honour_deadline_header
+from services.deadline_header import read_deadline_header
 from services.read_cache import ReadCache
 from services.routes import CommonRoutes
 from services.users.endpoints import UserEndpoints
@@ -24,7 +24,7 @@ def create_app(settings: UserSettings) -> Sanic[Any, Any]:
     return build_app(
         SERVICE,
         settings,
-        routes=[honour_deadline_header, endpoints, CommonRoutes(SERVICE, endpoints.links(), database.check)],
+        routes=[read_deadline_header, endpoints, CommonRoutes(SERVICE, endpoints.links(), database.check)],
         resources=[reads, database],
         ready=database.ready,
         spans=spans,

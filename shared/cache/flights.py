@@ -114,14 +114,14 @@ class Flights(Generic[T]):
         if not flight.background and not flight.task.cancelled():
             flight.task.exception()  # if all who waited have left, nobody is to be told of it
         for waiter in flight.waiters:
-            _settle(flight.task, waiter)
+            _resolve(flight.task, waiter)
 
     def _remove(self, key: str, flight: _Flight[T]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
 
 
-def _settle(task: "asyncio.Task[T]", waiter: "asyncio.Future[T]") -> None:
+def _resolve(task: "asyncio.Task[T]", waiter: "asyncio.Future[T]") -> None:
     """Whoever sits there gets what the load has given, or how it has ended."""
     if waiter.done():
         return

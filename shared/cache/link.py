@@ -136,7 +136,7 @@ class Link(asyncio.Protocol):
             self._arm(REPLY_SECONDS)
         return future
 
-    def lose(self, error: BaseException) -> None:
+    def abort(self, error: BaseException) -> None:
         """Give the connection up: everything that waits for an answer fails."""
         if self.lost.done():
             return
@@ -148,7 +148,7 @@ class Link(asyncio.Protocol):
 
     async def close(self) -> None:
         """End the connection."""
-        self.lose(LinkLost("closed"))
+        self.abort(LinkLost("closed"))
         for timer in (self._timer, self._post_timer):
             if timer is not None:
                 timer.cancel()
@@ -171,16 +171,16 @@ class Link(asyncio.Protocol):
                 else:
                     self._on_reply(reply)
         except (RedisError, IndexError) as error:  # IndexError: an answer that nobody has asked for
-            self.lose(error)
+            self.abort(error)
         except Exception as error:  # noqa: BLE001 - hiredis raises TypeError for a map with a list for a key
             log_error("answer of redis cannot be read", "cache", error, level="warning")
-            self.lose(error)
+            self.abort(error)
         if self._unfinished > MAX_BYTES:
-            self.lose(ReplyTooLarge("an answer without end"))
+            self.abort(ReplyTooLarge("an answer without end"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
-        self.lose(exc or NoConnection("closed by Redis"))
+        self.abort(exc or NoConnection("closed by Redis"))
 
     def _flush_later(self) -> None:
         self._post_timer = None
@@ -239,4 +239,4 @@ class Link(asyncio.Protocol):
         elif turns:
             self._loop.call_soon(self._confirm_overdue, group, turns - 1)
         else:
-            self.lose(TimeoutError(f"no answer within {REPLY_SECONDS} s"))
+            self.abort(TimeoutError(f"no answer within {REPLY_SECONDS} s"))

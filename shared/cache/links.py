@@ -68,10 +68,10 @@ class Links:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         return next((link.result() for link in lost if link.done()), NodeRefused("another node is the master"))
 
-    def lose(self, error: BaseException) -> None:
+    def abort(self, error: BaseException) -> None:
         """Give all links up."""
         for link in self._links:
-            link.lose(error)
+            link.abort(error)
 
     async def close(self) -> None:
         """End all connections."""

@@ -62,7 +62,7 @@ class Token:
         """Whether what is loaded may still be put under ``key``."""
         return self._flushes == self._tier.flushes and key not in self.lost
 
-    def lose(self, key: str) -> None:
+    def invalidate(self, key: str) -> None:
         """``key`` has been invalidated."""
         if key not in self.lost:
             self.lost |= {key}
@@ -144,14 +144,14 @@ class NearTier:
         """Keep ``entry`` if ``token`` still holds; others lose the key, for this is newer."""
         if not token.holds(key):
             return False
-        self._lose(key, but=token)
+        self._invalidate_tokens(key, but=token)
         self._store.put(key, entry)
         return True
 
     def drop(self, key: str, but: Token | None = None) -> None:
         """Forget ``key`` and whatever is on its way there, ``but`` for what has that token."""
         self._store.drop(key)
-        self._lose(key, but)
+        self._invalidate_tokens(key, but)
 
     def drop_prefix(self, prefix: str) -> None:
         """Forget every key that begins so, and whatever is on its way there."""
@@ -204,6 +204,6 @@ class NearTier:
             self._store.drop_asked_before(self._lost_at)
             self._lost_at = None
 
-    def _lose(self, key: str, but: Token | None = None) -> None:
+    def _invalidate_tokens(self, key: str, but: Token | None = None) -> None:
         for token in [t for t in self._tokens.get(key, ()) if t is not but]:
-            token.lose(key)
+            token.invalidate(key)

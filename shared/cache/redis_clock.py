@@ -26,7 +26,7 @@ class RedisClock:
         self._low = self._high = 0.0
         self._floor = -math.inf
 
-    def learn(self, asked_at: float, said: float) -> bool:
+    def synchronize(self, asked_at: float, said: float) -> bool:
         """Take what Redis has ``said`` (seconds since the epoch) when it was ``asked_at`` an instant of our clock.
 
         Tells whether its clock was set back, so that what was stored before would seem younger than it is.

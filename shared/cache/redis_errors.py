@@ -49,18 +49,18 @@ class StateLog:
     def bypassed(self, error: BaseException) -> None:
         """It was used until now."""
         why, _ = reason(error)
-        self._last = _gist(why)
+        self._last = _log_key(why)
         log("warning", "redis tier bypassed", "cache", error=why)
 
     def absent(self, error: BaseException) -> None:
         """It cannot be used yet."""
         why, refused = reason(error)
-        if self._last is None or (refused and _gist(why) != self._last):
-            self._last = _gist(why)
+        if self._last is None or (refused and _log_key(why) != self._last):
+            self._last = _log_key(why)
             log("warning", "redis unavailable", "cache", error=why)
 
 
-def _gist(why: str) -> str:
+def _log_key(why: str) -> str:
     """The code of an error; of what is not permitted, all of it, since there may be more of that once it is mended."""
     code = why.partition(" ")[0]
     return why if code == _NOT_PERMITTED else code

@@ -104,7 +104,7 @@ class RedisSupervisor:
     def report_fault(self, error: Exception) -> None:
         """Something that was asked of Redis has failed: bypass it until it is well."""
         self._errors.inc()
-        self.links.lose(error)
+        self.links.abort(error)
         self._go_down(error)
 
     def start_generation(self, generation: bytes) -> None:
@@ -155,7 +155,7 @@ class RedisSupervisor:
     def _come_up(self, tracked: bool, generation: bytes | Unknown) -> None:
         if self._uncertain_timer is not None:
             self._uncertain_timer.cancel()
-        self._near.generation = _own(generation)
+        self._near.generation = _trusted_generation(generation)
         self._near.set_trust(Trust.COHERENT if tracked else Trust.BLIND)
         self.up = True
         self._backoff.connected()
@@ -178,10 +178,10 @@ class RedisSupervisor:
                 for (role,) in roles:
                     raise_if_replica(role)
             except FAULTS as error:
-                self.links.lose(error)
+                self.links.abort(error)
                 continue
             if generation is not MOVING and generation != self._near.generation:
-                self.start_generation(_own(generation))
+                self.start_generation(_trusted_generation(generation))
 
     async def _generation(self) -> bytes | Unknown:
         """The generation; another one where there is none, or where Redis's clock was set back.
@@ -192,7 +192,7 @@ class RedisSupervisor:
         key = self._keys.generation
         asked_at = self.redis_clock.machine()
         (seconds, micros), generation = await self.links.stamp(key, ("TIME",))
-        if self.redis_clock.learn(asked_at, int(seconds) + int(micros) / 1_000_000):
+        if self.redis_clock.synchronize(asked_at, int(seconds) + int(micros) / 1_000_000):
             log("warning", "redis clock set back", "cache")
             self._outdated = True
         if self._outdated:  # until Redis has taken another one, however often it has to be tried
@@ -220,15 +220,15 @@ class RedisSupervisor:
             generation = await self._generation()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not known what memory is worth
             self._report(error)
-            self.links.lose(error)
+            self.links.abort(error)
             return
-        self.start_generation(_own(generation))
+        self.start_generation(_trusted_generation(generation))
 
     def _report(self, error: Exception) -> None:
         if not isinstance(error, FAULTS):
             log_error("redis cannot be used", "cache", error)
 
 
-def _own(generation: bytes | Unknown) -> bytes:
+def _trusted_generation(generation: bytes | Unknown) -> bytes:
     """What to go by; a generation that may have begun unheard, while its key is being moved, is nobody else's."""
     return os.urandom(len(NO_STAMP)) if isinstance(generation, Unknown) else generation

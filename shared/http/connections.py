@@ -68,7 +68,7 @@ class Connections:
         if len(self._lingering) >= _MAX_LINGERING:
             transport.close()
             return
-        send_no_more(transport)
+        shut_down_writing(transport)
         end = asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.abort)
         self._lingering[transport] = end
 
@@ -79,7 +79,7 @@ class Connections:
             end.cancel()
 
 
-def send_no_more(transport: asyncio.WriteTransport) -> None:
+def shut_down_writing(transport: asyncio.WriteTransport) -> None:
     """End what is sent to a client, which may go on sending."""
     try:
         transport.write_eof()

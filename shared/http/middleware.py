@@ -84,7 +84,7 @@ class ObservedSanic(Sanic[Any, Any]):
                 exchange.finish(request, status)
 
 
-class ProblemHandler(ErrorHandler):
+class ProblemErrors(ErrorHandler):
     """Answers every error with a problem document, and logs those that are ours to mend."""
 
     def default(self, request: Request, exception: Exception) -> HTTPResponse:

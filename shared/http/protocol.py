@@ -18,7 +18,7 @@ from sanic.http.constants import Stage
 from sanic.models.server_types import ConnInfo
 from sanic.server import HttpProtocol
 
-from shared.http.connections import LINGER_SECONDS, Connections, send_no_more
+from shared.http.connections import LINGER_SECONDS, Connections, shut_down_writing
 from shared.http.early_answers import EarlyAnswers, Respond
 from shared.http.receive_buffer import HIGH_WATER, ReceiveBuffer
 from shared.http.request_head import Fields
@@ -127,7 +127,7 @@ class Protocol(HttpProtocol):
             return
         self._refuse(self.refused or RejectedRequest(408))
         self._eof = True
-        send_no_more(transport)
+        shut_down_writing(transport)
         self._lingering = self.loop.call_later(LINGER_SECONDS, self.close)
 
     def close_if_idle(self) -> bool:

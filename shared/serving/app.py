@@ -14,7 +14,7 @@ from shared.http.connections import Connections
 from shared.http.early_answers import EarlyAnswers
 from shared.http.exchange import count_failures_from_zero
 from shared.http.metrics_route import metrics_route
-from shared.http.middleware import ObservedSanic, ProblemHandler, TimedRequest, add_headers
+from shared.http.middleware import ObservedSanic, ProblemErrors, TimedRequest, add_headers
 from shared.http.protocol import drain
 from shared.http.spans import TracedSanic
 from shared.observing import metrics
@@ -80,7 +80,7 @@ def build_app(
     app = app_type(
         service,
         config=config,
-        error_handler=ProblemHandler(),
+        error_handler=ProblemErrors(),
         request_class=TimedRequest,
         configure_logging=False,
     )

@@ -66,7 +66,7 @@ async def test_the_loss_of_a_link_is_told(redis_server: RedisServer) -> None:
             waiting = asyncio.create_task(links.lost())
             await _turn(moment)
             error = LinkLost("now")
-            links.lose(error)
+            links.abort(error)
             await _turn(SOON)
             assert waiting.result() is error
             await links.close()

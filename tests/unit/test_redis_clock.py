@@ -29,7 +29,7 @@ class _Scene:
         self.machine.now += there
         said = self.truth
         self.machine.now += back
-        return self.clock.learn(asked_at, said)
+        return self.clock.synchronize(asked_at, said)
 
     def assert_right(self) -> None:
         """The truth lies between the two ends."""

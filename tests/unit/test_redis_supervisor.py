@@ -57,7 +57,7 @@ class _Links:
         """Its role."""
         return [[[b"master"]]]
 
-    def lose(self, _error: BaseException) -> None:
+    def abort(self, _error: BaseException) -> None:
         """The heartbeat finds nothing to complain of."""
         raise AssertionError
 

@@ -150,7 +150,7 @@ class Honest:
         question = self._profile(self._somebody())
         wire = await self._open(new=True)
         await wire.send(question.sent)
-        wire.send_no_more()
+        wire.shut_down_writing()
         self._wire = None
         await self._hear(wire, question, what=" to a client that sends no more", patience=_HALF_CLOSED_SECONDS)
         wire.end()
@@ -233,7 +233,7 @@ class Honest:
         wire, self._wire = self._wire, None
         if wire is None:
             return
-        wire.send_no_more()
+        wire.shut_down_writing()
         try:
             rest = await wire.rest(PATIENCE_SECONDS)
             if rest:

@@ -116,7 +116,7 @@ async def _glance(client: Rude, data: bytes) -> None:
     async with client.wire() as wire:
         await wire.send(data)
         if client.dice.random() < 0.5:
-            wire.send_no_more()
+            wire.shut_down_writing()
         while client.heard(wire, await wire.hear(_GLANCE_SECONDS)) is not None:
             pass
 
@@ -181,7 +181,7 @@ async def _deep_and_half_close(client: Rude) -> None:
     asked = client.requests(5, "half")
     async with client.wire() as wire:
         await wire.send(b"".join(request for request, _ in asked))
-        wire.send_no_more()
+        wire.shut_down_writing()
         for request, request_id in asked:
             heard = client.heard(wire, await wire.hear(_ANSWER_SECONDS), request)
             if heard is None or heard.headers.get("x-request-id") != request_id:

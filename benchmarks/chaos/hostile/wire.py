@@ -56,7 +56,7 @@ class Wire:
         async with asyncio.timeout(seconds):
             return await hear(self.reader, method)
 
-    def send_no_more(self) -> None:
+    def shut_down_writing(self) -> None:
         """Half-close."""
         with contextlib.suppress(OSError):
             self.writer.write_eof()
