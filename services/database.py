@@ -122,16 +122,16 @@ class Database:
             self._reader.renew()
 
     async def _make_ready(self) -> None:
-        pause, told = _FIRST_PAUSE_SECONDS, ""
+        pause, logged = _FIRST_PAUSE_SECONDS, ""
         while True:
             try:
                 async with asyncio.timeout(_BOOTSTRAP_SECONDS):
                     version = await bootstrap(self._url, self._service, self._data_set)
                 await self._ping_once()
             except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end
-                if reason(error) != told:
-                    told = reason(error)
-                    log("error", "database unavailable", "database", reason=told)
+                if reason(error) != logged:
+                    logged = reason(error)
+                    log("error", "database unavailable", "database", reason=logged)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             else:

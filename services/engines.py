@@ -88,7 +88,7 @@ def _follow_file(engine: AsyncEngine, path: Path) -> None:
 
     A file without a data set is not read: its answers would be that nothing exists.
     """
-    told: Identity | None = None
+    logged: Identity | None = None
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def name(_dialect: Dialect, entry: ConnectionPoolEntry, arguments: list[Any], _options: object) -> None:
@@ -97,11 +97,11 @@ def _follow_file(engine: AsyncEngine, path: Path) -> None:
 
     @event.listens_for(engine.sync_engine, "checkout")
     def compare(_connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
-        nonlocal told
+        nonlocal logged
         there = identity(path)
         if there != entry.info[_FILE]:
-            if there != told:
-                told = there
+            if there != logged:
+                logged = there
                 log("warning", "database file replaced", "database")
             raise InvalidatePoolError
 

@@ -9,7 +9,7 @@ _TIMES: Final = 3
 
 
 class Frequency:
-    """Counts names within ``seconds``, at most ``capacity`` of them; then it starts anew."""
+    """Counts names within ``seconds``, at most ``capacity`` of them; then it starts again."""
 
     def __init__(self, seconds: float, capacity: int, clock: Clock, times: int = _TIMES) -> None:
         """A name counts as frequent from the time number ``times`` on."""

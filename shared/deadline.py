@@ -10,7 +10,7 @@ import msgspec
 Clock = Callable[[], float]
 
 since_boot: Final[Clock] = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-"""Seconds since the machine was started, those in which it slept included: what ages are told by.
+"""Seconds since the machine was started, sleep included: the clock of ages.
 
 Timers, and with them deadlines, know nothing of such a sleep.
 """

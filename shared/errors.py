@@ -3,7 +3,7 @@
     KitError
     ├── SettingsError            the environment does not describe a runnable process
     ├── DeclarationError         what an app declares contradicts itself; it cannot be started
-    ├── RequestError             the client is told; status and wording come from ``shared.http.problems``
+    ├── RequestError             an answer to the client; status and title come from ``shared.http.problems``
     │   ├── InvalidInput             400
     │   ├── Unauthorized             401
     │   ├── NotFound                 404

@@ -37,7 +37,7 @@ class PartStore:
     negative_ttl: float = 0.0
 
     def clock(self) -> float:
-        """Now, on the clock that all times of parts are told by."""
+        """Now, on the clock of all times of parts."""
         return self.cache.clock()
 
     def value(self, key: str, data: bytes, asked_at: float, decoded: object = None) -> Value:

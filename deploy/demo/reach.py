@@ -1,4 +1,4 @@
-"""Whether somebody is there, so that a log tells of changes and not of requests. Pure: the time is told to it."""
+"""Whether a target is reachable, so that changes are logged and not requests. Pure: the time is passed in."""
 
 AWAY_SECONDS = 2.0
 """Who has not given one answer for so long, though asked, is away."""

@@ -167,5 +167,5 @@ def _one(options: Options) -> tuple[RunDirectory, Component]:
 
 
 def _is_held(run: RunDirectory, component: Component) -> bool:
-    told = run.status(component.name)
-    return told is not None and told.phase is Phase.HELD
+    status = run.status(component.name)
+    return status is not None and status.phase is Phase.HELD

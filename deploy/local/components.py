@@ -58,7 +58,7 @@ class Site:
 
 
 def api_gateway(site: Site) -> Component:
-    """The gateway, told of whatever else runs here; for the rest it keeps the person's settings."""
+    """The gateway, with the addresses of what else runs here; otherwise it keeps the person's settings."""
     environment = {"PORT": str(site.ports["api-gateway"])}
     environment |= {url: site.url(name) for name, (_, url) in SERVICES.items() if name in site.ports}
     if "redis" in site.ports:

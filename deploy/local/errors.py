@@ -4,7 +4,7 @@ import signal
 
 
 class Refused(Exception):
-    """The command cannot be done; every reason is told at once.
+    """The command cannot be done; all reasons are given together.
 
     Attributes:
         lines: The reasons, ready to be shown, one a line.

@@ -1,4 +1,4 @@
-"""Which process is meant, beyond its number: numbers are given anew once a process has ended.
+"""Which process is meant, beyond its number: numbers are reused once a process has ended.
 
 A process is its number and its start, so a recorded process is never mistaken for a later one. On Linux the start
 is read from /proc in clock ticks since boot, which setting the clock does not move; elsewhere `ps` tells it.

@@ -1,4 +1,4 @@
-"""When a component is started, stopped and started again. Pure: the time and what is so are told to it."""
+"""When a component is started, stopped and started again. Pure: time and state are passed in."""
 
 import enum
 from dataclasses import dataclass

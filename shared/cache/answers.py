@@ -22,12 +22,12 @@ class NotPermitted(KitError):
 
 
 class Found(NamedTuple):
-    """What stands under a key; nothing where part of that is being moved to another node.
+    """The value of a key; empty where part of it is being moved to another node.
 
     Attributes:
         data: the bytes, or None.
         stamp: the purge stamp of the key's subject, or None.
-        wrong_type: whether something else than bytes stands there.
+        wrong_type: whether the key holds something else than bytes.
     """
 
     data: bytes | None
@@ -76,7 +76,7 @@ def is_elsewhere(reply: Any) -> bool:
 
 
 def found_in(replies: list[Any]) -> Found:
-    """What stands under a key, by the answers to a GET of it and of its subject's stamp, where there is one.
+    """The value of a key, from the replies to a GET of it and of its subject's stamp, where there is one.
 
     Raises:
         Refused: one of them says that the node is not usable.

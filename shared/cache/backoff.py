@@ -1,8 +1,8 @@
 """Reconnect backoff: how long to wait before Redis is tried again; pure, with an injected clock.
 
-One that cannot be reached, or does not pass its trial, is tried ever more seldom, at least once a second. One that is
-used and falls again and again, as it may when only what is really stored is too much for it, costs a new connection and
-an empty memory each time: it is left alone twice as long each time, until it has stayed up for a while.
+A Redis that cannot be reached, or does not pass its probe, is tried with growing pauses, at least once a second. One
+that comes up and falls again and again, as it may when only real data is too much for it, costs a new connection and an
+empty memory each time: its pause doubles each time, until it has stayed up for a while.
 """
 
 from typing import Final

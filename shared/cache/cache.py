@@ -62,7 +62,7 @@ class Cache:
     ) -> None:
         """``redis`` is None where memory alone is configured; nothing is kept for longer than ``longest_life``.
 
-        ``clock`` is what all times of entries are told by.
+        ``clock`` is that of all times of entries.
         """
         self._near = near
         self._redis = redis
@@ -151,7 +151,7 @@ class Cache:
         token = self._near.issue_token(key) if stamp is None else self._near.issue_token(key, stamp)
         try:
             lookup = await redis.lookup(key, lease_command)
-            # A key that Redis finds to be over when it is asked for it is told as a change too; there was nothing then.
+            # A key that expires when it is read is announced as a change too; there was nothing then.
             is_outdated = (lookup.entry is not None and not token.holds(key)) or (
                 stamp is not None and stamp in token.lost
             )
@@ -211,13 +211,13 @@ class Cache:
             self._redis.post([(key, ("UNLINK", key))])
 
     async def purge(self, subject: str) -> bool:
-        """Drop everything that is owned by ``subject``; tells whether every process has been told, or will be."""
+        """Drop everything that ``subject`` owns; returns whether every process is told, now or when it reconnects."""
         self._near.purge(subject)
         self._near.drop(self.keys.stamp(subject))
         return await self._everywhere(lambda redis: redis.purge(subject, self._longest_life + _LATEST_LOAD_SECONDS))
 
     async def purge_all(self) -> bool:
-        """Drop everything; tells whether every process has been told, or will be."""
+        """Drop everything; returns whether every process is told, now or when it reconnects."""
         self._near.flush()
         return await self._everywhere(RedisTier.purge_all)
 

@@ -112,7 +112,7 @@ _OWN_BYTES: Final = (
 
 @dataclass(slots=True)
 class StoredEntry:
-    """What stands under a key in Redis.
+    """An entry as it is stored in Redis.
 
     Attributes:
         generation: the cache's generation when the value was loaded; a purge of everything begins another one.
@@ -146,7 +146,7 @@ class StoredEntry:
         return cls(generation, stamp, redis_ms, fresh_ms, kept_ms, entry.value, cost_ms, age_ms, entry.negative)
 
     def to_bytes(self, key: str) -> bytes:
-        """Header and value, as they stand under ``key`` and nowhere else."""
+        """Header and value, valid under ``key`` and nowhere else."""
         numbers = (self.stored_ms, self.fresh_ms, self.kept_ms, self.cost_ms, self.age_ms, self.negative)
         return _HEADER.pack(_MAGIC, zlib.crc32(key.encode()), self.generation, self.stamp, *numbers) + self.value
 

@@ -37,11 +37,11 @@ class Kind:
     """One kind of entries.
 
     Attributes:
-        name: told from all others of the cache.
+        name: unique in the cache.
         present: for things that there are.
         absent: for the knowledge that there is no such thing; None where nobody keeps that.
         owned: whether its entries go when their subject is purged.
-        varied: whether a subject may have several, told apart by a variant behind it.
+        varied: whether a subject may have several, with different variants.
         shape: tells how values are written; kinds of different shapes never read each other's entries.
     """
 

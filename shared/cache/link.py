@@ -2,7 +2,7 @@
 
 Commands are pipelined: nobody waits for another's answer before asking. Redis answers in order, and tells of changes
 (`CLIENT TRACKING … BCAST … NOLOOP`, server-assisted client-side caching) on this same connection, so that an answer and
-the change that outdates it cannot overtake each other, and what this process writes itself is not told back to it. An
+the change that outdates it cannot overtake each other, and what this process writes itself is not announced to it. An
 answer that is overdue means that all are: the link is lost at once.
 
 redis-py opens the connection (TLS, credentials, `HELLO 3`); from then on it is a plain asyncio protocol, read and
@@ -75,7 +75,7 @@ class Link(asyncio.Protocol):
     """A pipelined connection; open it once, and make another when it is lost."""
 
     def __init__(self, connection: AbstractConnection, changed: Changed) -> None:
-        """``connection`` speaks RESP3 and is not connected yet; ``changed`` hears of every change under the prefix."""
+        """``connection`` speaks RESP3 and is not connected yet; ``changed`` gets every change under the prefix."""
         self._connection = connection
         self._changed = changed
         self._loop = asyncio.get_running_loop()
@@ -92,7 +92,7 @@ class Link(asyncio.Protocol):
         self.lost: asyncio.Future[BaseException] = self._loop.create_future()
 
     async def open(self, prefix: str) -> bool:
-        """Connect, and ask to be told of changes to keys under ``prefix``; False when Redis does not do that.
+        """Connect, and ask for invalidations of keys under ``prefix``; returns False when Redis does not send any.
 
         Raises:
             RedisError, OSError, LinkLost: there is no connection to be had.

@@ -102,7 +102,7 @@ class Links:
         return list(await asyncio.gather(*(link.execute(*commands) for link in self._links)))
 
     async def read(self, keys: Sequence[str]) -> list[Found]:
-        """What stands under each key, all asked at once.
+        """The value of each key, all asked at once.
 
         Raises:
             LinkLost, Refused: there is no answer.
@@ -112,7 +112,7 @@ class Links:
         return [found_in(one) for one in replies]
 
     async def lookup(self, key: str, first: Command | None) -> tuple[Any, Found]:
-        """What ``first`` answers, if it is anything, and what stands under ``key`` after it; one round trip.
+        """The reply to ``first``, if given, and the value of ``key`` after it; one round trip.
 
         The answer is :data:`MOVING` when any of it is: nothing is known of the key then.
 
@@ -165,7 +165,7 @@ class Links:
     async def unlink_matching(self, pattern: str, unlinking: Changed) -> bool:
         """Delete every key that matches the glob ``pattern``, on every node; tells whether all of them are gone.
 
-        ``unlinking`` hears of keys in the moment in which they are sent to be deleted.
+        ``unlinking`` is called with keys at the moment in which their deletion is sent.
 
         Raises:
             LinkLost, Refused, NotPermitted: it is not certain what is gone.

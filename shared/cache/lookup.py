@@ -21,7 +21,7 @@ class Lookup(NamedTuple):
     """The result of a lookup.
 
     Attributes:
-        entry: what stands under the key, or None.
+        entry: the entry of the key, or None.
         stamp: the purge stamp of the key's subject.
         lease: whether the lease that was asked for with it was got.
         asked: whether Redis was asked at all.

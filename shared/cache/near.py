@@ -1,4 +1,4 @@
-"""The memory tier: its entries, and whether they may be trusted. Pure; clock and events are told to it.
+"""The memory tier: its entries, and whether they may be trusted. Pure; clock and events are passed in.
 
 A lookup is one synchronous call. Whoever is going to store something here (because it is being read from Redis, or
 loaded) takes a token before asking for it. An invalidation meanwhile ends the token's right to store that key, so what
@@ -39,7 +39,7 @@ class Token:
         keys: of those things; more may join them before they are asked for.
         lost: those that have been invalidated since.
         generation: of the cache when it was taken.
-        stamp: the purge stamp of the keys' subject, as Redis told it.
+        stamp: the purge stamp of the keys' subject, read from Redis.
     """
 
     __slots__ = ("_flushes", "_tier", "generation", "keys", "lost", "on_loss", "stamp")
@@ -79,7 +79,7 @@ class NearTier:
 
     Attributes:
         trust: how far they may be trusted at the moment.
-        generation: of the cache, as Redis has told it.
+        generation: of the cache, read from Redis.
         flushes: how often everything was forgotten.
     """
 

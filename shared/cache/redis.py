@@ -24,9 +24,9 @@ from shared.observing import metrics
 _WRITES_WAITING: Final = 1_000
 _CLOSE_SECONDS: Final = 1.0
 _GRACE_MS: Final = 10_000
-"""So much longer than an entry is kept it stands in Redis.
+"""How much longer than its entry a key lives in Redis.
 
-That an old one goes is told like any other change: it would cost whoever is loading the next one the right to keep it.
+The expiry of an old key is announced like any other change: it would cost a load in flight its right to be stored.
 """
 
 
@@ -273,7 +273,7 @@ class RedisTier:
         """Send commands of which none may come to nothing.
 
         Raises:
-            TierDown: one of them may have; what is being moved to another node is not there to be told.
+            TierDown: one of them may have; a key that is being moved to another node does not get them.
         """
         if MOVING in await self.execute(key, *commands):
             raise TierDown

@@ -1,8 +1,8 @@
-"""An estimate of Redis's clock, without asking each time. Pure; its readings are told to it.
+"""An estimate of Redis's clock, without asking each time. Pure; its readings are passed in.
 
 An instant by Redis's clock is the only one that all processes can tell alike, on whatever machines they run. Between
-two looks at it, it is told by this machine's clock since its start, which nobody sets and which goes on while the
-machine sleeps. The answer to a question is between the clock when it was asked and the clock when it arrived (F.
+two readings it follows this machine's clock since boot, which nobody sets and which goes on while the machine
+sleeps. The answer to a question is between the clock when it was asked and the clock when it arrived (F.
 Cristian, "Probabilistic clock synchronization", 1989), so what is known of the difference has two ends. Whoever says
 when something was stored takes the earlier one, and whoever says how old something is the later one, so nothing is ever
 taken for younger than it is.

@@ -16,7 +16,7 @@ ReplyTypes = Mapping[type, Callable[[Any], bool] | bytes | None]
 
 
 class Unknown(enum.Enum):
-    """What is known of a key when Redis neither tells nor refuses; told from ``None``, which is absence."""
+    """A value that is not known, as distinct from ``None``, which is absence."""
 
     MOVING = enum.auto()
     """Its slot is being moved to another node of the cluster (ASK, TRYAGAIN): it may be on either."""
@@ -26,7 +26,7 @@ MOVING: Final = Unknown.MOVING
 
 
 class OddReply(RedisError):
-    """Redis answers with what cannot be the answer to what it was asked, or tells what is no news."""
+    """A reply of a type that its command never has, or a malformed push message."""
 
 
 def never(_reply: object) -> bool:
@@ -85,13 +85,13 @@ def check(reply: Any, wanted: Callable[[Any], bool] | bytes) -> None:
 
 
 def outdated_keys(message: list[Any]) -> list[str] | None:
-    """The keys that a push tells the change of, or None for all; none where it tells of something else.
+    """The keys that a push message invalidates, or None for all; empty for other messages.
 
     Raises:
-        OddReply: it is no news.
+        OddReply: the message is malformed.
     """
     if not message or type(message[0]) is not bytes:
-        raise OddReply("news of no kind")
+        raise OddReply("a push message of no kind")
     if message[0] != b"invalidate":
         return []
     match message[1:]:
@@ -99,4 +99,4 @@ def outdated_keys(message: list[Any]) -> list[str] | None:
             return None
         case [list() as names] if all(type(name) is bytes for name in names):
             return [name.decode("utf-8", "replace") for name in names]
-    raise OddReply("news of changes to no keys")
+    raise OddReply("an invalidation without keys")

@@ -42,7 +42,7 @@ return 1
 
 
 class Change(NamedTuple):
-    """What is to stand there from now on, for ``life`` seconds, or for as long as before; nothing, for no value."""
+    """The new value, for ``life`` seconds, or for as long as before; None deletes."""
 
     value: bytes | None
     life: float | None = None
@@ -84,7 +84,7 @@ class Table:
         return self._cache.keys.entry(NAMED.name, escaped(name) or _NAMELESS)
 
     async def get(self, names: Sequence[str]) -> list[bytes | None]:
-        """What stands under each name; from memory, else all asked of Redis at once. Counted as hits and misses."""
+        """The value of each name, from memory, else all from Redis at once. Counted as hits and misses."""
         keys = [self.key(name) for name in names]
         entries = {key: self._cache.lookup_near(key) for key in keys}
         absent = [key for key, entry in entries.items() if entry is None]
@@ -96,7 +96,7 @@ class Table:
         return [None if (entry := entries[key]) is None else entry.value for key in keys]
 
     async def newest(self, name: str) -> bytes | None:
-        """What stands under ``name`` in Redis at this moment, whatever memory has."""
+        """The value of ``name`` in Redis at this moment, whatever memory has."""
         try:
             if self._redis is not None:
                 return _value((await self._redis.read_raw(self.key(name)))[1])
@@ -170,7 +170,7 @@ class Table:
         return was_held
 
     async def clear(self, beginning: str) -> bool:
-        """Forget every name that begins so; tells whether every process has been told, or will be.
+        """Drop every name with this prefix; returns whether every process is told, now or when it reconnects.
 
         Raises:
             NotPermitted: Redis does not let this user look for keys; memory has forgotten them.

@@ -20,8 +20,7 @@ from shared.observing.tracing import begin_trace, current_trace
 from shared.timestamps import http_date
 
 LINGER_SECONDS: Final = 1.0
-"""So long a connection that is told to go stays, unheard: a reset could keep its client from reading why (RFC 9112
-§9.6)."""
+"""How long a refused connection stays open, unread: a reset could keep its client from reading why (RFC 9112 §9.6)."""
 _MAX_LINGERING: Final = 1_000
 _RETRY_AFTER_SECONDS: Final = 1
 _IDLE_SECONDS: Final = 1.0

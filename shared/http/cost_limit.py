@@ -130,4 +130,4 @@ class CostLimited(Generic[K, T]):
 
 def _retrieve_error(task: "asyncio.Task[Mapping[K, T]]") -> None:
     if not task.cancelled():
-        task.exception()  # told to those who wait; where nobody does, nobody is to complain of it
+        task.exception()  # raised in the waiters; without any, asyncio is not to complain

@@ -92,7 +92,7 @@ class EarlyAnswers:
         self._request_line = re.compile(pattern).match
 
     def open(self, app: Sanic[Any, Any], *, middleware: int) -> None:
-        """Begin, unless ``app`` has more middleware than the kit's own, which are so many, or hears of each request."""
+        """Start, unless ``app`` has more than the kit's own ``middleware``, or listens to requests' signals."""
         found = (app.request_middleware, app.response_middleware, *app.named_request_middleware.values())
         passed = sum(map(len, (*found, *app.named_response_middleware.values())))
         if passed > middleware or any(signal.name.startswith("http.") for signal in app.signal_router.routes):

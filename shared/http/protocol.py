@@ -117,7 +117,7 @@ class Protocol(HttpProtocol):
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
 
     def close(self, timeout: float | None = None) -> None:
-        """Close the connection; a client that may still be sending can read first what it was told."""
+        """Close the connection; a client that may still be sending can first read its answer."""
         transport = self.transport
         may_send = not self._eof and (self.refused is not None or bool(self._received) or self._expects_more())
         if transport is None or transport.is_closing() or not may_send:
@@ -240,7 +240,7 @@ class Protocol(HttpProtocol):
             self.close()
 
     def _refuse(self, refused: RejectedRequest) -> None:
-        """Take nothing more of what comes, but hear when it ends."""
+        """Ignore further bytes, but notice their end."""
         self.refused = refused
         self._received.clear()
         if self.transport is not None and not self._eof:

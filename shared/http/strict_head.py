@@ -2,8 +2,8 @@
 
 What two parsers could read differently is not read at all but rejected: white space before a colon, folded
 lines, control characters, bare CR or LF, two lengths, a length beside a transfer coding (request smuggling). What is
-left is written anew in one form, so that nobody behind this has to doubt: each field once (RFC 9110 §5.3), the target
-in origin-form, nothing about the connection but whether it stays open.
+left is rewritten in one form, so that no later parser has to decide anything: each field once (RFC 9110 §5.3), the
+target in origin-form, nothing about the connection but whether it stays open.
 """
 
 import re
@@ -28,7 +28,7 @@ _IGNORED: Final = frozenset({b"upgrade", b"http2-settings"})
 
 
 class RejectedRequest(Exception):
-    """A head that cannot be taken; ``target`` is the path that it asked for, ``*`` where that cannot be told."""
+    """A head that is rejected; ``target`` is its path, ``*`` where that is unknown."""
 
     def __init__(self, status: int, target: bytes = b"*") -> None:
         self.status = status

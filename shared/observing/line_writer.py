@@ -6,7 +6,7 @@ the app goes on.
 
 Several processes may write to one pipe, which keeps together only up to PIPE_BUF bytes that are written in one go
 (POSIX, write): lines go into it in parcels of whole ones of that size, and a parcel that finds no room waits outside
-the kernel. To give up and take back the interpreter for each parcel would be dearer than to write it.
+the kernel. To release and take back the interpreter's lock for each parcel would cost more than to write it.
 """
 
 import contextlib

@@ -69,7 +69,7 @@ def read(directory: Path) -> Iterator[list[str]]:
 
 
 def is_readable(path: str) -> bool:
-    """Whether the file can be read; it is told when not."""
+    """Whether the file can be read; logs it if not."""
     try:
         dict(metric_records.parse(Path(path).read_bytes()))
     except (OSError, ValueError) as error:
@@ -79,7 +79,7 @@ def is_readable(path: str) -> bool:
 
 
 def merge(totals: Path, more: Path) -> None:
-    """Add what is in ``more`` to ``totals``, in one step; what is damaged is told of and lost.
+    """Add what is in ``more`` to ``totals``, in one step; damaged data is logged and lost.
 
     Raises:
         OSError: there is no room; nothing has been changed.

@@ -136,7 +136,7 @@ class _File:
         return self._used
 
     def repair(self) -> OSError | None:
-        """Make the file anew unless it is there and as it should be; tells why that cannot be done."""
+        """Make the file again unless it is there and valid; returns the error if that fails."""
         if not self._is_there():
             self._create()
         return self._problem

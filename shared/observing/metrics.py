@@ -112,7 +112,7 @@ cache_coherent: Final = Gauge(
     "1 while Redis tells of every change, so that the memory tier may answer first.",
     multiprocess_mode="livemin",
 )
-cache_invalidations: Final = _QuickCounter("cache_invalidations_total", "Changes of keys that Redis has told of.")
+cache_invalidations: Final = _QuickCounter("cache_invalidations_total", "Changes of keys that Redis has announced.")
 cache_redis_lag: Final = Gauge(
     "cache_redis_lag_seconds",
     "Round trip of the last heartbeat on the connection that tells of changes.",

@@ -102,7 +102,7 @@ def run_worker(
 ) -> None:
     """Serve on ``listening`` in this process, with the app that ``factory`` builds.
 
-    A process beside others is given a ``beat`` to tell by that its loop turns, and is told to stop by SIGTERM alone.
+    One of several workers gets a ``beat`` to send while its loop runs, and stops on SIGTERM alone.
     """
     stopping = StopSignals(handled_signals() if beat is None else frozenset({signal.SIGTERM}))
     logs.configure(service, settings.log_level)

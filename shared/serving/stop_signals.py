@@ -35,7 +35,7 @@ def other_signals_blocked() -> Iterator[None]:
 
 
 def accept_only_sigterm() -> None:
-    """Ignore the others: for a worker, whose main process hears them as well and passes them on as SIGTERM.
+    """Ignore other signals: for a worker, whose main process gets them as well and passes them on as SIGTERM.
 
     That waits for :class:`Stopping`.
     """

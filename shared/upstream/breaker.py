@@ -83,7 +83,7 @@ class _Window:
 
 
 class Breaker:
-    """One service's breaker; ``changed`` is told each change of state."""
+    """One service's breaker; ``changed`` is called with each change of state."""
 
     def __init__(
         self,

@@ -84,14 +84,14 @@ def bulkheading(
     """
     in_flight = metrics.upstream_in_flight.labels(service_name)
     limit = metrics.upstream_limit.labels(service_name)
-    told = bulkhead.limit.value
-    limit.set(told)
+    published = bulkhead.limit.value
+    limit.set(published)
 
     def report() -> None:
-        nonlocal told
-        if told != bulkhead.limit.value:
-            told = bulkhead.limit.value
-            limit.set(told)
+        nonlocal published
+        if published != bulkhead.limit.value:
+            published = bulkhead.limit.value
+            limit.set(published)
 
     def policy(send: Send) -> Send:
         async def slotted(call: Call[Any]) -> Any:

@@ -28,7 +28,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
         body: JSON to send by POST; None sends GET.
         wanted_until: gives the instant (on the deadline's clock) from which nobody wants the answer any more; asked
             at the moment of writing, since those who join a call meanwhile may want it for longer, and those who leave
-            for less. What the service is told never lies beyond it. None: wanted for as long as the attempt lasts.
+            for less. The deadline sent to the service never lies beyond it. None: wanted while the attempt lasts.
         timeout: seconds that this attempt may take; the timeout policy sets it.
         started: the instant (on the deadline's clock) from which that counts; the timeout policy sets it.
         attempt: which attempt this is, from 0; the retry policy sets it.

@@ -81,13 +81,13 @@ class Records(Generic[T]):
             except _UNREADABLE:
                 invalid.update(self._subjects(self._labels(data)) or [None])
         subjects = self._subjects(asked)
-        told = records.keys() | invalid
+        mentioned = records.keys() | invalid
         rest: dict[str, T | None] = {
             name: records.get(one)
             for name, one in zip(asked, subjects, strict=True)
-            if one not in invalid and (one in records or told <= set(subjects))
+            if one not in invalid and (one in records or mentioned <= set(subjects))
         }
-        if told - {None} - set(subjects):
+        if mentioned - {None} - set(subjects):
             return _wrong_subject(rest)
         return BadResponse(complaint, is_failure=not rest and len(set(subjects)) > 1, rest=rest or None)
 

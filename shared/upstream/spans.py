@@ -12,7 +12,7 @@ from shared.upstream.call import Call, Policy, Reply, Send
 
 
 def span_attempts(spans: Spans, service_name: str, base_url: str) -> Policy:
-    """Make each attempt at the service at ``base_url`` a span; paths hold identifiers and are not told."""
+    """Make each attempt at the service at ``base_url`` a span; paths hold identifiers and are left out."""
     address = urlsplit(base_url)
     port = address.port or (443 if address.scheme == "https" else 80)
     service: dict[str, Value] = {

@@ -155,7 +155,7 @@ class Session:
         return Unreachable(f"no connection ({type(error).__name__})", retryable=True)
 
     def _refused(self, base_url: str, what: str, error: Exception) -> Unreachable:
-        """What a person has to mend is told to people, and not tried again."""
+        """An error that people must repair: it is logged, and not retried."""
         why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
         log_deduplicated("error", "upstream TLS failed", "upstream", address=base_url, error=f"{what}: {why}")
         return Unreachable(f"{what}: {why}")
@@ -283,7 +283,7 @@ class _ServiceConnection(ResponseHandler):
             raise BadResponse("something came before it can have been an answer", at_once=True, is_failure=False)
 
     def was_stale(self) -> bool:
-        """Whether its loss, of which one has heard just now, came too soon after the request to be an answer to it."""
+        """Whether the connection was lost too soon after the request for that to be an answer to it."""
         return self.sent > 1 and not self._has_received and self._clock() - self._sent_at < _STALE_SECONDS
 
     def data_received(self, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Which module may import what."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,12 @@ def test_every_package_has_an_init_and_the_monitoring_folders_have_no_python() -
     folders = {file.parent for file in _modules()} | {file.parent for file in (ROOT / "tests").rglob("*.py")}
     assert [str(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
     assert [*(ROOT / "prometheus").rglob("*.py"), *(ROOT / "grafana").rglob("*.py")] == []
+
+
+def test_no_name_says_nothing() -> None:
+    """No class or module is a manager, a helper, a handler or a collection of utilities (CONTRIBUTING.md, Words)."""
+    empty = re.compile(r"(?:manager|helper|handler|util|utils|utilities|misc|common)s?$", re.IGNORECASE)
+    names = {file.stem: file for file in _modules()}
+    for file in _modules():
+        names |= {node.name: file for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)}
+    assert {name: file for name, file in names.items() if empty.search(name)} == {}
