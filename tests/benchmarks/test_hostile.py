@@ -17,7 +17,7 @@ from benchmarks.chaos.hostile.judge import Judge, Question, is_complete
 from benchmarks.chaos.hostile.link import ODDITIES, reply_end
 from benchmarks.chaos.hostile.meddling import MEDDLINGS
 from benchmarks.chaos.hostile.misbehaviour import MISBEHAVIOURS
-from benchmarks.chaos.hostile.reading import Broken, Heard, hear
+from benchmarks.chaos.hostile.reading import Broken, Received, hear
 from benchmarks.chaos.hostile.rude import HABITS
 from benchmarks.chaos.hostile.spells import PARTIES, spells
 
@@ -31,14 +31,14 @@ def _profile(user_id: str = "user1") -> dict[str, Any]:
     return {"user": true.user, "orders": true.orders, "products": true.products, "metadata": metadata}
 
 
-def _heard(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Heard:
+def _received(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Received:
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     usual = {"content-type": "application/json", "x-request-id": "one-1"}
     usual |= {"cache-control": "private, max-age=2", "etag": 'W/"1"'} if status == 200 else {}
-    return Heard(status, b"head", usual | dict(headers or {}), body)
+    return Received(status, b"head", usual | dict(headers or {}), body)
 
 
-async def _found(*answers: Heard, question: Question = ASKED) -> set[str]:
+async def _found(*answers: Received, question: Question = ASKED) -> set[str]:
     failures = Failures(1)
     judge = Judge(failures, ttl=2, stale=20)
     for heard in answers:
@@ -54,39 +54,39 @@ async def test_what_is_true_passes() -> None:
     problem = {"type": "t", "title": "t", "status": 503, "detail": "d", "instance": "i", "request_id": "r"}
     refusal = {"content-type": "application/problem+json", "retry-after": "2"}
     assert not await _found(
-        _heard(_profile()),
-        _heard(partial, headers={"etag": "", "cache-control": "no-store"}),
-        _heard(problem, 503, refusal),
+        _received(_profile()),
+        _received(partial, headers={"etag": "", "cache-control": "no-store"}),
+        _received(problem, 503, refusal),
     )
     nobody = Question(b"GET", "one-1", "/api/profile/nobody", user_id="nobody")
-    assert not await _found(_heard(problem | {"status": 404}, 404), question=nobody)
-    assert is_complete("user1", _heard(_profile()))
-    assert not is_complete("user1", _heard(partial))
+    assert not await _found(_received(problem | {"status": 404}, 404), question=nobody)
+    assert is_complete("user1", _received(_profile()))
+    assert not is_complete("user1", _received(partial))
 
 
 @pytest.mark.parametrize(
     ("heard", "kind"),
     [
-        (_heard(_profile("user2")), "another's data"),
-        (_heard(_profile() | {"user": truth.user("user2")}), "another's data"),
-        (_heard(_profile() | {"user": truth.user("user12")}), "another's data"),
-        (_heard(_profile() | {"orders": truth.orders("user2")}), "another's data"),
-        (_heard(_profile() | {"products": truth.profile("user2").products}), "another's data"),
-        (_heard(_profile() | {"user": (truth.user("user1") or {}) | {"is_active": False}}), "untrue data"),
-        (_heard(_profile() | {"products": {}}), "untrue absence"),
-        (_heard({}, 404), "untrue 404"),
-        (_heard(_profile(), headers={"x-request-id": "one-2"}), "another's answer"),
-        (_heard(orjson.dumps(_profile()).replace(b"10.5", b"NaN", 1)), "not JSON"),
-        (_heard(_profile(), headers={"age": "1"}), "contradiction"),
-        (_heard(_profile(), headers={"cache-control": "private, max-age=600"}), "contradiction"),
-        (_heard(_profile() | {"user": None}), "contradiction"),
-        (_heard(b"", 304), "contradiction"),
-        (_heard({}, 500), "5xx"),
-        (_heard({}, 503), "5xx"),
-        (_heard({}, 418), "wrong status"),
+        (_received(_profile("user2")), "another's data"),
+        (_received(_profile() | {"user": truth.user("user2")}), "another's data"),
+        (_received(_profile() | {"user": truth.user("user12")}), "another's data"),
+        (_received(_profile() | {"orders": truth.orders("user2")}), "another's data"),
+        (_received(_profile() | {"products": truth.profile("user2").products}), "another's data"),
+        (_received(_profile() | {"user": (truth.user("user1") or {}) | {"is_active": False}}), "untrue data"),
+        (_received(_profile() | {"products": {}}), "untrue absence"),
+        (_received({}, 404), "untrue 404"),
+        (_received(_profile(), headers={"x-request-id": "one-2"}), "another's answer"),
+        (_received(orjson.dumps(_profile()).replace(b"10.5", b"NaN", 1)), "not JSON"),
+        (_received(_profile(), headers={"age": "1"}), "contradiction"),
+        (_received(_profile(), headers={"cache-control": "private, max-age=600"}), "contradiction"),
+        (_received(_profile() | {"user": None}), "contradiction"),
+        (_received(b"", 304), "contradiction"),
+        (_received({}, 500), "5xx"),
+        (_received({}, 503), "5xx"),
+        (_received({}, 418), "wrong status"),
     ],
 )
-async def test_what_is_untrue_is_found(heard: Heard, kind: str) -> None:
+async def test_what_is_untrue_is_found(heard: Received, kind: str) -> None:
     """Whoever gets something of somebody else, or something that cannot be right, hears which of these it is."""
     assert kind in await _found(heard)
 
@@ -95,8 +95,8 @@ async def test_one_entity_tag_is_on_one_content() -> None:
     """A tag that comes again with something else under it is found, however true that is."""
     failures = Failures(1)
     judge = Judge(failures, ttl=2, stale=20)
-    judge.answer(ASKED, _heard(_profile()), 0.1)
-    judge.answer(Question(b"GET", "one-1", "/api/profile/user2", user_id="user2"), _heard(_profile("user2")), 0.1)
+    judge.answer(ASKED, _received(_profile()), 0.1)
+    judge.answer(Question(b"GET", "one-1", "/api/profile/user2", user_id="user2"), _received(_profile("user2")), 0.1)
     assert set(failures.counts) == {"contradiction"}
 
 

@@ -70,7 +70,7 @@ async def test_a_part_is_as_old_as_its_own_question(start_gateway: StartGateway,
     assert (await gateway.get(PROFILE)).status_code == 503
 
 
-async def test_products_at_hand_are_as_old_as_their_own_question(start_gateway: StartGateway) -> None:
+async def test_products_in_memory_are_as_old_as_their_own_question(start_gateway: StartGateway) -> None:
     """Another user's answer that uses them lives no longer than they do."""
     clock = Clock()
     services = FakeServices.with_profile()

@@ -147,7 +147,7 @@ async def test_an_app_that_looks_at_requests_itself_sees_them_all(
 
 
 async def test_middleware_that_refuses_is_asked(start: Start) -> None:
-    """Who may not see it does not, however much it is at hand."""
+    """Who may not see it does not, however ready it is."""
     allowed = True
 
     async def refuse(_request: Request) -> HTTPResponse | None:
@@ -179,7 +179,7 @@ async def test_memory_that_is_not_believed_gives_no_early_answers(start: Start) 
     assert await running.early(HIT) == 1
 
 
-async def test_a_purged_profile_is_not_at_hand(start: Start) -> None:
+async def test_a_purged_profile_is_not_in_memory(start: Start) -> None:
     """What was made for the entry goes with it."""
     running = await start(ADMIN_TOKEN="a-token-of-some-length-for-tests")
     assert await running.early(HIT) == 1

@@ -76,7 +76,7 @@ async def test_a_part_that_is_too_old_is_missing(start_gateway: StartGateway) ->
 
 
 async def test_nothing_is_served_beyond_the_ttl_of_its_parts(start_gateway: StartGateway) -> None:
-    """An aggregate that uses a product already at hand expires no later than that."""
+    """An aggregate that uses a product already in memory expires no later than that."""
     clock = Clock()
     services = FakeServices.with_profile()
     services.users["user2"] = user("user2")

@@ -36,11 +36,11 @@ def hit(name: str, *, size: int = 1) -> bytes:
 
 @dataclass
 class Scene:
-    """An app whose answers are at hand, but for one that is made when a door is opened, and a client that is slow."""
+    """An app whose answers are ready, but for one that is made when a door is opened, and a client that is slow."""
 
     app: Sanic[Any, Any]
     client: socket.socket
-    at_hand: list[str]
+    sent_ready: list[str]
     making: asyncio.Event = field(default_factory=asyncio.Event)
     door: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -70,9 +70,9 @@ class Scene:
         while self.connection._can_write.is_set():
             await self.send(hit("big"))
             sent += 1
-            while len(self.at_hand) < sent:
+            while len(self.sent_ready) < sent:
                 await asyncio.sleep(0)
-            await asyncio.sleep(0)  # what is at hand is sent when all of a turn is counted
+            await asyncio.sleep(0)  # what is ready is sent when all of a turn is counted
             assert sent < _MOST
         return sent
 
@@ -105,12 +105,12 @@ class Scene:
 @pytest.fixture
 async def scene(loop: object, sanic_client: Any) -> AsyncIterator[Scene]:
     """A client that has connected, and reads nothing yet."""
-    at_hand: list[str] = []
+    sent_ready: list[str] = []
     early = EarlyAnswers()
     ready = ReadyResponse('"etag"', BODY)
 
     def look(name: str) -> ReadyResponse | None:
-        at_hand.append(name)
+        sent_ready.append(name)
         return ready if name == "big" else None
 
     async def make(_name: str, _etag: str | None, _exchange: Exchange) -> Response:
@@ -130,7 +130,7 @@ async def scene(loop: object, sanic_client: Any) -> AsyncIterator[Scene]:
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.setblocking(False)
-        made = Scene(app, client, at_hand)
+        made = Scene(app, client, sent_ready)
         await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", server.port))
         while not getattr(app.ctx, "connections", None) or not made.connection._idle:
             await asyncio.sleep(0)
@@ -140,10 +140,10 @@ async def scene(loop: object, sanic_client: Any) -> AsyncIterator[Scene]:
 async def test_while_answers_wait_to_be_read_no_more_are_given(scene: Scene) -> None:
     """Of what is asked meanwhile little is read, nothing is answered, and all of it once there is room again."""
     sent = await scene.fill()
-    given, waiting = len(scene.at_hand), scene.transport.get_write_buffer_size()
+    given, waiting = len(scene.sent_ready), scene.transport.get_write_buffer_size()
     await scene.send(hit("big"))
     sent += 1 + await scene.send_until_stopped()
-    assert len(scene.at_hand) == given
+    assert len(scene.sent_ready) == given
     assert scene.transport.get_write_buffer_size() <= waiting
     assert len(scene.connection._received) < HIGH_WATER + _READ_AT_ONCE
     assert await scene.bodies(sent) == [BODY] * sent
@@ -151,12 +151,12 @@ async def test_while_answers_wait_to_be_read_no_more_are_given(scene: Scene) -> 
 
 
 async def test_nothing_overtakes_an_answer_that_is_being_made(scene: Scene) -> None:
-    """What is asked meanwhile, though it is at hand, is answered after it, and little of it is read."""
+    """What is asked meanwhile, though it is ready, is answered after it, and little of it is read."""
     await scene.send(hit("slow"))
     await scene.making.wait()
     await scene.send(hit("big"))
     sent = 1 + await scene.send_until_stopped()
-    assert scene.at_hand == ["slow"]
+    assert scene.sent_ready == ["slow"]
     assert len(scene.connection._received) < HIGH_WATER + _READ_AT_ONCE
     scene.door.set()
     assert await scene.bodies(1 + sent) == [MADE, *[BODY] * sent]
@@ -170,4 +170,4 @@ async def test_each_request_is_answered_by_its_own_fields(scene: Scene) -> None:
         while not head.endswith(b"\r\n\r\n"):
             head += await asyncio.get_running_loop().sock_recv(scene.client, 65_536)
         assert b"\r\nx-request-id: %b\r\n" % name in head.lower()
-    assert len(scene.at_hand) == 4
+    assert len(scene.sent_ready) == 4

@@ -123,7 +123,7 @@ def _closes_after(services: FaultyServices) -> Any:
     return behave
 
 
-async def test_with_last_known_good_at_hand_an_open_breaker_costs_nothing(
+async def test_with_last_known_good_in_memory_an_open_breaker_costs_nothing(
     services: FaultyServices, gateway_over: StartOver
 ) -> None:
     """While the service is left alone its part is stale, with the reason that nobody asked."""

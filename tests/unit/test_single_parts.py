@@ -120,7 +120,7 @@ async def test_what_there_is_no_more_does_not_stand_in() -> None:
 @pytest.mark.parametrize(
     ("early", "age", "asks"), [(False, 22.0, False), (False, 24.5, True), (True, 5.0, False), (True, 6.5, True)]
 )
-async def test_what_is_at_hand_ought_to_last(early: bool, age: float, asks: bool) -> None:
+async def test_what_is_in_memory_ought_to_last(early: bool, age: float, asks: bool) -> None:
     """Of its fresh life the last fifth is not used, and for what replaces something early all but the first."""
     scene = _Scene()
     asked: list[float] = []

@@ -10,7 +10,7 @@ from benchmarks.chaos.hostile import truth
 from benchmarks.chaos.hostile.draw import one_of
 from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.judge import Judge, Question
-from benchmarks.chaos.hostile.reading import Broken, Heard
+from benchmarks.chaos.hostile.reading import Broken, Received
 from benchmarks.chaos.hostile.wire import Wire
 
 ADMIN_TOKEN: Final = "hostile-admin-token"  # noqa: S105 - of a gateway that lives for minutes
@@ -99,7 +99,7 @@ class Honest:
         finally:
             await self._retire()
 
-    async def is_complete(self, user_id: str, holds: Callable[[str, Heard], bool]) -> bool:
+    async def is_complete(self, user_id: str, holds: Callable[[str, Received], bool]) -> bool:
         """Ask for somebody once; whether that ``holds`` of the answer."""
         heard = await self.ask(self._profile(user_id))
         return heard is not None and holds(user_id, heard)
@@ -116,12 +116,12 @@ class Honest:
         last = ["Connection: close"] if self._dice.random() < 0.02 else []
         await self.ask(self._profile(user_id, *fields, *last, method=method, if_none_match=conditional))
 
-    async def ask(self, question: Question) -> Heard | None:
+    async def ask(self, question: Question) -> Received | None:
         """The answer, judged; asked again where a connection used before ended without one (RFC 9110 §9.2.2)."""
         for attempt in range(2):
             wire = await self._open()
             await wire.send(question.sent)
-            heard = await self._hear(wire, question, may_end=attempt == 0 and wire.uses > 0)
+            heard = await self._receive(wire, question, may_end=attempt == 0 and wire.uses > 0)
             if heard is not None or wire.uses == 0:
                 return heard
         return None
@@ -131,7 +131,7 @@ class Honest:
         wire = await self._open()
         await wire.send(b"".join(question.sent for question in questions))
         for place, question in enumerate(questions):
-            heard = await self._hear(wire, question, may_end=place > 0 or wire.uses > 0)
+            heard = await self._receive(wire, question, may_end=place > 0 or wire.uses > 0)
             if heard is None or heard.ends:
                 return
 
@@ -144,7 +144,7 @@ class Honest:
             await asyncio.sleep(self._dice.choice((0.0, 0.001, 0.02)))
             start = end
         await wire.send(question.sent[start:])
-        await self._hear(wire, question)
+        await self._receive(wire, question)
 
     async def _half_close(self) -> None:
         question = self._profile(self._somebody())
@@ -152,7 +152,7 @@ class Honest:
         await wire.send(question.sent)
         wire.shut_down_writing()
         self._wire = None
-        await self._hear(wire, question, what=" to a client that sends no more", patience=_HALF_CLOSED_SECONDS)
+        await self._receive(wire, question, what=" to a client that sends no more", patience=_HALF_CLOSED_SECONDS)
         wire.end()
 
     async def _ask_others(self) -> None:
@@ -183,7 +183,7 @@ class Honest:
         lines = [f"{method} {path} HTTP/1.1", "Host: gateway", f"X-Request-ID: {request_id}", *fields, "", ""]
         return Question("\r\n".join(lines).encode(), request_id, path, method, user_id, if_none_match, statuses)
 
-    async def _hear(
+    async def _receive(
         self,
         wire: Wire,
         question: Question,
@@ -191,8 +191,8 @@ class Honest:
         may_end: bool = False,
         what: str = "",
         patience: float = PATIENCE_SECONDS,
-    ) -> Heard | None:
-        heard: Heard | None = None
+    ) -> Received | None:
+        heard: Received | None = None
         begun = asyncio.get_running_loop().time()
         try:
             heard = await wire.hear(patience, question.method)

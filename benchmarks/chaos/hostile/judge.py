@@ -11,7 +11,7 @@ import orjson
 from benchmarks.chaos.hostile import truth
 from benchmarks.chaos.hostile.comparing import Complaint, profile
 from benchmarks.chaos.hostile.failures import Failures
-from benchmarks.chaos.hostile.reading import Heard
+from benchmarks.chaos.hostile.reading import Received
 
 REASONS: Final = frozenset(
     ("timeout", "unavailable", "bad_response", "circuit_open", "overloaded", "no_budget", "too_many")
@@ -66,19 +66,19 @@ class Judge:
     seconds: list[float] = field(default_factory=list)
     _tags: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    def answer(self, question: Question, heard: Heard, seconds: float) -> None:
+    def answer(self, question: Question, heard: Received, seconds: float) -> None:
         """The answer to an honest question, which came after so many ``seconds``."""
         self.seconds.append(seconds)
         self.judged[heard.status] = self.judged.get(heard.status, 0) + 1
         concerns = {question.user_id, *truth.profile(question.user_id).products}
         self._tell(self._complaints(question, heard), question.sent, heard, concerns)
 
-    def any_answer(self, sent: bytes, heard: Heard) -> None:
+    def any_answer(self, sent: bytes, heard: Received) -> None:
         """An answer to somebody who is not honest: no more than that it tells the truth, and is readable."""
         self._tell((*self._readable(heard, ""), *self._of_anybody(heard)), sent, heard)
 
     def _tell(
-        self, complaints: Iterable[Complaint], sent: bytes, heard: Heard, concerns: AbstractSet[str] = frozenset()
+        self, complaints: Iterable[Complaint], sent: bytes, heard: Received, concerns: AbstractSet[str] = frozenset()
     ) -> None:
         """All that is wrong with one answer is one failure, of the kind that comes first."""
         found = list(complaints)
@@ -87,7 +87,7 @@ class Judge:
             more = "".join(f"; {other}: {this}" for other, this in further[:_FURTHER])
             self.failures.add(kind, what + more, concerns=concerns, request=sent, head=heard.head, body=heard.body)
 
-    def _complaints(self, question: Question, heard: Heard) -> Iterator[Complaint]:
+    def _complaints(self, question: Question, heard: Received) -> Iterator[Complaint]:
         if heard.headers.get("x-request-id") != question.request_id:
             yield "another's answer", "the request id is not that of the request"
         yield from self._readable(heard, question.path)
@@ -98,7 +98,7 @@ class Judge:
         elif question.user_id or heard.status not in question.statuses:
             yield "wrong status", f"{heard.status} to a request without fault"
 
-    def _readable(self, heard: Heard, path: str) -> Iterator[Complaint]:
+    def _readable(self, heard: Received, path: str) -> Iterator[Complaint]:
         if heard.status == 503:
             yield from () if path in _HEALTH else _refusal(heard)
         elif heard.status not in _STATUSES:
@@ -113,7 +113,7 @@ class Judge:
             if heard.headers["content-type"].startswith(_PROBLEM):
                 yield from _problem(heard, document)
 
-    def _profile_200(self, question: Question, heard: Heard) -> Iterator[Complaint]:
+    def _profile_200(self, question: Question, heard: Received) -> Iterator[Complaint]:
         yield from self._fields(heard)
         if question.method == "HEAD":
             return
@@ -127,18 +127,18 @@ class Judge:
         except (LookupError, TypeError, AttributeError) as error:
             yield "contradiction", f"not of the shape of a profile: {error!r}"
 
-    def _profile_304(self, question: Question, heard: Heard) -> Iterator[Complaint]:
+    def _profile_304(self, question: Question, heard: Received) -> Iterator[Complaint]:
         yield from self._fields(heard)
         if not question.if_none_match:
             yield "contradiction", "304 to a request without condition"
         elif heard.headers.get("etag") != question.if_none_match:
             yield "contradiction", f"304, but the client has {question.if_none_match}"
 
-    def _profile_404(self, question: Question, _heard: Heard) -> Iterator[Complaint]:
+    def _profile_404(self, question: Question, _heard: Received) -> Iterator[Complaint]:
         if truth.user(question.user_id) is not None:
             yield "untrue 404", f"{question.user_id} exists"
 
-    def _fields(self, heard: Heard) -> Iterator[Complaint]:
+    def _fields(self, heard: Received) -> Iterator[Complaint]:
         control, age = heard.headers.get("cache-control", ""), heard.headers.get("age", "0")
         life = _life(control)
         if control != "no-store" and (life is None or int(life[1]) > self.ttl + 1):
@@ -146,7 +146,7 @@ class Judge:
         if not _seconds(age) or int(age) > self.ttl + 1:
             yield "contradiction", f"Age is {age!r} with a TTL of {self.ttl:g} s"
 
-    def _provenance(self, question: Question, heard: Heard, document: Any) -> Iterator[Complaint]:
+    def _provenance(self, question: Question, heard: Received, document: Any) -> Iterator[Complaint]:
         tag, metadata = heard.headers.get("etag", ""), document["metadata"]
         states = {name: metadata["parts"][name] for name in _PARTS}
         hit = "; hit" in heard.headers.get("cache-status", "")
@@ -168,7 +168,7 @@ class Judge:
             if self._tags.setdefault(tag, (question.user_id, content)) != (question.user_id, content):
                 yield "contradiction", f"{tag} has been on something else, for {self._tags[tag][0]}"
 
-    def _of_anybody(self, heard: Heard) -> Iterator[Complaint]:
+    def _of_anybody(self, heard: Received) -> Iterator[Complaint]:
         if heard.headers.get("x-request-id", "").startswith("smuggled"):
             yield "smuggled", "a request inside another one was answered"
         if heard.status != 200 or not heard.body.startswith(b'{"user"'):
@@ -182,7 +182,7 @@ class Judge:
             yield "contradiction", "no profile"
 
 
-def is_complete(user_id: str, heard: Heard) -> bool:
+def is_complete(user_id: str, heard: Received) -> bool:
     """Whether an answer says all that there is to be said, and says that it is current."""
     if truth.user(user_id) is None:
         return heard.status == 404
@@ -194,14 +194,14 @@ def is_complete(user_id: str, heard: Heard) -> bool:
     return set(states.values()) == {"fresh"}
 
 
-def _refusal(heard: Heard) -> Iterator[Complaint]:
+def _refusal(heard: Received) -> Iterator[Complaint]:
     if not _seconds(heard.headers.get("retry-after", "")):
         yield "5xx", "503 without Retry-After"
     if not heard.headers.get("content-type", "").startswith(_PROBLEM):
         yield "5xx", "503 that is no problem document"
 
 
-def _problem(heard: Heard, document: Any) -> Iterator[Complaint]:
+def _problem(heard: Received, document: Any) -> Iterator[Complaint]:
     lacking = [name for name in _FIELDS if name not in document]
     if lacking or document["status"] != heard.status:
         yield "contradiction", f"a problem document without {lacking}, of status {document.get('status')}"

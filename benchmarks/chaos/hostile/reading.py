@@ -23,7 +23,7 @@ class Broken(Exception):
 
 
 @dataclass(frozen=True)
-class Heard:
+class Received:
     """One answer: ``head`` as it came, the headers by lower-case name."""
 
     status: int
@@ -37,19 +37,19 @@ class Heard:
         return self.headers.get("connection", "").lower() == "close"
 
 
-async def hear(reader: asyncio.StreamReader, method: str = "GET") -> Heard | None:
+async def hear(reader: asyncio.StreamReader, method: str = "GET") -> Received | None:
     """The next answer, to a request of this ``method``; None when the connection ends before one begins.
 
     Raises:
         Broken: what comes is no answer, or half of one.
     """
     while True:
-        heard = await _hear(reader, method)
+        heard = await _receive(reader, method)
         if heard is None or heard.status >= 200 or heard.status == 101:
             return heard
 
 
-async def _hear(reader: asyncio.StreamReader, method: str) -> Heard | None:
+async def _receive(reader: asyncio.StreamReader, method: str) -> Received | None:
     head = b""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -69,7 +69,7 @@ async def _hear(reader: asyncio.StreamReader, method: str) -> Heard | None:
         raise Broken("it broke off", head) from error
     except ValueError as error:
         raise Broken(str(error), head) from error
-    return Heard(status, head, headers, body)
+    return Received(status, head, headers, body)
 
 
 def _read_head(head: bytes) -> tuple[int, dict[str, str]]:

@@ -10,7 +10,7 @@ from benchmarks.chaos.hostile import rude_heads, truth
 from benchmarks.chaos.hostile.draw import one_of
 from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.judge import Judge
-from benchmarks.chaos.hostile.reading import Broken, Heard
+from benchmarks.chaos.hostile.reading import Broken, Received
 from benchmarks.chaos.hostile.wire import Wire
 
 _GLANCE_SECONDS: Final = 0.3
@@ -62,7 +62,7 @@ class Rude:
         ids = [f"{name}-{self.dice.getrandbits(40):x}" for _ in range(count)]
         return [(_REQUEST % (self.user(), one.encode()), one) for one in ids]
 
-    def heard(self, wire: Wire, heard: Heard | None, request: bytes = b"") -> Heard | None:
+    def heard(self, wire: Wire, heard: Received | None, request: bytes = b"") -> Received | None:
         """Have it judged, as an answer to ``request`` or what was sent last."""
         if heard is not None:
             self.judge.any_answer(request or wire.sent, heard)

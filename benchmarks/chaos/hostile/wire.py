@@ -7,7 +7,7 @@ import struct
 from types import TracebackType
 from typing import Final, Self
 
-from benchmarks.chaos.hostile.reading import LIMIT, Heard, hear
+from benchmarks.chaos.hostile.reading import LIMIT, Received, hear
 from benchmarks.common.ports import LOCAL
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
@@ -46,7 +46,7 @@ class Wire:
                 self.writer.write(data)
             await self.writer.drain()
 
-    async def hear(self, seconds: float, method: str = "GET") -> Heard | None:
+    async def hear(self, seconds: float, method: str = "GET") -> Received | None:
         """The next answer; None when the connection ends instead.
 
         Raises:
