@@ -43,14 +43,14 @@ class Client(Protocol):
 class Connections:
     """The bound on the connections of one app."""
 
-    def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
-        self._most = most
+    def __init__(self, capacity: int, clock: Clock = time.monotonic) -> None:
+        self._capacity = capacity
         self._clock = clock
         self._lingering: dict[asyncio.Transport, asyncio.TimerHandle] = {}
 
     def has_room(self, held: Collection[Client]) -> bool:
         """Whether there is room for another one beside those ``held``; an idle one may be ended for it."""
-        if len(held) < self._most:
+        if len(held) < self._capacity:
             return True
         since = self._clock() - _IDLE_SECONDS
         idle = [(at, one) for one in islice(held, _MAX_SCANNED) if (at := one.idle_since) is not None and at < since]
@@ -61,7 +61,7 @@ class Connections:
         return True
 
     def refuse(self, transport: asyncio.Transport) -> None:
-        """Tell a client that there is no room, and end its connection."""
+        """Answer a client with 503, and end its connection."""
         metrics.connections_refused.inc()
         transport.write(Context().run(_refusal))
         if len(self._lingering) >= _MAX_LINGERING:
@@ -79,7 +79,7 @@ class Connections:
 
 
 def shut_down_writing(transport: asyncio.WriteTransport) -> None:
-    """End what is sent to a client, which may go on sending."""
+    """Shut down the sending side; the client may go on sending."""
     try:
         transport.write_eof()
     except OSError:  # it has reset the connection just now

@@ -1,9 +1,9 @@
 """Early answers: plain requests are answered before Sanic makes request objects of them.
 
 A hit in memory costs a few microseconds; Sanic's way to an endpoint costs many times that. So an endpoint may *declare*
-that it answers for ids under its path, from ready bytes, or else by a coroutine. A request that
-leaves no doubt (``shared.http.request_head``) is then answered here, with the same bytes, metrics and log line as by
-way of Sanic. Every other one goes that way untouched.
+that it answers for ids under its path, from ready bytes, or else by a coroutine. A plain request
+(``shared.http.request_head``) is then answered here, with the same bytes, metrics and log line as through Sanic. Every
+other one goes that way untouched.
 
 Nothing is answered early where a request has to pass something first: while the app has middleware or signals of its
 own, before it serves, and from the moment it stops.

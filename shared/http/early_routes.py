@@ -59,7 +59,7 @@ class ReadyResponse:
 
 
 class Response(NamedTuple):
-    """An answer that had to be made: its status, its own header fields, and its body, which is none for 304."""
+    """A response as data: status, header fields of its own, and the body, which is empty for 304."""
 
     status: int
     fields: dict[str, str]
@@ -68,7 +68,7 @@ class Response(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EarlyRoute:
-    """What an endpoint declares.
+    """The declaration of a route that is answered early.
 
     Attributes:
         path: what stands before an id in the target; ends with a slash.

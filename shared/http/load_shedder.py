@@ -10,15 +10,15 @@ from shared.observing import metrics
 
 RETRY_AFTER_SECONDS: Final = 1
 _LASTING_SECONDS: Final = 5.0
-"""Shedding for so long, without a pause as long as the one below, is lasting overload."""
+"""Shedding for so long, without a pause of ``_PAUSE_SECONDS``, is lasting overload."""
 _PAUSE_SECONDS: Final = 1.0
 
 
 class LoadShedder:
-    """Admits at most ``most`` pieces of work at once: ``with shedder: …``."""
+    """Admits at most ``capacity`` pieces of work at a time: ``with shedder: …``."""
 
-    def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
-        self._most = most
+    def __init__(self, capacity: int, clock: Clock = time.monotonic) -> None:
+        self._capacity = capacity
         self._clock = clock
         self._first_shed = 0.0
         self._last_shed = float("-inf")
@@ -26,12 +26,12 @@ class LoadShedder:
 
     @property
     def is_half_full(self) -> bool:
-        """Whether what can wait (an early refresh) had better wait."""
-        return self.in_flight * 2 >= self._most
+        """Whether optional work (an early refresh) should wait."""
+        return self.in_flight * 2 >= self._capacity
 
     @property
     def is_overloaded(self) -> bool:
-        """Whether work has been refused for some seconds on end, and still is."""
+        """Whether work has been shed for some seconds without a pause, and still is."""
         now = self._clock()
         return now - self._last_shed < _PAUSE_SECONDS and now - self._first_shed >= _LASTING_SECONDS
 
@@ -41,7 +41,7 @@ class LoadShedder:
         Raises:
             Shed: there are too many.
         """
-        if self.in_flight >= self._most:
+        if self.in_flight >= self._capacity:
             now = self._clock()
             if now - self._last_shed >= _PAUSE_SECONDS:
                 self._first_shed = now
