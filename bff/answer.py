@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
-from bff.aggregates.kind import METADATA, AggregateKind
+from bff.aggregates.kind import METADATA
 from bff.parts.part import Aggregate
+from bff.representation import Representation, as_they_are, joined
 from shared import codec
 from shared.http.early_routes import ReadyResponse
 from shared.timestamps import rfc3339
@@ -34,12 +35,20 @@ class _Times(msgspec.Struct):
     cache_ttl: int
 
 
-def compose(aggregate: Aggregate, facts: Mapping[str, object], *, ttl: int, duration: float, now: float) -> Answer:
+def compose(
+    aggregate: Aggregate,
+    facts: Mapping[str, object],
+    *,
+    ttl: int,
+    duration: float,
+    now: float,
+    write: Callable[[Aggregate], bytes] = as_they_are,
+) -> Answer:
     """The answer to send: ``ttl`` and ``duration`` in seconds, ``now`` in seconds since the epoch.
 
-    ``facts`` are what the kind says of it in ``metadata``.
+    ``facts`` are what ``metadata`` says of the ``aggregate``, and ``write`` gives the members beside that.
     """
-    data = _joined({name: part.json for name, part in aggregate.parts.items()})
+    data = write(aggregate)
     provenance = {name: part.provenance() for name, part in aggregate.parts.items()}
     times = _Times(rfc3339(now), round(duration * 1000, 1), ttl)
     metadata = _metadata(facts, times, provenance, partial=aggregate.partial)
@@ -50,19 +59,20 @@ def compose(aggregate: Aggregate, facts: Mapping[str, object], *, ttl: int, dura
     )
 
 
-def read_answer(kind: AggregateKind, identifier: str, body: bytes) -> ReadyResponse:
+def read_answer(representation: Representation, identifier: str, body: bytes) -> ReadyResponse:
     """The answer out of the cache whose ``body`` this is: of the aggregate ``identifier``, complete, as composed here.
 
     Raises:
         ValueError: it is anything else, if by a single byte.
     """
     raw = {name: bytes(member) for name, member in _members(body).items()}
-    if list(raw) != [*kind.readers, METADATA]:
+    if list(raw) != [*representation.members, METADATA]:
         raise ValueError
-    times = _read_times(raw.pop(METADATA))
-    data = _joined(raw)
-    values = {name: reader.read(identifier, raw[name]) for name, reader in kind.readers.items()}
-    metadata = _metadata(kind.facts(identifier, values), times, dict.fromkeys(raw, _FRESH), partial=False)
+    told = raw.pop(METADATA)
+    data = joined(raw)
+    facts = representation.read(identifier, raw, told)
+    provenance = {part.name: _FRESH for part in representation.parts}
+    metadata = _metadata(facts, _read_times(told), provenance, partial=False)
     if _document(data, metadata | {"cached": True}) != body:
         raise ValueError
     return ReadyResponse(_weak_tag(data), body)
@@ -103,10 +113,6 @@ def _metadata(
         "partial": partial,
         "parts": parts,
     }
-
-
-def _joined(parts: Mapping[str, bytes]) -> bytes:
-    return b",".join([b'"%b":%b' % (name.encode(), json) for name, json in parts.items()])
 
 
 def _document(data: bytes, metadata: Mapping[str, object]) -> bytes:

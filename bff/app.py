@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from sanic import Sanic
@@ -11,12 +12,14 @@ from bff.aggregates.kind import AggregateKind
 from bff.aggregates.spans import spanned
 from bff.cache_kinds import cache_kinds
 from bff.catalogue import catalogue
+from bff.endpoints.aggregate_routes import AggregateRoutes
 from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
 from bff.endpoints.purge import Purge
 from bff.parts.store import PartStore
+from bff.representation import representations
 from bff.settings import GatewaySettings
 from bff.upstreams import build_sources, build_transports, build_upstreams
 from shared.cache.build import build_cache
@@ -45,7 +48,8 @@ def create_app(
 ) -> Sanic[Any, Any]:
     """The gateway for ``settings``; ``transports``, ``cache`` and ``kinds`` are the seams where tests put their own."""
     spans = spans_for(SERVICE, settings)
-    declared = catalogue(kinds if spans is None else [spanned(kind, spans) for kind in kinds])
+    declared = catalogue(kinds)
+    kinds = declared.kinds if spans is None else [spanned(kind, spans) for kind in declared.kinds]
     resources: list[Resource] = []
     if transports is None:
         session = Session()
@@ -68,10 +72,10 @@ def create_app(
     endpoint = partial(
         AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, shedder=shedder
     )
-    endpoints = [endpoint(kind) for kind in declared.kinds]
+    endpoints = [(kind, [endpoint(one) for one in representations(kind)]) for kind in kinds]
     early = EarlyAnswers() if settings.early_answers == "true" and spans is None else None
     if early is not None:
-        for one in endpoints:
+        for one in chain.from_iterable(served for _, served in endpoints):
             early.declare(one.early_route())
     return build_app(
         SERVICE,
@@ -80,7 +84,7 @@ def create_app(
         ready=lambda: not shedder.is_overloaded,
         routes=[
             index(SERVICE, declared.kinds),
-            *(one.routes for one in endpoints),
+            *(AggregateRoutes(kind, served) for kind, served in endpoints),
             Health(
                 SERVICE,
                 upstreams,

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from bff.answer import read_absence, read_answer
 from bff.catalogue import Catalogue
 from bff.parts.codec import PartCodec
 from bff.parts.single import SinglePart
+from bff.representation import representations
 from bff.settings import GatewaySettings
 from shared.cache.kind import Kind, Rules
 
@@ -18,14 +20,14 @@ _READY_BYTES: Final = 1_700
 def cache_kinds(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind]:
     """Every kind of entries; nothing lives longer than the settings say, whoever stored it."""
     ttl, stale, negative_ttl = settings.cache_ttl, settings.cache_stale, settings.cache_negative_ttl
-    for aggregate in declared.kinds:
-        life = aggregate.ttl(ttl)
+    for one in chain.from_iterable(map(representations, declared.kinds)):
+        life = one.ttl(ttl)
         yield Kind(
-            aggregate.cache_kind,
-            present=Rules(partial(read_answer, aggregate), life, life, lambda _: _READY_BYTES),
+            one.cache_kind,
+            present=Rules(partial(read_answer, one), life, life, lambda _: _READY_BYTES),
             absent=Rules(read_absence, negative_ttl, negative_ttl) if negative_ttl else None,
             owned=True,
-            shape=aggregate.schema,
+            shape=one.schema,
         )
     for part in declared.parts.values():
         fresh = ttl if part.ttl is None else part.ttl

@@ -14,6 +14,7 @@ from bff.app import gateway_cache
 from bff.cache_status import CacheStatus
 from bff.parts.by_id import by_id_json
 from bff.parts.part import Aggregate, Part
+from bff.representation import Representation
 from bff.settings import GatewaySettings
 from bff.sources.orders import ORDERS, Order
 from bff.sources.products import PRODUCTS, Product
@@ -29,7 +30,7 @@ from shared.settings.loading import load
 _ENTRIES: Final = 10_000
 _TAG: Final = 'W/"35ffc29f0722a01ec0e18adf"'
 _LIFE: Final = 86_400.0
-_KIND: Final = PROFILE.cache_kind
+_KIND: Final = Representation(PROFILE).cache_kind
 
 
 def _cache() -> Cache:
@@ -79,7 +80,7 @@ def _header() -> Callable[[], object]:
 
 
 def _first_reader() -> Callable[[], object]:
-    return partial(read_answer, PROFILE, "user1", _answer().cached_body)
+    return partial(read_answer, Representation(PROFILE), "user1", _answer().cached_body)
 
 
 def _status() -> Callable[[], object]:

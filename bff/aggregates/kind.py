@@ -2,10 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, Final
 
+from bff.aggregates.uses import parts_used
+from bff.aggregates.view import View
 from bff.parts.codec import PartReader
 from bff.parts.part import Aggregate
 from bff.parts.sources import AnyPart, Sources
@@ -36,6 +39,7 @@ class AggregateKind:
         load: puts one together.
         parts: its parts, in the order of the document.
         counted: those of which ``metadata`` tells how many things they are.
+        views: its reductions.
         id_type: of the ids.
         readers: read each part as it is written in a document.
     """
@@ -46,6 +50,7 @@ class AggregateKind:
     load: Load
     parts: Sequence[AnyPart]
     counted: Sequence[AnyPart] = ()
+    views: Sequence[View[Any]] = ()
     id_type: IdType = ids.TEXT
     readers: Mapping[str, PartReader] = field(init=False, repr=False, compare=False)
 
@@ -54,32 +59,15 @@ class AggregateKind:
         """The endpoint in metrics and logs."""
         return f"{self.path}/<{self.parameter}>"
 
-    @property
-    def cache_kind(self) -> str:
-        """The kind of its entries in the cache, which no part is called."""
-        return f"aggregate.{self.name}"
-
     def __post_init__(self) -> None:
         """See how each part is written."""
         object.__setattr__(self, "readers", {part.name: part.reader_for(self.parameter) for part in self.parts})
-
-    def ttl(self, common: int) -> int:
-        """Seconds for which one counts as current: as ``common`` has it, and no longer than each of its parts."""
-        return min(common, *(int(part.ttl) for part in self.parts if part.ttl is not None), common)
 
     @property
     def schema(self) -> bytes:
         """Tells how its documents are written."""
         parts = (b"%b:%b" % (name.encode(), reader.schema) for name, reader in self.readers.items())
         return b";".join((self.parameter.encode(), *(part.name.encode() for part in self.counted), *parts))
-
-    def facts(self, identifier: str, values: Mapping[str, object]) -> dict[str, object]:
-        """What ``metadata`` says of an aggregate besides where its parts come from; a missing part has no value."""
-        facts: dict[str, object] = {self.parameter: identifier}
-        for part in self.counted:
-            value: Any = values[part.name]
-            facts[f"{part.name}_count"] = None if value is None else len(value)
-        return facts
 
 
 def check(kinds: Iterable[AggregateKind]) -> None:
@@ -90,19 +78,45 @@ def check(kinds: Iterable[AggregateKind]) -> None:
     """
     kinds = tuple(kinds)
     for what in ("name", "path", "label"):
-        ((value, times),) = Counter(getattr(kind, what) for kind in kinds).most_common(1) or [("", 0)]
-        if times > 1:
-            raise DeclarationError(f"{times} aggregates have the {what} {value!r}")
+        _differ((getattr(kind, what) for kind in kinds), f"aggregates have the {what}")
     for kind in kinds:
-        _check_one(kind)
+        for mistake in _mistakes(kind):
+            raise DeclarationError(f"aggregate {kind.name!r}: {mistake}")
 
 
-def _check_one(kind: AggregateKind) -> None:
-    for name in (kind.name, kind.parameter, *(part.name for part in kind.parts)):
+def _differ(values: Iterable[str], have: str) -> None:
+    ((value, times),) = Counter(values).most_common(1) or [("", 0)]
+    if times > 1:
+        raise DeclarationError(f"{times} {have} {value!r}")
+
+
+def _mistakes(kind: AggregateKind) -> Iterator[str]:
+    names = [part.name for part in kind.parts]
+    _differ(names, f"parts of the aggregate {kind.name!r} have the name")
+    _differ((view.name for view in kind.views), f"views of the aggregate {kind.name!r} have the name")
+    for name in (kind.name, kind.parameter, *names, *(view.name for view in kind.views)):
         if not _NAME.fullmatch(name) or name == METADATA:
-            raise DeclarationError(f"aggregate {kind.name!r}: nothing can be called {name!r}")
+            yield f"nothing can be called {name!r}"
     if not _PATH.fullmatch(kind.path):
-        raise DeclarationError(f"aggregate {kind.name!r}: {kind.path!r} is no path")
+        yield f"{kind.path!r} is no path"
     for part in kind.counted:
         if part not in kind.parts:
-            raise DeclarationError(f"aggregate {kind.name!r}: it counts {part.name!r}, which is none of its parts")
+            yield f"it counts {part.name!r}, which is none of its parts"
+    for part in sorted(parts_used(kind.load) - {*kind.parts}, key=lambda part: part.name):
+        yield f"it uses {part.name!r}, which is none of its parts"
+    for view in kind.views:
+        yield from (f"view {view.name!r} {mistake}" for mistake in _mistakes_of_view(kind, view))
+
+
+def _mistakes_of_view(kind: AggregateKind, view: View[Any]) -> Iterator[str]:
+    if not view.needs:
+        yield "needs no part"
+    for part in view.needs:
+        if part not in kind.parts:
+            yield f"needs {part.name!r}, which is none of its parts"
+    if not view.members or METADATA in view.members:
+        yield f"has the shape {view.shape.__name__}, which is no struct with members that can stand beside {METADATA!r}"
+    try:
+        signature(view.make).bind(*view.needs)
+    except TypeError:
+        yield f"is made by what does not take {len(view.needs)} values"

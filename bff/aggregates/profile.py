@@ -1,16 +1,24 @@
 """The profile: a user, the user's orders, and the products in those orders."""
 
 from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+import msgspec
 
 from bff.aggregates.kind import AggregateKind
+from bff.aggregates.view import View
 from bff.parts.part import Aggregate, Part
+from bff.parts.shapes import Timestamp
 from bff.parts.sources import Sources
 from bff.sources.orders import ORDERS, Order
 from bff.sources.products import PRODUCTS, Product
 from bff.sources.users import USER, User
 from shared.errors import NotFound, ServiceUnavailable
 
-RETRY_AFTER_SECONDS = 2
+RETRY_AFTER_SECONDS: Final = 2
+CARD_ORDERS: Final = 2
+"""The latest ones, on a card."""
 
 
 async def load_profile(user_id: str, sources: Sources) -> Aggregate:
@@ -42,6 +50,46 @@ async def _orders_and_products(user_id: str, sources: Sources) -> tuple[Part[lis
     return orders, await sources.take(PRODUCTS, [item.product_id for order in orders.value for item in order.items])
 
 
+class CardUser(msgspec.Struct, frozen=True):
+    """A user, by name."""
+
+    full_name: str
+
+
+class CardOrder(msgspec.Struct, frozen=True):
+    """An order without its items."""
+
+    id: str
+    status: str
+    total_amount: Decimal
+    created_at: Timestamp
+
+
+class Card(msgspec.Struct, frozen=True):
+    """A user by name, and the latest orders."""
+
+    user: CardUser | None
+    orders: list[CardOrder] | None
+
+
+def make_card(user: User | None, orders: list[Order] | None) -> Card:
+    """Of what could be had."""
+    return Card(
+        user=None if user is None else CardUser(user.full_name),
+        orders=None if orders is None else [_without_items(order) for order in orders[:CARD_ORDERS]],
+    )
+
+
+def _without_items(order: Order) -> CardOrder:
+    return CardOrder(order.id, order.status, order.total_amount, order.created_at)
+
+
 PROFILE = AggregateKind(
-    "profile", "/api/profile", "user_id", load_profile, parts=(USER, ORDERS, PRODUCTS), counted=(ORDERS, PRODUCTS)
+    "profile",
+    "/api/profile",
+    "user_id",
+    load_profile,
+    parts=(USER, ORDERS, PRODUCTS),
+    counted=(ORDERS, PRODUCTS),
+    views=(View("card", Card, needs=(USER, ORDERS), make=make_card),),
 )

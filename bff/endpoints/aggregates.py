@@ -1,28 +1,26 @@
-"""The endpoint of an aggregate: served from the cache, or loaded, and stored when complete."""
+"""The endpoint of an aggregate in one representation: served from the cache, or loaded, and stored when complete."""
 
 import random
 import time
 from collections.abc import Callable
 from functools import partial
 from itertools import product
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
-from sanic import HTTPResponse, Request, Sanic
-from sanic.response import raw
 
-from bff.aggregates.kind import AggregateKind
 from bff.answer import Answer, compose
 from bff.cache_status import CacheStatus
 from bff.parts.part import STATUSES, Aggregate
 from bff.parts.sources import PartSources, Sources
+from bff.representation import Representation
 from bff.settings import GatewaySettings
+from shared import ids
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
 from shared.deadline import Deadline
 from shared.errors import NotFound, RequestError
-from shared.http import routing
 from shared.http.conditional import matches
 from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
 from shared.http.exchange import Exchange
@@ -30,6 +28,8 @@ from shared.http.load_shedder import LoadShedder
 from shared.observing import metrics
 from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
+VIEW: Final = "view"
+"""The query parameter that names a view."""
 _MEMORY_HIT: Final = "memory hit"
 
 
@@ -43,11 +43,11 @@ class BuiltAnswer(msgspec.Struct, frozen=True):
 
 
 class AggregateEndpoint:
-    """One kind of aggregate as a route; ``through`` is shared with whatever purges."""
+    """Answers with one representation of a kind; ``through`` is shared by all."""
 
     def __init__(
         self,
-        kind: AggregateKind,
+        representation: Representation,
         *,
         settings: GatewaySettings,
         cache: Cache,
@@ -55,34 +55,35 @@ class AggregateEndpoint:
         sources: PartSources,
         shedder: LoadShedder,
     ) -> None:
-        self._kind = kind
+        self.representation = representation
+        self._kind = kind = representation.kind
+        self._wanted = {part.name: None for part in representation.parts}.keys()
         self._settings = settings
         self._cache = cache
         self._through = through
         self._sources = sources
         self._shedder = shedder
-        self._key_prefix = cache.keys.entry_prefix(kind.cache_kind)
-        self._ttl = kind.ttl(settings.cache_ttl)
+        self._key_prefix = cache.keys.entry_prefix(representation.cache_kind)
+        self._ttl = representation.ttl(settings.cache_ttl)
+        self._facts = {"view": representation.view} if representation.view else {}
         self._log_hits = settings.log_hits / 100
         self._label = kind.label
         self._part_counters = {
             (part, status): metrics.aggregate_parts.labels(self._label, part, status)
-            for part, status in product(kind.readers, STATUSES)
+            for part, status in product(self._wanted, STATUSES)
         }
-
-    def routes(self, app: Sanic[Any, Any]) -> None:
-        """GET and HEAD of the kind's path followed by an id."""
-        routing.get(app, f"{self._kind.path}/<{self._kind.parameter}:str>", self._answer, self._kind.name)
 
     def early_route(self) -> EarlyRoute:
         """What is answered early: everything that is asked for by a plain request."""
         return EarlyRoute(
             path=f"{self._kind.path}/",
+            query=f"?{VIEW}={self.representation.view}" if self.representation.view else "",
             label=self._label,
+            is_id=None if self._kind.id_type is ids.TEXT else self._kind.id_type.has,
             ready=self._ready,
             count_hits=self._cache.count_near_hits,
-            facts={"cache": _MEMORY_HIT},
-            respond=self._respond,
+            facts={"cache": _MEMORY_HIT, **self._facts},
+            respond=self.answer,
             log_share=self._log_hits,
         )
 
@@ -100,15 +101,9 @@ class AggregateEndpoint:
             )
         return ready
 
-    async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
-        parameter = self._kind.parameter
-        identifier = self._kind.id_type.checked(parameter, parameters[parameter])
-        response = await self._respond(identifier, request.headers.get("if-none-match"), request.ctx.exchange)
-        if response.status == 304:
-            return HTTPResponse(status=304, headers=response.fields)
-        return raw(response.body, headers=response.fields, content_type="application/json")
-
-    async def _respond(self, identifier: str, if_none_match: str | None, exchange: Exchange) -> Response:
+    async def answer(self, identifier: str, if_none_match: str | None, exchange: Exchange) -> Response:
+        """The answer for an id and an ``If-None-Match``; what goes wrong is raised."""
+        exchange.facts |= self._facts
         key = f"{self._key_prefix}{identifier}}}"
         load = partial(self._load, identifier, key)
         status = CacheStatus(self._cache)
@@ -155,7 +150,7 @@ class AggregateEndpoint:
         return _conditional(if_none_match, made.answer.body, made.answer.etag, left)
 
     async def _load(self, identifier: str, key: str, loading: Loading) -> LoadResult[BuiltAnswer]:
-        sources = self._sources.of(loading)
+        sources = self._sources.of(loading, self._wanted)
         asked_at = self._cache.clock()
         started = time.monotonic()
         try:
@@ -174,14 +169,16 @@ class AggregateEndpoint:
     ) -> LoadResult[BuiltAnswer]:
         if [*aggregate.parts] != [*self._kind.readers]:
             raise AssertionError("an aggregate has the parts that its kind declares, in that order")
+        aggregate = aggregate.only(self._wanted)
         statuses = {name: part.status for name, part in aggregate.parts.items()}
         for delivered in statuses.items():
             self._part_counters[delivered].inc()
         timings = [f"{name};dur={part.duration * 1000:.1f}" for name, part in aggregate.parts.items()]
         timing = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
-        facts = self._kind.facts(identifier, {name: part.value for name, part in aggregate.parts.items()})
+        facts = self.representation.facts(identifier, {name: part.value for name, part in aggregate.parts.items()})
         ttl = self._ttl
-        answer = compose(aggregate, facts, ttl=ttl, duration=duration, now=time.time())
+        write = self.representation.write
+        answer = compose(aggregate, facts, ttl=ttl, duration=duration, now=time.time(), write=write)
         values = sources.values
         fresh_until = min(aggregate.fresh_until, asked_at + ttl)
         if answer.etag is not None:

@@ -1,7 +1,7 @@
 """A part is one named piece of an aggregate, with its provenance; an aggregate is its parts."""
 
-from collections.abc import Mapping
-from typing import Final, Generic, Literal, TypeVar, get_args
+from collections.abc import Iterable, Mapping
+from typing import Final, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -9,10 +9,10 @@ from shared.errors import Reason
 
 T_co = TypeVar("T_co", covariant=True)
 
-Status = Literal["fresh", "stale", "partial", "missing"]
+Status = Literal["fresh", "stale", "partial", "missing", "omitted"]
 
-STATUSES: Final[tuple[Status, ...]] = get_args(Status)
-"""Every status there is."""
+STATUSES: Final[tuple[Status, ...]] = ("fresh", "stale", "partial", "missing")
+"""Every status that clients see."""
 
 
 class Part(msgspec.Struct, Generic[T_co], frozen=True):
@@ -39,6 +39,11 @@ class Part(msgspec.Struct, Generic[T_co], frozen=True):
         """A part that could not be had."""
         return cls(None, "missing", reason=reason, duration=duration)
 
+    @classmethod
+    def omitted(cls) -> "Part[T_co]":
+        """A part that nobody wants to see: it was not asked for, which says nothing of it."""
+        return cls(None, "omitted")
+
     def provenance(self) -> dict[str, object]:
         """The part's entry in ``metadata.parts``."""
         shown: dict[str, object] = {"status": self.status}
@@ -57,6 +62,10 @@ class Aggregate(msgspec.Struct, frozen=True):
     def plus(self, **parts: Part[object]) -> "Aggregate":
         """This one with further ``parts`` behind its own."""
         return Aggregate({**self.parts, **parts})
+
+    def only(self, names: Iterable[str]) -> "Aggregate":
+        """This one with none but the parts of these ``names``, in that order."""
+        return Aggregate({name: self.parts[name] for name in names})
 
     @property
     def partial(self) -> bool:

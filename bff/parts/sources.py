@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
@@ -29,17 +30,21 @@ class PartSources:
     single: Mapping[str, SingleSource[Any]]
     keyed: Mapping[str, KeyedSource[Any]]
 
-    def of(self, loading: Loading) -> "Sources":
-        """The sources as one load sees them."""
-        return Sources(self, loading)
+    def of(self, loading: Loading, wanted: AbstractSet[str] | None = None) -> "Sources":
+        """The sources as one load sees them, of which the parts of these names are ``wanted``; None for all."""
+        return Sources(self, loading, wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The sources for one load; ``values`` collects what is to be kept afterwards."""
+    """The sources for one load; ``values`` collects what is to be kept afterwards.
+
+    No service is asked for a part that is not wanted: it is ``omitted``, whatever it would have been.
+    """
 
     _all: PartSources
     loading: Loading
+    _wanted: AbstractSet[str] | None = None
     values: list[Value] = field(default_factory=list)
 
     @overload
@@ -54,6 +59,8 @@ class Sources:
         What stands in the path of a single part is given in that order, or by name. Of a keyed part, things that its
         service does not know are left out.
         """
+        if self._wanted is not None and part.name not in self._wanted:
+            return _omitted()
         if isinstance(part, SinglePart):
             names = part.path.parameters
             given = dict(zip(names, map(str, identifiers), strict=False))
@@ -79,6 +86,10 @@ class Sources:
         Coroutines of a load hold on to seats in calls of others: none may go on when nobody waits for it any more.
         """
         return await _together(first, others)
+
+
+async def _omitted() -> Part[Any]:
+    return Part.omitted()
 
 
 async def _together(first: Awaitable[Any], others: Iterable[Coroutine[Any, Any, Any]]) -> tuple[Any, ...]:

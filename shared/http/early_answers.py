@@ -77,18 +77,18 @@ class EarlyAnswers:
     """What the endpoints of one app have declared, and the answers that are given for them."""
 
     def __init__(self) -> None:
-        self._declared: dict[bytes, EarlyRoute] = {}
+        self._declared: dict[tuple[bytes, bytes], EarlyRoute] = {}
         self._request_line = re.compile(rb"(?!)").match
-        self._tallies: dict[tuple[str, bytes, int], _Tally] = {}
+        self._tallies: dict[tuple[str, str, bytes, int], _Tally] = {}
         self._unflushed: list[_Tally] = []
         self._unsent: list[tuple[asyncio.Transport, bytes]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def declare(self, declared: EarlyRoute) -> None:
-        """Answer GET and HEAD of ids under a path early from now on."""
-        self._declared[declared.path.encode()] = declared
-        paths = b"|".join(re.escape(path) for path in self._declared)
-        pattern = rb"(GET|HEAD) (%b)(%b) HTTP/1\.1\r\n" % (paths, ids.CHARACTERS.encode())
+        """Answer GET and HEAD of ids under a path, with this query or none, early from now on."""
+        self._declared[declared.path.encode(), declared.query.encode()] = declared
+        paths, queries = (b"|".join(map(re.escape, sorted(set(texts)))) for texts in zip(*self._declared, strict=True))
+        pattern = rb"(GET|HEAD) (%b)(%b)(%b) HTTP/1\.1\r\n" % (paths, ids.CHARACTERS.encode(), queries)
         self._request_line = re.compile(pattern).match
 
     def open(self, app: Sanic[Any, Any], *, middleware: int) -> None:
@@ -124,9 +124,11 @@ class EarlyAnswers:
             fields = client.fields = read_fields(block)
             if fields is None:
                 return None
-        method, path, identifier = line.groups()
-        declared = self._declared[path]
+        method, path, identifier, query = line.groups()
+        declared = self._declared.get((path, query))
         subject = identifier.decode()
+        if declared is None or not (declared.is_id is None or declared.is_id(subject)):
+            return None
         try:
             ready = declared.ready(subject)
             if ready is not None:
@@ -153,7 +155,9 @@ class EarlyAnswers:
         if status == 200 and method == b"GET":
             answer += ready.body
         # Nothing that may fail comes after this: what the endpoint is left to answer is for it to count.
-        tally = self._tallies.get((declared.label, method, status)) or self._tally(declared, method, status)
+        tally = self._tallies.get((declared.label, declared.query, method, status)) or self._tally(
+            declared, method, status
+        )
         if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
             tally.line.log(now, trace, milliseconds)
         if not tally.durations:
@@ -199,7 +203,9 @@ class EarlyAnswers:
         return head if body is None or request.method == b"HEAD" else head + response.body
 
     def _tally(self, declared: EarlyRoute, method: bytes, status: int) -> _Tally:
-        tally = self._tallies[declared.label, method, status] = _Tally(method.decode(), declared, status)
+        tally = self._tallies[declared.label, declared.query, method, status] = _Tally(
+            method.decode(), declared, status
+        )
         return tally
 
     def _flush_and_send(self) -> None:

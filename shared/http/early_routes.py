@@ -78,6 +78,8 @@ class EarlyRoute:
         facts: constant facts of their log lines.
         respond: the answer for an id and an ``If-None-Match``, whatever it takes; or it raises what is wrong.
         log_share: the share of ready answers that are logged, from 0 to 1.
+        query: what stands behind an id, with the question mark; "" for nothing.
+        is_id: whether a text is one of the ids; None where every identifier is.
     """
 
     path: str
@@ -87,3 +89,5 @@ class EarlyRoute:
     facts: Mapping[str, object]
     respond: Callable[[str, str | None, Exchange], Coroutine[Any, Any, Response]]
     log_share: float = 1.0
+    query: str = ""
+    is_id: Callable[[str], bool] | None = None

@@ -9,6 +9,7 @@ import pytest
 from bff.aggregates import AGGREGATES
 from bff.aggregates.profile import PROFILE
 from bff.app import gateway_cache
+from bff.representation import Representation
 from bff.settings import GatewaySettings
 from bff.sources.orders import ORDERS
 from bff.sources.products import PRODUCTS, Product
@@ -25,6 +26,8 @@ NUMBER = 3_000
 TOLERANCE = 0.25
 _read_product = codec.decoder(Product)
 
+PROFILES = Representation(PROFILE).cache_kind
+
 
 def _profiles(cache: Cache, size: int) -> Iterator[Value]:
     """Answers that have been sent a few times, as 200 and as 304."""
@@ -38,7 +41,7 @@ def _profiles(cache: Cache, size: int) -> Iterator[Value]:
         )
         ready.head(200, float(number))
         ready.head(304, float(number))
-        yield Value(cache.keys.entry(PROFILE.cache_kind, f"user{number}"), body, cache.clock(), 30.0, decoded=ready)
+        yield Value(cache.keys.entry(PROFILES, f"user{number}"), body, cache.clock(), 30.0, decoded=ready)
 
 
 def _products(cache: Cache, size: int) -> Iterator[Value]:
@@ -59,7 +62,7 @@ def _singles(cache: Cache, size: int) -> Iterator[Value]:
 def _absences(cache: Cache, _size: int) -> Iterator[Value]:
     for number in range(NUMBER):
         sentence = "There is no such user."
-        key = cache.keys.entry(PROFILE.cache_kind, f"nobody{number}")
+        key = cache.keys.entry(PROFILES, f"nobody{number}")
         yield Value(key, sentence.encode(), cache.clock(), 5.0, decoded=sentence, negative=True)
 
 

@@ -11,6 +11,7 @@ from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
 from bff.parts.part import Aggregate, Part
 from bff.parts.single import single
 from bff.parts.sources import Sources
+from bff.representation import Representation
 from bff.settings import GatewaySettings
 from shared.cache.entry import Entry
 from shared.cache.loader import Loading, LoadResult, ReadThrough
@@ -33,7 +34,7 @@ class Thing(msgspec.Struct, frozen=True):
 class _Sources:
     """Gives each load a way to parts that this one does not go."""
 
-    def of(self, loading: Loading) -> Sources:
+    def of(self, loading: Loading, _wanted: object) -> Sources:
         """Nothing is asked for by it."""
         nothing: Any = None
         return Sources(nothing, loading)
@@ -50,9 +51,14 @@ async def _loaded(clock: Clock, how: Load) -> tuple[LoadResult[BuiltAnswer], Ent
     through = ReadThrough[BuiltAnswer](cache, 2.0)
     sources: Any = _Sources()
     endpoint = AggregateEndpoint(
-        kind, settings=settings, cache=cache, through=through, sources=sources, shedder=LoadShedder(10, clock)
+        Representation(kind),
+        settings=settings,
+        cache=cache,
+        through=through,
+        sources=sources,
+        shedder=LoadShedder(10, clock),
     )
-    key = cache.keys.entry(kind.cache_kind, "t1")
+    key = cache.keys.entry(Representation(kind).cache_kind, "t1")
     token = cache.issue_token(key)
     loaded = await endpoint._load("t1", key, Loading(Deadline.after(60, clock), False, token, cache))
     cache.put(token, loaded.values)

@@ -2,30 +2,66 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
+from typing import Any
 
+import msgspec
 import pytest
 
 from bff.aggregates.kind import AggregateKind, check
-from bff.aggregates.profile import PROFILE
+from bff.aggregates.profile import PROFILE, load_profile
+from bff.aggregates.view import View
 from bff.app import create_app
 from bff.cache_kinds import cache_kinds
 from bff.catalogue import catalogue
+from bff.parts.part import Aggregate
 from bff.parts.single import SinglePart
+from bff.parts.sources import Sources
+from bff.representation import Representation
 from bff.settings import GatewaySettings
-from bff.sources.orders import ORDERS
-from bff.sources.users import USER
+from bff.sources.orders import ORDER_SERVICE, ORDERS
+from bff.sources.users import USER, USER_SERVICE
 from shared.cache.keys import Keys
 from shared.errors import DeclarationError
 from shared.settings.loading import load
 
-HISTORY = replace(PROFILE, name="history", path="/api/history", parts=(ORDERS,), counted=())
+
+async def load_history(user_id: str, sources: Sources) -> Aggregate:
+    """The orders alone."""
+    return Aggregate({"orders": await sources.take(ORDERS, user_id)})
+
+
+async def load_anything(_identifier: str, _sources: Sources) -> Aggregate:
+    """Something whose parts cannot be seen."""
+    raise NotImplementedError
+
+
+async def load_by_way_of_another(user_id: str, sources: Sources) -> Aggregate:
+    """More than the orders."""
+    return await load_profile(user_id, sources)
+
+
+class Short(msgspec.Struct):
+    """What a view shows."""
+
+    total: int
+
+
+class Odd(msgspec.Struct, array_like=True):
+    """What is no object in JSON."""
+
+    total: int
+
+
+HISTORY = AggregateKind("history", "/api/history", "user_id", load_history, parts=(ORDERS,))
+SHORT: View[Any] = View("short", Short, needs=(ORDERS,), make=lambda orders: Short(len(orders)))
 SETTINGS = load(GatewaySettings, {})
 
 
 def test_different_aggregates_may_share_parts() -> None:
     """That is what parts are for."""
-    check([PROFILE, HISTORY])
+    assert [*catalogue([PROFILE, HISTORY]).parts] == ["user", "orders", "products"]
     check([])
 
 
@@ -38,7 +74,22 @@ def test_different_aggregates_may_share_parts() -> None:
         [PROFILE, replace(HISTORY, path="/api/profile", parameter="other_id")],
         [replace(PROFILE, parts=(replace(USER, name="metadata"),), counted=())],
         [replace(PROFILE, parts=(replace(USER, name='a":1,"b'),), counted=())],
-        [replace(PROFILE, parts=(USER,))],
+        [replace(PROFILE, parts=(USER, ORDERS), counted=(ORDERS,))],
+        [replace(HISTORY, load=load_profile)],
+        [replace(HISTORY, load=load_by_way_of_another)],
+        [replace(HISTORY, load=partial(load_profile))],
+        [replace(HISTORY, parts=(ORDERS, ORDERS))],
+        [replace(HISTORY, counted=(USER,))],
+        [replace(HISTORY, views=(SHORT, SHORT))],
+        [replace(HISTORY, views=(replace(SHORT, name="Short"),))],
+        [replace(HISTORY, views=(replace(SHORT, name=""),))],
+        [replace(HISTORY, views=(replace(SHORT, needs=(USER,)),))],
+        [replace(HISTORY, views=(replace(SHORT, needs=()),))],
+        [replace(HISTORY, views=(replace(SHORT, shape=Odd),))],
+        [replace(HISTORY, views=(replace(SHORT, shape=msgspec.defstruct("Meta", [("metadata", int)])),))],
+        [replace(HISTORY, views=(replace(SHORT, make=lambda: Short(1)),))],
+        [replace(HISTORY, parts=(ORDERS, replace(USER, service=replace(USER_SERVICE, name=ORDER_SERVICE.name))))],
+        [HISTORY, replace(HISTORY, name="users", path="/api/users", load=load_anything, parts=(replace(ORDERS),))],
         [replace(PROFILE, path="api/profile")],
         [replace(PROFILE, path="/api/profile/")],
         [replace(PROFILE, path="/api/<id>")],
@@ -64,9 +115,9 @@ def test_a_route_of_the_gateway_itself_is_no_aggregate(name: str, path: str) -> 
 @pytest.mark.parametrize("called", [USER, ORDERS], ids=lambda part: part.name)
 def test_an_aggregate_may_be_called_like_a_part(called: SinglePart[object]) -> None:
     """Their entries never meet."""
-    kind = replace(HISTORY, name=called.name, parts=(USER, ORDERS))
+    kind = replace(HISTORY, name=called.name, load=load_anything, parts=(USER, ORDERS))
     keys = Keys("bff", cache_kinds(SETTINGS, catalogue([kind])))
-    aggregate, part = keys.entry(kind.cache_kind, "user1"), keys.entry(called.name, "user1")
+    aggregate, part = keys.entry(Representation(kind).cache_kind, "user1"), keys.entry(called.name, "user1")
     assert aggregate != part
     assert keys.kind(aggregate) is not keys.kind(part)
     assert set(keys.owned_keys("user1")) >= {aggregate, part}
@@ -74,14 +125,32 @@ def test_an_aggregate_may_be_called_like_a_part(called: SinglePart[object]) -> N
 
 def test_whatever_is_declared_otherwise_has_keys_of_its_own() -> None:
     """Other parts, another order of them, another parameter, other counts: another version by itself."""
+    plain = replace(PROFILE, load=load_anything, views=())
     variants = [
-        PROFILE,
-        replace(PROFILE, parts=tuple(reversed(PROFILE.parts))),
-        replace(PROFILE, parts=(USER, ORDERS), counted=(ORDERS,)),
-        replace(PROFILE, parts=(USER, ORDERS), counted=()),
-        replace(PROFILE, parameter="id"),
+        plain,
+        replace(plain, parts=tuple(reversed(plain.parts))),
+        replace(plain, parts=(USER, ORDERS), counted=(ORDERS,)),
+        replace(plain, parts=(USER, ORDERS), counted=()),
+        replace(plain, parameter="id"),
     ]
-    keys = [Keys("bff", cache_kinds(SETTINGS, catalogue([kind]))).entry(kind.cache_kind, "user1") for kind in variants]
+    keys = [
+        Keys("bff", cache_kinds(SETTINGS, catalogue([kind]))).entry(Representation(kind).cache_kind, "user1")
+        for kind in variants
+    ]
     assert all(one != other for one, other in combinations(keys, 2))
     same = Keys("bff", cache_kinds(load(GatewaySettings, {"CACHE_TTL_SECONDS": "7"}), catalogue([PROFILE])))
-    assert same.entry(PROFILE.cache_kind, "user1") == keys[0]
+    assert same.entry(Representation(PROFILE).cache_kind, "user1") == keys[0]
+
+
+def test_a_view_that_is_declared_otherwise_has_keys_of_its_own() -> None:
+    """Another shape, or other counts in what it tells."""
+    shape = msgspec.defstruct("Short", [("total", int), ("more", int)])
+    variants = [
+        replace(HISTORY, views=(SHORT,)),
+        replace(HISTORY, views=(replace(SHORT, shape=shape),)),
+        replace(HISTORY, views=(SHORT,), counted=(ORDERS,)),
+    ]
+    keys = [
+        Keys("bff", cache_kinds(SETTINGS, catalogue([kind]))).entry("aggregate.history.short", "u") for kind in variants
+    ]
+    assert len(set(keys)) == len(keys)

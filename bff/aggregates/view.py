@@ -1,0 +1,36 @@
+"""A view: a named, typed reduction of an aggregate for a kind of client, such as a card in a list."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from bff.parts.sources import AnyPart
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View(Generic[S]):
+    """One view, as it is declared; ``?view=<name>`` asks for it.
+
+    Attributes:
+        name: told from the other views of its kind.
+        shape: of its documents, but for their metadata.
+        needs: the parts that it is made from. No service is asked for any other.
+        make: makes one from the values of these parts, in that order; a value is None while its part is missing.
+    """
+
+    name: str
+    shape: type[S]
+    needs: Sequence[AnyPart]
+    make: Callable[..., S]
+
+    @property
+    def members(self) -> Sequence[str]:
+        """The members of its documents, in order; none where its shape is not that of a JSON object."""
+        info: Any = msgspec.inspect.type_info(self.shape)
+        if not isinstance(info, msgspec.inspect.StructType) or info.array_like or info.tag is not None:
+            return []
+        return [field.encode_name for field in info.fields]

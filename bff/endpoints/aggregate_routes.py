@@ -1,0 +1,46 @@
+"""The routes of aggregates: an id, and which representation of it is asked for (``?view=``)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.response import raw
+
+from bff.aggregates.kind import AggregateKind
+from bff.endpoints.aggregates import VIEW, AggregateEndpoint
+from shared.errors import InvalidInput
+from shared.http import routing
+
+
+class AggregateRoutes:
+    """GET and HEAD of the path of a ``kind`` followed by an id; ``endpoints`` has one for each representation."""
+
+    def __init__(self, kind: AggregateKind, endpoints: Sequence[AggregateEndpoint]) -> None:
+        self._kind = kind
+        self._endpoints = {endpoint.representation.view: endpoint for endpoint in endpoints}
+
+    def __call__(self, app: Sanic[Any, Any]) -> None:
+        """Register them."""
+        routing.get(app, f"{self._kind.path}/<{self._kind.parameter}:str>", self._answer, self._kind.name)
+
+    async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
+        parameter = self._kind.parameter
+        identifier = self._kind.id_type.checked(parameter, parameters[parameter])
+        endpoint = self._chosen(request)
+        given = await endpoint.answer(identifier, request.headers.get("if-none-match"), request.ctx.exchange)
+        if given.status == 304:
+            return HTTPResponse(status=304, headers=given.fields)
+        return raw(given.body, headers=given.fields, content_type="application/json")
+
+    def _chosen(self, request: Request) -> AggregateEndpoint:
+        if not request.query_string:
+            return self._endpoints[""]
+        views = [value for name, value in request.get_query_args(keep_blank_values=True) if name == VIEW]
+        if not views:
+            return self._endpoints[""]
+        if len(views) == 1 and views[0] and views[0] in self._endpoints:
+            return self._endpoints[views[0]]
+        known = [name for name in self._endpoints if name]
+        raise InvalidInput(
+            f"{VIEW} must be {' or '.join(known)}, once, or be left out." if known else f"There is no {VIEW} of this."
+        )
