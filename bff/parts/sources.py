@@ -17,7 +17,9 @@ from shared.cache.loader import Loading
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
+D = TypeVar("D")
 T = TypeVar("T")
+Coro = Coroutine[Any, Any, T]
 
 AnyPart = SinglePart[Any] | KeyedPart[Any]
 """A declared part of either sort."""
@@ -48,12 +50,12 @@ class Sources:
     values: list[Value] = field(default_factory=list)
 
     @overload
-    def take(self, part: SinglePart[T], /, *identifiers: object, **parameters: object) -> Awaitable[Part[T]]: ...
+    def take(self, part: SinglePart[T], /, *identifiers: object, **parameters: object) -> Coro[Part[T]]: ...
 
     @overload
-    def take(self, part: KeyedPart[T], identifiers: Iterable[object], /) -> Awaitable[Part[Mapping[str, T]]]: ...
+    def take(self, part: KeyedPart[T], identifiers: Iterable[object], /) -> Coro[Part[Mapping[str, T]]]: ...
 
-    def take(self, part: AnyPart, /, *identifiers: Any, **parameters: object) -> Awaitable[Part[Any]]:
+    def take(self, part: AnyPart, /, *identifiers: Any, **parameters: object) -> Coro[Part[Any]]:
         """A part: ``take(USER, user_id)``, ``take(PRODUCTS, product_ids)``; await it, once.
 
         What stands in the path of a single part is given in that order, or by name. Of a keyed part, things that its
@@ -73,14 +75,17 @@ class Sources:
         return self._all.keyed[part.name].get(map(str, wanted), deadline, renew=renew)
 
     @overload
-    async def together(self, first: Awaitable[A], second: Coroutine[Any, Any, B], /) -> tuple[A, B]: ...
+    async def together(self, first: Awaitable[A], second: Coro[B], /) -> tuple[A, B]: ...
+
+    @overload
+    async def together(self, first: Awaitable[A], second: Coro[B], third: Coro[C], /) -> tuple[A, B, C]: ...
 
     @overload
     async def together(
-        self, first: Awaitable[A], second: Coroutine[Any, Any, B], third: Coroutine[Any, Any, C], /
-    ) -> tuple[A, B, C]: ...
+        self, first: Awaitable[A], second: Coro[B], third: Coro[C], fourth: Coro[D], /
+    ) -> tuple[A, B, C, D]: ...
 
-    async def together(self, first: Awaitable[Any], /, *others: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
+    async def together(self, first: Awaitable[Any], /, *others: Coro[Any]) -> tuple[Any, ...]:
         """What all of these give, done side by side; the first error that one raises ends the others.
 
         Coroutines of a load hold on to seats in calls of others: none may go on when nobody waits for it any more.
@@ -92,7 +97,7 @@ async def _omitted() -> Part[Any]:
     return Part.omitted()
 
 
-async def _together(first: Awaitable[Any], others: Iterable[Coroutine[Any, Any, Any]]) -> tuple[Any, ...]:
+async def _together(first: Awaitable[Any], others: Iterable[Coro[Any]]) -> tuple[Any, ...]:
     """The first is awaited in the current task, which spares one."""
     current = asyncio.current_task()
     assert current is not None  # noqa: S101 - a coroutine runs in a task

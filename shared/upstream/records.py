@@ -25,17 +25,23 @@ Normalize = Callable[[str], str]
 
 
 class Records(Generic[T]):
-    """Reads a 200 with a JSON list of ``kind``, whose field ``key`` tells which of the things a record is about."""
+    """Reads a 200 with a JSON list of ``kind``, whose field ``key`` tells which of the things a record is about.
+
+    Things are asked for by text; numbers and UUIDs are that of their usual text.
+    """
 
     def __init__(self, kind: type[T], key: str, normalize: Normalize | None = None) -> None:
         """Without ``normalize``, names are the same if they are equal."""
-        self._key: Callable[[T], str] = attrgetter(key)
+        field = next(field for field in msgspec.structs.fields(kind) if field.name == key)  # type: ignore[arg-type]
+        is_text = isinstance(msgspec.inspect.type_info(field.type), msgspec.inspect.StrType)
+        get: Callable[[T], Any] = attrgetter(key)
+        self._key: Callable[[T], str] = get if is_text else lambda record: str(get(record))
         self._normalize = normalize
         self._all: Callable[[bytes], list[T]] = codec.decoder(list[kind])  # type: ignore[valid-type]
         self._split = codec.decoder(list[msgspec.Raw])
         self._one = codec.decoder(kind)
         self._label: Callable[[bytes], Any] = codec.decoder(
-            msgspec.defstruct("Label", [("name", str)], rename={"name": key})
+            msgspec.defstruct("Label", [("name", str if is_text else field.type)], rename={"name": field.encode_name})
         )
 
     def about(self, asked: Sequence[str]) -> Callable[[Reply], Mapping[str, T]]:
@@ -94,7 +100,7 @@ class Records(Generic[T]):
     def _labels(self, data: bytes) -> list[str]:
         """Which thing a record says that it is about, if that can be read."""
         try:
-            return [self._label(data).name]
+            return [str(self._label(data).name)]
         except _UNREADABLE:
             return []
 

@@ -1,6 +1,7 @@
 """Lists of records about several things: whatever is among them, each thing has its own record, or none."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -125,3 +126,39 @@ def test_a_refusal_is_told_from_other_errors(status: int) -> None:
     with pytest.raises(Refused) as raised:
         _things.about(_ASKED)(Reply(status, _JSON, b"{}"))
     assert (raised.value.status, raised.value.is_failure, raised.value.reason) == (status, False, "bad_response")
+
+
+class Numbered(msgspec.Struct, frozen=True):
+    """A record that has a number, under another name in JSON."""
+
+    number: int = msgspec.field(name="no")
+    size: int = 0
+
+
+class Marked(msgspec.Struct, frozen=True):
+    """A record that has a UUID."""
+
+    mark: uuid.UUID
+    size: int = 0
+
+
+_MARKS: Final = [str(uuid.UUID(int=number)) for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("records", "field", "names"),
+    [(Records(Numbered, "number"), "no", [1, 2, 3, 4]), (Records(Marked, "mark"), "mark", _MARKS)],
+    ids=["numbers", "UUIDs"],
+)
+def test_things_may_be_told_apart_by_other_than_text(records: Records[Any], field: str, names: list[Any]) -> None:
+    """They are asked for by its text; one that is wrong, or about something else, costs itself alone."""
+    asked = [str(name) for name in names[:3]]
+    read = records.about(asked)
+    found = read(Reply(200, _JSON, json.dumps([{field: name} for name in names[:2]]).encode()))
+    assert list(found) == asked[:2]
+    with pytest.raises(BadResponse) as spoilt:
+        read(Reply(200, _JSON, json.dumps([{field: names[0]}, {field: names[1], "size": "big"}]).encode()))
+    assert spoilt.value.rest is not None
+    assert spoilt.value.rest.keys() == {asked[0], asked[2]}
+    with pytest.raises(WrongSubject):
+        read(Reply(200, _JSON, json.dumps([{field: names[3]}]).encode()))

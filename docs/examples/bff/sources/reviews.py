@@ -1,0 +1,30 @@
+"""The review service: what somebody thinks of what was bought."""
+
+import msgspec
+
+from bff.parts.shapes import SafeInteger, Timestamp
+from bff.parts.single import single
+from shared.upstream.service import Service
+
+
+class Review(msgspec.Struct, frozen=True, gc=False):
+    """A review of a product."""
+
+    id: str
+    user_id: str
+    product_id: str
+    stars: SafeInteger
+    text: str
+    created_at: Timestamp
+
+
+REVIEW_SERVICE = Service("review_service", url="http://127.0.0.1:8004", essential=False, attempt_timeout=0.3)
+REVIEWS = single(
+    "reviews",
+    REVIEW_SERVICE,
+    list[Review],
+    "/reviews/user/{user_id}",
+    owner="user_id",
+    about=lambda review: review.user_id,
+)
+"""Newest first; empty for an unknown user."""

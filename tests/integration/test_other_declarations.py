@@ -1,0 +1,182 @@
+"""Services that are not like the samples: nothing but declarations and settings differs."""
+
+import uuid
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+import orjson
+import pytest
+
+from bff.aggregates.kind import AggregateKind
+from bff.aggregates.profile import PROFILE
+from bff.app import create_app
+from bff.parts.keyed import keyed
+from bff.parts.part import Aggregate
+from bff.parts.single import single
+from bff.parts.sources import Sources
+from bff.settings import GatewaySettings
+from bff.sources.orders import ORDERS
+from shared import ids
+from shared.settings.loading import load
+from shared.upstream.call import Call
+from shared.upstream.service import Service
+from tests.fixtures.fake_services import FakeServices, user
+from tests.fixtures.gateway import StartGateway
+from tests.fixtures.log_lines import heard
+from tests.fixtures.recording_service import RecordingService
+from tests.fixtures.suite_settings import ANSWER_SECONDS, SUITE_SETTINGS
+
+TOKEN: Final = "what-only-they-know"
+SOMEBODY: Final = "7f3c1e9a-0b0d-4c3b-9a55-000000000001"
+
+
+class Article(msgspec.Struct, frozen=True, gc=False):
+    """A product as another team has it: numbered, and with field names of its own."""
+
+    number: int
+    title: str = msgspec.field(name="label")
+
+
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """A user as another team has it."""
+
+    key: uuid.UUID
+
+
+class Banner(msgspec.Struct, frozen=True, gc=False):
+    """What everybody is shown."""
+
+    text: str
+
+
+ARTICLE_SERVICE = Service("article_service", url="http://127.0.0.1:8004")
+MEMBER_SERVICE = Service("member_service", url="http://127.0.0.1:8005")
+ARTICLES = keyed(
+    "articles", ARTICLE_SERVICE, Article, post="/articles", ids_as="numbers", key="number", id_type=ids.INTEGER
+)
+MEMBER = single("member", MEMBER_SERVICE, Member, "/members/{member_id}", owner="member_id", about=lambda one: one.key)
+BANNER = single("banner", MEMBER_SERVICE, Banner, "/banner")
+NOTES = single(
+    "notes",
+    MEMBER_SERVICE,
+    list[Member],
+    "/members/{member_id}/notes?limit=3&lang={lang}",
+    owner="member_id",
+    about=lambda one: one.key,
+)
+
+
+async def load_shelf(shelf_id: str, sources: Sources) -> Aggregate:
+    """Articles by the numbers in the name of a shelf."""
+    return Aggregate({"articles": await sources.take(ARTICLES, map(int, shelf_id.split("-")))})
+
+
+async def load_member(member_id: str, sources: Sources) -> Aggregate:
+    """A member, the notes in English, and what everybody is shown."""
+    member, notes, banner = await sources.together(
+        sources.take(MEMBER, member_id), sources.take(NOTES, member_id, lang="en"), sources.take(BANNER)
+    )
+    return Aggregate({"member": member, "notes": notes, "banner": banner})
+
+
+SHELF = AggregateKind("shelf", "/api/shelf", "shelf_id", load_shelf, parts=(ARTICLES,), counted=(ARTICLES,))
+MEMBERS = AggregateKind(
+    "member", "/api/member", "member_id", load_member, parts=(MEMBER, NOTES, BANNER), id_type=ids.UUID
+)
+
+
+def _articles(call: Call[Any]) -> object:
+    assert call.body is not None
+    return [{"number": one, "label": f"No {one}"} for one in orjson.loads(call.body)["numbers"] if one != 9]
+
+
+async def test_ids_of_things_may_be_numbers(start_gateway: StartGateway) -> None:
+    """Asked for and checked as numbers; in the document they are names, as JSON has them."""
+    gateway = await start_gateway(FakeServices(documents={"article_service": {"/articles": _articles}}), kinds=[SHELF])
+    for cached in (False, True):
+        document = (await gateway.get("/api/shelf/3-7-9")).json()
+        assert document["articles"] == {str(one): {"number": one, "label": f"No {one}"} for one in (3, 7)}
+        assert (document["metadata"]["articles_count"], document["metadata"]["cached"]) == (2, cached)
+
+
+def _members(*members: str) -> FakeServices:
+    paths: dict[str, object] = {"/banner": {"text": "Hello"}}
+    for one in members:
+        paths[f"/members/{one}"] = {"key": one}
+        paths[f"/members/{one}/notes?limit=3&lang=en"] = [{"key": one.upper()}]
+    return FakeServices(documents={"member_service": paths})
+
+
+@pytest.mark.parametrize("early", ["true", "false"])
+async def test_ids_of_users_may_be_uuids(start_gateway: StartGateway, early: str) -> None:
+    """In whatever case they are written, they are one; other texts are refused with a sentence."""
+    gateway = await start_gateway(_members(SOMEBODY), kinds=[MEMBERS], EARLY_ANSWERS=early, ADMIN_TOKEN=TOKEN)
+    answers = [await gateway.get(f"/api/member/{text}") for text in (SOMEBODY, SOMEBODY.upper(), SOMEBODY)]
+    assert [answer.json()["metadata"]["cached"] for answer in answers] == [False, True, True]
+    assert {answer.json()["metadata"]["member_id"] for answer in answers} == {SOMEBODY}
+    assert answers[0].json()["notes"] == [{"key": SOMEBODY}]
+    assert len(gateway.services.calls) == 3
+    for text in ("user1", SOMEBODY[:-1], "0"):
+        refused = await gateway.get(f"/api/member/{text}")
+        assert (refused.status_code, refused.json()["detail"]) == (400, "member_id must be a UUID.")
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    purged = await gateway.client.delete(f"/api/cache/member/{SOMEBODY.upper()}", headers=bearer)
+    assert purged.status_code == 204
+    assert (await gateway.get(f"/api/member/{SOMEBODY}")).json()["metadata"]["cached"] is False
+
+
+async def test_what_all_share_is_asked_for_once(start_gateway: StartGateway) -> None:
+    """A part without a parameter is the same for everybody, and stays when somebody is purged."""
+    other = str(uuid.UUID(int=2))
+    services = _members(SOMEBODY, other)
+    gateway = await start_gateway(services, kinds=[MEMBERS], ADMIN_TOKEN=TOKEN)
+    for one in (SOMEBODY, other):
+        assert (await gateway.get(f"/api/member/{one}")).json()["banner"] == {"text": "Hello"}
+    await gateway.client.delete(f"/api/cache/member/{SOMEBODY}", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert (await gateway.get(f"/api/member/{SOMEBODY}")).json()["banner"] == {"text": "Hello"}
+    assert [path for _, path in services.calls].count("/banner") == 1
+
+
+async def test_a_service_may_stand_below_a_path_and_want_a_token(sanic_client: Any) -> None:
+    """Both are settings of it; no other service sees the token, and no line of the log has it."""
+    documents = {"/users/user1": user("user1"), "/health": {}, "/orders/user/user1": []}
+    below = {f"/v2/people{path}": document for path, document in documents.items()}
+    async with RecordingService(below) as people, RecordingService(documents) as orders:
+        environment = {
+            "USER_SERVICE_URL": f"http://127.0.0.1:{people.port}/v2/people",
+            "USER_SERVICE_TOKEN": TOKEN,
+            "ORDER_SERVICE_URL": f"http://127.0.0.1:{orders.port}",
+        }
+        settings = load(GatewaySettings, {**SUITE_SETTINGS, **environment})
+        lines: list[bytes] = []
+        with heard(lines.append):
+            client = await sanic_client(create_app(settings), verify=False, timeout=ANSWER_SECONDS)
+            answer = await client.get("/api/profile/user1")
+            health = await client.get("/health")
+            metrics = await client.get("/metrics")
+    assert answer.json()["user"]["id"] == "user1"
+    assert health.json()["services"]["user_service"] == "healthy"
+    assert {head.split(b" ", 2)[1] for head in people.heads} == {b"/v2/people/users/user1", b"/v2/people/health"}
+    bearer = f"authorization: bearer {TOKEN}\r\n".encode()
+    assert all(bearer in head.lower() for head in people.heads)
+    assert orders.heads
+    assert not any(b"authorization" in head.lower() for head in orders.heads)
+    told = [*lines, answer.content, health.content, metrics.content]
+    assert not any(TOKEN.encode() in text for text in told)
+
+
+async def test_the_same_parts_make_another_aggregate(start_gateway: StartGateway) -> None:
+    """Below another path, with some of the parts; what one has asked for the other has at hand."""
+
+    async def load_history(user_id: str, sources: Sources) -> Aggregate:
+        return Aggregate({"orders": await sources.take(ORDERS, user_id)})
+
+    history = replace(
+        PROFILE, name="history", path="/api/history", load=load_history, parts=(ORDERS,), counted=(), views=()
+    )
+    gateway = await start_gateway(kinds=[PROFILE, history])
+    await gateway.get("/api/profile/user1")
+    calls = len(gateway.services.calls)
+    assert len((await gateway.get("/api/history/user1")).json()["orders"]) == 2
+    assert len(gateway.services.calls) == calls
