@@ -84,7 +84,7 @@ class GatewaySettings(TracedSettings):
         "CACHE_NEGATIVE_TTL_SECONDS",
         values.integer(0, 3_600),
         "5",
-        "How long the answer that a user does not exist is served from the cache; 0 for not at all.",
+        "How long the answer that something does not exist is served from the cache; 0 for not at all.",
     )
     cache_throttle: float = setting(
         "CACHE_THROTTLE_SECONDS",
