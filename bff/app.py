@@ -60,7 +60,7 @@ def create_app(
     shedder = LoadShedder(settings.max_in_flight)
     through: ReadThrough[BuiltAnswer] = ReadThrough(cache, settings.request_budget, busy=lambda: shedder.is_half_full)
     resources += [cache, CacheAlias(cache, settings.redis_url, SERVICE), through]
-    upstreams = build_upstreams(settings, transports, spans)
+    upstreams = build_upstreams(declared, settings, transports, spans)
     store = PartStore(
         cache,
         Throttle(settings.cache_throttle, settings.cache_memory_entries, cache.clock),

@@ -14,6 +14,7 @@ from bff.parts.sources import AnyPart, PartSources
 from bff.parts.spans import SpannedKeyedSource, SpannedSingleSource
 from bff.parts.store import PartStore
 from bff.settings import GatewaySettings
+from shared.observing import metrics
 from shared.observing.telemetry.spans import Spans
 from shared.upstream.call import Send
 from shared.upstream.client import Upstream
@@ -30,9 +31,11 @@ def build_transports(settings: GatewaySettings, session: Session) -> Mapping[str
 
 
 def build_upstreams(
-    settings: GatewaySettings, transports: Mapping[str, Send], spans: Spans | None = None
+    declared: Catalogue, settings: GatewaySettings, transports: Mapping[str, Send], spans: Spans | None = None
 ) -> Mapping[str, Upstream]:
     """A client of each service over its transport, by name; ``spans`` takes each attempt."""
+    for service in declared.services.values():
+        metrics.upstream_essential.labels(service.name).set(service.essential)
     return {
         name: Upstream(
             name,

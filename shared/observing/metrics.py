@@ -166,6 +166,12 @@ breaker_state: Final = Gauge(
 breaker_changes: Final = _QuickCounter(
     "upstream_breaker_changes_total", "Changes of the breaker's state.", ["service_name", "state"]
 )
+upstream_essential: Final = Gauge(
+    "upstream_essential",
+    "1 for a service that is declared essential, 0 for one that is not.",
+    ["service_name"],
+    multiprocess_mode="livemax",
+)
 upstream_in_flight: Final = Gauge(
     "upstream_in_flight", "Calls to a service in flight.", ["service_name"], multiprocess_mode="livesum"
 )
@@ -209,8 +215,8 @@ _ALL = (
     cache_misses, cache_tier_up, cache_memory_entries, cache_memory_bytes, cache_coherent, cache_invalidations,
     cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
     part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
-    upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_in_flight, upstream_limit,
-    requests_shed, event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped, build_info,
+    upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_essential, upstream_in_flight,
+    upstream_limit, requests_shed, event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped, build_info,
 )  # fmt: skip
 
 

@@ -76,7 +76,7 @@ async def gateway(loop: object, service_urls: dict[str, str]) -> AsyncIterator[_
     settings = load(GatewaySettings, {"ATTEMPT_TIMEOUT_SECONDS": "2", **named})
     cache = gateway_cache(settings, AGGREGATES)
     async with Session() as session, cache:
-        upstreams = build_upstreams(settings, build_transports(settings, session))
+        upstreams = build_upstreams(DECLARED, settings, build_transports(settings, session))
         store = PartStore(cache, Throttle(1.0, 100), ttl=30, stale=600)
         yield _Gateway(build_sources(DECLARED, settings, upstreams, store), upstreams, cache, settings)
 
