@@ -1,5 +1,6 @@
 # One image for the gateway and the three services; the command chooses: python -m bff (the default),
-# python -m services.users, python -m services.orders, python -m services.products; python -m deploy.demo for --demo.
+# python -m services.users, python -m services.orders, python -m services.products; python -m deploy.targets for Prometheus,
+# python -m deploy.demo for --demo.
 ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -13,7 +14,7 @@ WORKDIR /app
 COPY shared shared
 COPY bff bff
 COPY services services
-COPY deploy/__init__.py deploy/
+COPY deploy/__init__.py deploy/targets.py deploy/
 COPY deploy/demo deploy/demo
 COPY deploy/docker/ready.sh /opt/ready.sh
 # Readable by whoever runs it, whatever umask the checkout was made with.
@@ -29,7 +30,7 @@ RUN python -m compileall -q -x '/(site-packages|ensurepip|idlelib|lib2to3|pydoc_
         /usr/local/lib/python3.* \
     && groupadd --gid 10001 app \
     && useradd --uid 10001 --gid app --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app \
-    && install -d -o app -g app /app/.data
+    && install -d -o app -g app /app/.data /targets
 COPY --from=build /venv /venv
 COPY --from=build /opt/ready.sh /opt/ready.sh
 COPY --from=build /app /app

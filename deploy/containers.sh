@@ -38,13 +38,15 @@ containers() { # ids, ended ones too
     "${compose[@]}" ps --all --quiet 2>/dev/null
 }
 
-states() { # one line a container: service|state|health|restarts|addresses
+states() { # one line a container: service|state|health|restarts|addresses; none of one that has done its work
     local ids
     ids=$(containers)
     # shellcheck disable=SC2086 # ids are words
     [[ -z $ids ]] || docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}|{{.State.Status
+        }}{{if eq .HostConfig.RestartPolicy.Name "no"}} {{.State.ExitCode}}{{end
         }}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{range .NetworkSettings.Ports
-        }}{{range .}}{{.HostIp}}:{{.HostPort}} {{end}}{{end}}' $ids | sort -t '|' -k 1,1
+        }}{{range .}}{{.HostIp}}:{{.HostPort}} {{end}}{{end}}' $ids |
+        sed '/^[^|]*|exited 0|/d; s/^\([^|]*|[a-z]*\) [0-9]*|/\1|/' | sort -t '|' -k 1,1
 }
 
 is_running() {

@@ -5,6 +5,7 @@ import sys
 from deploy.local import permissions, signals
 from deploy.local.errors import Interrupted, Refused
 from shared.broken_pipe import tolerate_broken_pipe
+from shared.errors import DeclarationError
 
 
 def main(arguments: list[str]) -> int:
@@ -19,6 +20,9 @@ def main(arguments: list[str]) -> int:
         return commands.run(options.parse(arguments))
     except Refused as refusal:
         sys.stderr.write("".join(f"{line}\n" for line in refusal.lines))
+        return 1
+    except DeclarationError as error:
+        sys.stderr.write(f"What the gateway is made of cannot be used: {error}\n")
         return 1
     except Interrupted as interruption:
         return interruption.exit_status

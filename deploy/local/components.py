@@ -7,10 +7,11 @@ from pathlib import Path
 from deploy.local.component import Component
 from deploy.local.ports import LOOPBACK
 
+# The samples of this repository; those run that are declared.
 SERVICES = {
-    "user-service": ("services.users", "USER_SERVICE_URL"),
-    "order-service": ("services.orders", "ORDER_SERVICE_URL"),
-    "product-service": ("services.products", "PRODUCT_SERVICE_URL"),
+    "user-service": "services.users",
+    "order-service": "services.orders",
+    "product-service": "services.products",
 }
 DEMO = "demo"
 DEMO_ASKS = {
@@ -57,18 +58,23 @@ class Site:
         return f"http://{self.address(name)}"
 
 
+def declared_as(name: str) -> str:
+    """Return what a service is called where it is declared, as its settings and metrics are."""
+    return name.replace("-", "_")
+
+
 def api_gateway(site: Site) -> Component:
     """The gateway, with the addresses of what else runs here; otherwise it keeps the person's settings."""
     environment = {"PORT": str(site.ports["api-gateway"])}
-    environment |= {url: site.url(name) for name, (_, url) in SERVICES.items() if name in site.ports}
+    environment |= {f"{declared_as(name).upper()}_URL": site.url(name) for name in SERVICES if name in site.ports}
     if "redis" in site.ports:
         environment["REDIS_URL"] = f"redis://{site.address('redis')}/0"
     return _http(site, "api-gateway", "/health/ready", (site.python, "-m", "bff"), environment)
 
 
 def service(site: Site, name: str) -> Component:
-    """One of the three services, with an SQLite database of its own."""
-    module = SERVICES[name][0]
+    """One of the samples, with an SQLite database of its own."""
+    module = SERVICES[name]
     database = site.data / f"{module.rpartition('.')[2]}.db"
     environment = {"HOST": LOOPBACK, "PORT": str(site.ports[name]), "DATABASE_URL": f"sqlite:///{database}"}
     return _http(site, name, "/health/ready", (site.python, "-m", module), environment)

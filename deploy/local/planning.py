@@ -1,6 +1,6 @@
 """Decides what runs: what was not left out, is installed, and has something to do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from deploy.local.programs import PROGRAMS, install
 
 ESSENTIAL = ("api-gateway", *SERVICES)
 LEFT_OUT = "left out (--without)"
+UNUSED = "no aggregate that is declared needs it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def plan(
     root: Path,
     data: Path,
     derived: Path,
+    declared: Container[str],
     without: frozenset[str] = frozenset(),
     demo: bool = False,
 ) -> tuple[Plan, Site]:
@@ -50,6 +52,7 @@ def plan(
         root: The checkout.
         data: Where data goes.
         derived: Where derived configuration goes.
+        declared: The services that the gateway calls.
         without: Components to leave out.
         demo: Whether a little mixed traffic is sent all the time.
 
@@ -59,7 +62,9 @@ def plan(
     Raises:
         Refused: A port that is needed cannot be had.
     """
-    absent = [one for name in BUILDERS if (one := _absent(name, machine, without)) is not None]
+    unused = {name for name in SERVICES if components.declared_as(name) not in declared}
+    looked = [Absent(name, UNUSED) if name in unused else _absent(name, machine, without) for name in BUILDERS]
+    absent = [one for one in looked if one is not None]
     missing = {one.name for one in absent}
     names = [name for name in BUILDERS if name not in missing]
     choice = ports.choose(names, environment, machine.is_free, machine.describe)

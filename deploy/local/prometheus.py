@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from deploy.local.errors import Refused
+
+TARGETS: Final = Path("targets", "services.json")
+"""Where the services are written down, from the folder of the configuration."""
 
 
 def derive(text: str, folder: Path, addresses: Mapping[str, str]) -> str:
@@ -16,8 +19,8 @@ def derive(text: str, folder: Path, addresses: Mapping[str, str]) -> str:
         text: The configuration of the containers. The host of a target is the component's name; `localhost` is
             Prometheus itself.
         folder: Where that file is; the rule files it names are relative to it.
-        addresses: Host and port of each component that runs; targets of others are left out, and so are jobs
-            without a target, and all of alerting where no Alertmanager runs.
+        addresses: Host and port of each component that runs; of the targets that are named those of others are left
+            out, and so are jobs without a target, and all of alerting where no Alertmanager runs.
 
     Raises:
         Refused: The text is no YAML mapping.
@@ -38,13 +41,15 @@ def derive(text: str, folder: Path, addresses: Mapping[str, str]) -> str:
 
 
 def _all_local(jobs: list[dict[str, Any]], addresses: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [local for job in jobs if (local := _local(job, addresses))["static_configs"]]
+    return [one for job in jobs if (one := _local(job, addresses)).get("static_configs") or "file_sd_configs" in one]
 
 
 def _local(job: dict[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:
+    if "static_configs" not in job:
+        return job
     groups = [
         {**group, "targets": [found for target in group["targets"] if (found := _address(target, addresses))]}
-        for group in job.get("static_configs", [])
+        for group in job["static_configs"]
     ]
     return {**job, "static_configs": [group for group in groups if group["targets"]]}
 

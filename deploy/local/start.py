@@ -2,11 +2,13 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from bff.settings import DECLARED
+from deploy import targets
 from deploy.local import data, permissions, planning, port_owner, programs, prometheus, supervisor, table
 from deploy.local.component import Plan
-from deploy.local.components import Site
+from deploy.local.components import Site, declared_as
 from deploy.local.errors import Refused
 from deploy.local.options import Options
 from deploy.local.run_directory import RunDirectory
@@ -39,13 +41,15 @@ def start(options: Options, run: RunDirectory) -> Plan:
         root=options.root,
         data=directory,
         derived=run.derived,
+        declared=DECLARED.services,
         without=options.without,
         demo=options.demo,
     )
+    found = _addresses(plan, environment)
     say(f"Starting {len(plan.components)} processes; data in {directory}, logs in {options.run}.")
-    for line in (*table.absent(plan), *plan.notes):
+    for line in (*table.absent(plan), *_elsewhere(site, found), *plan.notes):
         say(f"  {line}")
-    _derive(site)
+    _derive(site, found)
     supervisor.launch(run, plan)
     return plan
 
@@ -69,11 +73,27 @@ def _machine(environment: Mapping[str, str]) -> planning.Machine:
     return planning.Machine(sys.executable, found, home, describe=port_owner.describe)
 
 
-def _derive(site: Site) -> None:
+def _addresses(plan: Plan, environment: Mapping[str, str]) -> Mapping[str, str]:
+    gateway = plan.component("api-gateway")
+    try:
+        return targets.addresses({**environment, **(gateway.environment if gateway else {})})
+    except SettingsError as error:
+        raise Refused(*error.mistakes) from error
+
+
+def _elsewhere(site: Site, found: Mapping[str, str]) -> Iterator[str]:
+    here = {declared_as(name) for name in site.ports}
+    for name, url in found.items():
+        if name not in here:
+            yield f"{name} is not started here: the gateway asks {url} ({name.upper()}_URL)."
+
+
+def _derive(site: Site, found: Mapping[str, str]) -> None:
     if "prometheus" not in site.ports:
         return
     source = site.root / "prometheus" / "prometheus.yml"
     addresses = {name: site.address(name) for name in site.ports}
     derived = prometheus.derive(source.read_text(), source.parent, addresses)
-    site.derived.mkdir(parents=True, exist_ok=True)
+    (site.derived / prometheus.TARGETS).parent.mkdir(parents=True, exist_ok=True)
     (site.derived / "prometheus.yml").write_text(derived)
+    targets.write(found, site.derived / prometheus.TARGETS)

@@ -216,7 +216,8 @@ _ALL = (
     cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
     part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
     upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_essential, upstream_in_flight,
-    upstream_limit, requests_shed, event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped, build_info,
+    upstream_limit, requests_shed, event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped,
+    build_info,
 )  # fmt: skip
 
 

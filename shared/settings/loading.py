@@ -30,6 +30,19 @@ def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
     raise SettingsError(mistakes)
 
 
+def load_variables(wanted: Mapping[str, Variable], environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """Read these variables alone, by the keys of ``wanted``.
+
+    Raises:
+        SettingsError: as :func:`load` does.
+    """
+    mistakes: list[str] = []
+    found = {key: _parsed(variable, environ, mistakes) for key, variable in wanted.items()}
+    if mistakes:
+        raise SettingsError(mistakes)
+    return found
+
+
 def _parsed(declared: Variable | Group, environ: Mapping[str, str], mistakes: list[str]) -> Any:
     """What a field is to be; anything once there are mistakes."""
     if isinstance(declared, Group):

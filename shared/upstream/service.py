@@ -52,6 +52,7 @@ class Service:
         health_path: tells with 200 that it is healthy; "" is as for all.
         attempt_timeout: seconds that one attempt at it may take; None is as for all.
         concurrency: calls to it at once, in each process; None is as for all.
+        metrics_path: where Prometheus is given its metrics; "" when it has none.
     """
 
     name: str
@@ -60,19 +61,19 @@ class Service:
     health_path: str = ""
     attempt_timeout: float | None = None
     concurrency: int | None = None
+    metrics_path: str = "/metrics"
 
     def __post_init__(self) -> None:
         """Raises ``DeclarationError`` where something cannot be as it says."""
         if not _NAME.fullmatch(self.name) or self.name == "redis":
             raise DeclarationError(f"no service can be called {self.name!r}")
-        for name, variable in self.variables().items():
+        declared = {name: (variable.kind, variable.default) for name, variable in self.variables().items()}
+        for name, (kind, value) in {**declared, "metrics_path": (values.PATH, self.metrics_path)}.items():
             try:
-                if variable.default:
-                    variable.kind.parse(variable.default)
+                if value:
+                    kind.parse(value)
             except ValueError:
-                raise DeclarationError(
-                    f"service {self.name!r}: {name} {variable.default!r} is not {variable.kind.expected}"
-                ) from None
+                raise DeclarationError(f"service {self.name!r}: {name} {value!r} is not {kind.expected}") from None
 
     def variables(self) -> Mapping[str, Variable]:
         """Its settings, by field of :class:`ServiceSettings`."""

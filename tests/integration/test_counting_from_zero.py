@@ -68,8 +68,7 @@ def test_every_kind_of_event_is_counted_from_zero(
     wanted = {one: first.values.get(one) for one in _expected()}
     assert {one: value for one, value in wanted.items() if value != 0} == {}
     assert first.tally("upstream_essential") == {
-        series("upstream_essential", service_name=name): value
-        for name, value in zip(_SERVICES, (1, 1, 0), strict=True)
+        series("upstream_essential", service_name=name): value for name, value in zip(_SERVICES, (1, 1, 0), strict=True)
     }
     _lose_orders(system)
     redis_server.kill()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bff.settings import DECLARED
 from deploy.local import ignored_options, options, planning
 from deploy.local.component import Plan
 from deploy.local.components import BUILDERS, DEMO
@@ -19,7 +20,8 @@ FULL = Machine(sys.executable, {name: f"/opt/{name}" for name in PROGRAMS}, "/op
 
 def _plan(*without: str, machine: Machine = FULL, demo: bool = False) -> Plan:
     places = {"root": Path("/checkout"), "data": Path("/data"), "derived": Path("/derived")}
-    return planning.plan(machine, {}, without=frozenset(without), demo=demo, **places)[0]
+    declared = DECLARED.services
+    return planning.plan(machine, {}, declared=declared, without=frozenset(without), demo=demo, **places)[0]
 
 
 def _of_a_start(plan: Plan, *words: str, **environment: str) -> list[str]:

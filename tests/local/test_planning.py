@@ -12,6 +12,7 @@ from deploy.local.programs import PROGRAMS
 
 PROGRAM_OF = {name: f"/opt/some programs/{name}" for name in PROGRAMS}
 ROOT = Path("/home/jo/my checkout")
+DECLARED = ("user_service", "order_service", "product_service")
 FULL = Machine("/venv/bin/python", PROGRAM_OF, "/opt/grafana home", lambda _: True, str)
 
 
@@ -22,6 +23,7 @@ def _plan(machine: Machine = FULL, *without: str, **environment: str) -> tuple[P
         root=ROOT,
         data=ROOT / ".data",
         derived=ROOT / ".run" / "derived",
+        declared=DECLARED,
         without=frozenset(without),
     )
 
@@ -92,6 +94,7 @@ def test_the_demo_asks_what_runs_here_and_nobody_else() -> None:
         root=ROOT,
         data=ROOT / ".data",
         derived=ROOT / ".run" / "derived",
+        declared=DECLARED,
         without=frozenset({"order-service"}),
         demo=True,
     )
@@ -128,6 +131,17 @@ def test_without_prometheus_there_is_nothing_to_alert_of() -> None:
         "prometheus": "left out (--without)",
         "alertmanager": "there is no Prometheus to send it alerts",
     }
+
+
+def test_a_sample_that_nothing_declares_does_not_run() -> None:
+    """Whoever has put services of their own in the place of the samples has no use for these."""
+    plan, _ = planning.plan(
+        FULL, {}, root=ROOT, data=ROOT / ".data", derived=ROOT / ".run" / "derived", declared=("user_service", "mine")
+    )
+    assert {one.name: one.reason for one in plan.absent} == dict.fromkeys(
+        ("order-service", "product-service"), "no aggregate that is declared needs it"
+    )
+    assert _environment(plan, "api-gateway").keys() == {"PORT", "USER_SERVICE_URL", "REDIS_URL"}
 
 
 def test_a_service_left_out_leaves_its_address_to_the_person() -> None:

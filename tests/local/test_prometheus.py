@@ -13,9 +13,6 @@ from tests.fixtures.processes import ROOT
 FOLDER = ROOT / "prometheus"
 ADDRESSES = {
     "api-gateway": "127.0.0.1:18000",
-    "user-service": "127.0.0.1:18001",
-    "order-service": "127.0.0.1:18002",
-    "product-service": "127.0.0.1:18003",
     "redis-exporter": "127.0.0.1:19121",
     "node-exporter": "127.0.0.1:19100",
     "prometheus": "127.0.0.1:19090",
@@ -28,17 +25,24 @@ def _derived(**addresses: str) -> Any:
 
 
 def test_every_job_of_the_containers_is_scraped_here_too() -> None:
-    """Each job has one target: the address of the component it is named after."""
-    jobs = _derived(**ADDRESSES)["scrape_configs"]
-    assert {job["job_name"]: job["static_configs"] for job in jobs} == {
-        name: [{"targets": [address]}] for name, address in ADDRESSES.items() if name != "alertmanager"
+    """Each has one target, the address of the component it is named after; the services stand in a file of theirs."""
+    jobs = {job["job_name"]: job for job in _derived(**ADDRESSES)["scrape_configs"]}
+    assert jobs.pop("services")["file_sd_configs"] == [{"files": [str(prometheus.TARGETS)]}]
+    assert {name: group["targets"] for name, job in jobs.items() for group in job["static_configs"]} == {
+        name: [address] for name, address in ADDRESSES.items() if name != "alertmanager"
     }
+
+
+def test_labels_of_targets_are_kept() -> None:
+    """Alerts are told apart by them."""
+    jobs = {job["job_name"]: job for job in _derived(**ADDRESSES)["scrape_configs"]}
+    assert jobs["api-gateway"]["static_configs"][0]["labels"] == {"essential": "true"}
 
 
 def test_what_does_not_run_is_not_scraped() -> None:
     """A target that cannot be up would raise alarms about nothing."""
     derived = _derived(**{"api-gateway": "127.0.0.1:8000"})
-    assert [job["job_name"] for job in derived["scrape_configs"]] == ["api-gateway"]
+    assert [job["job_name"] for job in derived["scrape_configs"]] == ["api-gateway", "services"]
 
 
 def test_alerts_go_to_the_alertmanager_that_runs_here() -> None:

@@ -146,6 +146,14 @@ def test_a_wrong_setting_is_told_with_the_words_of_the_app(system: System) -> No
     assert system.leftovers() == []
 
 
+def test_a_wrong_address_of_a_service_is_told_before_anything_starts(system: System) -> None:
+    """Prometheus is to be told where they are, so addresses are read first."""
+    done = system.start("--without", "order-service", ORDER_SERVICE_URL="nowhere")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ORDER_SERVICE_URL='nowhere': expected an http:// or https:// address")
+    assert system.files() == set()
+
+
 def test_a_broken_data_directory_is_told_before_anything_starts(system: System) -> None:
     """A file in its place is named."""
     system.data.touch()

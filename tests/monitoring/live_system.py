@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy import targets
+from deploy.local.prometheus import TARGETS
 from tests.fixtures.processes import App, free_port, wait_until
 from tests.fixtures.redis_server import RedisServer
 from tests.monitoring.definitions import CONFIG, RULE_FILES, yaml_of
@@ -48,14 +50,16 @@ def live_system(
     ``gateway`` has further settings of the gateway; ``purges`` are part of the traffic, or not. Logs and data go to
     ``folder``.
     """
-    jobs = [job["job_name"] for job in yaml_of(CONFIG)["scrape_configs"]]
-    ports = {job: free_port() for job in jobs}
+    jobs = [job["job_name"] for job in yaml_of(CONFIG)["scrape_configs"] if "static_configs" in job]
+    ports = {job: free_port() for job in (*jobs, *_MODULES)}
     redis = RedisServer(_program("redis-server"), folder, free_port())
     commands = _commands(folder, ports, redis.port, rule_files)
     with ExitStack() as stack:
         redis.start()
         stack.callback(redis.kill)
         apps = _apps(folder, ports, redis.url, gateway or {})
+        (folder / TARGETS).parent.mkdir()
+        targets.write(targets.addresses(apps["api-gateway"].environment), folder / TARGETS)
         for app in apps.values():
             stack.callback(app.stop)
             app.start()
@@ -115,7 +119,8 @@ def _derived_config(ports: Mapping[str, int], rule_files: Sequence[Path]) -> str
     config["rule_files"] = [str(file) for file in rule_files]
     del config["alerting"]
     for job in config["scrape_configs"]:
-        job["static_configs"] = [{"targets": [f"127.0.0.1:{ports[job['job_name']]}"]}]
+        for group in job.get("static_configs", ()):
+            group["targets"] = [f"127.0.0.1:{ports[job['job_name']]}"]
     return yaml.safe_dump(config)
 
 

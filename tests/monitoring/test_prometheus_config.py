@@ -8,9 +8,6 @@ from tests.monitoring import definitions
 
 _TARGETS = {
     "api-gateway": "api-gateway:8000",
-    "user-service": "user-service:8001",
-    "order-service": "order-service:8002",
-    "product-service": "product-service:8003",
     "redis-exporter": "redis-exporter:9121",
     "node-exporter": "node-exporter:9100",
     "prometheus": "localhost:9090",
@@ -18,10 +15,14 @@ _TARGETS = {
 
 
 def test_every_process_is_scraped() -> None:
-    """Each job has its one target, by the host name and port that the containers have."""
-    jobs = definitions.yaml_of(definitions.CONFIG)["scrape_configs"]
-    assert {job["job_name"]: job["static_configs"] for job in jobs} == {
-        name: [{"targets": [target]}] for name, target in _TARGETS.items()
+    """Each has a job with its one target, by the host name and port of the container; services stand in a file."""
+    jobs = {job["job_name"]: job for job in definitions.yaml_of(definitions.CONFIG)["scrape_configs"]}
+    assert jobs.pop("services") == {
+        "job_name": "services",
+        "file_sd_configs": [{"files": ["targets/services.json"]}],
+    }
+    assert {name: [group["targets"] for group in job["static_configs"]] for name, job in jobs.items()} == {
+        name: [[target]] for name, target in _TARGETS.items()
     }
 
 

@@ -1,0 +1,92 @@
+"""Where Prometheus finds the services: `python -m deploy.targets` writes down what is declared and set."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypedDict
+from urllib.parse import urlsplit
+
+from bff.catalogue import Catalogue
+from bff.settings import DECLARED
+from shared.broken_pipe import tolerate_broken_pipe
+from shared.errors import SettingsError
+from shared.settings.environment import read_environment
+from shared.settings.loading import load_variables
+
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Group(TypedDict):
+    """Some targets and the labels that they share, in the form of Prometheus' `file_sd_configs`."""
+
+    targets: list[str]
+    labels: Mapping[str, str]
+
+
+def addresses(environ: Mapping[str, str], declared: Catalogue = DECLARED) -> Mapping[str, str]:
+    """The base address of each declared service, by name, as the gateway reads it from its environment.
+
+    Raises:
+        SettingsError: one cannot be used.
+    """
+    return load_variables({name: service.variables()["url"] for name, service in declared.services.items()}, environ)
+
+
+def groups(found: Mapping[str, str], declared: Catalogue = DECLARED) -> list[Group]:
+    """A group for each declared service that has metrics, at the address at which it was ``found``."""
+    return [
+        _group(found[name], service.metrics_path, name, essential=service.essential)
+        for name, service in declared.services.items()
+        if service.metrics_path
+    ]
+
+
+def _group(base: str, path: str, name: str, *, essential: bool) -> Group:
+    url = urlsplit(base)
+    host = url.hostname or ""
+    return {
+        "targets": [f"{f'[{host}]' if ':' in host else host}:{url.port or _USUAL_PORTS[url.scheme]}"],
+        "labels": {
+            "__scheme__": url.scheme,
+            "__metrics_path__": url.path + path,
+            "job": name.replace("_", "-"),
+            "service": name,
+            "essential": str(essential).lower(),
+        },
+    }
+
+
+def write(found: Mapping[str, str], file: Path) -> None:
+    """Replace `file` in one step: Prometheus may read it at any time."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    fresh.write_text(_text(found))
+    fresh.replace(file)
+
+
+def _text(found: Mapping[str, str]) -> str:
+    return json.dumps(groups(found), indent=2) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the targets; return the exit status, 2 where an address cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.targets", description=__doc__)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where to; standard output without it")
+    options = parser.parse_args(arguments)
+    try:
+        found = addresses(read_environment())
+    except SettingsError as error:
+        sys.stderr.write("".join(f"{mistake}\n" for mistake in error.mistakes))
+        return 2
+    if options.output is None:
+        sys.stdout.write(_text(found))
+    else:
+        write(found, options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    with tolerate_broken_pipe():
+        sys.exit(main(sys.argv[1:]))
