@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.fixtures.processes import wait_until
 from tests.monitoring import definitions
+from tests.monitoring.alertmanager_api import running_alertmanager
 from tests.monitoring.definitions import CONFIG, PROMETHEUS, ROOT, Json, yaml_of
 
 _FILE = PROMETHEUS / "alertmanager.yml"
@@ -56,13 +58,29 @@ def test_no_receiver_needs_a_secret() -> None:
 
 
 def test_what_keeps_an_alert_silent_exists() -> None:
-    """Inhibitions name alerts, jobs and services that there are."""
+    """Inhibitions name alerts that there are, and no service."""
     text = _FILE.read_text()
     named = {name for found in re.findall(r'alertname=~?"([\w|]+)"', text) for name in found.split("|")}
     assert named <= {alert["alert"] for alert in definitions.alerts()}
-    jobs = {job["job_name"] for job in yaml_of(CONFIG)["scrape_configs"]}
-    assert set(re.findall(r'job="([\w-]+)"', text)) <= jobs
-    assert {name.replace("_", "-") for name in re.findall(r'service_name="(\w+)"', text)} <= jobs
+    assert [rule["equal"] for rule in yaml_of(_FILE)["inhibit_rules"]] == [["job"], ["job"], ["service_name"]]
+
+
+@pytest.mark.alertmanager
+def test_a_service_that_is_down_stands_for_its_breaker(tmp_path: Path) -> None:
+    """Whichever it is, of whatever severity; others, and a gateway that is down, silence nothing of it."""
+    alerts = [
+        {"alertname": "InstanceDown", "service_name": "stock_level", "severity": "warning", "job": "stock-level"},
+        {"alertname": "InstanceDown", "severity": "critical", "job": "api-gateway"},
+        *(
+            {"alertname": name, "service_name": service, "severity": "warning", "job": "api-gateway"}
+            for name in ("BreakerOpen", "UpstreamFailing", "WrongSubject")
+            for service in ("stock_level", "reviews")
+        ),
+    ]
+    expected = [("BreakerOpen", "stock_level"), ("UpstreamFailing", "stock_level")]
+    with running_alertmanager(_FILE, tmp_path) as alertmanager:
+        alertmanager.send(alerts)
+        wait_until(lambda: alertmanager.silent() == expected, f"not just these are silent: {expected}")
 
 
 def test_prometheus_sends_alerts_to_the_container() -> None:

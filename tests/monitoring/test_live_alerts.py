@@ -21,7 +21,7 @@ Alert = tuple[str, str]
 
 _WITHOUT_REDIS: Final[set[Alert]] = {("RedisTierDown", "api-gateway")}
 _WITHOUT_ORDERS: Final[set[Alert]] = {
-    ("InstanceDown", "order-service"),
+    ("InstanceDown", "order_service"),
     ("BreakerOpen", "order_service"),
     ("PartialAnswers", "orders"),
     ("PartialAnswers", "products"),

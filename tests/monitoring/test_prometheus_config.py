@@ -1,9 +1,12 @@
 """The scrape configuration and the rules, read as data."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from bff.settings import DECLARED
 from tests.monitoring import definitions
 
 _TARGETS = {
@@ -24,6 +27,14 @@ def test_every_process_is_scraped() -> None:
     assert {name: [group["targets"] for group in job["static_configs"]] for name, job in jobs.items()} == {
         name: [[target]] for name, target in _TARGETS.items()
     }
+
+
+def test_no_service_is_named() -> None:
+    """Neither where they are nor what is wrong with them is written for each of them."""
+    files = [file for file in definitions.PROMETHEUS.rglob("*.yml") if file not in definitions.RULE_TEST_FILES]
+    text = "\n".join(file.read_text() for file in [*files, *definitions.DASHBOARD_FILES])
+    names = [form for name in DECLARED.services for form in (name, name.replace("_", "-"))]
+    assert [name for name in names if name in text] == []
 
 
 def test_scrapes_are_frequent() -> None:
@@ -48,11 +59,35 @@ def test_recorded_names_tell_level_metric_and_operations() -> None:
     assert odd == []
 
 
-@pytest.mark.parametrize("job", _TARGETS)
-def test_somebody_hears_when_a_target_is_down(job: str) -> None:
-    """Each job is watched by exactly one of the alerts on ``up``."""
-    watched = [re.fullmatch(r'up\{job=~"(.+)"\} == 0', alert["expr"]) for alert in definitions.alerts()]
-    assert len([found for found in watched if found and re.fullmatch(found[1], job)]) == 1
+def _essential(group: Mapping[str, Any]) -> str:
+    labels: Mapping[str, str] = group.get("labels", {})
+    return labels.get("essential", "")
+
+
+def test_somebody_hears_when_a_target_is_down() -> None:
+    """Each is watched by exactly one of the alerts on ``up``, according to how much it is missed."""
+    found = [(re.fullmatch(r'up\{essential="(.*)"\} == 0', alert["expr"]), alert) for alert in definitions.alerts()]
+    assert [(match[1], alert["alert"], alert["labels"]["severity"]) for match, alert in found if match] == [
+        ("true", "InstanceDown", "critical"),
+        ("false", "InstanceDown", "warning"),
+        ("", "ExporterDown", "warning"),
+    ]
+
+
+def test_the_gateway_is_missed_and_exporters_are_not() -> None:
+    """The labels of targets that do not come from declarations."""
+    jobs = {job["job_name"]: job for job in definitions.yaml_of(definitions.CONFIG)["scrape_configs"]}
+    found = {name: [_essential(group) for group in jobs[name]["static_configs"]] for name in _TARGETS}
+    assert found == {name: ["true" if name == "api-gateway" else ""] for name in _TARGETS}
+
+
+@pytest.mark.parametrize("name", ["InstanceDown", "BreakerOpen", "UpstreamFailing"])
+def test_only_essential_services_call_somebody(name: str) -> None:
+    """What is wrong with a service is told with the same words whichever it is, and is critical or a warning."""
+    critical, warning = [alert for alert in definitions.alerts() if alert["alert"] == name]
+    assert [one["labels"]["severity"] for one in (critical, warning)] == ["critical", "warning"]
+    assert critical["annotations"] == warning["annotations"]
+    assert critical["for"] == warning["for"]
 
 
 @pytest.mark.parametrize("alert", definitions.alerts(), ids=lambda alert: alert["alert"])
