@@ -13,11 +13,12 @@ from deploy.dashboards.promql import FAILED, PERCENTILES, PROBES, quantile, rate
 
 PLACE: Final = links.SERVICES
 
-_SERVICES: Final = Variable("service", "Service", 'up{job=~".+-service"}', "job", ".+-service")
-_INSTANCES: Final = Variable("instance", "Instance", 'up{job=~"$service"}', "instance")
-_CHOSEN: Final = 'job=~"$service", instance=~"$instance"'
+_ARE_SERVICES: Final = 'job=~"$service", service!=""'
+_SERVICES: Final = Variable("service", "Service", 'up{service!=""}', "job")
+_INSTANCES: Final = Variable("instance", "Instance", f"up{{{_ARE_SERVICES}}}", "instance")
+_CHOSEN: Final = f'{_ARE_SERVICES}, instance=~"$instance"'
 _CLIENTS: Final = f"{_CHOSEN}, {PROBES}"
-_PROCESSES: Final = 'job=~"api-gateway|$service"'
+_PROCESSES: Final = 'job=~"api-gateway|$service", essential!=""'
 _REQUESTS: Final = "http_requests_total"
 _DURATION: Final = "http_request_duration_seconds"
 
@@ -118,7 +119,7 @@ def _processes() -> Section:
                 "Versions",
                 "What runs where.",
                 "build_info",
-                ("service", "version", "instance", "job"),
+                ("job", "version", "instance"),
             ),
             lines(
                 "Process CPU",

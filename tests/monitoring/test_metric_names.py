@@ -30,7 +30,7 @@ def test_dashboards_ask_for_metrics_that_exist(file: Path) -> None:
     expressions = [expression for _, expression in definitions.queries(board)]
     expressions += [note["expr"] for note in board["annotations"]["list"]]
     assert [expression for expression in expressions if not metric_names(expression)] == []
-    expressions += [variable["definition"].split(",")[0] for variable in board["templating"]["list"]]
+    expressions += [variable["definition"].rpartition(",")[0] for variable in board["templating"]["list"]]
     assert {expression: unknown(expression) for expression in expressions if unknown(expression)} == {}
 
 
