@@ -1,6 +1,6 @@
 """The catalogue: the declared aggregates, and the parts and services that follow from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,15 @@ class Catalogue:
     kinds: tuple[AggregateKind, ...]
     parts: Mapping[str, AnyPart]
     services: Mapping[str, Service]
+
+    def overview(self, urls: Mapping[str, str]) -> Iterator[str]:
+        """Lines for people: the services, which are at ``urls``, and the aggregates."""
+        yield from ("", "Services:")
+        for name, service in self.services.items():
+            yield f"  {name} at {urls[name]}, {'essential' if service.essential else 'optional'}"
+        yield from ("", "Aggregates:")
+        for kind in self.kinds:
+            yield f"  {kind.path}/{{{kind.parameter}}} of {', '.join(part.name for part in kind.parts)}"
 
 
 def catalogue(kinds: Iterable[AggregateKind]) -> Catalogue:

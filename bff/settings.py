@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, make_dataclass
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from bff.aggregates import AGGREGATES
 from bff.catalogue import Catalogue, catalogue
@@ -42,6 +42,7 @@ def _parts(declared: Catalogue) -> Mapping[str, Mapping[str, Variable]]:
 class GatewaySettings(TracedSettings):
     """Everything that may be turned without a change of code; durations in seconds."""
 
+    declared: ClassVar[Catalogue] = DECLARED
     services: Mapping[str, ServiceSettings] = group(ServiceSettings, _services(DECLARED))
     parts: Mapping[str, PartSettings] = group(PartSettings, _parts(DECLARED))
     upstream_health_path: str = setting(
@@ -185,6 +186,10 @@ class GatewaySettings(TracedSettings):
                 f"BREAKER_OPEN_MAX_SECONDS={self.breaker_longest:g}"
             )
 
+    def overview(self) -> Iterator[str]:
+        """The services with their addresses, and the aggregates with their parts."""
+        yield from self.declared.overview({name: own.url for name, own in self.services.items()})
+
     @property
     def alone(self) -> float:
         """Seconds for which memory serves what it had when Redis was lost."""
@@ -223,4 +228,6 @@ def settings_for(declared: Catalogue) -> type[GatewaySettings]:
         ("services", Mapping[str, ServiceSettings], group(ServiceSettings, _services(declared))),
         ("parts", Mapping[str, PartSettings], group(PartSettings, _parts(declared))),
     ]
-    return make_dataclass("GatewaySettings", fields, bases=(GatewaySettings,), frozen=True, kw_only=True)
+    return make_dataclass(
+        "GatewaySettings", fields, bases=(GatewaySettings,), namespace={"declared": declared}, frozen=True, kw_only=True
+    )

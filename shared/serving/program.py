@@ -47,7 +47,11 @@ def main(service: str, settings: str, factory: str, arguments: Sequence[str] | N
     """
     _ensure_standard_streams()
     parser = argparse.ArgumentParser(description=f"Serve {service}. Settings come from the environment and .env.")
-    parser.add_argument("--check", action="store_true", help="validate and print the effective settings, then exit")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="validate and print the effective settings and what they are applied to, then exit",
+    )
     parser.add_argument("--version", action="version", version=f"{service} {shared.__version__}")
     with tolerate_broken_pipe():
         options = parser.parse_args(arguments)
@@ -63,7 +67,7 @@ def main(service: str, settings: str, factory: str, arguments: Sequence[str] | N
         exit_unusable(error)
     if options.check:
         with tolerate_broken_pipe():
-            sys.stdout.write(describe(effective) + "\n")
+            sys.stdout.write("\n".join((describe(effective), *effective.overview())) + "\n")
         return
     export_environment(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
     serve(service, effective, factory)

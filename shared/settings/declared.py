@@ -109,6 +109,10 @@ class Settings:
         """One sentence for each pair of values that cannot be used together."""
         yield from ()
 
+    def overview(self) -> Iterator[str]:
+        """What ``--check`` prints below the settings, line by line: what they are applied to."""
+        yield from ()
+
 
 def declarations(shape: type[Any]) -> Mapping[str, Variable | Group]:
     """What the fields of ``shape`` are made by, in order of definition."""
