@@ -77,13 +77,14 @@ def create_app(
     if early is not None:
         for one in chain.from_iterable(served for _, served in endpoints):
             early.declare(one.early_route())
+    purge = Purge(declared.kinds, cache, settings.admin_token)
     return build_app(
         SERVICE,
         settings,
         resources=resources,
         ready=lambda: not shedder.is_overloaded,
         routes=[
-            index(SERVICE, declared.kinds),
+            index(SERVICE, declared.kinds, purge.links),
             *(AggregateRoutes(kind, served) for kind, served in endpoints),
             Health(
                 SERVICE,
@@ -93,7 +94,7 @@ def create_app(
                 {name for name, service in declared.services.items() if service.essential},
             ).routes,
             CacheStats(cache).routes,
-            Purge(declared.kinds, cache, settings.admin_token).routes,
+            purge.routes,
         ],
         spans=spans,
         early=early,

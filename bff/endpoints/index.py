@@ -1,6 +1,7 @@
 """``GET /``: name, version and links to everything."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from sanic import HTTPResponse, Request, Sanic
 
@@ -10,8 +11,15 @@ from shared.http import routing
 from shared.serving.app import Routes
 
 
-def index(service: str, kinds: tuple[AggregateKind, ...]) -> Routes:
-    """The route of the index."""
+class Link(TypedDict):
+    """A route that is not asked with GET."""
+
+    method: str
+    path: str
+
+
+def index(service: str, kinds: tuple[AggregateKind, ...], admin: Mapping[str, Link]) -> Routes:
+    """The route of the index; ``admin`` has the routes that need the admin token, where there are any."""
     links = {kind.name: f"{kind.path}/{{{kind.parameter}}}" for kind in kinds} | {
         "health": "/health",
         "live": "/health/live",
@@ -19,7 +27,9 @@ def index(service: str, kinds: tuple[AggregateKind, ...]) -> Routes:
         "metrics": "/metrics",
         "cache_stats": "/api/cache/stats",
     }
-    document = {"name": service, "version": shared.__version__, "links": links}
+    document: dict[str, object] = {"name": service, "version": shared.__version__, "links": links}
+    if admin:
+        document["admin"] = admin
 
     def routes(app: Sanic[Any, Any]) -> None:
         async def answer(_request: Request) -> HTTPResponse:

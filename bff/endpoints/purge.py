@@ -1,19 +1,21 @@
 """The admin routes that purge the cache: one subject or everything. Without an admin token they do not exist."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
 from bff.aggregates.kind import AggregateKind
+from bff.endpoints.index import Link
 from shared.cache.cache import Cache
 from shared.errors import ServiceUnavailable, Unauthorized
 from shared.http import routing
 from shared.ids import IdType
 from shared.observing.logs import log
 
+_ALL: Final = "/api/cache"
 _RETRY_AFTER_SECONDS: Final = 2
 _ELSEWHERE: Final = "Dropped in this process. Others could not be told, because Redis is away; try again."
 
@@ -26,13 +28,21 @@ class Purge:
         self._cache = cache
         self._expected = admin_token.encode()
 
+    @property
+    def links(self) -> Mapping[str, Link]:
+        """The routes by name, for the index; none without an admin token."""
+        if not self._expected:
+            return {}
+        paths = {kind.name: f"{_ALL}/{kind.name}/{{{kind.parameter}}}" for kind in self._kinds}
+        return {f"purge_{name}": {"method": "DELETE", "path": path} for name, path in {"all": _ALL, **paths}.items()}
+
     def routes(self, app: Sanic[Any, Any]) -> None:
         """DELETE of ``/api/cache`` and of ``/api/cache/<kind>/<id>``."""
         if not self._expected:
             return
-        routing.delete(app, "/api/cache", self._purge_all, "purge_all")
+        routing.delete(app, _ALL, self._purge_all, "purge_all")
         for kind in self._kinds:
-            path = f"/api/cache/{kind.name}/<{kind.parameter}:str>"
+            path = f"{_ALL}/{kind.name}/<{kind.parameter}:str>"
             routing.delete(app, path, partial(self._purge_one, kind.id_type), f"purge_{kind.name}")
 
     async def _purge_one(self, id_type: IdType, request: Request, **parameters: str) -> HTTPResponse:

@@ -27,6 +27,22 @@ async def test_the_index_links_to_everything(start_gateway: StartGateway) -> Non
         assert answer.status_code in {200, 503}, link
 
 
+async def test_the_index_has_the_admin_routes_where_there_are_any(start_gateway: StartGateway) -> None:
+    """Each with its method; where no token is set the routes are not there, and nothing tells of them."""
+    assert "admin" not in (await (await start_gateway()).get("/")).json()
+    gateway = await start_gateway(ADMIN_TOKEN="open-sesame")
+    admin = (await gateway.get("/")).json()["admin"]
+    assert admin == {
+        "purge_all": {"method": "DELETE", "path": "/api/cache"},
+        "purge_profile": {"method": "DELETE", "path": "/api/cache/profile/{user_id}"},
+    }
+    for link in admin.values():
+        path = link["path"].replace("{user_id}", "user1")
+        assert (await gateway.client._request(link["method"], path)).status_code == 401
+        authorized = {"Authorization": "Bearer open-sesame"}
+        assert (await gateway.client._request(link["method"], path, headers=authorized)).status_code == 204
+
+
 @pytest.mark.parametrize("path", ["/nope", "/api", "/api/profile/", "/api/profile/a/b", "/%00", "/../etc"])
 async def test_unknown_routes_are_problems(start_gateway: StartGateway, path: str) -> None:
     """A path that leads nowhere gets a problem document with every field."""
