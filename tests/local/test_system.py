@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local.ports import PORTS
 from deploy.local.status import Phase
-from tests.fixtures.processes import wait_until
+from tests.fixtures.processes import free_port, wait_until
 from tests.local.script import MONITORING, System
 
 
@@ -201,6 +201,19 @@ def test_prometheus_sees_every_target_up(monitored: System) -> None:
     assert monitored.start().returncode == 0
     wait_until(lambda: set(monitored.targets().values()) == {"up"}, "a target is not up")
     assert set(monitored.targets()) == set(PORTS) - {"redis", "alertmanager", "grafana"}
+
+
+@pytest.mark.prometheus
+def test_a_service_left_out_is_asked_and_scraped_where_it_is_elsewhere(monitored: System) -> None:
+    """It is a person's own then: nothing of it is started, and the start says where the gateway asks."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        started = monitored.start("--without", "order-service", ORDER_SERVICE_URL=f"http://127.0.0.1:{port}")
+        assert started.returncode == 0
+        said = f"order_service is not started here: the gateway asks http://127.0.0.1:{port} (ORDER_SERVICE_URL)."
+        assert said in started.stdout
+        wait_until(lambda: monitored.targets().get("order-service") == "down", "it is not scraped")
+        wait_until(lambda: monitored.targets().get("user-service") == "up", "another one is not")
 
 
 @pytest.mark.prometheus
