@@ -9,7 +9,7 @@ import pytest
 
 from tests.local.script import SCRIPT, Done, environment
 
-# A docker that keeps one container in a file, and writes down what it is asked.
+# A docker that keeps one container in a file, beside one that has done its work, and writes down what it is asked.
 DOCKER = """#!/bin/sh
 echo "$*" >>"$STATE/asked"
 case "$*" in
@@ -17,7 +17,10 @@ case "$*" in
     *" up "*) touch "$STATE/up"; echo "up $COMPOSE_PROFILES" >>"$STATE/profiles" ;;
     "compose down"*) rm -f "$STATE/up"; echo "down $COMPOSE_PROFILES" >>"$STATE/profiles" ;;
     "compose ps "*) [ ! -e "$STATE/up" ] || echo c1 ;;
-    inspect*) echo "api-gateway|running|${HEALTH:-healthy}|0|127.0.0.1:1 " ;;
+    inspect*)
+        echo "api-gateway|running|${HEALTH:-healthy}|0|127.0.0.1:1 "
+        echo "targets|exited ${TARGETS:-0}||0|"
+        ;;
 esac
 """
 
@@ -159,6 +162,14 @@ def test_containers_that_stay_ill_are_ended(machine: Machine) -> None:
     assert done.returncode == 1
     assert "api-gateway is not healthy: running unhealthy" in done.stdout
     assert machine.asked() == ["compose up --build --detach", "compose down"]
+
+
+def test_a_container_that_was_to_end_has_to_end_well(machine: Machine) -> None:
+    """It is shown no more then; one that could not do its work is told with the end of its log."""
+    assert "targets" not in machine.script("--detach").stdout
+    done = machine.script("--docker", "--detach", TARGETS="2")
+    assert done.returncode == 1
+    assert "targets is not healthy: exited . The end of its log:" in done.stdout
 
 
 def test_one_container_can_be_stopped(machine: Machine) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bff.settings import DECLARED
 from tests.fixtures.processes import wait_until
 from tests.monitoring import definitions, runbooks
 from tests.monitoring.definitions import DASHBOARD_FILES, dashboard
@@ -89,6 +90,15 @@ def _wait_for_data(prometheus: PrometheusApi, expression: str) -> None:
 def test_every_target_is_up(prometheus: PrometheusApi) -> None:
     """Gateway, services, exporters and Prometheus itself answer their scrapes."""
     wait_until(prometheus.all_up, "some target is not up")
+
+
+def test_targets_and_gateway_agree_on_which_services_are_missed(prometheus: PrometheusApi) -> None:
+    """Both are as declared, so an alert has the same severity from whichever side the service is looked at."""
+    declared = {name: service.essential for name, service in DECLARED.services.items()}
+    targets = [sample["metric"] for sample in prometheus.samples('up{service!=""}')]
+    assert {one["service"]: one["essential"] == "true" for one in targets} == declared
+    told = prometheus.samples("upstream_essential")
+    assert {one["metric"]["service_name"]: one["value"][1] == "1" for one in told} == declared
 
 
 @pytest.mark.parametrize("expression", _QUERIES)
