@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bff.aggregates.profile import PROFILE
 from bff.catalogue import catalogue
@@ -90,6 +91,15 @@ def test_without_a_file_it_is_shown(tmp_path: Path) -> None:
     done = _program(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert ["kept:1"] in [group["targets"] for group in json.loads(done.stdout)]
+
+
+def test_the_container_has_what_it_runs() -> None:
+    """The image is made of files that are named one by one."""
+    named = "deploy/targets.py"
+    assert f" {named} " in (ROOT / "Dockerfile").read_text()
+    assert f"!{named}" in (ROOT / ".dockerignore").read_text().splitlines()
+    container = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["targets"]
+    assert container["command"][:3] == ["python", "-m", "deploy.targets"]
 
 
 def test_a_wrong_address_is_told(tmp_path: Path) -> None:
