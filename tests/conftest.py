@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.gateway",
     "tests.fixtures.parallel",
     "tests.fixtures.processes",
+    "tests.fixtures.example_tree",
     "tests.fixtures.redis_server",
     "tests.fixtures.redis_sets",
     "tests.fixtures.odd_redis",

@@ -5,6 +5,8 @@ from dataclasses import replace
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.profile import PROFILE
 from bff.catalogue import catalogue
+from bff.parts.part import Aggregate
+from bff.parts.sources import Sources
 from bff.settings import GatewaySettings, settings_for
 from bff.sources.products import PRODUCTS
 from bff.sources.users import USER
@@ -19,11 +21,14 @@ def _lines(kinds: list[AggregateKind], **environment: str) -> list[str]:
 def test_services_and_aggregates_are_shown() -> None:
     """Where each is asked and how much it is missed; the route of each and what it is made of."""
     stock = Service("stock_level", url="http://127.0.0.1:8004", essential=False)
-    card = replace(
-        PROFILE, name="card", path="/api/card", parts=(replace(USER, name="level", service=stock),), counted=()
-    )
+    level = replace(USER, name="level", service=stock)
+
+    async def load_level(user_id: str, sources: Sources) -> Aggregate:
+        return Aggregate({"level": await sources.take(level, user_id)})
+
+    levels = AggregateKind("levels", "/api/levels", "user_id", load_level, parts=(level,))
     assert _lines(
-        [PROFILE, card], ORDER_SERVICE_URL="https://orders.internal/base", STOCK_LEVEL_URL="http://[::1]:9"
+        [PROFILE, levels], ORDER_SERVICE_URL="https://orders.internal/base", STOCK_LEVEL_URL="http://[::1]:9"
     ) == [
         "",
         "Services:",
@@ -34,7 +39,7 @@ def test_services_and_aggregates_are_shown() -> None:
         "",
         "Aggregates:",
         "  /api/profile/{user_id} of user, orders, products",
-        "  /api/card/{user_id} of level",
+        "  /api/levels/{user_id} of level",
     ]
 
 
