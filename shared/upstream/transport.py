@@ -224,7 +224,11 @@ class _Connector(aiohttp.TCPConnector):
             protocol: Any = made.protocol
             if protocol.is_idle():
                 return made
+            await asyncio.sleep(0)  # a connection that is being lost tells why in the next turn of the loop
+            lost = protocol.exception()
             made.close()
+            if lost is not None and isinstance(lost.__cause__, ssl.SSLError):
+                raise lost
         raise Unreachable("connections are ended, or spoken on, before anything was asked", retryable=True)
 
 
