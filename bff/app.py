@@ -37,6 +37,10 @@ from shared.upstream.call import Send
 from shared.upstream.transport import Session
 
 SERVICE: Final = "api-gateway"
+DESCRIPTION: Final = (
+    "Puts together what clients would else ask several services for, and answers from its cache where it can. "
+    "HEAD works wherever GET does, and OPTIONS tells what works."
+)
 
 
 def create_app(
@@ -81,6 +85,7 @@ def create_app(
     return build_app(
         SERVICE,
         settings,
+        description=DESCRIPTION,
         resources=resources,
         ready=lambda: not shedder.is_overloaded,
         routes=[

@@ -79,6 +79,7 @@ class Reduced(Representation):
         self.cache_kind = f"aggregate.{kind.name}.{view.name}"
         counted = [part.name for part in self.counted]
         self.schema = codec.encode([kind.parameter, counted, msgspec.json.schema(view.shape)])
+        self.shape = view.shape
         self._make = view.make
         self._decode = codec.decoder(view.shape)
 

@@ -28,6 +28,9 @@ _LONGEST_PAUSE_SECONDS: Final = 2.0
 _WATCH_SECONDS: Final = 5.0
 _PING_SECONDS: Final = 1.0
 
+AWAY: Final = ServiceUnavailable("The database is not available at the moment.", retry_after=1)
+"""What clients are told while there is no database."""
+
 
 class Database:
     """The database of ``service``; an async context manager that keeps it usable while it is entered."""
@@ -80,7 +83,7 @@ class Database:
             ServiceUnavailable: the database is away, or too slow, or the caller has no time left.
         """
         if not self._available:
-            raise ServiceUnavailable("The database is not available at the moment.", retry_after=1)
+            raise ServiceUnavailable(AWAY.detail, AWAY.retry_after)
         timeout = deadline_header.left(self._timeout)
         if timeout <= 0:
             raise ServiceUnavailable("The caller's time is over.", retry_after=1)

@@ -10,10 +10,24 @@ from sanic import HTTPResponse, Request
 
 from shared import ids
 from shared.errors import InvalidInput
+from shared.http.openapi.operation import Parameter
 from shared.http.routing import struct_response
 
 MAX_LIMIT: Final = 200
 DEFAULT: Final = 50
+
+PARAMETERS: Final = (
+    Parameter(
+        "limit",
+        "query",
+        "How many there are on a page, at most.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT},
+    ),
+    Parameter("after", "query", "The last id of the page before.", ids.TEXT.schema),
+)
+"""What :func:`read_page` reads."""
+REFUSAL: Final = InvalidInput("The query may have limit and after, and nothing else.")
+"""One of its complaints."""
 
 _number = re.compile(r"[0-9]{1,3}").fullmatch
 
@@ -47,7 +61,7 @@ def read_page(request: Request) -> Page:
     given: dict[str, str] = {}
     for name, text in parse_qsl(request.query_string, keep_blank_values=True):
         if name not in {"limit", "after"}:
-            raise InvalidInput("The query may have limit and after, and nothing else.")
+            raise InvalidInput(REFUSAL.detail)
         if name in given:
             raise InvalidInput(f"{name} must be given once.")
         given[name] = text

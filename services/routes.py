@@ -2,52 +2,65 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import msgspec
 from sanic import HTTPResponse, Request, Sanic
 
 import shared
 from shared.http import routing
+from shared.http.index_route import IndexRoute
+from shared.http.openapi.operation import Answer, Operation, example_of
+from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS
 from shared.memoized import Memoized
-from shared.timestamps import rfc3339
+from shared.timestamps import TimestampText, rfc3339
 
 _REMEMBERED_SECONDS: Final = 1.0
-_COMMON_LINKS: Final = {
-    "health": "/health",
-    "live": "/health/live",
-    "ready": "/health/ready",
-    "metrics": "/metrics",
-}
+_EXAMPLE_TIME: Final = 1_795_413_600.123
 
 Check = Callable[[], Awaitable[bool]]
 
 
+class Health(msgspec.Struct, frozen=True):
+    """Whether a service can answer, which it cannot without its database."""
+
+    status: Literal["healthy", "unhealthy"]
+    service: str
+    version: str
+    timestamp: TimestampText
+    database: Literal["healthy", "unhealthy"]
+
+
 class CommonRoutes:
-    """``GET /`` with ``links`` to the routes of ``service``, and ``GET /health`` with the state of its database."""
+    """``GET /`` with ``links`` to what ``service`` offers, and ``GET /health`` with its database in it."""
 
     def __init__(self, service: str, links: Mapping[str, str], check: Check) -> None:
         self._service = service
-        self._links = dict(links) | _COMMON_LINKS
+        self._index = IndexRoute(service, links)
         self._check = Memoized(check, _REMEMBERED_SECONDS)
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the routes to ``app``."""
-        routing.get(app, "/", self._answer_index, "index")
-        routing.get(app, "/health", self._answer_health, "health")
-
-    async def _answer_index(self, _request: Request) -> HTTPResponse:
-        return routing.json_response(
-            {"name": self._service, "version": shared.__version__, "links": self._links},
-        )
+        self._index(app)
+        routing.get(app, "/health", self._answer_health, "health", self._health_operation())
 
     async def _answer_health(self, _request: Request) -> HTTPResponse:
         healthy = await self._check()
-        status = "healthy" if healthy else "unhealthy"
-        document = {
-            "status": status,
-            "service": self._service,
-            "version": shared.__version__,
-            "timestamp": rfc3339(time.time()),
-            "database": status,
-        }
-        return routing.json_response(document, 200 if healthy else 503, Cache_Control="no-store")
+        return routing.struct_response(
+            self._health(healthy, time.time()), 200 if healthy else 503, {"Cache-Control": "no-store"}
+        )
+
+    def _health(self, healthy: bool, now: float) -> Health:
+        status: Literal["healthy", "unhealthy"] = "healthy" if healthy else "unhealthy"
+        return Health(status, self._service, shared.__version__, rfc3339(now), status)
+
+    def _health_operation(self) -> Operation:
+        well, sick = (self._health(healthy, _EXAMPLE_TIME) for healthy in (True, False))
+        return Operation(
+            "Whether this service can answer",
+            OPERATIONS,
+            (
+                Answer(200, "It can.", Health, headers=(CACHE_CONTROL,), examples=example_of(well)),
+                Answer(503, "It cannot.", Health, headers=(CACHE_CONTROL,), examples=example_of(sick)),
+            ),
+        )

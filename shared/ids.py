@@ -53,6 +53,11 @@ class IdType:
         """Compile the expression."""
         object.__setattr__(self, "_matches", re.compile(self.characters))
 
+    @property
+    def pattern(self) -> str:
+        """The regular expression of a whole text, of Python and of JSON Schema alike."""
+        return f"^(?:{self.characters})$"
+
     def checked(self, name: str, text: str) -> str:
         """``text``, or the text that means the same.
 
@@ -65,7 +70,11 @@ class IdType:
                 return found
         except ValueError:
             pass
-        raise InvalidInput(f"{name} must be {self.description}.")
+        raise self.refusal(name)
+
+    def refusal(self, name: str) -> InvalidInput:
+        """What is said of a parameter ``name`` that is none of these."""
+        return InvalidInput(f"{name} must be {self.description}.")
 
     def has(self, text: str) -> bool:
         """Whether ``text`` is one of these as it stands."""

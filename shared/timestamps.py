@@ -3,7 +3,14 @@
 import math
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
+
+Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An instant with an offset, inside a typed struct (RFC 3339)."""
+TimestampText = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""The same as :func:`rfc3339` writes it."""
 
 _FLOAT_ERROR: Final = 0.0005
 """In milliseconds: more than what a float of this size is off by."""

@@ -69,6 +69,16 @@ class AggregateKind:
         parts = (b"%b:%b" % (name.encode(), reader.schema) for name, reader in self.readers.items())
         return b";".join((self.parameter.encode(), *(part.name.encode() for part in self.counted), *parts))
 
+    @property
+    def subject(self) -> str:
+        """What one is about, in a word: ``user`` of a ``user_id``."""
+        return self.parameter.removesuffix("_id").replace("_", " ")
+
+    @property
+    def example_id(self) -> str | None:
+        """The id that the example of a part is about; None where there is none."""
+        return next((one for part in self.parts if (one := part.example_id(self.parameter)) is not None), None)
+
 
 def check(kinds: Iterable[AggregateKind]) -> None:
     """See that each is what it says, and that no two share a name, a path or a label.

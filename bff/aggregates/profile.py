@@ -9,12 +9,12 @@ import msgspec
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.view import View
 from bff.parts.part import Aggregate, Part
-from bff.parts.shapes import Timestamp
 from bff.parts.sources import Sources
 from bff.sources.orders import ORDERS, Order
 from bff.sources.products import PRODUCTS, Product
 from bff.sources.users import USER, User
 from shared.errors import NotFound, ServiceUnavailable
+from shared.timestamps import Timestamp
 
 RETRY_AFTER_SECONDS: Final = 2
 CARD_ORDERS: Final = 2

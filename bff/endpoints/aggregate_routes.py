@@ -7,8 +7,8 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from bff.aggregates.kind import AggregateKind
-from bff.endpoints.aggregates import VIEW, AggregateEndpoint
-from shared.errors import InvalidInput
+from bff.endpoints.aggregate_operation import VIEW, operation_of, view_refusal
+from bff.endpoints.aggregates import AggregateEndpoint
 from shared.http import routing
 
 
@@ -21,7 +21,9 @@ class AggregateRoutes:
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Register them."""
-        routing.get(app, f"{self._kind.path}/<{self._kind.parameter}:str>", self._answer, self._kind.name)
+        path = f"{self._kind.path}/<{self._kind.parameter}:str>"
+        operation = operation_of({one.representation: one.ttl for one in self._endpoints.values()})
+        routing.get(app, path, self._answer, self._kind.name, operation)
 
     async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
         parameter = self._kind.parameter
@@ -40,7 +42,4 @@ class AggregateRoutes:
             return self._endpoints[""]
         if len(views) == 1 and views[0] and views[0] in self._endpoints:
             return self._endpoints[views[0]]
-        known = [name for name in self._endpoints if name]
-        raise InvalidInput(
-            f"{VIEW} must be {' or '.join(known)}, once, or be left out." if known else f"There is no {VIEW} of this."
-        )
+        raise view_refusal([name for name in self._endpoints if name])

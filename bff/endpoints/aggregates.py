@@ -11,6 +11,7 @@ import msgspec
 
 from bff.answer import Answer, compose
 from bff.cache_status import CacheStatus
+from bff.endpoints.aggregate_operation import VIEW
 from bff.parts.part import STATUSES, Aggregate
 from bff.parts.sources import PartSources, Sources
 from bff.representation import Representation
@@ -28,8 +29,6 @@ from shared.http.load_shedder import LoadShedder
 from shared.observing import metrics
 from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
-VIEW: Final = "view"
-"""The query parameter that names a view."""
 _MEMORY_HIT: Final = "memory hit"
 
 
@@ -64,7 +63,7 @@ class AggregateEndpoint:
         self._sources = sources
         self._shedder = shedder
         self._key_prefix = cache.keys.entry_prefix(representation.cache_kind)
-        self._ttl = representation.ttl(settings.cache_ttl)
+        self.ttl = representation.ttl(settings.cache_ttl)
         self._facts = {"view": representation.view} if representation.view else {}
         self._log_hits = settings.log_hits / 100
         self._label = kind.label
@@ -176,7 +175,7 @@ class AggregateEndpoint:
         timings = [f"{name};dur={part.duration * 1000:.1f}" for name, part in aggregate.parts.items()]
         timing = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
         facts = self.representation.facts(identifier, {name: part.value for name, part in aggregate.parts.items()})
-        ttl = self._ttl
+        ttl = self.ttl
         write = self.representation.write
         answer = compose(aggregate, facts, ttl=ttl, duration=duration, now=time.time(), write=write)
         values = sources.values

@@ -4,21 +4,46 @@ import asyncio
 import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+import msgspec
 from sanic import HTTPResponse, Request, Sanic
 
 import shared
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
 from shared.http import routing
+from shared.http.openapi.operation import Answer, Operation, example_of
+from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS
 from shared.memoized import Memoized
-from shared.timestamps import rfc3339
+from shared.timestamps import TimestampText, rfc3339
 from shared.upstream.client import Upstream
 
 ComponentStatus = Literal["healthy", "unhealthy", "disabled"]
 
+Overall = Literal["healthy", "degraded", "unhealthy"]
+
 REMEMBERED_SECONDS = 1.0
+_EXAMPLE_TIME: Final = 1_795_413_600.123
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+class CacheHealth(msgspec.Struct, frozen=True):
+    """Where answers are kept: without Redis the memory tier stands in, so that there is always a cache."""
+
+    type: Literal["redis", "in_memory"]
+    status: Literal["healthy", "degraded"]
+
+
+class HealthReport(msgspec.Struct, frozen=True):
+    """The gateway, each service, Redis and the cache; unhealthy is when nothing new could be served."""
+
+    status: Overall
+    service: str
+    version: str
+    timestamp: TimestampText
+    services: Mapping[str, ComponentStatus]
+    cache: CacheHealth
 
 
 class Health:
@@ -42,28 +67,41 @@ class Health:
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """GET and HEAD of ``/health``."""
-        routing.get(app, "/health", self._answer, "health")
+        routing.get(app, "/health", self._answer, "health", self._operation())
 
     async def _answer(self, _request: Request) -> HTTPResponse:
         components = await self._components()
         # Blind, the memory tier is not asked: each hit costs a round trip.
         blind = components["redis"] == "healthy" and self._cache.trust is Trust.BLIND
+        report = self._report(components, time.time(), blind=blind)
+        return routing.struct_response(report, 503 if report.status == "unhealthy" else 200, _NO_STORE)
+
+    def _report(self, components: Mapping[str, ComponentStatus], now: float, *, blind: bool) -> HealthReport:
         status = overall(components, self._essential)
-        if blind and status == "healthy":
-            status = "degraded"
-        document = {
-            "status": status,
-            "service": self._service,
-            "version": shared.__version__,
-            "timestamp": rfc3339(time.time()),
-            "services": components,
-            # Without Redis the memory tier answers, so there is always a cache.
-            "cache": {
-                "type": "redis" if components["redis"] == "healthy" else "in_memory",
-                "status": "degraded" if blind else "healthy",
-            },
-        }
-        return routing.json_response(document, 503 if status == "unhealthy" else 200, Cache_Control="no-store")
+        return HealthReport(
+            "degraded" if blind and status == "healthy" else status,
+            self._service,
+            shared.__version__,
+            rfc3339(now),
+            components,
+            CacheHealth(
+                "redis" if components["redis"] == "healthy" else "in_memory", "degraded" if blind else "healthy"
+            ),
+        )
+
+    def _operation(self) -> Operation:
+        return Operation(
+            "How every component is",
+            OPERATIONS,
+            (
+                self._described(200, "It can serve: healthy, or degraded when something is missing.", "healthy"),
+                self._described(503, "It can serve nothing new: unhealthy.", "unhealthy"),
+            ),
+        )
+
+    def _described(self, status: int, description: str, components: ComponentStatus) -> Answer:
+        example = self._report(dict.fromkeys([*self._upstreams, "redis"], components), _EXAMPLE_TIME, blind=False)
+        return Answer(status, description, HealthReport, headers=(CACHE_CONTROL,), examples=example_of(example))
 
     async def _check(self) -> Mapping[str, ComponentStatus]:
         named = self._upstreams
@@ -81,9 +119,7 @@ class Health:
         return "healthy" if redis.up else "unhealthy"
 
 
-def overall(
-    components: Mapping[str, ComponentStatus], essential: AbstractSet[str]
-) -> Literal["healthy", "degraded", "unhealthy"]:
+def overall(components: Mapping[str, ComponentStatus], essential: AbstractSet[str]) -> Overall:
     """Unhealthy when no new aggregate could be served, degraded when anything else is missing."""
     if essential and all(components[name] == "unhealthy" for name in essential):
         return "unhealthy"

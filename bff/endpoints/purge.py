@@ -8,16 +8,25 @@ from typing import Any, Final
 from sanic import HTTPResponse, Request, Sanic
 
 from bff.aggregates.kind import AggregateKind
-from bff.endpoints.index import Link
 from shared.cache.cache import Cache
-from shared.errors import ServiceUnavailable, Unauthorized
+from shared.errors import RequestError, ServiceUnavailable, Unauthorized
 from shared.http import routing
+from shared.http.index_route import Link
+from shared.http.openapi.operation import Answer, Bearer, Operation, Parameter, Tag
+from shared.http.openapi.vocabulary import CACHE_CONTROL
 from shared.ids import IdType
 from shared.observing.logs import log
 
+_ELSEWHERE: Final = ServiceUnavailable(
+    "Dropped in this process. Others could not be told, because Redis is away; try again.", retry_after=2
+)
 _ALL: Final = "/api/cache"
-_RETRY_AFTER_SECONDS: Final = 2
-_ELSEWHERE: Final = "Dropped in this process. Others could not be told, because Redis is away; try again."
+ADMIN: Final = Tag("admin", "What only those may do who have the admin token.")
+ADMIN_TOKEN: Final = Bearer(
+    "admin_token",
+    "The token that `ADMIN_TOKEN` is set to.",
+    Unauthorized("This needs Authorization: Bearer with the admin token."),
+)
 
 
 class Purge:
@@ -34,16 +43,17 @@ class Purge:
         if not self._expected:
             return {}
         paths = {kind.name: f"{_ALL}/{kind.name}/{{{kind.parameter}}}" for kind in self._kinds}
-        return {f"purge_{name}": {"method": "DELETE", "path": path} for name, path in {"all": _ALL, **paths}.items()}
+        return {f"purge_{name}": Link("DELETE", path) for name, path in {"all": _ALL, **paths}.items()}
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """DELETE of ``/api/cache`` and of ``/api/cache/<kind>/<id>``."""
         if not self._expected:
             return
-        routing.delete(app, _ALL, self._purge_all, "purge_all")
+        routing.delete(app, _ALL, self._purge_all, "purge_all", _operation("Drop everything that is cached"))
         for kind in self._kinds:
             path = f"{_ALL}/{kind.name}/<{kind.parameter}:str>"
-            routing.delete(app, path, partial(self._purge_one, kind.id_type), f"purge_{kind.name}")
+            name = f"purge_{kind.name}"
+            routing.delete(app, path, partial(self._purge_one, kind.id_type), name, _operation_on_one(kind))
 
     async def _purge_one(self, id_type: IdType, request: Request, **parameters: str) -> HTTPResponse:
         self._authorize(request)
@@ -58,10 +68,31 @@ class Purge:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         given = token.lstrip(" ").encode("utf-8", "surrogateescape")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._expected):
-            raise Unauthorized("This needs Authorization: Bearer with the admin token.")
+            raise Unauthorized(ADMIN_TOKEN.refusal.detail)
 
     def _answer(self, everywhere: bool, scope: str) -> HTTPResponse:
         log("info", "cache purged", "cache", scope=scope, everywhere=everywhere)
         if not everywhere:
-            raise ServiceUnavailable(_ELSEWHERE, _RETRY_AFTER_SECONDS)
+            raise ServiceUnavailable(_ELSEWHERE.detail, _ELSEWHERE.retry_after)
         return routing.no_content()
+
+
+def _operation_on_one(kind: AggregateKind) -> Operation:
+    return _operation(
+        f"Drop what is cached of one {kind.subject}",
+        parameters=(Parameter.in_path(kind.parameter, kind.id_type, kind.example_id),),
+        problems=(kind.id_type.refusal(kind.parameter), _ELSEWHERE),
+    )
+
+
+def _operation(
+    summary: str, *, parameters: Sequence[Parameter] = (), problems: Sequence[RequestError] = (_ELSEWHERE,)
+) -> Operation:
+    return Operation(
+        summary,
+        ADMIN,
+        (Answer(204, "Dropped, in every process.", headers=(CACHE_CONTROL,)),),
+        problems=problems,
+        parameters=parameters,
+        needs=ADMIN_TOKEN,
+    )

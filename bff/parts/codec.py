@@ -9,6 +9,7 @@ from msgspec.structs import astuple
 
 from shared import codec
 from shared.cache.entry import Entry
+from shared.errors import DeclarationError
 from shared.upstream.records import Normalize
 
 T = TypeVar("T")
@@ -51,6 +52,10 @@ class PartCodec(Generic[T]):
         self._decode = codec.decoder(shape)
         self.schema = codec.encode(msgspec.json.schema(shape, schema_hook=_named))
 
+    def subjects(self, value: T) -> Sequence[str]:
+        """The subject that each piece of ``value`` says it is about; none where nobody is asked for."""
+        return () if self._about is None else self._about(value)
+
     def is_about(self, subject: str, value: T) -> bool:
         """Whether every piece of ``value`` says that it is about ``subject``."""
         if self._about is None:
@@ -83,6 +88,17 @@ class PartCodec(Generic[T]):
         # sys.getsizeof adds up what msgspec has never set of its raw text, which is a piece of what is kept anyway.
         sized = [field for field in fields if type(field) is not msgspec.Raw]
         return sys.getsizeof(value) + sum(map(sys.getsizeof, sized)) + _RAW_BYTES * (len(fields) - len(sized))
+
+    def example(self, document: object) -> T:
+        """The value that a service sends as ``document``, which is plain data.
+
+        Raises:
+            DeclarationError: it is not of this shape.
+        """
+        try:
+            return self._decode(codec.document(document))
+        except codec.WrongShape as error:
+            raise DeclarationError(f"an example is not what it is to show: {error}") from error
 
     def decode_owned(self, data: bytes) -> T:
         """The value that was written as ``data``, holding on to nothing else: raw text in it is a piece of ``data``."""

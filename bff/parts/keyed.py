@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from types import GenericAlias
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast
 
 import msgspec
 
-from bff.parts.by_id import ById
+from bff.parts.by_id import ById, by_id_json
 from bff.parts.codec import PartCodec
+from bff.parts.part import Part
 from bff.parts.path import PathTemplate
+from bff.parts.provenance import OF_KEYED
 from shared import ids
 from shared.errors import DeclarationError
 from shared.ids import IdType
@@ -35,7 +38,10 @@ class KeyedPart(Generic[T]):
         normalize: maps ids that name the same item to one id, such as ``str.casefold``; None where ids are exact.
         ttl: seconds for which an item counts as current, at most; None is as for all.
         stale: seconds for which it may stand in when its service cannot answer; None is as for all.
+        example: one of them, for documentation.
     """
+
+    provenance: ClassVar[Any] = OF_KEYED
 
     name: str
     service: Service
@@ -49,6 +55,22 @@ class KeyedPart(Generic[T]):
     normalize: Normalize | None
     ttl: float | None
     stale: float | None
+    example: T | None
+
+    @property
+    def value_type(self) -> Any:
+        """The type of its value in a document."""
+        return GenericAlias(dict, (Annotated[str, msgspec.Meta(pattern=self.id_type.pattern)], self.shape))
+
+    def example_part(self) -> Part[object] | None:
+        """The part that its example makes."""
+        if self.example is None:
+            return None
+        (one,) = self.codec.subjects(self.example)
+        return Part({one: self.example}, "fresh", by_id_json([(one, self.codec.encode(self.example))]))
+
+    def example_id(self, _parameter: str) -> None:
+        """It is about no parameter."""
 
     def reader_for(self, _parameter: str) -> ById[T]:
         """How it is written in a document, whomever that is about."""
@@ -68,10 +90,12 @@ def keyed(
     normalize: Normalize | None = None,
     ttl: float | None = None,
     stale: float | None = None,
+    example: object = None,
 ) -> KeyedPart[T]:
     """The part ``name``: items of this ``shape`` by id; a POST of ``{ids_as: [...]}`` to ``post`` gives a list.
 
     Items that the service does not know are not in that list. Each says in its field ``key`` which of them it is.
+    ``example`` is one of them, as plain data that the service sends.
 
     Raises:
         DeclarationError: it cannot be as it says.
@@ -84,4 +108,5 @@ def keyed(
         raise DeclarationError(f"part {name!r}: its shape has no field {key!r}")
     get: Any = attrgetter(key)
     codec = PartCodec(shape, about=lambda item: (str(get(item)),), normalize=normalize)
-    return KeyedPart(name, service, codec, shape, post, ids_as, max_batch, key, id_type, normalize, ttl, stale)
+    shown = None if example is None else codec.example(example)
+    return KeyedPart(name, service, codec, shape, post, ids_as, max_batch, key, id_type, normalize, ttl, stale, shown)

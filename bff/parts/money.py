@@ -6,10 +6,12 @@ text: neither a float nor a ``Decimal`` is made of it on the way through, and wh
 
 import re
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
+Amount = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "number"})]
+"""An amount, as the text that was written."""
 _MAX_LENGTH: Final = 40
 _MAX_VALUE: Final = Decimal("1e300")
 """Far beyond any amount, and well within what every reader of JSON can take for a number."""

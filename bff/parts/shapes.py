@@ -3,7 +3,6 @@
 Only the fields of a shape pass: whatever else a service sends is dropped, so that nothing is published by accident.
 """
 
-from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -11,7 +10,5 @@ import msgspec
 _EXACT: Final = 2**53 - 1
 """Whole numbers beyond this are another number to many who read JSON (RFC 8259 §6)."""
 
-Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
-"""An instant with an offset (RFC 3339)."""
 SafeInteger = Annotated[int, msgspec.Meta(ge=-_EXACT, le=_EXACT)]
 """A whole number that everybody reads as the same."""

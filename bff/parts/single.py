@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, get_origin
+from typing import Any, ClassVar, Generic, TypeVar, get_origin
 
 from bff.parts.codec import PartCodec
+from bff.parts.part import Part
 from bff.parts.path import PathTemplate
+from bff.parts.provenance import OF_SINGLE
 from shared.errors import DeclarationError
 from shared.upstream.records import Normalize
 from shared.upstream.service import Service
@@ -28,7 +30,10 @@ class SinglePart(Generic[T_co]):
         may_be_absent: whether a 404 of the service says that there is none, rather than that something is wrong.
         ttl: seconds for which it counts as current, at most; None is as for all.
         stale: seconds for which it may stand in when its service cannot answer; None is as for all.
+        example: a value, for documentation.
     """
+
+    provenance: ClassVar[Any] = OF_SINGLE
 
     name: str
     service: Service
@@ -39,6 +44,22 @@ class SinglePart(Generic[T_co]):
     may_be_absent: bool
     ttl: float | None
     stale: float | None
+    example: T_co | None
+
+    @property
+    def value_type(self) -> Any:
+        """The type of its value in a document."""
+        return self.shape
+
+    def example_part(self) -> Part[object] | None:
+        """The part that its example makes."""
+        return None if self.example is None else Part(self.example, "fresh", self.codec.encode(self.example))
+
+    def example_id(self, parameter: str) -> str | None:
+        """Whom its example is about, if that is a ``parameter``."""
+        if self.example is None or self.subject != parameter:
+            return None
+        return next(iter(self.codec.subjects(self.example)), None)
 
     @property
     def subject(self) -> str | None:
@@ -62,12 +83,13 @@ def single(
     may_be_absent: bool = False,
     ttl: float | None = None,
     stale: float | None = None,
+    example: object = None,
 ) -> SinglePart[T]:
     """The part ``name``, which a GET of ``path`` gives as JSON of this ``shape``.
 
-    ``about`` returns the id that a value, or each member of a list, is about. It must equal that of the owner, or else
-    the first parameter of the path, as text, after ``normalize`` where that is given. A part without parameters is
-    about nobody.
+    ``about`` gives the id that a value, or each member of a list, says it is about: it must be that of the owner, or
+    else the first parameter of the path, compared as text, or as ``same`` has it. A part without parameters is about
+    nobody. ``example`` is plain data as the service sends it.
 
     Raises:
         DeclarationError: it cannot be as it says.
@@ -79,7 +101,8 @@ def single(
         what = "nothing tells whom an answer is about" if template.parameters else "there is nobody to be about"
         raise DeclarationError(f"part {name!r}: {what}")
     codec = PartCodec(shape, about=None if about is None else _subjects(shape, about), normalize=normalize)
-    return SinglePart(name, service, codec, shape, template, owner, may_be_absent, ttl, stale)
+    shown = None if example is None else codec.example(example)
+    return SinglePart(name, service, codec, shape, template, owner, may_be_absent, ttl, stale, shown)
 
 
 def _subjects(shape: Any, about: Callable[[Any], object]) -> Callable[[Any], Sequence[str]]:

@@ -5,8 +5,9 @@ from decimal import Decimal
 import msgspec
 
 from bff.parts import money
-from bff.parts.shapes import SafeInteger, Timestamp
+from bff.parts.shapes import SafeInteger
 from bff.parts.single import single
+from shared.timestamps import Timestamp
 from shared.upstream.service import Service
 
 
@@ -15,7 +16,7 @@ class OrderItem(msgspec.Struct, frozen=True, gc=False):
 
     product_id: str
     quantity: SafeInteger
-    price_text: msgspec.Raw = msgspec.field(name="price")
+    price_text: money.Amount = msgspec.field(name="price")
 
     def __post_init__(self) -> None:
         """Check the amount."""
@@ -34,7 +35,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     id: str
     user_id: str
     status: str
-    total_text: msgspec.Raw = msgspec.field(name="total_amount")
+    total_text: money.Amount = msgspec.field(name="total_amount")
     items: list[OrderItem]
     created_at: Timestamp
 
@@ -57,5 +58,15 @@ ORDERS = single(
     "/orders/user/{user_id}",
     owner="user_id",
     about=lambda order: order.user_id,
+    example=[
+        {
+            "id": "order123",
+            "user_id": "user123",
+            "status": "delivered",
+            "total_amount": 999.99,
+            "items": [{"product_id": "prod1", "quantity": 1, "price": 999.99}],
+            "created_at": "2025-11-03T18:20:05Z",
+        }
+    ],
 )
 """Newest first; empty for an unknown user."""

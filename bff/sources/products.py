@@ -16,7 +16,7 @@ class Product(msgspec.Struct, frozen=True, gc=False):
     id: str
     name: str
     description: str
-    price_text: msgspec.Raw = msgspec.field(name="price")
+    price_text: money.Amount = msgspec.field(name="price")
     category: str
     stock_quantity: SafeInteger
 
@@ -32,4 +32,19 @@ class Product(msgspec.Struct, frozen=True, gc=False):
 
 
 PRODUCT_SERVICE = Service("product_service", url="http://127.0.0.1:8003", essential=False)
-PRODUCTS = keyed("products", PRODUCT_SERVICE, Product, post="/products/batch", ids_as="product_ids", max_batch=100)
+PRODUCTS = keyed(
+    "products",
+    PRODUCT_SERVICE,
+    Product,
+    post="/products/batch",
+    ids_as="product_ids",
+    max_batch=100,
+    example={
+        "id": "prod1",
+        "name": "Laptop Pro 14",
+        "description": "14 inch display, 16 GB of memory, 512 GB of storage.",
+        "price": 999.99,
+        "category": "electronics",
+        "stock_quantity": 50,
+    },
+)

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from bff.parts.shapes import Timestamp
 from bff.parts.single import single
+from shared.timestamps import Timestamp
 from shared.upstream.service import Service
 
 
@@ -20,5 +20,19 @@ class User(msgspec.Struct, frozen=True, gc=False):
 
 USER_SERVICE = Service("user_service", url="http://127.0.0.1:8001")
 USER = single(
-    "user", USER_SERVICE, User, "/users/{user_id}", owner="user_id", about=lambda user: user.id, may_be_absent=True
+    "user",
+    USER_SERVICE,
+    User,
+    "/users/{user_id}",
+    owner="user_id",
+    about=lambda user: user.id,
+    may_be_absent=True,
+    example={
+        "id": "user123",
+        "username": "maria.santos",
+        "email": "maria.santos@example.com",
+        "full_name": "Maria Santos",
+        "is_active": True,
+        "created_at": "2022-04-11T09:26:53Z",
+    },
 )

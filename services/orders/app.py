@@ -23,6 +23,7 @@ def create_app(settings: OrderSettings) -> Sanic[Any, Any]:
     return build_app(
         SERVICE,
         settings,
+        description="What users have bought.",
         routes=[
             read_deadline_header,
             OrderEndpoints(OrderRepository(database), reads),

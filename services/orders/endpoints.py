@@ -1,16 +1,46 @@
 """The routes of the order service."""
 
-from typing import Any
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
+from services.database import AWAY
+from services.orders.model import Order, OrderItem
 from services.orders.repository import OrderRepository
 from services.read_cache import ReadCache
 from shared import ids
 from shared.errors import NotFound
 from shared.http import routing
+from shared.http.openapi.operation import Answer, Operation, Parameter, Tag, example_of
 
 LINKS = {"orders_of_user": "/orders/user/{user_id}", "order": "/orders/{order_id}"}
+
+_EXAMPLE: Final = Order(
+    "order123",
+    "user123",
+    "delivered",
+    Decimal("1059.89"),
+    [OrderItem("prod1", 1, Decimal("999.99")), OrderItem("prod2", 2, Decimal("29.95"))],
+    datetime(2025, 11, 3, 18, 20, 5, tzinfo=UTC),
+)
+_TAG: Final = Tag("orders", "What users have bought.")
+_NOT_FOUND: Final = NotFound("There is no such order.")
+_OF_USER: Final = Operation(
+    "The orders of a user",
+    _TAG,
+    (Answer(200, "Newest first; none of an unknown user.", list[Order], examples=example_of([_EXAMPLE])),),
+    problems=(ids.TEXT.refusal("user_id"), AWAY),
+    parameters=(Parameter.in_path("user_id", ids.TEXT, _EXAMPLE.user_id),),
+)
+_ONE: Final = Operation(
+    "One order",
+    _TAG,
+    (Answer(200, "The order.", Order, examples=example_of(_EXAMPLE)),),
+    problems=(ids.TEXT.refusal("order_id"), _NOT_FOUND, AWAY),
+    parameters=(Parameter.in_path("order_id", ids.TEXT, _EXAMPLE.id),),
+)
 
 
 class OrderEndpoints:
@@ -22,8 +52,8 @@ class OrderEndpoints:
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the routes to ``app``."""
-        routing.get(app, "/orders/user/<user_id>", self._answer_of_user, "orders_of_user")
-        routing.get(app, "/orders/<order_id>", self._answer_one, "order")
+        routing.get(app, "/orders/user/<user_id>", self._answer_of_user, "orders_of_user", _OF_USER)
+        routing.get(app, "/orders/<order_id>", self._answer_one, "order", _ONE)
 
     async def _answer_of_user(self, _request: Request, user_id: str) -> HTTPResponse:
         checked = ids.checked("user_id", user_id)
@@ -34,5 +64,5 @@ class OrderEndpoints:
         checked = ids.checked("order_id", order_id)
         order = await self._reads.get(f"order:{checked}", lambda: self._orders.get(checked))
         if order is None:
-            raise NotFound("There is no such order.")
+            raise NotFound(_NOT_FOUND.detail)
         return routing.encoded_response(order)

@@ -1,10 +1,11 @@
 """What the order service tells."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
+
+from shared.timestamps import Timestamp
 
 
 class OrderItem(msgspec.Struct, frozen=True):
@@ -23,4 +24,4 @@ class Order(msgspec.Struct, frozen=True):
     status: str
     total_amount: Decimal
     items: Sequence[OrderItem]
-    created_at: datetime
+    created_at: Timestamp

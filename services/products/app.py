@@ -24,6 +24,7 @@ def create_app(settings: ProductSettings) -> Sanic[Any, Any]:
     return build_app(
         SERVICE,
         settings,
+        description="What can be bought.",
         routes=[
             read_deadline_header,
             endpoints,

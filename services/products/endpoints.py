@@ -1,23 +1,67 @@
 """The routes of the product service."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
-from services.paging import page_response, read_page
-from services.products.model import BatchRequest
+from services.database import AWAY
+from services.paging import PARAMETERS, REFUSAL, page_response, read_page
+from services.products.model import BatchRequest, Product
 from services.products.repository import ProductRepository
 from services.read_cache import ReadCache
 from shared import codec, ids
 from shared.errors import InvalidInput, NotFound, Unprocessable
 from shared.http import routing
+from shared.http.openapi.operation import Answer, Body, Operation, Parameter, Tag, example_of
+from shared.http.openapi.vocabulary import LINK
 
 _LINKS: Final = {"product": "/products/{product_id}", "batch": "/products/batch"}
 _LIST_LINKS: Final = {"products": "/products?limit={limit}&after={product_id}"}
 
 _KIND: Final = "product"
 _read_batch = codec.decoder(BatchRequest)
+
+_EXAMPLE: Final = Product(
+    "prod1",
+    "Laptop Pro 14",
+    "14 inch display, 16 GB of memory, 512 GB of storage.",
+    Decimal("999.99"),
+    "electronics",
+    50,
+)
+_TAG: Final = Tag("products", "What can be bought.")
+_NOT_FOUND: Final = NotFound("There is no such product.")
+_NO_JSON: Final = InvalidInput("The body must be JSON.")
+_LIST: Final = Operation(
+    "All products, in pages",
+    _TAG,
+    (Answer(200, "A page of them, by id.", list[Product], headers=(LINK,), examples=example_of([_EXAMPLE])),),
+    problems=(REFUSAL, AWAY),
+    parameters=PARAMETERS,
+)
+_ONE: Final = Operation(
+    "One product",
+    _TAG,
+    (Answer(200, "The product.", Product, examples=example_of(_EXAMPLE)),),
+    problems=(ids.TEXT.refusal("product_id"), _NOT_FOUND, AWAY),
+    parameters=(Parameter.in_path("product_id", ids.TEXT, _EXAMPLE.id),),
+)
+_BATCH: Final = Operation(
+    "Several products at once",
+    _TAG,
+    (
+        Answer(
+            200,
+            "Those that there are, in the order of the ids, each once.",
+            list[Product],
+            examples=example_of([_EXAMPLE]),
+        ),
+    ),
+    problems=(_NO_JSON, Unprocessable("Expected `array` of length >= 1 - at `$.product_ids`."), AWAY),
+    body=Body(BatchRequest, codec.encode(BatchRequest([_EXAMPLE.id, "nothing"]))),
+)
 
 
 class ProductEndpoints:
@@ -36,9 +80,9 @@ class ProductEndpoints:
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the routes to ``app``."""
         if self._lists:
-            routing.get(app, "/products", self._answer_list, "products")
-        routing.get(app, "/products/<product_id>", self._answer_one, "product")
-        routing.post(app, "/products/batch", self._answer_batch, "batch")
+            routing.get(app, "/products", self._answer_list, "products", _LIST)
+        routing.get(app, "/products/<product_id>", self._answer_one, "product", _ONE)
+        routing.post(app, "/products/batch", self._answer_batch, "batch", _BATCH)
 
     async def _answer_list(self, request: Request) -> HTTPResponse:
         page = read_page(request)
@@ -48,14 +92,14 @@ class ProductEndpoints:
         checked = ids.checked("product_id", product_id)
         product = await self._reads.get(f"{_KIND}:{checked}", lambda: self._products.get(checked))
         if product is None:
-            raise NotFound("There is no such product.")
+            raise NotFound(_NOT_FOUND.detail)
         return routing.encoded_response(product)
 
     async def _answer_batch(self, request: Request) -> HTTPResponse:
         try:
             batch = _read_batch(request.body)
         except codec.MalformedJSON:
-            raise InvalidInput("The body must be JSON.") from None
+            raise InvalidInput(_NO_JSON.detail) from None
         except codec.WrongShape as error:
             raise Unprocessable(f"{error}.") from None
         return routing.encoded_response(await self._reads.get_many(_KIND, batch.product_ids, self._products.get_many))

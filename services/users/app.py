@@ -24,6 +24,7 @@ def create_app(settings: UserSettings) -> Sanic[Any, Any]:
     return build_app(
         SERVICE,
         settings,
+        description="Who the customers are.",
         routes=[read_deadline_header, endpoints, CommonRoutes(SERVICE, endpoints.links(), database.check)],
         resources=[reads, database],
         ready=database.ready,

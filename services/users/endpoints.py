@@ -1,19 +1,49 @@
 """The routes of the user service."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
-from services.paging import page_response, read_page
+from services.database import AWAY
+from services.paging import PARAMETERS, REFUSAL, page_response, read_page
 from services.read_cache import ReadCache
+from services.users.model import User
 from services.users.repository import UserRepository
 from shared import ids
 from shared.errors import NotFound
 from shared.http import routing
+from shared.http.openapi.operation import Answer, Operation, Parameter, Tag, example_of
+from shared.http.openapi.vocabulary import LINK
 
 _LINKS: Final = {"user": "/users/{user_id}"}
 _LIST_LINKS: Final = {"users": "/users?limit={limit}&after={user_id}"}
+
+_EXAMPLE: Final = User(
+    "user123",
+    "maria.santos",
+    "maria.santos@example.com",
+    "Maria Santos",
+    True,
+    datetime(2022, 4, 11, 9, 26, 53, tzinfo=UTC),
+)
+_TAG: Final = Tag("users", "Who the customers are.")
+_NOT_FOUND: Final = NotFound("There is no such user.")
+_LIST: Final = Operation(
+    "All users, in pages",
+    _TAG,
+    (Answer(200, "A page of them, by id.", list[User], headers=(LINK,), examples=example_of([_EXAMPLE])),),
+    problems=(REFUSAL, AWAY),
+    parameters=PARAMETERS,
+)
+_ONE: Final = Operation(
+    "One user",
+    _TAG,
+    (Answer(200, "The user.", User, examples=example_of(_EXAMPLE)),),
+    problems=(ids.TEXT.refusal("user_id"), _NOT_FOUND, AWAY),
+    parameters=(Parameter.in_path("user_id", ids.TEXT, _EXAMPLE.id),),
+)
 
 
 class UserEndpoints:
@@ -32,8 +62,8 @@ class UserEndpoints:
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the routes to ``app``."""
         if self._lists:
-            routing.get(app, "/users", self._answer_list, "users")
-        routing.get(app, "/users/<user_id>", self._answer_one, "user")
+            routing.get(app, "/users", self._answer_list, "users", _LIST)
+        routing.get(app, "/users/<user_id>", self._answer_one, "user", _ONE)
 
     async def _answer_list(self, request: Request) -> HTTPResponse:
         page = read_page(request)
@@ -43,5 +73,5 @@ class UserEndpoints:
         checked = ids.checked("user_id", user_id)
         user = await self._reads.get(f"user:{checked}", lambda: self._users.get(checked))
         if user is None:
-            raise NotFound("There is no such user.")
+            raise NotFound(_NOT_FOUND.detail)
         return routing.encoded_response(user)

@@ -1,8 +1,8 @@
 """What the user service tells."""
 
-from datetime import datetime
-
 import msgspec
+
+from shared.timestamps import Timestamp
 
 
 class User(msgspec.Struct, frozen=True):
@@ -13,4 +13,4 @@ class User(msgspec.Struct, frozen=True):
     email: str
     full_name: str
     is_active: bool
-    created_at: datetime
+    created_at: Timestamp

@@ -18,6 +18,8 @@ from shared.observing import metrics
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
+TOO_MANY: Final = Shed("Too many ask for this at the moment.", RETRY_AFTER_SECONDS)
+"""What those are told who find too many waiting already."""
 SHARE: Final = 0.05
 """Of one worker's time, at most."""
 _MAX_WAITING: Final = 500
@@ -90,7 +92,7 @@ class CostLimited(Generic[K, T]):
         """
         if self._waiting >= self._max_waiting:
             metrics.requests_shed.inc()
-            raise Shed("Too many ask for this at the moment.", RETRY_AFTER_SECONDS)
+            raise Shed(TOO_MANY.detail, TOO_MANY.retry_after)
         run = self._next or self._plan()
         run.wanted.add(wanted)
         turns, run.joined = run.joined // _AT_ONCE, run.joined + 1

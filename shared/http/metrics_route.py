@@ -2,15 +2,32 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from shared.http import routing
 from shared.http.content_coding import coded, coding_headers, takes_gzip
-from shared.http.cost_limit import CostLimited
+from shared.http.cost_limit import TOO_MANY, CostLimited
+from shared.http.openapi.operation import Answer, Operation
+from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS, VARY
 from shared.observing import metrics
+
+_OPERATION: Final = Operation(
+    "What all workers have counted",
+    OPERATIONS,
+    (
+        Answer(
+            200,
+            "The metrics, in the format that `Accept` prefers.",
+            str,
+            ("text/plain", "application/openmetrics-text"),
+            headers=(CACHE_CONTROL, VARY),
+        ),
+    ),
+    problems=(TOO_MANY,),
+)
 
 
 class _Variant(NamedTuple):
@@ -30,7 +47,7 @@ def metrics_route(app: Sanic[Any, Any]) -> None:
         headers = {"Cache-Control": "no-store", **coding_headers("Accept, Accept-Encoding", gzipped=gzipped)}
         return raw(body, headers=headers, content_type=variant.format.content_type)
 
-    routing.get(app, "/metrics", exposition, "metrics")
+    routing.get(app, "/metrics", exposition, "metrics", _OPERATION)
 
 
 async def _render(variants: frozenset[_Variant]) -> tuple[Mapping[_Variant, bytes], float]:

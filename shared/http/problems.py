@@ -3,11 +3,13 @@
 The ``type`` is a URN under ``urn:problem:``; ``docs/problems.md`` describes each.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import responses
-from typing import NamedTuple
+from typing import Annotated, Final, NamedTuple
 
+import msgspec
 from sanic import HTTPResponse, Request
 from sanic.exceptions import MethodNotAllowed, SanicException
 from sanic.response import raw
@@ -22,20 +24,36 @@ CONTENT_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A kind of problem: the last word of its URN, its status and its title."""
+    """A kind of problem: the last word of its URN, its status, its title, and fields that go with it in the head."""
 
     slug: str
     status: int
     title: str
+    headers: tuple[str, ...] = ()
+
+    def details(self, detail: str, path: str, request_id: str | None) -> "ProblemDetails":
+        """What a client sees that has asked for ``path``."""
+        return ProblemDetails(f"urn:problem:{self.slug}", self.title, self.status, detail, path, request_id)
+
+
+class ProblemDetails(msgspec.Struct, frozen=True):
+    """A problem as a client sees it (RFC 9457); `type` tells of which kind it is, `detail` what it is."""
+
+    type: Annotated[str, msgspec.Meta(pattern="^urn:problem:[a-z0-9-]+$")]
+    title: str
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)]
+    detail: str
+    instance: str
+    request_id: str | None
 
 
 _REQUEST_ERRORS: dict[type[RequestError], Problem] = {
     InvalidInput: Problem("invalid-input", 400, "Invalid input"),
-    Unauthorized: Problem("unauthorized", 401, "Unauthorized"),
+    Unauthorized: Problem("unauthorized", 401, "Unauthorized", ("WWW-Authenticate",)),
     NotFound: Problem("not-found", 404, "Not found"),
     Unprocessable: Problem("unprocessable", 422, "Unprocessable content"),
-    ServiceUnavailable: Problem("service-unavailable", 503, "Service unavailable"),
-    Shed: Problem("overloaded", 503, "Overloaded"),
+    ServiceUnavailable: Problem("service-unavailable", 503, "Service unavailable", ("Retry-After",)),
+    Shed: Problem("overloaded", 503, "Overloaded", ("Retry-After",)),
 }
 
 # What the server itself refuses, before or around our own code.
@@ -59,6 +77,18 @@ ALL: tuple[Problem, ...] = (*_REQUEST_ERRORS.values(), *(problem for problem, _ 
 """Every kind of problem that has a name of its own."""
 
 
+ON_EVERY_ROUTE: Final[Mapping[Problem, str]] = {
+    **{problem: detail for status, (problem, detail) in _SERVER.items() if status not in {404, 405}},
+    _INTERNAL: _INTERNAL_DETAIL,
+}
+"""What any request may meet that has found its route, with the sentences that explain it."""
+
+
+def of(error: RequestError) -> Problem:
+    """The kind of problem that ``error`` is."""
+    return _REQUEST_ERRORS[type(error)]
+
+
 class ProblemResponse(NamedTuple):
     """A problem as an answer; its content type is :data:`CONTENT_TYPE`."""
 
@@ -79,7 +109,7 @@ def describe(error: BaseException, path: str) -> ProblemResponse:
     """The problem document for ``error``, met by a request for ``path``, with the headers that go with its status."""
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, RequestError):
-        problem, detail = _REQUEST_ERRORS[type(error)], error.detail
+        problem, detail = of(error), error.detail
         if isinstance(error, ServiceUnavailable):
             headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, Unauthorized):
@@ -89,17 +119,8 @@ def describe(error: BaseException, path: str) -> ProblemResponse:
     else:
         problem, detail = _INTERNAL, _INTERNAL_DETAIL
     trace = current_trace.get()
-    body = codec.document(
-        {
-            "type": f"urn:problem:{problem.slug}",
-            "title": problem.title,
-            "status": problem.status,
-            "detail": detail,
-            "instance": path,
-            "request_id": trace.request_id if trace else None,
-        }
-    )
-    return ProblemResponse(problem.status, headers, body)
+    details = problem.details(detail, path, trace.request_id if trace else None)
+    return ProblemResponse(problem.status, headers, codec.encode(details))
 
 
 def is_server_error(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
@@ -13,6 +13,7 @@ from sanic_routing.exceptions import RouteExists
 
 from shared import codec
 from shared.errors import DeclarationError
+from shared.http.openapi.operation import Operation
 
 Endpoint = Callable[..., Coroutine[Any, Any, HTTPResponse]]
 
@@ -21,22 +22,22 @@ _TYPED_PARAMETER = re.compile(r"<(\w+):[^>]*>")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def get(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None:
+def get(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, operation: Operation) -> None:
     """Answer GET and HEAD on ``path``; parameters arrive percent-decoded."""
-    _add(app, path, endpoint, name, "GET", "HEAD")
+    _add(app, path, endpoint, name, operation, "GET", "HEAD")
 
 
-def post(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None:
+def post(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, operation: Operation) -> None:
     """Answer POST on ``path``."""
-    _add(app, path, endpoint, name, "POST")
+    _add(app, path, endpoint, name, operation, "POST")
 
 
-def delete(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str) -> None:
+def delete(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, operation: Operation) -> None:
     """Answer DELETE on ``path``; parameters arrive percent-decoded."""
-    _add(app, path, endpoint, name, "DELETE")
+    _add(app, path, endpoint, name, operation, "DELETE")
 
 
-def _add(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, *methods: str) -> None:
+def _add(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, operation: Operation, *methods: str) -> None:
     """Route ``methods`` on ``path``.
 
     Raises:
@@ -45,9 +46,27 @@ def _add(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, *method
     if any(route.name == f"{app.name}.{name}" for route in app.router.routes):
         raise DeclarationError(f"two routes are called {name!r}")
     try:
-        app.add_route(endpoint, path, methods=methods, name=name, unquote=True)
+        app.add_route(endpoint, path, methods=methods, name=name, unquote=True, ctx_operation=operation)
     except RouteExists as error:
         raise DeclarationError(f"two routes answer {methods[0]} {path}") from error
+
+
+class Route(NamedTuple):
+    """A route as it was added: ``template`` has its parameters in angle brackets, ``name`` is that within its app."""
+
+    method: str
+    template: str
+    name: str
+    operation: Operation
+
+
+def declared_routes(app: Sanic[Any, Any]) -> Iterator[Route]:
+    """The routes of ``app`` so far, in the order in which they were added; HEAD goes with GET."""
+    for route in app.router.routes:
+        operation = getattr(route.ctx, "operation", None)
+        if operation is not None:
+            (method,) = route.methods - {"HEAD"}
+            yield Route(method, _template(route.path), route.name.removeprefix(f"{app.name}."), operation)
 
 
 def add_options(app: Sanic[Any, Any]) -> None:

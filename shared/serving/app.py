@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
+import msgspec
 from sanic import HTTPResponse, Request, Sanic
 from sanic.config import Config
 
@@ -15,6 +16,10 @@ from shared.http.early_answers import EarlyAnswers
 from shared.http.exchange import count_failures_from_zero
 from shared.http.metrics_route import metrics_route
 from shared.http.middleware import ObservedSanic, ProblemErrors, TimedRequest, add_headers
+from shared.http.openapi.document import Info
+from shared.http.openapi.operation import Answer, Operation, example_of
+from shared.http.openapi.route import OpenAPIRoute
+from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS
 from shared.http.protocol import drain
 from shared.http.spans import TracedSanic
 from shared.observing import metrics
@@ -30,7 +35,19 @@ Resource = AbstractAsyncContextManager[object]
 """Something an app holds while it serves: entered before the first request, left after the last."""
 
 
-class Readiness(Protocol):
+class Liveness(msgspec.Struct, frozen=True):
+    """The event loop turns; nothing else is looked at."""
+
+    status: Literal["alive"]
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether traffic is taken."""
+
+    status: Literal["ready", "not_ready"]
+
+
+class IsReady(Protocol):
     """Tells whether an app can take traffic, beyond having been started."""
 
     def __call__(self) -> bool:
@@ -50,15 +67,17 @@ def build_app(
     service: str,
     settings: Settings,
     *,
+    description: str = "",
     routes: Sequence[Routes],
     resources: Sequence[Resource] = (),
-    ready: Readiness = lambda: True,
+    ready: IsReady = lambda: True,
     body_limit: int = 64 * 1024,
     spans: Spans | None = None,
     early: EarlyAnswers | None = None,
 ) -> Sanic[Any, Any]:
     """A Sanic app named ``service`` with everything that all our apps have in common.
 
+    ``description`` is what its OpenAPI document says of it, as CommonMark.
     Resources are entered in order before the server starts and left in reverse order after it has stopped; one that
     raises on entry ends the process, so whatever may be absent (a database, Redis) must be awaited in its own task.
     ``body_limit`` bounds request bodies, in bytes. ``spans`` takes a span of each request.
@@ -96,8 +115,11 @@ def build_app(
     app.register_listener(lifecycle.stopping, "before_server_stop")
     app.register_listener(lifecycle.stop, "after_server_stop")
     app.on_response(add_headers)  # type: ignore[no-untyped-call]
-    for group in (*routes, lifecycle.routes, metrics_route):
+    openapi = OpenAPIRoute(Info(service, shared.__version__, description))
+    groups: list[Routes] = [*routes, lifecycle.routes, metrics_route, openapi]
+    for group in groups:
         group(app)
+    openapi.make(app)
     count_failures_from_zero(app)
     routing.add_options(app)
     return app
@@ -106,7 +128,7 @@ def build_app(
 class _Lifecycle:
     """Opens and closes what the app holds, and answers whether it lives and is ready."""
 
-    def __init__(self, service: str, resources: Sequence[Resource], ready: Readiness, *, drain_seconds: float) -> None:
+    def __init__(self, service: str, resources: Sequence[Resource], ready: IsReady, *, drain_seconds: float) -> None:
         self._service = service
         self._drain_seconds = drain_seconds
         self._resources = resources
@@ -140,13 +162,38 @@ class _Lifecycle:
         log("info", "stopped", "app")
 
     def routes(self, app: Sanic[Any, Any]) -> None:
-        routing.get(app, "/health/live", self._answer_live, "live")
-        routing.get(app, "/health/ready", self._answer_ready, "ready")
+        routing.get(app, "/health/live", self._answer_live, "live", _LIVE)
+        routing.get(app, "/health/ready", self._answer_ready, "ready", _READY)
 
     async def _answer_live(self, _request: Request) -> HTTPResponse:
-        return routing.json_response({"status": "alive"}, Cache_Control="no-store")
+        return routing.struct_response(_ALIVE, headers=_NO_STORE)
 
     async def _answer_ready(self, _request: Request) -> HTTPResponse:
         ready = self._serving and self._ready()
-        document = {"status": "ready" if ready else "not_ready"}
-        return routing.json_response(document, 200 if ready else 503, Cache_Control="no-store")
+        return routing.struct_response(_IS_READY if ready else _NOT_READY, 200 if ready else 503, _NO_STORE)
+
+
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+_ALIVE: Final = Liveness("alive")
+_IS_READY: Final = Readiness("ready")
+_NOT_READY: Final = Readiness("not_ready")
+
+_LIVE: Final = Operation(
+    "Whether the process lives",
+    OPERATIONS,
+    (Answer(200, "It does.", Liveness, headers=(CACHE_CONTROL,), examples=example_of(_ALIVE)),),
+)
+_READY: Final = Operation(
+    "Whether traffic is taken",
+    OPERATIONS,
+    (
+        Answer(200, "It is.", Readiness, headers=(CACHE_CONTROL,), examples=example_of(_IS_READY)),
+        Answer(
+            503,
+            "It is not: this is starting, stopping, or overloaded.",
+            Readiness,
+            headers=(CACHE_CONTROL,),
+            examples=example_of(_NOT_READY),
+        ),
+    ),
+)

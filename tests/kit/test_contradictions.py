@@ -13,6 +13,7 @@ from shared.errors import DeclarationError
 from shared.http import routing
 from tests.fixtures.processes import ROOT, free_port
 from tests.kit.caches import plain
+from tests.kit.operations import operation
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -42,11 +43,11 @@ async def _answer(_request: Request, **_parameters: str) -> HTTPResponse:
 def test_a_route_is_declared_once(path: str, name: str) -> None:
     """Neither its name nor what it answers may be another's."""
     app: Sanic[Any, Any] = Sanic(f"declared-once-{abs(hash((path, name)))}")
-    routing.get(app, "/one", _answer, "one")
-    routing.get(app, "/things/<id:str>", _answer, "thing")
-    routing.delete(app, "/one", _answer, "drop_one")
+    routing.get(app, "/one", _answer, "one", operation())
+    routing.get(app, "/things/<id:str>", _answer, "thing", operation("id"))
+    routing.delete(app, "/one", _answer, "drop_one", operation())
     with pytest.raises(DeclarationError, match="two routes"):
-        routing.get(app, path, _answer, name)
+        routing.get(app, path, _answer, name, operation())
 
 
 @pytest.mark.parametrize("name", ["", "a:b", "a{b", "A", "é", "a b", ".a", "1"])

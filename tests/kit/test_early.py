@@ -19,6 +19,7 @@ from shared.http.receive_buffer import HIGH_WATER
 from shared.serving.app import build_app
 from shared.settings.declared import Settings
 from shared.settings.loading import load
+from tests.kit.operations import operation
 
 BODY: Final = b"{%b}" % (b" " * 100_000)
 MADE: Final = b'{"made": 1}'
@@ -122,7 +123,7 @@ async def scene(loop: object, sanic_client: Any) -> AsyncIterator[Scene]:
         return HTTPResponse(BODY, content_type="application/json")
 
     def routes(app: Sanic[Any, Any]) -> None:
-        routing.get(app, "/early/<name:str>", usual, "early")
+        routing.get(app, "/early/<name:str>", usual, "early", operation("name"))
         early.declare(EarlyRoute("/early/", "/early/<name>", look, lambda _number: None, {}, make))
 
     app = build_app("early", load(Settings, {}), routes=[routes], early=early)

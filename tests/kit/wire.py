@@ -13,6 +13,7 @@ from shared.serving.app import build_app
 from shared.settings.declared import Settings
 from shared.settings.loading import load
 from tests.fixtures.closing import reset
+from tests.kit.operations import operation
 
 
 class Doors:
@@ -45,10 +46,10 @@ def small_app(doors: Doors, **environment: str) -> Sanic[Any, Any]:
         return routing.json_response({"length": len(request.body)})
 
     def routes(app: Sanic[Any, Any]) -> None:
-        routing.get(app, "/hello/<name:str>", hello, "hello")
-        routing.get(app, "/slow", slow, "slow")
-        routing.get(app, "/broken", broken, "broken")
-        routing.post(app, "/length", length, "length")
+        routing.get(app, "/hello/<name:str>", hello, "hello", operation("name"))
+        routing.get(app, "/slow", slow, "slow", operation())
+        routing.get(app, "/broken", broken, "broken", operation())
+        routing.post(app, "/length", length, "length", operation())
 
     return build_app("small", load(Settings, environment), routes=[routes], body_limit=1000)
 

@@ -7,6 +7,7 @@ from sanic import HTTPResponse, Request, Sanic
 from shared.http import routing
 from shared.serving.app import build_app
 from shared.settings.declared import Settings
+from tests.kit.operations import operation
 
 
 def create_app(settings: Settings) -> Sanic[Any, Any]:
@@ -16,7 +17,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         return routing.no_content()
 
     def routes(app: Sanic[Any, Any]) -> None:
-        routing.get(app, "/one", answer, "same")
-        routing.get(app, "/other", answer, "same")
+        routing.get(app, "/one", answer, "same", operation())
+        routing.get(app, "/other", answer, "same", operation())
 
     return build_app("contradiction", settings, routes=[routes])

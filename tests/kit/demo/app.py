@@ -16,6 +16,7 @@ from sanic import HTTPResponse, Request, Sanic
 from shared.http import routing
 from shared.serving.app import build_app
 from shared.settings.declared import Settings
+from tests.kit.operations import operation
 
 
 def create_app(settings: Settings) -> Sanic[Any, Any]:
@@ -39,10 +40,10 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         raise ValueError(request.args["text"][0])
 
     def routes(app: Sanic[Any, Any]) -> None:
-        routing.get(app, "/who", who, "who")
-        routing.get(app, "/wait", wait, "wait")
-        routing.get(app, "/hang", hang, "hang")
-        routing.get(app, "/fail", fail, "fail")
+        routing.get(app, "/who", who, "who", operation())
+        routing.get(app, "/wait", wait, "wait", operation())
+        routing.get(app, "/hang", hang, "hang", operation())
+        routing.get(app, "/fail", fail, "fail", operation())
 
     app = build_app("demo", settings, routes=[routes])
     if moment := os.environ.get("STOP_AT"):

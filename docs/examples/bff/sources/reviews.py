@@ -2,8 +2,9 @@
 
 import msgspec
 
-from bff.parts.shapes import SafeInteger, Timestamp
+from bff.parts.shapes import SafeInteger
 from bff.parts.single import single
+from shared.timestamps import Timestamp
 from shared.upstream.service import Service
 
 
@@ -26,5 +27,15 @@ REVIEWS = single(
     "/reviews/user/{user_id}",
     owner="user_id",
     about=lambda review: review.user_id,
+    example=[
+        {
+            "id": "review1",
+            "user_id": "user123",
+            "product_id": "prod1",
+            "stars": 5,
+            "text": "Fast, and quiet.",
+            "created_at": "2026-11-20T09:30:00Z",
+        }
+    ],
 )
 """Newest first; empty for an unknown user."""

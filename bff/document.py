@@ -1,0 +1,70 @@
+"""What the documents of a representation look like: their type, and examples that are put together as answers are."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from bff.aggregates.kind import METADATA
+from bff.answer import compose
+from bff.parts.part import Aggregate, Part
+from bff.representation import Reduced, Representation
+from shared.timestamps import TimestampText
+
+_EXAMPLE_TIME: Final = 1_795_413_600.123
+_EXAMPLE_SECONDS: Final = 0.0123
+
+
+def document_type(representation: Representation) -> type[msgspec.Struct]:
+    """The type of the documents of a ``representation``."""
+    kind = representation.kind
+    name = "".join(word.capitalize() for word in f"{kind.name}_{representation.view}".split("_"))
+    parts = [(part.name, part.provenance) for part in representation.parts]
+    metadata: list[tuple[str, Any]] = [
+        (kind.parameter, Annotated[str, msgspec.Meta(pattern=kind.id_type.pattern)]),
+        *_view(representation),
+        *((f"{part.name}_count", int | None) for part in representation.counted),
+        ("aggregated_at", TimestampText),
+        ("aggregation_time_ms", float),
+        ("cache_ttl", int),
+        ("cached", bool),
+        ("partial", bool),
+        ("parts", _struct(f"{name}Parts", "Where each part comes from.", parts)),
+    ]
+    about = _struct(f"{name}Metadata", "What the document is about, and how it came about.", metadata)
+    what = f"One {kind.name}, reduced to a {representation.view}" if representation.view else f"One {kind.name}"
+    return _struct(name, f"{what}; what could not be had is null.", [*_members(representation), (METADATA, about)])
+
+
+def _view(representation: Representation) -> Iterator[tuple[str, Any]]:
+    if representation.view:
+        yield "view", Literal[representation.view]
+
+
+def _members(representation: Representation) -> list[tuple[str, Any]]:
+    if isinstance(representation, Reduced):
+        fields = msgspec.structs.fields(representation.shape)
+        return [(field.encode_name, field.type) for field in fields]
+    return [(part.name, part.value_type | None) for part in representation.parts]
+
+
+def examples(representation: Representation, ttl: int) -> Mapping[str, bytes]:
+    """Documents of the parts' own examples, whole and without the last part; none where a part has no example."""
+    parts = {part.name: part.example_part() for part in representation.parts}
+    identifier = representation.kind.example_id
+    whole = {name: part for name, part in parts.items() if part is not None}
+    if identifier is None or len(whole) < len(parts):
+        return {}
+    wanting = {**whole, representation.parts[-1].name: Part[object].missing("timeout")}
+    named = (representation.view or "whole", whole), (f"partial {representation.view}".rstrip(), wanting)
+    return {name: _composed(representation, identifier, ttl, found) for name, found in named}
+
+
+def _composed(representation: Representation, identifier: str, ttl: int, parts: Mapping[str, Part[object]]) -> bytes:
+    facts = representation.facts(identifier, {name: part.value for name, part in parts.items()})
+    write, aggregate = representation.write, Aggregate(parts)
+    return compose(aggregate, facts, ttl=ttl, duration=_EXAMPLE_SECONDS, now=_EXAMPLE_TIME, write=write).body
+
+
+def _struct(name: str, description: str, fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:
+    return msgspec.defstruct(name, fields, namespace={"__doc__": description}, frozen=True)

@@ -1,0 +1,1 @@
+"""What each route answers, declared with the route, and the OpenAPI document that is made of it."""

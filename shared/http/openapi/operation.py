@@ -1,0 +1,115 @@
+"""An operation as a route declares it: what may be sent, and every answer that may come.
+
+Types are described by msgspec, and a docstring of a struct becomes the description of its schema.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from shared import codec
+from shared.errors import RequestError, Unauthorized
+from shared.ids import IdType
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A group of operations."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header field of answers; ``always`` tells whether each of the answers that name it has it."""
+
+    name: str
+    description: str
+    schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"})
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Something that a request may say in ``place``; ``schema`` is JSON Schema, ``example`` a value that works."""
+
+    name: str
+    place: Literal["path", "query", "header"]
+    description: str
+    schema: Mapping[str, object]
+    example: object = None
+
+    @classmethod
+    def in_path(cls, name: str, id_type: IdType, example: str | None = None) -> "Parameter":
+        """An identifier that stands in the path."""
+        description = f"{id_type.description[0].upper()}{id_type.description[1:]}."
+        return cls(name, "path", description, id_type.schema, None if example is None else id_type.as_json(example))
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A bearer token that an operation needs (RFC 6750)."""
+
+    name: str
+    description: str
+    refusal: Unauthorized
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One status that an operation may answer with; several of one status are alternatives.
+
+    Attributes:
+        body: the type of the body; None where there is none.
+        media_types: of the body.
+        headers: besides those of every answer.
+        examples: bodies as they are sent, by name.
+    """
+
+    status: int
+    description: str
+    body: Any = None
+    media_types: Sequence[str] = (JSON,)
+    headers: Sequence[Header] = ()
+    examples: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def example_of(value: object) -> Mapping[str, bytes]:
+    """The only example there is of an answer, as it is sent."""
+    return {"example": codec.encode(value)}
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request has to bring, as JSON; ``example`` is one."""
+
+    type: Any
+    example: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # Sanic hashes what a route carries
+class Operation:
+    """What a route does.
+
+    Attributes:
+        summary: a few words, without a full stop.
+        tag: the group it belongs to.
+        answers: what it gives.
+        problems: what it raises, besides what any request may meet; each is an example of its kind.
+        problem_headers: what some of these have in the head, besides what goes with their kind.
+        parameters: what stands in the path, the query or the head.
+        body: what is sent.
+        needs: the token without which it is refused.
+    """
+
+    summary: str
+    tag: Tag
+    answers: Sequence[Answer]
+    problems: Sequence[RequestError] = ()
+    problem_headers: Mapping[type[RequestError], Sequence[Header]] = field(default_factory=dict)
+    parameters: Sequence[Parameter] = ()
+    body: Body | None = None
+    needs: Bearer | None = None

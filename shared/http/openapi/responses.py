@@ -1,0 +1,88 @@
+"""The answers and problems of an operation as the responses of a document."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import orjson
+
+from shared import codec
+from shared.http import problems
+from shared.http.openapi import vocabulary
+from shared.http.openapi.components import Components, Node
+from shared.http.openapi.operation import Answer, Header, Operation
+from shared.http.problems import CONTENT_TYPE, Problem, ProblemDetails
+
+_REQUEST_ID: Final = "9f86d081884c4d639b1f0c1f6d2c7a5e"
+_OF_PROBLEMS: Final = {header.name: header for header in vocabulary.OF_PROBLEMS}
+
+_Kinds = Mapping[Problem, str]
+"""Kinds of problems, each with a sentence that explains one."""
+
+
+def responses(operation: Operation, path: str, components: Components) -> Node:
+    """By status what ``operation`` answers at the ``path`` of an example, and what any route may answer besides."""
+    errors = [*operation.problems, *([] if operation.needs is None else [operation.needs.refusal])]
+    own = {problems.of(error): error.detail for error in errors}
+    kinds_of = _by_status({**own, **problems.ON_EVERY_ROUTE})
+    written: Node = {}
+    for status in sorted({*kinds_of, *(answer.status for answer in operation.answers)}):
+        kinds = kinds_of.get(status, {})
+        answers = [answer for answer in operation.answers if answer.status == status]
+        raised = [type(error) for error in errors if problems.of(error).status == status]
+        if answers or raised:
+            further = [header for kind in raised for header in operation.problem_headers.get(kind, ())]
+            written[str(status)] = _response(answers, kinds, path, further, components)
+        else:
+            name = "Or".join(problem.title.title().replace(" ", "") for problem in kinds)
+            written[str(status)] = components.response(name, _response([], kinds, "/", (), components))
+    return written
+
+
+def _by_status(kinds: _Kinds) -> dict[int, _Kinds]:
+    found: dict[int, dict[Problem, str]] = {}
+    for problem, detail in kinds.items():
+        found.setdefault(problem.status, {})[problem] = detail
+    return dict(found)
+
+
+def _response(
+    answers: Sequence[Answer], kinds: _Kinds, path: str, further: Iterable[Header], components: Components
+) -> Node:
+    headers = [*vocabulary.OF_EVERY_ANSWER, *(header for answer in answers for header in answer.headers), *further]
+    content = _bodies(answers, components)
+    if kinds:
+        headers += [vocabulary.CACHE_CONTROL, *(_OF_PROBLEMS[name] for problem in kinds for name in problem.headers)]
+        content[CONTENT_TYPE] = {
+            "schema": components.schema(ProblemDetails),
+            "examples": {
+                problem.slug: {
+                    "summary": problem.title,
+                    "value": orjson.loads(codec.encode(problem.details(detail, path, _REQUEST_ID))),
+                }
+                for problem, detail in kinds.items()
+            },
+        }
+    said = [answer.description for answer in answers] + [f"{problem.title}." for problem in kinds]
+    written: Node = {
+        "description": " ".join(dict.fromkeys(said)),
+        "headers": {header.name: components.header(header) for header in headers},
+    }
+    return written | ({"content": content} if content else {})
+
+
+def _bodies(answers: Iterable[Answer], components: Components) -> Node:
+    """By media type what the body may be: anything that one of the answers has there."""
+    bodies: Node = {}
+    for answer in answers:
+        for media_type in answer.media_types if answer.body is not None else ():
+            body = bodies.setdefault(media_type, {"schema": {"anyOf": []}, "examples": {}})
+            body["schema"]["anyOf"].append(components.schema(answer.body))
+            body["examples"] |= {name: {"value": orjson.loads(one)} for name, one in answer.examples.items()}
+    return {media_type: _plain(body) for media_type, body in bodies.items()}
+
+
+def _plain(body: Node) -> Node:
+    """``body`` without what only one alternative, or no example, makes needless."""
+    alternatives = body["schema"]["anyOf"]
+    written = {"schema": alternatives[0] if len(alternatives) == 1 else body["schema"]}
+    return written | ({"examples": body["examples"]} if body["examples"] else {})

@@ -1,0 +1,59 @@
+"""``GET /openapi.json``: the document of the app, made once when all its routes are known."""
+
+import hashlib
+from typing import Any, Final
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.response import raw
+
+from shared import codec
+from shared.http import routing
+from shared.http.conditional import matches
+from shared.http.content_coding import coded, coding_headers, takes_gzip
+from shared.http.openapi import vocabulary
+from shared.http.openapi.document import Info, document
+from shared.http.openapi.operation import JSON, Answer, Operation
+
+PATH: Final = "/openapi.json"
+_HEADERS: Final = (vocabulary.ETAG, vocabulary.CACHE_CONTROL, vocabulary.VARY)
+_OPERATION: Final = Operation(
+    "This document",
+    vocabulary.OPERATIONS,
+    (
+        Answer(200, "The OpenAPI document.", dict[str, Any], headers=_HEADERS),
+        Answer(304, "The document at hand is this one.", headers=_HEADERS),
+    ),
+    parameters=(vocabulary.IF_NONE_MATCH,),
+)
+
+
+class OpenAPIRoute:
+    """Serves the document as ready bytes; to be added before it is made."""
+
+    def __init__(self, info: Info) -> None:
+        self._info = info
+        self._bodies: dict[bool, bytes] = {}
+        self._etag = ""
+
+    def __call__(self, app: Sanic[Any, Any]) -> None:
+        """Add the route to ``app``."""
+        routing.get(app, PATH, self._answer, "openapi", _OPERATION)
+
+    def make(self, app: Sanic[Any, Any]) -> None:
+        """Describe the routes that ``app`` has now.
+
+        Raises:
+            DeclarationError: what they declare contradicts itself.
+        """
+        body = codec.document(document(self._info, routing.declared_routes(app)))
+        self._bodies = {gzipped: coded(body, gzipped=gzipped) for gzipped in (False, True)}
+        # Weak: the same in both codings (RFC 9110 §8.8.1).
+        self._etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+    async def _answer(self, request: Request) -> HTTPResponse:
+        gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
+        headers = {"ETag": self._etag, "Cache-Control": "no-cache"}
+        if matches(request.headers.get("if-none-match"), self._etag):
+            return HTTPResponse(status=304, headers=headers | coding_headers("Accept-Encoding", gzipped=False))
+        headers |= coding_headers("Accept-Encoding", gzipped=gzipped)
+        return raw(self._bodies[gzipped], headers=headers, content_type=JSON)

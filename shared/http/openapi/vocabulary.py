@@ -1,0 +1,41 @@
+"""What operations of all apps have in common: tags, header fields, and what any request may say."""
+
+from typing import Final
+
+from shared.http.openapi.operation import Header, Parameter, Tag
+
+OPERATIONS: Final = Tag("operations", "What those ask who run this: health, metrics, and what there is.")
+
+_STRING: Final = {"type": "string"}
+
+AGE: Final = Header("Age", "Seconds since the answer was made (RFC 9111).", {"type": "integer", "minimum": 0})
+CACHE_CONTROL: Final = Header("Cache-Control", "Who may keep the answer, and for how long (RFC 9111).", always=True)
+CACHE_STATUS: Final = Header("Cache-Status", "What each cache said, the one nearest the origin first (RFC 9211).")
+ETAG: Final = Header("ETag", "Tells this answer from others, for `If-None-Match` (RFC 9110).")
+LINK: Final = Header("Link", "Leads to the next page, if there is one (RFC 8288).")
+SERVER_TIMING: Final = Header("Server-Timing", "Milliseconds that each part took, and the whole.")
+VARY: Final = Header("Vary", "Fields of the request that the answer depends on.", always=True)
+
+OF_EVERY_ANSWER: Final = (
+    Header(
+        "X-Request-ID",
+        "Names the request in our logs; that of the request where it had one.",
+        {"type": "string", "minLength": 1, "maxLength": 128},
+        always=True,
+    ),
+    Header("traceparent", "The trace that the request belongs to (W3C Trace Context).", always=True),
+    Header("X-Content-Type-Options", "Always `nosniff`.", {"type": "string", "enum": ["nosniff"]}, always=True),
+)
+
+OF_PROBLEMS: Final = (
+    Header("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0}),
+    Header("WWW-Authenticate", "How to authenticate (RFC 9110).", always=True),
+)
+
+IF_NONE_MATCH: Final = Parameter(
+    "If-None-Match", "header", "The `ETag` of an answer at hand: if it is still good, 304 says so.", _STRING
+)
+OF_EVERY_REQUEST: Final = (
+    Parameter("X-Request-ID", "header", "A name for the request, of 1 to 128 visible ASCII characters.", _STRING),
+    Parameter("traceparent", "header", "The trace to go on with (W3C Trace Context).", _STRING),
+)

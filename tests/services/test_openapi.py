@@ -1,0 +1,121 @@
+"""The OpenAPI document of each service: of every route, and true of every answer."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.fixtures.openapi import Described
+from tests.services.conftest import StartService
+from tests.services.kinds import ORDERS, PRODUCTS, SERVICES, Service
+
+each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+
+ASKED: Mapping[str, list[tuple[str, str, int]]] = {
+    "users": [
+        ("/users/{user_id}", "/users/user123", 200),
+        ("/users/{user_id}", "/users/nobody", 404),
+        ("/users/{user_id}", "/users/a.b", 400),
+        ("/users", "/users?limit=2", 200),
+        ("/users", "/users?limit=0", 400),
+        ("/users", "/users?limit=200&after=zzz", 200),
+    ],
+    "orders": [
+        ("/orders/{order_id}", "/orders/order123", 200),
+        ("/orders/{order_id}", "/orders/nothing", 404),
+        ("/orders/{order_id}", "/orders/a.b", 400),
+        ("/orders/user/{user_id}", "/orders/user/user123", 200),
+        ("/orders/user/{user_id}", "/orders/user/nobody", 200),
+        ("/orders/user/{user_id}", "/orders/user/a.b", 400),
+    ],
+    "products": [
+        ("/products/{product_id}", "/products/prod1", 200),
+        ("/products/{product_id}", "/products/nothing", 404),
+        ("/products/{product_id}", "/products/a.b", 400),
+        ("/products", "/products?limit=2", 200),
+        ("/products", "/products?other=2", 400),
+    ],
+}
+
+
+async def _described(client: Any) -> Described:
+    return Described((await client.get("/openapi.json")).json())
+
+
+@each_service
+@pytest.mark.parametrize("listing", ["true", "false"])
+async def test_it_is_valid_and_tells_of_every_route(
+    start_service: StartService, service: Service, listing: str
+) -> None:
+    """Lists that are switched off are not in it; ``/`` leads to it, and each example is of its schema."""
+    client = await start_service(service, LISTING=listing)
+    described = await _described(client)
+    described.assert_valid()
+    for where, schema, value in described.examples():
+        described.assert_fits(schema, value, where)
+    told = {(method, path) for method, path, _ in described.operations()}
+    routed = {
+        (method, "/" + route.path.replace("<", "{").replace(">", "}").replace(":str", ""))
+        for route in client.app.router.routes
+        for method in route.methods - {"HEAD", "OPTIONS"}
+    }
+    assert told == routed
+    assert (("GET", f"/{service.name}") in told) == (listing == "true" and service is not ORDERS)
+    assert (await client.get("/")).json()["links"]["openapi"] == "/openapi.json"
+
+
+@each_service
+async def test_it_is_true_of_what_is_read(start_service: StartService, service: Service) -> None:
+    """Whatever is asked for, found or not."""
+    client = await start_service(service)
+    described = await _described(client)
+    for template, path, status in ASKED[service.name]:
+        answer = await client.get(path)
+        assert answer.status_code == status, path
+        described.assert_tells_of("GET", template, answer)
+    for path in ("/", "/health", "/health/live", "/health/ready", "/metrics", "/openapi.json"):
+        described.assert_tells_of("GET", path, await client.get(path))
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b'{"product_ids":["prod1","nothing"]}', 200), (b'{"product_ids":[]}', 422), (b"{", 400), (b" " * 70_000, 413)],
+)
+async def test_it_is_true_of_batches(start_service: StartService, body: bytes, status: int) -> None:
+    """And of what is no batch."""
+    client = await start_service(PRODUCTS)
+    answer = await client.post("/products/batch", content=body)
+    assert answer.status_code == status
+    (await _described(client)).assert_tells_of("POST", "/products/batch", answer)
+
+
+@each_service
+async def test_it_is_true_without_a_database(start_at: StartService, service: Service) -> None:
+    """503 with a problem of what is read, and with its own document of the health."""
+    client = await start_at("postgresql://nobody@127.0.0.1:9/nothing", service)
+    described = await _described(client)
+    template, path, _ = ASKED[service.name][0]
+    for told, asked in ((template, path), ("/health", "/health"), ("/health/ready", "/health/ready")):
+        answer = await client.get(asked)
+        assert answer.status_code == 503
+        described.assert_tells_of("GET", told, answer)
+
+
+@each_service
+async def test_examples_are_real_answers(start_service: StartService, service: Service) -> None:
+    """Who asks as the examples have it gets what they show, out of the data set that is there at first."""
+    client = await start_service(service)
+    asked = []
+    for method, path, operation in (await _described(client)).operations():
+        answered = operation["responses"]["200"]["content"].get("application/json", {}).get("examples")
+        if answered is None or operation["tags"] == ["operations"] or not ("{" in path or "requestBody" in operation):
+            continue
+        named = {one["name"]: one["example"] for one in operation.get("parameters", []) if "example" in one}
+        body = operation.get("requestBody", {"content": {}})["content"].get("application/json")
+        content = None if body is None else json.dumps(body["examples"]["example"]["value"])
+        answer = (await client._request(method, path.format(**named), content=content)).json()
+        example = answered["example"]["value"]
+        assert (example[0] in answer) if isinstance(example, list) else (example == answer), path
+        asked.append(path)
+    assert len(asked) == {"users": 1, "orders": 2, "products": 2}[service.name]
