@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from shared.grammar import WEIGHT
+
 _LEVEL: Final = 1  # text like ours is a tenth of its size then; more would cost twice the time for a hundredth
-_weight = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE).fullmatch
+_weight = re.compile(rf"q=({WEIGHT})", re.IGNORECASE).fullmatch
 
 
 def takes_gzip(fields: Iterable[str]) -> bool:
