@@ -18,6 +18,9 @@ from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
 from bff.endpoints.purge import Purge
+from bff.pages import docs
+from bff.pages.assets import Assets
+from bff.pages.swagger_ui import swagger_ui_files
 from bff.parts.store import PartStore
 from bff.representation import representations
 from bff.settings import GatewaySettings
@@ -82,6 +85,8 @@ def create_app(
         for one in chain.from_iterable(served for _, served in endpoints):
             early.declare(one.early_route())
     purge = Purge(declared.kinds, cache, settings.admin_token)
+    swagger_ui = swagger_ui_files()
+    assets = Assets.with_own(swagger_ui)
     return build_app(
         SERVICE,
         settings,
@@ -89,7 +94,9 @@ def create_app(
         resources=resources,
         ready=lambda: not shedder.is_overloaded,
         routes=[
-            index(SERVICE, declared.kinds, purge.links),
+            index(SERVICE, declared.kinds, {"docs": docs.PATH} if swagger_ui else {}, purge.links, assets),
+            docs.Docs(SERVICE, assets, installed=bool(swagger_ui)).routes,
+            assets.routes,
             *(AggregateRoutes(kind, served) for kind, served in endpoints),
             Health(
                 SERVICE,

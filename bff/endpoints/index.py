@@ -1,12 +1,18 @@
-"""``GET /``: name, version and links to everything."""
+"""``GET /``: what there is, as JSON, or as a page for whoever likes that better."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from bff.aggregates.kind import AggregateKind
+from bff.pages.assets import Assets
+from bff.pages.index import index_page
 from shared.http.index_route import IndexRoute, Link
 
 
-def index(service: str, kinds: Sequence[AggregateKind], admin: Mapping[str, Link]) -> IndexRoute:
-    """The route of the index; ``admin`` has the routes that need the admin token, where there are any."""
+def index(
+    service: str, kinds: Sequence[AggregateKind], pages: Mapping[str, str], admin: Mapping[str, Link], assets: Assets
+) -> IndexRoute:
+    """The route of the index; ``pages`` has further ones by name, ``admin`` those that need the admin token."""
     aggregates = {kind.name: f"{kind.path}/{{{kind.parameter}}}" for kind in kinds}
-    return IndexRoute(service, {**aggregates, "cache_stats": "/api/cache/stats"}, admin)
+    links = {**aggregates, **pages, "cache_stats": "/api/cache/stats"}
+    return IndexRoute(service, links, admin, partial(index_page, assets=assets))

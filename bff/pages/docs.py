@@ -1,0 +1,32 @@
+"""``GET /docs``: the OpenAPI document to read and to try, in Swagger UI."""
+
+from typing import Any, Final
+
+from sanic import Sanic
+
+from bff.pages.assets import PAGES, Assets
+from bff.pages.page import Page
+from bff.pages.swagger_ui import DISTRIBUTION
+from shared.http import routing
+from shared.http.openapi.operation import Operation
+from shared.http.openapi.vocabulary import IF_NONE_MATCH
+
+PATH: Final = "/docs"
+
+
+class Docs:
+    """The page, or one that says that it cannot be had: 404, where Swagger UI is not ``installed``."""
+
+    def __init__(self, service: str, assets: Assets, *, installed: bool) -> None:
+        self._page = (
+            Page("docs", assets, service=service)
+            if installed
+            else Page("no_docs", assets, status=404, service=service, distribution=DISTRIBUTION)
+        )
+
+    def routes(self, app: Sanic[Any, Any]) -> None:
+        """GET and HEAD of ``/docs``."""
+        operation = Operation(
+            "This document, to read and to try", PAGES, self._page.answers, parameters=(IF_NONE_MATCH,)
+        )
+        routing.get(app, PATH, self._page, "docs", operation)

@@ -1,0 +1,92 @@
+"""A page: a template, filled in once, and sent with what browsers are told for safety."""
+
+import hashlib
+import html
+import math
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from pathlib import Path
+from string import Template
+from typing import Final, NamedTuple
+
+from sanic import HTTPResponse, Request
+from sanic.response import raw
+
+from bff.pages.assets import PATH, Assets
+from shared.http.conditional import matches
+from shared.http.openapi.operation import Answer, Header
+from shared.http.openapi.vocabulary import CACHE_CONTROL, ETAG
+from shared.memoized import Memoized
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+_SAFETY: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+}
+_HEADERS: Final = (
+    CACHE_CONTROL,
+    ETAG,
+    Header("Content-Security-Policy", "What the page may do (CSP Level 3)."),
+    Header("Referrer-Policy", "Tells nobody where a link was followed."),
+)
+_asset = re.compile(rf"{PATH}([\w.-]+)")
+
+
+class Html(str):
+    """Text that is HTML already, so that it is not escaped where it is put in."""
+
+    __slots__ = ()
+
+
+def fill(template: str, **values: str) -> Html:
+    """``template`` with these ``values`` in their places, each escaped unless it is :class:`Html`.
+
+    Raises:
+        KeyError: a place has no value.
+    """
+    safe = {name: value if isinstance(value, Html) else html.escape(value) for name, value in values.items()}
+    return Html(Template(template).substitute(safe))
+
+
+def template(name: str) -> str:
+    """The template of that name."""
+    return (TEMPLATES / f"{name}.html").read_text("utf-8")
+
+
+class _Made(NamedTuple):
+    body: bytes
+    etag: str
+
+
+class Page:
+    """A page that is the same for everybody; it names assets by their plain names and gets those with hashes."""
+
+    media_type: Final = "text/html;charset=utf-8"
+
+    def __init__(self, name: str, assets: Assets, status: int = 200, **values: str) -> None:
+        self._template = template(name)
+        self._assets = assets
+        self._status = status
+        self._values = values
+        self._made = Memoized(self._make, math.inf)
+        self.answers: Sequence[Answer] = [Answer(status, "The page.", str, ("text/html",), headers=_HEADERS)]
+        if status == HTTPStatus.OK:
+            self.answers = [*self.answers, Answer(304, "The page at hand is still good.", headers=_HEADERS)]
+
+    async def __call__(self, request: Request) -> HTTPResponse:
+        """The page, or that the one at hand is still good."""
+        made = await self._made()
+        headers = {"ETag": made.etag, "Cache-Control": "no-cache", **_SAFETY}
+        if self._status == HTTPStatus.OK and matches(request.headers.get("if-none-match"), made.etag):
+            return HTTPResponse(status=304, headers=headers)
+        return raw(made.body, status=self._status, headers=headers, content_type=self.media_type)
+
+    async def _make(self) -> _Made:
+        paths = {name: await self._assets.path_of(name) for name in set(_asset.findall(self._template))}
+        linked = _asset.sub(lambda found: paths[found[1]], self._template)
+        body = fill(linked, **self._values).encode()
+        return _Made(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
