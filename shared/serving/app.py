@@ -119,7 +119,7 @@ def build_app(
     groups: list[Routes] = [*routes, lifecycle.routes, metrics_route, openapi]
     for group in groups:
         group(app)
-    openapi.make(app)
+    app.ctx.openapi = openapi.make(app)
     count_failures_from_zero(app)
     routing.add_options(app)
     return app

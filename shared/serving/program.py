@@ -47,11 +47,13 @@ def main(service: str, settings: str, factory: str, arguments: Sequence[str] | N
     """
     _ensure_standard_streams()
     parser = argparse.ArgumentParser(description=f"Serve {service}. Settings come from the environment and .env.")
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--check",
         action="store_true",
         help="validate and print the effective settings and what they are applied to, then exit",
     )
+    instead.add_argument("--openapi", action="store_true", help="print the OpenAPI document, then exit")
     parser.add_argument("--version", action="version", version=f"{service} {shared.__version__}")
     with tolerate_broken_pipe():
         options = parser.parse_args(arguments)
@@ -68,6 +70,14 @@ def main(service: str, settings: str, factory: str, arguments: Sequence[str] | N
     if options.check:
         with tolerate_broken_pipe():
             sys.stdout.write("\n".join((describe(effective), *effective.overview())) + "\n")
+        return
+    if options.openapi:
+        try:
+            app = _build(service, effective, factory)
+        except DeclarationError as error:
+            exit_unusable(error)
+        with tolerate_broken_pipe():
+            sys.stdout.write(app.ctx.openapi.decode() + "\n")
         return
     export_environment(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
     serve(service, effective, factory)
@@ -110,8 +120,7 @@ def run_worker(
     """
     stopping = StopSignals(handled_signals() if beat is None else frozenset({signal.SIGTERM}))
     logs.configure(service, settings.log_level)
-    with _naming_service(service):
-        app: Sanic[Any, Any] = _import_name(factory)(settings)
+    app = _build(service, settings, factory)
     if beat is None:
         own_listening_socket(app, listening)
     else:
@@ -132,6 +141,12 @@ def run_worker(
         Sanic.serve_single(primary=app)
     finally:
         logs.flush()
+
+
+def _build(service: str, settings: Settings, factory: str) -> Sanic[Any, Any]:
+    with _naming_service(service):
+        app: Sanic[Any, Any] = _import_name(factory)(settings)
+    return app
 
 
 def _import_name(what: str) -> Any:

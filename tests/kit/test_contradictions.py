@@ -16,11 +16,11 @@ from tests.kit.caches import plain
 from tests.kit.operations import operation
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_it_ends_at_once_with_2_and_one_sentence(workers: int) -> None:
-    """The main process too: none of its workers is started again and again."""
+@pytest.mark.parametrize(("workers", "options"), [(1, []), (3, []), (1, ["--openapi"])])
+def test_it_ends_at_once_with_2_and_one_sentence(workers: int, options: list[str]) -> None:
+    """The main process too: none of its workers is started again and again, and no document is printed."""
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.kit.contradiction"],
+        [sys.executable, "-W", "error", "-m", "tests.kit.contradiction", *options],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "WORKERS": str(workers), "PORT": str(free_port())},
         capture_output=True,

@@ -77,6 +77,15 @@ def test_check_prints_the_effective_settings() -> None:
     assert run_demo("--check", PORT="x").returncode == 2
 
 
+def test_the_document_is_printed_as_it_is_served(start_app: StartApp) -> None:
+    """--openapi needs no port, connects to nothing, and prints what the running app answers."""
+    done = run_demo("--openapi")
+    assert (done.returncode, done.stderr) == (0, "")
+    with urllib.request.urlopen(f"{start_app(DEMO).url}/openapi.json", timeout=30) as answer:
+        assert done.stdout.encode() == answer.read() + b"\n"
+    assert run_demo("--openapi", PORT="x").returncode == 2
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_port_in_use_is_told_plainly(workers: str) -> None:
     """One sentence, exit status 1, no traceback."""

@@ -39,8 +39,8 @@ class OpenAPIRoute:
         """Add the route to ``app``."""
         routing.get(app, PATH, self._answer, "openapi", _OPERATION)
 
-    def make(self, app: Sanic[Any, Any]) -> None:
-        """Describe the routes that ``app`` has now.
+    def make(self, app: Sanic[Any, Any]) -> bytes:
+        """Describe the routes that ``app`` has now; the document, as it is served.
 
         Raises:
             DeclarationError: what they declare contradicts itself.
@@ -49,6 +49,7 @@ class OpenAPIRoute:
         self._bodies = {gzipped: coded(body, gzipped=gzipped) for gzipped in (False, True)}
         # Weak: the same in both codings (RFC 9110 §8.8.1).
         self._etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        return body
 
     async def _answer(self, request: Request) -> HTTPResponse:
         gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
