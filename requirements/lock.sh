@@ -19,3 +19,4 @@ lock local.lock --extra local
 lock redis-server.lock --extra local --extra redis-server
 lock test.lock --extra local --extra redis-server --extra otel --extra dashboards \
     --extra benchmark --extra test --extra lint
+lock clients.lock --extra clients

@@ -75,8 +75,8 @@ def test_every_metric_is_documented() -> None:
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    """Every relative link in README and docs points to a file or folder of the repository."""
-    for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]:
+    """Every relative link in README, docs and clients points to a file or folder of the repository."""
+    for page in [*ROOT.glob("*.md"), ROOT / "clients/README.md", *DOCS.rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
