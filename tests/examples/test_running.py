@@ -81,9 +81,14 @@ def test_the_gateway_knows_it_from_the_start(example_tree: ExampleTree, tmp_path
         metrics = exposition.read(_get(port, "/metrics")[1].decode())
         health = json.loads(_get(port, "/health")[1])
         index = json.loads(_get(port, "/")[1])
+        document = json.loads(_get(port, "/openapi.json")[1])
+        docs = _get(port, "/docs")[1].decode()
     assert _of(metrics, "review_service") == _of(metrics, "product_service")
     assert metrics.value("upstream_essential", service_name="review_service") == 0
     assert set(metrics.tally("aggregate_parts_total", lambda found: found["part"] == "reviews").values()) == {0}
     assert health["services"]["review_service"] == "unhealthy"
     assert index["links"]["storefront"] == "/api/storefront/{user_id}"
     assert index["admin"]["purge_storefront"]["path"] == "/api/cache/storefront/{user_id}"
+    assert {"/api/storefront/{user_id}", "/api/cache/storefront/{user_id}"} <= document["paths"].keys()
+    assert set(document["components"]["schemas"]["Review"]["required"]) >= {"id", "user_id", "stars"}
+    assert '<a href="/openapi.json">' in docs

@@ -63,6 +63,7 @@ async function main(userId: string | undefined): Promise<number> {
       console.error(refusal(error, response));
       return 1;
     }
+    if (!("products" in data)) throw new TypeError("a view came, which nobody asked for");
     for (const line of lines(data)) console.log(line);
     return 0;
   } catch (error) {

@@ -61,6 +61,16 @@ async def test_last_known_reviews_stand_in(start_gateway: StartGateway, services
     assert document["metadata"]["parts"]["reviews"] == {"status": "stale", "age": 40.0, "reason": "unavailable"}
 
 
+async def test_a_purge_drops_reviews_too(start_gateway: StartGateway, services: FakeServices) -> None:
+    """They belong to the user, so they are asked for again."""
+    gateway = await start_gateway(services, ADMIN_TOKEN="open-sesame")
+    await gateway.get(STOREFRONT)
+    purged = await gateway.client.delete("/api/cache/storefront/user1", headers={"Authorization": "Bearer open-sesame"})
+    assert purged.status_code == 204
+    services.failures["review_service"] = Unreachable("down")
+    assert (await gateway.get(STOREFRONT)).json()["reviews"] is None
+
+
 async def test_reviews_that_hang_cost_their_own_time(start_gateway: StartGateway, services: FakeServices) -> None:
     """Three tenths of a second, whatever others may take."""
     services.gates["review_service"] = asyncio.Event()
