@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bff.aggregates.profile import PROFILE
+from bff.aggregates.kind import AggregateKind
 from bff.catalogue import catalogue
+from bff.parts.part import Aggregate
+from bff.parts.sources import Sources
 from bff.settings import DECLARED
 from bff.sources.users import USER, USER_SERVICE
 from deploy import targets
@@ -31,8 +33,13 @@ def _program(folder: Path, *arguments: str, **environment: str) -> "subprocess.C
     )
 
 
+async def _load(_user_id: str, _sources: Sources) -> Aggregate:
+    raise NotImplementedError
+
+
 def _groups(url: str, service: Service = USER_SERVICE) -> list[targets.Group]:
-    declared = catalogue([replace(PROFILE, parts=(replace(USER, service=service),), counted=())])
+    kind = AggregateKind("someone", "/api/someone", "user_id", _load, parts=(replace(USER, service=service),))
+    declared = catalogue([kind])
     return targets.groups(targets.addresses({f"{service.name.upper()}_URL": url}, declared), declared)
 
 
