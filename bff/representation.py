@@ -51,8 +51,11 @@ class Representation:
 
         A missing part has no value.
         """
-        counts = {part.name: None if values[part.name] is None else len(values[part.name]) for part in self.counted}
-        return self._told(identifier) | {f"{name}_count": count for name, count in counts.items()}
+        facts = self._told(identifier)
+        for part in self.counted:
+            value = values[part.name]
+            facts[f"{part.name}_count"] = None if value is None else len(value)
+        return facts
 
     def read(self, identifier: str, members: Mapping[str, bytes], _metadata: bytes) -> dict[str, object]:
         """The facts of the complete aggregate ``identifier`` whose members these are.

@@ -168,7 +168,8 @@ class AggregateEndpoint:
     ) -> LoadResult[BuiltAnswer]:
         if [*aggregate.parts] != [*self._kind.readers]:
             raise AssertionError("an aggregate has the parts that its kind declares, in that order")
-        aggregate = aggregate.only(self._wanted)
+        if self.representation.view:
+            aggregate = aggregate.only(self._wanted)
         statuses = {name: part.status for name, part in aggregate.parts.items()}
         for delivered in statuses.items():
             self._part_counters[delivered].inc()

@@ -65,10 +65,13 @@ class Sources:
             return _omitted()
         if isinstance(part, SinglePart):
             names = part.path.parameters
-            given = dict(zip(names, map(str, identifiers), strict=False))
-            given |= {name: str(value) for name, value in parameters.items()}
-            if len(given) != len(identifiers) + len(parameters) or given.keys() != set(names):
+            if len(identifiers) + len(parameters) != len(names):
                 raise TypeError(f"part {part.name!r} takes {', '.join(names) or 'nothing'}")
+            given = {name: str(value) for name, value in zip(names, identifiers, strict=False)}
+            if parameters:
+                given |= {name: str(value) for name, value in parameters.items() if name in names}
+                if len(given) != len(names):
+                    raise TypeError(f"part {part.name!r} takes {', '.join(names)}")
             return self._all.single[part.name].get(given, self.loading, self.values.append)
         (wanted,) = identifiers
         deadline, renew = self.loading.deadline, self.loading.early
@@ -117,7 +120,7 @@ async def _together(first: Awaitable[Any], others: Iterable[Coro[Any]]) -> tuple
             one = await first
         finally:
             is_first = False
-        return (one, *await asyncio.gather(*tasks))
+        return (one, await tasks[0]) if len(tasks) == 1 else (one, *await asyncio.gather(*tasks))
     except asyncio.CancelledError:
         if failed and not current.uncancel():
             error = failed[0].exception()

@@ -73,23 +73,39 @@ class _Tally:
         self.count_hits(len(durations))
 
 
+class _Route:
+    """A route that is answered early, and what has been given for it."""
+
+    def __init__(self, declared: EarlyRoute) -> None:
+        self.declared = declared
+        self.tallies: dict[tuple[bytes, int], _Tally] = {}
+
+    def tally(self, method: bytes, status: int) -> _Tally:
+        """A new one."""
+        tally = self.tallies[method, status] = _Tally(method.decode(), self.declared, status)
+        return tally
+
+
 class EarlyAnswers:
     """What the endpoints of one app have declared, and the answers that are given for them."""
 
     def __init__(self) -> None:
-        self._declared: dict[tuple[bytes, bytes], EarlyRoute] = {}
+        self._routes: dict[bytes, _Route] = {}
         self._request_line = re.compile(rb"(?!)").match
-        self._tallies: dict[tuple[str, str, bytes, int], _Tally] = {}
         self._unflushed: list[_Tally] = []
         self._unsent: list[tuple[asyncio.Transport, bytes]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def declare(self, declared: EarlyRoute) -> None:
         """Answer GET and HEAD of ids under a path, with this query or none, early from now on."""
-        self._declared[declared.path.encode(), declared.query.encode()] = declared
-        paths, queries = (b"|".join(map(re.escape, sorted(set(texts)))) for texts in zip(*self._declared, strict=True))
-        pattern = rb"(GET|HEAD) (%b)(%b)(%b) HTTP/1\.1\r\n" % (paths, ids.CHARACTERS.encode(), queries)
-        self._request_line = re.compile(pattern).match
+        self._routes[f"{declared.path}{declared.query}".encode()] = _Route(declared)
+        routes = [route.declared for route in self._routes.values()]
+        paths, queries = (
+            "|".join(sorted(map(re.escape, texts)))
+            for texts in ({route.path for route in routes}, {route.query for route in routes})
+        )
+        pattern = rf"(GET|HEAD) ({paths})({ids.CHARACTERS})({queries}) HTTP/1\.1\r\n"
+        self._request_line = re.compile(pattern.encode()).match
 
     def open(self, app: Sanic[Any, Any], *, middleware: int) -> None:
         """Start, unless ``app`` has more than the kit's own ``middleware``, or listens to requests' signals."""
@@ -125,22 +141,22 @@ class EarlyAnswers:
             if fields is None:
                 return None
         method, path, identifier, query = line.groups()
-        declared = self._declared.get((path, query))
-        subject = identifier.decode()
-        if declared is None or not (declared.is_id is None or declared.is_id(subject)):
+        route = self._routes.get(path + query)
+        if route is None:
+            return None
+        declared, subject = route.declared, identifier.decode()
+        if not (declared.is_id is None or declared.is_id(subject)):
             return None
         try:
             ready = declared.ready(subject)
             if ready is not None:
-                return self._ready_bytes(declared, ready, method, fields, started)
+                return self._ready_bytes(route, ready, method, fields, started)
         except Exception as error:  # noqa: BLE001 - the endpoint itself may do better
             log_error("unexpected error", "app", error)
         trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
         return partial(self._respond, declared, _EarlyRequest(method, subject, fields.if_none_match, trace, started))
 
-    def _ready_bytes(
-        self, declared: EarlyRoute, ready: ReadyResponse, method: bytes, fields: Fields, started: float
-    ) -> bytes:
+    def _ready_bytes(self, route: _Route, ready: ReadyResponse, method: bytes, fields: Fields, started: float) -> bytes:
         wanted = fields.if_none_match
         status = 304 if wanted is not None and matches(wanted, ready.etag) else 200
         trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
@@ -155,9 +171,8 @@ class EarlyAnswers:
         if status == 200 and method == b"GET":
             answer += ready.body
         # Nothing that may fail comes after this: what the endpoint is left to answer is for it to count.
-        tally = self._tallies.get((declared.label, declared.query, method, status)) or self._tally(
-            declared, method, status
-        )
+        declared = route.declared
+        tally = route.tallies.get((method, status)) or route.tally(method, status)
         if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
             tally.line.log(now, trace, milliseconds)
         if not tally.durations:
@@ -201,12 +216,6 @@ class EarlyAnswers:
             f"{closing(body, keep_alive=self._loop is not None)}"
         ).encode("ascii")
         return head if body is None or request.method == b"HEAD" else head + response.body
-
-    def _tally(self, declared: EarlyRoute, method: bytes, status: int) -> _Tally:
-        tally = self._tallies[declared.label, declared.query, method, status] = _Tally(
-            method.decode(), declared, status
-        )
-        return tally
 
     def _flush_and_send(self) -> None:
         unflushed, self._unflushed = self._unflushed, []

@@ -224,7 +224,7 @@ async def test_age_goes_on_and_the_life_stays(start: Start) -> None:
 async def test_an_error_leaves_the_request_to_the_endpoint(start: Start) -> None:
     """It is logged, and the client gets its answer, which is counted once."""
     running = await start()
-    declared = running.app.ctx.early._declared[b"/api/profile/", b""]
+    declared = running.app.ctx.early._routes[b"/api/profile/"].declared
 
     def broken(_: str) -> ReadyResponse | None:
         raise KeyError
@@ -248,7 +248,7 @@ async def test_counts_that_fail_keep_no_answer_back(start: Start) -> None:
     def broken(_: int) -> None:
         raise KeyError
 
-    early.declare(replace(early._declared[b"/api/profile/", b""], count_hits=broken))
+    early.declare(replace(early._routes[b"/api/profile/"].declared, count_hits=broken))
     asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     assert await running.early(HIT, HIT) == 2
 
