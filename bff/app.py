@@ -94,10 +94,10 @@ def create_app(
         resources=resources,
         ready=lambda: not shedder.is_overloaded,
         routes=[
+            *(AggregateRoutes(kind, served) for kind, served in endpoints),
             index(SERVICE, declared.kinds, {"docs": docs.PATH} if swagger_ui else {}, purge.links, assets),
             docs.Docs(SERVICE, assets, installed=bool(swagger_ui)).routes,
             assets.routes,
-            *(AggregateRoutes(kind, served) for kind, served in endpoints),
             Health(
                 SERVICE,
                 upstreams,

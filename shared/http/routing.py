@@ -43,10 +43,12 @@ def _add(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, operati
     Raises:
         DeclarationError: another route has this name, or answers there already.
     """
-    if any(route.name == f"{app.name}.{name}" for route in app.router.routes):
+    routes = app.router.routes
+    if any(route.name == f"{app.name}.{name}" for route in routes):
         raise DeclarationError(f"two routes are called {name!r}")
+    context: dict[str, object] = {"ctx_operation": operation, "ctx_number": len(routes)}
     try:
-        app.add_route(endpoint, path, methods=methods, name=name, unquote=True, ctx_operation=operation)
+        app.add_route(endpoint, path, methods=methods, name=name, unquote=True, **context)  # type: ignore[arg-type]
     except RouteExists as error:
         raise DeclarationError(f"two routes answer {methods[0]} {path}") from error
 
@@ -62,11 +64,11 @@ class Route(NamedTuple):
 
 def declared_routes(app: Sanic[Any, Any]) -> Iterator[Route]:
     """The routes of ``app`` so far, in the order in which they were added; HEAD goes with GET."""
-    for route in app.router.routes:
-        operation = getattr(route.ctx, "operation", None)
-        if operation is not None:
-            (method,) = route.methods - {"HEAD"}
-            yield Route(method, _template(route.path), route.name.removeprefix(f"{app.name}."), operation)
+    added = [route for route in app.router.routes if hasattr(route.ctx, "operation")]
+    for route in sorted(added, key=lambda route: route.ctx.number):
+        (method,) = route.methods - {"HEAD"}
+        name = route.name.removeprefix(f"{app.name}.")
+        yield Route(method, _template(route.path), name, route.ctx.operation)
 
 
 def add_options(app: Sanic[Any, Any]) -> None:

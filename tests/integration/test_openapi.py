@@ -63,8 +63,9 @@ async def test_every_route_is_in_it(start_gateway: StartGateway, environment: Ma
 
 
 async def test_admin_operations_are_told_apart(start_gateway: StartGateway) -> None:
-    """They have a tag and the bearer scheme; nothing else has."""
+    """They have a tag, the last one, and the bearer scheme; nothing else has."""
     described = await _described(await start_gateway(ADMIN_TOKEN=TOKEN))
+    assert [tag["name"] for tag in described.document["tags"]] == ["aggregates", "operations", "pages", "admin"]
     for method, path, operation in described.operations():
         is_admin = path.startswith("/api/cache") and method == "DELETE"
         assert (operation["tags"] == ["admin"]) == is_admin

@@ -48,8 +48,9 @@ class Components:
         return tag.name
 
     def tags(self) -> list[Node]:
-        """Every tag that has been named."""
-        return [{"name": one.name, "description": one.description} for one in self._sorted("tags")]
+        """Every tag that has been named, the first one first."""
+        tags = self._collected["tags"].values()
+        return [{"name": one.name, "description": one.description} for one in tags]
 
     def written(self) -> Node:
         """All that has been referred to."""

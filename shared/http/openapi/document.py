@@ -30,13 +30,16 @@ class Info:
 
 
 def document(info: Info, routes: Iterable[Route]) -> Node:
-    """The document of an app with these ``routes``, as plain data.
+    """The document of an app with these ``routes``, as plain data; tags come in the order in which routes have them.
 
     Raises:
         DeclarationError: a route and its operation do not agree, or two things in operations share a name.
     """
+    routes = list(routes)
     ordered = sorted(routes, key=lambda route: (route.template, route.method))
     components = Components([ProblemDetails, *(kind for route in ordered for kind in _types(route.operation))])
+    for route in routes:
+        components.tag(route.operation.tag)
     paths: dict[str, Node] = {}
     for route in ordered:
         path = _IN_ROUTE.sub(r"{\1}", route.template)
