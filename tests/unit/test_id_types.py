@@ -34,7 +34,10 @@ def test_what_is_one_is_taken(id_type: IdType, text: str, found: str) -> None:
         *((ids.TEXT, text) for text in ("", "a b", "a.b", "é", "x" * 65, "a\n")),
         *((ids.INTEGER, text) for text in ("", "-1", "+1", "01", "1.0", "1_0", "x", "9" * 19, "1\n", "٣")),
         *((ids.UUID, text) for text in ("", "7f3c1e9a0b0d4c3b9a55000000000001", "x" * 36)),
-        (ids.UUID, "7f3c1e9a-0b0d-4c3b-9a55-00000000000g"),
+        *((ids.UUID, f"7f3c1e9a-0b0d-4c3b-9a55-00000000000{end}") for end in ("g", "٣", "1\n", "")),
+        (ids.UUID, "----7f3c1e9a0b0d4c3b9a55000000000001"),
+        (ids.UUID, "{7f3c1e9a0b0d4c3b9a55000000000001}--"),
+        (ids.UUID, "7f3c1e9a_0b0d_4c3b_9a55_000_00000001----"[:36]),
         *((SERIAL, text) for text in ("", "ab12345", "ab1234567", "AB123456", "ab123456\n")),
     ],
 )  # fmt: skip
