@@ -11,7 +11,7 @@ from bff.parts.store import PartStore
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
 from shared.deadline import Deadline
-from shared.errors import Reason, UpstreamError
+from shared.errors import BadResponse, Reason, UpstreamError
 from shared.observing import metrics
 from shared.upstream.call import Call, Send
 from shared.upstream.reading import checking_subject, json_of, json_or_absent
@@ -54,9 +54,13 @@ class SingleSource(Generic[T]):
         reason = store.throttle.reason(key)
         if reason is not None:
             return await self._last_known_good(key, reason, started, deadline)
+        try:
+            path = part.path.filled(parameters)
+        except ValueError:  # another service has named something that cannot be asked for
+            return Part.missing(BadResponse.reason)
         loading.extend_to(key)
         try:
-            found = await self._send(Call(part.path.filled(parameters), partial(self._read, subject), deadline))
+            found = await self._send(Call(path, partial(self._read, subject), deadline))
         except UpstreamError as error:
             store.record_failure(key, error, deadline)
             return await self._last_known_good(key, error.reason, started, deadline)

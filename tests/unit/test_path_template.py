@@ -1,5 +1,6 @@
 """Where parts are asked for."""
 
+import re
 from urllib.parse import unquote
 
 import pytest
@@ -37,6 +38,8 @@ def test_a_value_stays_one_segment(value: str) -> None:
         value.encode()
     except UnicodeEncodeError:
         return
+    if value in {"", ".", ".."}:
+        return
     path = PathTemplate("/users/{user_id}/orders").filled({"user_id": value})
     _, users, segment, orders = path.split("/")
     assert (users, unquote(segment), orders) == ("users", value, "orders")
@@ -44,9 +47,19 @@ def test_a_value_stays_one_segment(value: str) -> None:
     assert path.isprintable()
 
 
+@pytest.mark.parametrize("value", ["", ".", ".."])
+@pytest.mark.parametrize("text", ["/users/{user}/orders", "/shops/{shop}/users/{user}?q={q}"])
+def test_a_value_leads_nowhere_else(text: str, value: str) -> None:
+    """What is no segment is refused in a path; in a query it is a value like any other."""
+    with pytest.raises(ValueError, match=f"^{re.escape(value)}$"):
+        PathTemplate(text).filled({"user": value, "shop": "s", "q": "q"})
+    assert PathTemplate("/find?q={q}").filled({"q": value}) == f"/find?q={value}"
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        *("/..", "/../users", "/users/{a}/..", "/./{a}", "/users/./x?q=.."),
         *("", "users", "http://x/users", "/a b", "/a\r\nb", "/é", "/a#b", "/a?b?c", "/%zz"),
         *("/{", "/}", "/{a}{b", "/{A}", "/{}", "/{a b}", "/{a}/{a}"),
     ],
