@@ -37,7 +37,7 @@ class IdType:
         characters: a regular expression for the one text that each has; all of them are identifiers.
         description: of these, for people; ends a sentence.
         schema: of these, as JSON Schema has it in a path.
-        canonical: makes that text of others that mean the same, or raises ValueError.
+        canonical: makes that text of others that mean the same.
         as_json: what a service is sent.
     """
 
@@ -63,13 +63,14 @@ class IdType:
         Raises:
             InvalidInput: it is none of these; names the parameter ``name`` and the rule.
         """
-        try:
-            found = text if self.has(text) else self.canonical(text)
-            if self.has(found):
-                return found
-        except ValueError:
-            pass
+        found = text if self.has(text) else self.canonical(text)
+        if self.has(found):
+            return found
         raise self.refusal(name)
+
+    def means(self, text: str) -> bool:
+        """Whether ``text`` is one of these, or means the same as one."""
+        return self.has(text) or self.has(self.canonical(text))
 
     def refusal(self, name: str) -> InvalidInput:
         """What is said of a parameter ``name`` that is none of these."""

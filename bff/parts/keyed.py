@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from operator import attrgetter
 from types import GenericAlias
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import msgspec
 
@@ -60,7 +60,7 @@ class KeyedPart(Generic[T]):
     @property
     def value_type(self) -> Any:
         """The type of its value in a document."""
-        return GenericAlias(dict, (Annotated[str, msgspec.Meta(pattern=self.id_type.pattern)], self.shape))
+        return GenericAlias(dict, (str, self.shape))
 
     def example_part(self) -> Part[object] | None:
         """The part that its example makes."""

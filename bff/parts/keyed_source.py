@@ -57,7 +57,7 @@ class KeyedSource(Generic[T]):
         self._sources = {name: metrics.part_sources.labels(part.name, name) for name in ("cache", "service", "joined")}
 
     async def get(self, wanted: Iterable[str], deadline: Deadline, *, renew: bool = False) -> Part[Mapping[str, T]]:
-        """The items with these ids; those that the service does not know, or does not take, are left out.
+        """The items with these ids; those that the service does not know, or cannot take, are left out.
 
         To ``renew``, only what is nearly new is taken from the cache while the service answers.
         """
@@ -67,6 +67,8 @@ class KeyedSource(Generic[T]):
         builder: PartBuilder[T] = PartBuilder({item_id: self._key(item_id) for item_id in order if ids.is_id(item_id)})
         kept = await self._kept(builder.keys, deadline)
         due = self._take_fresh(kept, builder, renew=renew)
+        if self._part.id_type is not ids.TEXT:  # of text the service knows best what it takes
+            builder.known |= {item_id: None for item_id in order if not self._part.id_type.means(item_id)}
         missing = [item_id for item_id in order if item_id not in builder.known]
         if missing:
             await self._take_from_service(missing, due, builder, deadline)
