@@ -121,12 +121,13 @@ def gateway_cache(
     spans: Spans | None = None,
 ) -> Cache:
     """The cache for ``settings``: of aggregates of these ``kinds``, and of all parts."""
+    declared = catalogue(kinds)
     return build_cache(
         settings.redis_url,
         settings.cache_memory_entries,
         settings.cache_memory * 2**20,
-        kinds=cache_kinds(settings, catalogue(kinds)),
-        longest_life=max(settings.cache_ttl, settings.cache_stale),
+        kinds=cache_kinds(settings, declared),
+        longest_life=declared.longest_life(settings.cache_ttl, settings.cache_stale),
         alone=settings.alone,
         namespace=settings.cache_namespace,
         clock=clock,

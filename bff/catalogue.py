@@ -24,6 +24,11 @@ class Catalogue:
     parts: Mapping[str, AnyPart]
     services: Mapping[str, Service]
 
+    def longest_life(self, *common: float) -> float:
+        """For how many seconds anything is kept at most: what is kept for as long as all is for a ``common`` time."""
+        own = [seconds for part in self.parts.values() for seconds in (part.ttl, part.stale) if seconds is not None]
+        return max(*common, *own)
+
     def overview(self, urls: Mapping[str, str]) -> Iterator[str]:
         """Lines for people: the services, which are at ``urls``, and the aggregates."""
         yield from ("", "Services:")
