@@ -1,5 +1,6 @@
 """What the documents of a representation look like: their type, and examples that are put together as answers are."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -9,6 +10,7 @@ from bff.aggregates.kind import METADATA
 from bff.answer import compose
 from bff.parts.part import Aggregate, Part
 from bff.representation import Reduced, Representation
+from shared.errors import DeclarationError
 from shared.timestamps import TimestampText
 
 _EXAMPLE_TIME: Final = 1_795_413_600.123
@@ -16,7 +18,11 @@ _EXAMPLE_SECONDS: Final = 0.0123
 
 
 def document_type(representation: Representation) -> type[msgspec.Struct]:
-    """The type of the documents of a ``representation``."""
+    """The type of the documents of a ``representation``.
+
+    Raises:
+        DeclarationError: its metadata would have two members of the same name.
+    """
     kind = representation.kind
     name = "".join(word.capitalize() for word in f"{kind.name}_{representation.view}".split("_"))
     parts = [(part.name, part.provenance) for part in representation.parts]
@@ -31,6 +37,9 @@ def document_type(representation: Representation) -> type[msgspec.Struct]:
         ("partial", bool),
         ("parts", _struct(f"{name}Parts", "Where each part comes from.", parts)),
     ]
+    ((member, times),) = Counter(member for member, _ in metadata).most_common(1)
+    if times > 1:
+        raise DeclarationError(f"aggregate {kind.name!r}: {times} members of its metadata are called {member!r}")
     about = _struct(f"{name}Metadata", "What the document is about, and how it came about.", metadata)
     what = f"One {kind.name}, reduced to a {representation.view}" if representation.view else f"One {kind.name}"
     return _struct(name, f"{what}; what could not be had is null.", [*_members(representation), (METADATA, about)])

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, Final
 
+import msgspec
+
 from bff.aggregates.uses import parts_used
 from bff.aggregates.view import View
 from bff.parts.codec import PartReader
 from bff.parts.part import Aggregate
+from bff.parts.path import DOT_SEGMENTS
 from bff.parts.sources import AnyPart, Sources
 from shared import ids
 from shared.errors import DeclarationError
@@ -107,7 +110,9 @@ def _mistakes(kind: AggregateKind) -> Iterator[str]:
     for name in (kind.name, kind.parameter, *names, *(view.name for view in kind.views)):
         if not _NAME.fullmatch(name) or name == METADATA:
             yield f"nothing can be called {name!r}"
-    if not _PATH.fullmatch(kind.path):
+    if not names:
+        yield "it has no part"
+    if not _PATH.fullmatch(kind.path) or not DOT_SEGMENTS.isdisjoint(kind.path.split("/")):
         yield f"{kind.path!r} is no path"
     for part in kind.counted:
         if part not in kind.parts:
@@ -126,7 +131,18 @@ def _mistakes_of_view(kind: AggregateKind, view: View[Any]) -> Iterator[str]:
             yield f"needs {part.name!r}, which is none of its parts"
     if not view.members or METADATA in view.members:
         yield f"has the shape {view.shape.__name__}, which is no struct with members that can stand beside {METADATA!r}"
+    elif view.optional_members:
+        yield f"may leave out {', '.join(view.optional_members)}, which should be null instead: unknown is not empty"
+    else:
+        yield from _unwritable(view)
     try:
         signature(view.make).bind(*view.needs)
     except TypeError:
         yield f"is made by what does not take {len(view.needs)} values"
+
+
+def _unwritable(view: View[Any]) -> Iterator[str]:
+    try:
+        msgspec.json.schema(view.shape)
+    except TypeError:
+        yield f"has the shape {view.shape.__name__}, of which something cannot be told as a JSON Schema"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
 
@@ -34,3 +34,13 @@ class View(Generic[S]):
         if not isinstance(info, msgspec.inspect.StructType) or info.array_like or info.tag is not None:
             return []
         return [field.encode_name for field in info.fields]
+
+    @property
+    def optional_members(self) -> Sequence[str]:
+        """Those that some documents would not have."""
+        omits_defaults = self.shape.__struct_config__.omit_defaults
+        return [
+            field.encode_name
+            for field in msgspec.structs.fields(self.shape)
+            if (omits_defaults and not field.required) or msgspec.UnsetType in get_args(field.type)
+        ]

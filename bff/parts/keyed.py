@@ -12,6 +12,7 @@ from bff.parts.codec import PartCodec
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
 from bff.parts.provenance import OF_KEYED
+from bff.parts.times import check_times
 from shared import ids
 from shared.errors import DeclarationError
 from shared.ids import IdType
@@ -100,6 +101,7 @@ def keyed(
     Raises:
         DeclarationError: it cannot be as it says.
     """
+    check_times(name, ttl=ttl, stale=stale)
     if PathTemplate(post).parameters:
         raise DeclarationError(f"part {name!r}: ids stand in the body, {post!r} has no place for others")
     if max_batch < 1:

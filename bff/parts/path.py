@@ -12,8 +12,9 @@ _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 """Of paths and queries alike, but for the question mark between them (RFC 3986 §3.3, §3.4)."""
-_DOTS: Final = frozenset({".", ".."})
-_NO_SEGMENT: Final = _DOTS | {""}
+DOT_SEGMENTS: Final = frozenset({".", ".."})
+"""Taken out of a path on the way, with what stands before them (RFC 3986 §5.2.4)."""
+_NO_SEGMENT: Final = DOT_SEGMENTS | {""}
 
 
 class PathTemplate:
@@ -28,7 +29,7 @@ class PathTemplate:
         if not text.startswith("/") or not _LITERAL.fullmatch(literal.replace("?", "", 1)):
             raise DeclarationError(f"{text!r} is no path")
         path = text.partition("?")[0]
-        if not _DOTS.isdisjoint(path.split("/")):
+        if not DOT_SEGMENTS.isdisjoint(path.split("/")):
             raise DeclarationError(f"{text!r} is no path that everybody reads as the same")
         self._in_path = {*_PARAMETER.findall(path)}
         for name in self.parameters:

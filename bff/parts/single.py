@@ -8,6 +8,7 @@ from bff.parts.codec import PartCodec
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
 from bff.parts.provenance import OF_SINGLE
+from bff.parts.times import check_times
 from shared.errors import DeclarationError
 from shared.upstream.records import Normalize
 from shared.upstream.service import Service
@@ -94,6 +95,7 @@ def single(
     Raises:
         DeclarationError: it cannot be as it says.
     """
+    check_times(name, ttl=ttl, stale=stale)
     template = PathTemplate(path)
     if owner is not None and owner not in template.parameters:
         raise DeclarationError(f"part {name!r}: its owner {owner!r} is no parameter of {path!r}")

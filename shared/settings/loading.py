@@ -1,11 +1,12 @@
 """Loads settings from environment variables, reports all mistakes at once, and prints them with secrets masked."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from shared.errors import SettingsError
-from shared.settings.declared import Group, Settings, Variable, declarations
+from shared.errors import DeclarationError, SettingsError
+from shared.settings.declared import Group, Settings, Variable, declarations, variables
 from shared.settings.masking import MASK, without_secrets
 
 S = TypeVar("S", bound=Settings)
@@ -19,7 +20,9 @@ def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
 
     Raises:
         SettingsError: one line for each mistake, naming the variable, the value and what was expected.
+        DeclarationError: one variable would be read for two things.
     """
+    _check_names(settings_type)
     mistakes: list[str] = []
     parsed = {name: _parsed(declared, environ, mistakes) for name, declared in declarations(settings_type).items()}
     if not mistakes:
@@ -41,6 +44,15 @@ def load_variables(wanted: Mapping[str, Variable], environ: Mapping[str, str]) -
     if mistakes:
         raise SettingsError(mistakes)
     return found
+
+
+def _check_names(settings_type: type[Settings]) -> None:
+    declared = variables(settings_type)
+    names = [variable.name for variable in declared]
+    names += [variable.name + _FILE for variable in declared if variable.secret]
+    ((name, times),) = Counter(names).most_common(1) or [("", 0)]
+    if times > 1:
+        raise DeclarationError(f"{times} settings are called {name}")
 
 
 def _parsed(declared: Variable | Group, environ: Mapping[str, str], mistakes: list[str]) -> Any:

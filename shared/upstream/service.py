@@ -70,7 +70,7 @@ class Service:
         declared = {name: (variable.kind, variable.default) for name, variable in self.variables().items()}
         for name, (kind, value) in {**declared, "metrics_path": (values.PATH, self.metrics_path)}.items():
             try:
-                if value:
+                if value or name == "url":
                     kind.parse(value)
             except ValueError:
                 raise DeclarationError(f"service {self.name!r}: {name} {value!r} is not {kind.expected}") from None

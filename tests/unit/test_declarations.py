@@ -1,5 +1,6 @@
 """Aggregates and parts are declared once, under names of their own."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,16 +16,18 @@ from bff.aggregates.view import View
 from bff.app import create_app
 from bff.cache_kinds import cache_kinds
 from bff.catalogue import catalogue
+from bff.parts.keyed import keyed
 from bff.parts.part import Aggregate
-from bff.parts.single import SinglePart
+from bff.parts.single import SinglePart, single
 from bff.parts.sources import Sources
 from bff.representation import Representation
-from bff.settings import GatewaySettings
+from bff.settings import GatewaySettings, settings_for
 from bff.sources.orders import ORDER_SERVICE, ORDERS
 from bff.sources.users import USER, USER_SERVICE
 from shared.cache.keys import Keys
 from shared.errors import DeclarationError
 from shared.settings.loading import load
+from shared.upstream.service import Service
 
 
 async def load_history(user_id: str, sources: Sources) -> Aggregate:
@@ -59,6 +62,29 @@ SHORT: View[Any] = View("short", Short, needs=(ORDERS,), make=lambda orders: Sho
 SETTINGS = load(GatewaySettings, {})
 
 
+@pytest.mark.parametrize("times", [{"ttl": 0}, {"ttl": 604_801}, {"ttl": math.nan}, {"stale": -1}, {"stale": math.inf}])
+def test_times_that_nothing_is_kept_for_are_refused(times: Any) -> None:
+    """Of either sort of parts, when they are declared."""
+    with pytest.raises(DeclarationError, match=r"its (ttl|stale) is from [01] to 604800 s"):
+        single("extra", USER_SERVICE, Short, "/extra", **times)
+    with pytest.raises(DeclarationError, match=r"its (ttl|stale) is from [01] to 604800 s"):
+        keyed("extra", USER_SERVICE, Short, post="/extra", key="total", **times)
+
+
+@pytest.mark.parametrize(("service", "name"), [("admin", "ADMIN_TOKEN"), ("upstream", "UPSTREAM_HEALTH_PATH")])
+def test_a_service_takes_no_variable_of_the_gateway(service: str, name: str) -> None:
+    """Whatever it is called: it would be sent what only administrators may know."""
+    kind = replace(HISTORY, load=load_anything, parts=(replace(ORDERS, service=replace(ORDER_SERVICE, name=service)),))
+    with pytest.raises(DeclarationError, match=f"2 settings are called {name}"):
+        load(settings_for(catalogue([kind])), {})
+
+
+def test_a_service_needs_an_address() -> None:
+    """Where it is, unless it is set, is a part of what it is."""
+    with pytest.raises(DeclarationError, match="url '' is not an http"):
+        Service("new_service", url="")
+
+
 def test_different_aggregates_may_share_parts() -> None:
     """That is what parts are for."""
     assert [*catalogue([PROFILE, HISTORY]).parts] == ["user", "orders", "products"]
@@ -88,6 +114,19 @@ def test_different_aggregates_may_share_parts() -> None:
         [replace(HISTORY, views=(replace(SHORT, shape=Odd),))],
         [replace(HISTORY, views=(replace(SHORT, shape=msgspec.defstruct("Meta", [("metadata", int)])),))],
         [replace(HISTORY, views=(replace(SHORT, make=lambda: Short(1)),))],
+        [replace(HISTORY, views=(replace(SHORT, shape=msgspec.defstruct("Any", [("total", object)])),))],
+        [replace(HISTORY, views=(replace(SHORT, shape=msgspec.defstruct("Un", [("t", int | msgspec.UnsetType)])),))],
+        [
+            replace(
+                HISTORY,
+                views=(replace(SHORT, shape=msgspec.defstruct("Omit", [("t", int, 0)], omit_defaults=True)),),
+            )
+        ],
+        [replace(HISTORY, parameter="cached")],
+        [replace(HISTORY, parameter="orders_count", counted=(ORDERS,))],
+        [replace(HISTORY, parameter="view", views=(SHORT,))],
+        [replace(HISTORY, load=load_anything, parts=())],
+        [replace(HISTORY, path="/api/..")],
         [replace(HISTORY, parts=(ORDERS, replace(USER, service=replace(USER_SERVICE, name=ORDER_SERVICE.name))))],
         [HISTORY, replace(HISTORY, name="users", path="/api/users", load=load_anything, parts=(replace(ORDERS),))],
         [replace(PROFILE, path="api/profile")],
