@@ -80,8 +80,8 @@ class Reduced(Representation):
         self.counted = [part for part in kind.counted if part in view.needs]
         self.members = view.members
         self.cache_kind = f"aggregate.{kind.name}.{view.name}"
-        counted = [part.name for part in self.counted]
-        self.schema = codec.encode([kind.parameter, counted, msgspec.json.schema(view.shape)])
+        needs, counted = ([part.name for part in parts] for parts in (self.parts, self.counted))
+        self.schema = codec.encode([kind.parameter, needs, counted, msgspec.json.schema(view.shape)])
         self.shape = view.shape
         self._make = view.make
         self._decode = codec.decoder(view.shape)

@@ -85,6 +85,10 @@ def test_a_service_needs_an_address() -> None:
         Service("new_service", url="")
 
 
+def _short(orders: Sequence[object], _user: object) -> Short:
+    return Short(len(orders))
+
+
 def test_different_aggregates_may_share_parts() -> None:
     """That is what parts are for."""
     assert [*catalogue([PROFILE, HISTORY]).parts] == ["user", "orders", "products"]
@@ -182,12 +186,13 @@ def test_whatever_is_declared_otherwise_has_keys_of_its_own() -> None:
 
 
 def test_a_view_that_is_declared_otherwise_has_keys_of_its_own() -> None:
-    """Another shape, or other counts in what it tells."""
+    """Another shape, other counts in what it tells, or other parts that these come from."""
     shape = msgspec.defstruct("Short", [("total", int), ("more", int)])
     variants = [
         replace(HISTORY, views=(SHORT,)),
         replace(HISTORY, views=(replace(SHORT, shape=shape),)),
         replace(HISTORY, views=(SHORT,), counted=(ORDERS,)),
+        replace(HISTORY, parts=(ORDERS, USER), views=(replace(SHORT, needs=(ORDERS, USER), make=_short),)),
     ]
     keys = [
         Keys("bff", cache_kinds(SETTINGS, catalogue([kind]))).entry("aggregate.history.short", "u") for kind in variants
