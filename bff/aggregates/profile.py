@@ -1,13 +1,13 @@
 """The profile: a user, the user's orders, and the products in those orders."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.view import View
+from bff.parts import money
 from bff.parts.part import Aggregate, Part
 from bff.parts.sources import Sources
 from bff.sources.orders import ORDERS, Order
@@ -61,8 +61,13 @@ class CardOrder(msgspec.Struct, frozen=True):
 
     id: str
     status: str
-    total_amount: Decimal
+    total_text: money.Amount = msgspec.field(name="total_amount")
     created_at: Timestamp
+
+    def __post_init__(self) -> None:
+        """Check the amount, which may come out of a cache."""
+        if not money.is_plain(self.total_text):
+            msgspec.structs.force_setattr(self, "total_text", money.normalized(self.total_text))
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -81,7 +86,7 @@ def make_card(user: User | None, orders: list[Order] | None) -> Card:
 
 
 def _without_items(order: Order) -> CardOrder:
-    return CardOrder(order.id, order.status, order.total_amount, order.created_at)
+    return CardOrder(order.id, order.status, order.total_text, order.created_at)
 
 
 PROFILE = AggregateKind(

@@ -6,8 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
+from bff.aggregates.profile import PROFILE as PROFILE_KIND
+from bff.answer import read_answer
+from bff.representation import representations
 from shared.errors import Unreachable
-from tests.fixtures.fake_services import FakeServices, order
+from shared.upstream.call import Reply
+from tests.fixtures.fake_services import JSON, FakeServices, order
 from tests.fixtures.gateway import Clock, Gateway, StartGateway
 from tests.fixtures.log_lines import heard
 
@@ -170,3 +174,20 @@ async def test_the_log_tells_which_view_was_asked_for(start_gateway: StartGatewa
             await gateway.get(path)
     told = [line for line in map(orjson.loads, lines) if line["logger"] == "access"]
     assert [line.get("view") for line in told] == ["card", "card", None, None, "card", None]
+
+
+@pytest.mark.parametrize("amount", ["1e5", "-0", "0.10", "12345678901234567890.12", '"7.10"'])
+async def test_a_card_has_the_digits_that_the_service_wrote(start_gateway: StartGateway, amount: str) -> None:
+    """As the whole has them, and as it is read back out of a cache."""
+    services = FakeServices.with_profile()
+    body = orjson.dumps(services.orders["user1"]).replace(b'"total_amount":21.0', b'"total_amount":' + amount.encode())
+    services.replies["orders"] = lambda _: Reply(200, JSON, body)
+    gateway = await start_gateway(services)
+    written = b'"total_amount":%b,' % amount.strip('"').encode()
+    whole, card = [(await gateway.get(path)).content for path in (PROFILE, CARD)]
+    assert written in whole
+    assert written in card
+    _, view = representations(PROFILE_KIND)
+    hit = (await gateway.get(CARD)).content
+    assert hit == card.replace(b'"cached":false', b'"cached":true')
+    assert read_answer(view, "user1", hit).body == hit
