@@ -1,5 +1,6 @@
 """Loads settings from environment variables, reports all mistakes at once, and prints them with secrets masked."""
 
+import stat
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,6 +87,8 @@ def _text(variable: Variable, environ: Mapping[str, str]) -> str:
     if text:
         raise _Unusable(f"{named}: expected only one of this and {variable.name}")
     try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):  # nobody knows when a pipe ends, or whether it begins
+            raise _Unusable(f"{named}: expected a regular file")
         with Path(path).open("rb") as file:
             data = file.read(_MAX_SECRET_BYTES + 1)
         text = data.decode().strip()

@@ -46,6 +46,7 @@ def _load_chain(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
 
 
 def _certificates(text: str) -> str:
+    _check_regular(text)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(text)
     except OSError as error:
@@ -54,11 +55,18 @@ def _certificates(text: str) -> str:
 
 
 def _file(text: str) -> str:
+    _check_regular(text)
     try:
         Path(text).read_bytes()
     except OSError as error:
         raise ValueError(text) from error
     return text
+
+
+def _check_regular(text: str) -> None:
+    """Of anything else, such as a pipe, nobody knows when it ends."""
+    if not Path(text).is_file():
+        raise ValueError(text)
 
 
 CERTIFICATES: Final = Kind("a readable file of certificates in PEM form", _certificates)

@@ -1,5 +1,7 @@
 """Settings from an environment: typed, defaulted, and every mistake told at once."""
 
+import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from shared.settings.declared import Settings, group, prefixed, setting, variabl
 from shared.settings.environment import read_environment
 from shared.settings.loading import describe, load
 from shared.settings.values import Kind
+from shared.upstream import tls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,3 +343,19 @@ def test_a_secret_comes_from_one_place(tmp_path: Path) -> None:
     assert caught.value.mistakes == (f"TOKEN_FILE={str(secret)!r}: expected only one of this and TOKEN",)
     with pytest.raises(SettingsError, match=r"TOKEN='\*\*\*': expected at least 8"):
         load(Sample, {"TOKEN_FILE": str(secret)})
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory"])
+def test_what_is_no_regular_file_is_a_mistake(tmp_path: Path, kind: str) -> None:
+    """A pipe that nobody writes to would keep the process from ever starting."""
+    place = tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.mkdir()
+    with pytest.raises(SettingsError) as caught:
+        load(Sample, {"TOKEN_FILE": str(place)})
+    assert caught.value.mistakes == (f"TOKEN_FILE={str(place)!r}: expected a regular file",)
+    for kind_of_file in (tls.CERTIFICATES, tls.KEY):
+        with pytest.raises(ValueError, match=re.escape(str(place))):
+            kind_of_file.parse(str(place))
