@@ -90,3 +90,9 @@ class Keys:
     def variant_prefixes(self, subject: str) -> Iterator[str]:
         """What the entries of ``subject`` begin with that have a variant."""
         return (f"{prefix}{{{subject}}}" for prefix in self._varied_prefixes)
+
+
+def beginning_of_variant(key: str) -> str:
+    """What the ``key`` of an entry that has a variant begins with; "" for all others."""
+    beginning, brace, variant = key.rpartition("}")
+    return beginning + brace if brace and variant else ""

@@ -4,12 +4,17 @@ import asyncio
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Final
 
 from shared.cache.entry import Entry
+from shared.cache.keys import beginning_of_variant
 from shared.observing import metrics
 
+_NONE: Final[frozenset[str]] = frozenset()
+_VARIANT_BYTES: Final = 500
+"""What it takes to find an entry by how its key begins."""
 _NEGATIVE_SHARE: Final = 10
 _MIN_NEGATIVE: Final = 16
 
@@ -20,6 +25,7 @@ class _Lru:
     def __init__(self, capacity: int, max_bytes: int) -> None:
         self.bytes = 0
         self.entries: OrderedDict[str, Entry] = OrderedDict()
+        self._variants: dict[str, set[str]] = {}
         self._capacity = capacity
         self._max_bytes = max_bytes
 
@@ -30,25 +36,41 @@ class _Lru:
         return entry
 
     def put(self, key: str, entry: Entry) -> None:
-        size = entry.size(key)
+        beginning = beginning_of_variant(key)
+        size = entry.size(key) + (_VARIANT_BYTES if beginning else 0)
         if size > self._max_bytes:
             return
         self.entries[key] = entry
         self.bytes += size
+        if beginning:
+            self._variants.setdefault(beginning, set()).add(key)
         while self.bytes > self._max_bytes or len(self.entries) > self._capacity:
-            oldest, gone = self.entries.popitem(last=False)
-            self.bytes -= gone.size(oldest)
+            self._gone(*self.entries.popitem(last=False))
 
     def drop(self, key: str) -> bool:
         entry = self.entries.pop(key, None)
         if entry is None:
             return False
-        self.bytes -= entry.size(key)
+        self._gone(key, entry)
         return True
 
     def clear(self) -> None:
         self.entries.clear()
+        self._variants.clear()
         self.bytes = 0
+
+    def variants(self, beginning: str) -> AbstractSet[str]:
+        return self._variants.get(beginning, _NONE)
+
+    def _gone(self, key: str, entry: Entry) -> None:
+        self.bytes -= entry.size(key)
+        beginning = beginning_of_variant(key)
+        if beginning:
+            self.bytes -= _VARIANT_BYTES
+            kept = self._variants[beginning]
+            kept.discard(key)
+            if not kept:
+                del self._variants[beginning]
 
 
 class MemoryStore:
@@ -78,6 +100,10 @@ class MemoryStore:
     def __iter__(self) -> Iterator[str]:
         """The keys of all entries."""
         return chain.from_iterable(lru.entries for lru in self._lists)
+
+    def variants(self, beginning: str) -> list[str]:
+        """The keys of entries that have a variant behind this ``beginning``."""
+        return [key for lru in self._lists for key in lru.variants(beginning)]
 
     def peek(self, key: str) -> Entry | None:
         """The entry under ``key``, which becomes the most recently used."""

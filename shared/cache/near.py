@@ -162,8 +162,10 @@ class NearTier:
         """Forget all that belongs to ``subject``, and whatever is on its way there."""
         for key in self._keys.owned_keys(subject):
             self.drop(key)
-        for prefix in self._keys.variant_prefixes(subject):
-            self.drop_prefix(prefix)
+        for beginning in self._keys.variant_prefixes(subject):
+            on_their_way = [key for key in self._tokens if key.startswith(beginning)]
+            for key in (*self._store.variants(beginning), *on_their_way):
+                self.drop(key)
 
     def invalidate(self, names: Iterable[str] | None) -> None:
         """Redis says that these keys have changed, or that everything has (None)."""

@@ -98,3 +98,24 @@ def test_bytes_are_a_bound(steps: list[tuple[int, int, bool]], most: int) -> Non
     kept = [(key, one) for key in map(str, range(31)) if (one := store.peek(key)) is not None]
     assert store.bytes == sum(one.size(key) for key, one in kept)
     assert len(store) == len(kept)
+
+
+_keys = st.sampled_from(["k:{a}", "k:{b}", *(f"k:{{{subject}}}:{variant}" for subject in "ab" for variant in "xyz")])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["present", "absent", "drop"]), _keys), max_size=60), st.integers(1, 5))
+def test_variants_are_found_by_how_they_begin(steps: list[tuple[str, str]], capacity: int) -> None:
+    """Those that are there and no others, without looking at every entry; what finds them counts among the bytes."""
+    store = MemoryStore(capacity)
+    for action, key in steps:
+        if action == "drop":
+            store.drop(key)
+        else:
+            store.put(key, _entry(b"1") if action == "present" else _absent())
+        for beginning in ("k:{a}", "k:{b}"):
+            there = {one for one in store if one.startswith(beginning) and one != beginning}
+            assert {*store.variants(beginning)} == there
+        assert (store.bytes > sum(_entry(b"1").size(one) for one in store)) == any(one[-1] != "}" for one in store)
+    store.clear()
+    assert not store.variants("k:{a}")
+    assert store.bytes == 0

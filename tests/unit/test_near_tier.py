@@ -72,6 +72,21 @@ def test_a_purge_stamp_drops_what_its_subject_owns_and_nothing_else() -> None:
     assert [loading.holds(name) for name in NAMES] == [False, True, True]
 
 
+def test_a_purge_takes_every_variant_kept_or_on_its_way() -> None:
+    """Of that subject alone, also of one whose name begins like another's."""
+    keys = Keys("test", [plain("profile", owned=True), replace(plain("notes", owned=True), varied=True)])
+    clock = Clock()
+    tier = NearTier(MemoryStore(100), keys, clock)
+    mine = [keys.entry("notes", "u1", variant) for variant in ("", ":de", ":en")]
+    others = [keys.entry("notes", "u12", ":de"), keys.entry("notes", "u", "1:de"), keys.entry("profile", "u12")]
+    for name in (*mine[:2], *others):
+        assert tier.put(name, _entry(clock), tier.issue_token())
+    loading = tier.issue_token(*mine, *others)
+    tier.purge("u1")
+    assert [tier.kept(name) is not None for name in (*mine, *others)] == [False] * 3 + [True] * 3
+    assert [loading.holds(name) for name in (*mine, *others)] == [False] * 3 + [True] * 3
+
+
 @pytest.mark.parametrize(
     ("trust", "served"),
     [(Trust.COHERENT, True), (Trust.BLIND, False), (Trust.UNCERTAIN, False), (Trust.ALONE, True)],
