@@ -60,10 +60,17 @@ def _group(base: str, path: str, name: str, *, essential: bool) -> Group:
 
 
 def write(found: Mapping[str, str], file: Path) -> None:
-    """Replace `file` in one step: Prometheus may read it at any time."""
+    """Replace `file` in one step: Prometheus may read it at any time.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    fresh.write_text(_text(found))
-    fresh.replace(file)
+    try:
+        fresh.write_text(_text(found))
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _text(found: Mapping[str, str]) -> str:
@@ -71,7 +78,7 @@ def _text(found: Mapping[str, str]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the targets; return the exit status, 2 where an address cannot be used."""
+    """Write the targets; return the exit status: 1 where they cannot be written, 2 where an address cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m deploy.targets", description=__doc__)
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to; standard output without it")
     options = parser.parse_args(arguments)
@@ -82,8 +89,12 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if options.output is None:
         sys.stdout.write(_text(found))
-    else:
+        return 0
+    try:
         write(found, options.output)
+    except OSError as error:
+        sys.stderr.write(f"{options.output}: cannot be written ({error.strerror})\n")
+        return 1
     return 0
 
 

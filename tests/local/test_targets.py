@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -90,6 +91,16 @@ def test_the_file_is_replaced_and_anybody_may_read_it(tmp_path: Path) -> None:
     found = {group["labels"]["service"]: group["targets"] for group in json.loads(file.read_text())}
     assert found.keys() == DECLARED.services.keys()
     assert found["user_service"] == ["mine:1234"]
+
+
+@pytest.mark.parametrize("place", ["nowhere/services.json", "folder"])
+def test_what_cannot_be_written_is_told(tmp_path: Path, place: str) -> None:
+    """In a sentence, and nothing is left behind."""
+    (tmp_path / "folder").mkdir()
+    done = _program(tmp_path, "--output", place)
+    assert done.returncode == 1
+    assert re.fullmatch(rf"{place}: cannot be written \(.+\)\n", done.stderr)
+    assert [*tmp_path.iterdir()] == [tmp_path / "folder"]
 
 
 def test_without_a_file_it_is_shown(tmp_path: Path) -> None:
