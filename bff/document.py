@@ -58,21 +58,31 @@ def _members(representation: Representation) -> list[tuple[str, Any]]:
 
 
 def examples(representation: Representation, ttl: int) -> Mapping[str, bytes]:
-    """Documents of the parts' own examples, whole and without the last part; none where a part has no example."""
+    """Documents of the parts' own examples, whole and without the last part; none where a part has no example.
+
+    Raises:
+        DeclarationError: a view cannot be made of them, whole or without one of them.
+    """
     parts = {part.name: part.example_part() for part in representation.parts}
     identifier = representation.kind.example_id
     whole = {name: part for name, part in parts.items() if part is not None}
     if identifier is None or len(whole) < len(parts):
         return {}
-    wanting = {**whole, representation.parts[-1].name: Part[object].missing("timeout")}
-    named = (representation.view or "whole", whole), (f"partial {representation.view}".rstrip(), wanting)
-    return {name: _composed(representation, identifier, ttl, found) for name, found in named}
+    missing = Part[object].missing("timeout")
+    found = [whole, *({**whole, part.name: missing} for part in representation.parts)]
+    made = [_composed(representation, identifier, ttl, one) for one in found]
+    return {representation.view or "whole": made[0], f"partial {representation.view}".rstrip(): made[-1]}
 
 
 def _composed(representation: Representation, identifier: str, ttl: int, parts: Mapping[str, Part[object]]) -> bytes:
     facts = representation.facts(identifier, {name: part.value for name, part in parts.items()})
     write, aggregate = representation.write, Aggregate(parts)
-    return compose(aggregate, facts, ttl=ttl, duration=_EXAMPLE_SECONDS, now=_EXAMPLE_TIME, write=write).body
+    try:
+        return compose(aggregate, facts, ttl=ttl, duration=_EXAMPLE_SECONDS, now=_EXAMPLE_TIME, write=write).body
+    except Exception as error:
+        told = ", ".join(f"{name} {part.status}" for name, part in parts.items())
+        where = f"view {representation.view!r} of the aggregate {representation.kind.name!r}"
+        raise DeclarationError(f"{where} cannot be made of {told}: {error}") from error
 
 
 def _struct(name: str, description: str, fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:

@@ -58,7 +58,7 @@ class Odd(msgspec.Struct, array_like=True):
 
 
 HISTORY = AggregateKind("history", "/api/history", "user_id", load_history, parts=(ORDERS,))
-SHORT: View[Any] = View("short", Short, needs=(ORDERS,), make=lambda orders: Short(len(orders)))
+SHORT: View[Any] = View("short", Short, needs=(ORDERS,), make=lambda orders: Short(len(orders or ())))
 SETTINGS = load(GatewaySettings, {})
 
 
@@ -118,6 +118,14 @@ def test_different_aggregates_may_share_parts() -> None:
         [replace(HISTORY, views=(replace(SHORT, shape=Odd),))],
         [replace(HISTORY, views=(replace(SHORT, shape=msgspec.defstruct("Meta", [("metadata", int)])),))],
         [replace(HISTORY, views=(replace(SHORT, make=lambda: Short(1)),))],
+        [replace(HISTORY, views=(replace(SHORT, make=lambda orders: Short(len(orders))),))],
+        [
+            replace(
+                PROFILE,
+                counted=(),
+                views=(replace(SHORT, needs=(USER, ORDERS), make=lambda user, _: Short(len(user.id))),),
+            )
+        ],
         [replace(HISTORY, views=(replace(SHORT, shape=msgspec.defstruct("Any", [("total", object)])),))],
         [replace(HISTORY, views=(replace(SHORT, shape=msgspec.defstruct("Un", [("t", int | msgspec.UnsetType)])),))],
         [
