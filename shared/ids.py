@@ -100,15 +100,15 @@ def like(pattern: str, description: str) -> IdType:
     """Text that matches ``pattern`` and no more: identifiers of one's own, such as ``[a-z]{2}[0-9]{6}``.
 
     Raises:
-        DeclarationError: that is no regular expression.
+        DeclarationError: that is no regular expression, or not by itself.
     """
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise DeclarationError(f"{pattern!r} is no regular expression: {error}") from None
     # Whatever else it takes, it takes no text that cannot stand in a key or a path.
     schema = {"type": "string", "pattern": f"^(?:{pattern})$", "maxLength": 64}
-    return IdType(rf"(?={CHARACTERS}\Z)(?:{pattern})", description, schema)
+    try:
+        re.compile(pattern)  # by itself, for a parenthesis of its own could end ours
+        return IdType(rf"(?={CHARACTERS}\Z)(?:{pattern})", description, schema)
+    except re.error as error:
+        raise DeclarationError(f"{pattern!r} is no regular expression: {error}") from None
 
 
 def checked(name: str, text: str) -> str:

@@ -59,10 +59,11 @@ def test_one_of_ones_own_is_an_identifier(text: str) -> None:
     assert ids.like(".*", "anything").has(text) is ids.is_id(text)
 
 
-def test_an_expression_that_is_none_is_refused() -> None:
+@pytest.mark.parametrize("expression", ["(", "(?i)[a-z]", r"\1", "a)|(.*"])
+def test_an_expression_that_is_none_is_refused(expression: str) -> None:
     """When it is declared, and not with the first request."""
     with pytest.raises(DeclarationError, match="no regular expression"):
-        ids.like("(", "what")
+        ids.like(expression, "what")
 
 
 def test_services_are_sent_what_they_understand() -> None:
