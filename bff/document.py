@@ -11,9 +11,9 @@ from bff.answer import compose
 from bff.parts.part import Aggregate, Part
 from bff.representation import Reduced, Representation
 from shared.errors import DeclarationError
+from shared.http.openapi.vocabulary import EXAMPLE_TIME
 from shared.timestamps import TimestampText
 
-_EXAMPLE_TIME: Final = 1_795_413_600.123
 _EXAMPLE_SECONDS: Final = 0.0123
 
 
@@ -78,7 +78,7 @@ def _composed(representation: Representation, identifier: str, ttl: int, parts: 
     facts = representation.facts(identifier, {name: part.value for name, part in parts.items()})
     write, aggregate = representation.write, Aggregate(parts)
     try:
-        return compose(aggregate, facts, ttl=ttl, duration=_EXAMPLE_SECONDS, now=_EXAMPLE_TIME, write=write).body
+        return compose(aggregate, facts, ttl=ttl, duration=_EXAMPLE_SECONDS, now=EXAMPLE_TIME, write=write).body
     except Exception as error:
         told = ", ".join(f"{name} {part.status}" for name, part in parts.items())
         where = f"view {representation.view!r} of the aggregate {representation.kind.name!r}"

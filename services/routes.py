@@ -11,12 +11,11 @@ import shared
 from shared.http import routing
 from shared.http.index_route import IndexRoute
 from shared.http.openapi.operation import Answer, Operation, example_of
-from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS
+from shared.http.openapi.vocabulary import CACHE_CONTROL, EXAMPLE_TIME, OPERATIONS
 from shared.memoized import Memoized
 from shared.timestamps import TimestampText, rfc3339
 
 _REMEMBERED_SECONDS: Final = 1.0
-_EXAMPLE_TIME: Final = 1_795_413_600.123
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -55,7 +54,7 @@ class CommonRoutes:
         return Health(status, self._service, shared.__version__, rfc3339(now), status)
 
     def _health_operation(self) -> Operation:
-        well, sick = (self._health(healthy, _EXAMPLE_TIME) for healthy in (True, False))
+        well, sick = (self._health(healthy, EXAMPLE_TIME) for healthy in (True, False))
         return Operation(
             "Whether this service can answer",
             OPERATIONS,

@@ -14,7 +14,7 @@ from shared.cache.cache import Cache
 from shared.cache.near import Trust
 from shared.http import routing
 from shared.http.openapi.operation import Answer, Operation, example_of
-from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS
+from shared.http.openapi.vocabulary import CACHE_CONTROL, EXAMPLE_TIME, OPERATIONS
 from shared.memoized import Memoized
 from shared.timestamps import TimestampText, rfc3339
 from shared.upstream.client import Upstream
@@ -24,7 +24,6 @@ ComponentStatus = Literal["healthy", "unhealthy", "disabled"]
 Overall = Literal["healthy", "degraded", "unhealthy"]
 
 REMEMBERED_SECONDS = 1.0
-_EXAMPLE_TIME: Final = 1_795_413_600.123
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -100,7 +99,7 @@ class Health:
         )
 
     def _described(self, status: int, description: str, components: ComponentStatus) -> Answer:
-        example = self._report(dict.fromkeys([*self._upstreams, "redis"], components), _EXAMPLE_TIME, blind=False)
+        example = self._report(dict.fromkeys([*self._upstreams, "redis"], components), EXAMPLE_TIME, blind=False)
         return Answer(status, description, HealthReport, headers=(CACHE_CONTROL,), examples=example_of(example))
 
     async def _check(self) -> Mapping[str, ComponentStatus]:

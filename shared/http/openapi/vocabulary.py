@@ -6,6 +6,9 @@ from shared.http.openapi.operation import Header, Parameter, Tag
 
 OPERATIONS: Final = Tag("operations", "What those ask who run this: health, metrics, and what there is.")
 
+EXAMPLE_TIME: Final = 1_795_413_600.123
+"""When the answers in examples were made, in seconds since the epoch."""
+
 _STRING: Final = {"type": "string"}
 
 AGE: Final = Header("Age", "Seconds since the answer was made (RFC 9111).", {"type": "integer", "minimum": 0})
