@@ -9,7 +9,6 @@ from deploy.local.component import Absent, Plan
 from deploy.local.components import BUILDERS, SERVICES, Site
 from deploy.local.programs import PROGRAMS, install
 
-ESSENTIAL = ("api-gateway", *SERVICES)
 LEFT_OUT = "left out (--without)"
 UNUSED = "no aggregate that is declared needs it"
 

@@ -6,7 +6,7 @@ Memory answers first while Redis tells of changes, and alone when Redis is gone 
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from shared.cache.entry import NO_STAMP, Entry
 from shared.cache.keys import Keys
@@ -16,8 +16,6 @@ from shared.cache.redis import RedisTier, TierDown
 from shared.cache.replies import Command
 from shared.deadline import Clock, since_boot
 from shared.observing import metrics
-
-TierName = Literal["redis", "memory"]
 
 JITTER: Final = 0.05
 """By up to this share a fresh life is cut short, so that what was stored together does not expire together."""

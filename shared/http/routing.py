@@ -93,12 +93,6 @@ def _options(allow: str) -> Endpoint:
     return options
 
 
-def json_response(document: object, status: int = 200, **headers: str) -> HTTPResponse:
-    """A plain document as JSON; ``headers`` are written with underscores for dashes."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return raw_response(codec.document(document), status=status, headers=named, content_type="application/json")
-
-
 def no_content() -> HTTPResponse:
     """204: done, and nothing to say about it."""
     return empty(headers={"Cache-Control": "no-store"})

@@ -7,6 +7,7 @@ from typing import Any, Self
 from prometheus_client import REGISTRY
 from sanic import HTTPResponse, Request, Sanic
 
+from shared import codec
 from shared.errors import InvalidInput, NotFound
 from shared.http import routing
 from shared.serving.app import build_app
@@ -32,18 +33,18 @@ def small_app(doors: Doors, **environment: str) -> Sanic[Any, Any]:
             raise InvalidInput("no such name")
         if name == "nobody":
             raise NotFound("nobody is there")
-        return routing.json_response({"hello": name})
+        return routing.encoded_response(codec.document({"hello": name}))
 
     async def slow(_request: Request) -> HTTPResponse:
         doors.entered.set()
         await doors.open.wait()
-        return routing.json_response({"slow": True})
+        return routing.encoded_response(codec.document({"slow": True}))
 
     async def broken(_request: Request) -> HTTPResponse:
         raise KeyError("a secret of the code")
 
     async def length(request: Request) -> HTTPResponse:
-        return routing.json_response({"length": len(request.body)})
+        return routing.encoded_response(codec.document({"length": len(request.body)}))
 
     def routes(app: Sanic[Any, Any]) -> None:
         routing.get(app, "/hello/<name:str>", hello, "hello", operation("name"))

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.local import planning
 from deploy.local.component import Plan
-from deploy.local.components import BUILDERS, Site
+from deploy.local.components import BUILDERS, SERVICES, Site
 from deploy.local.planning import Machine
 from deploy.local.programs import PROGRAMS
 
@@ -51,7 +51,7 @@ def test_a_machine_that_has_everything_runs_everything() -> None:
 def test_a_bare_machine_runs_gateway_and_services() -> None:
     """What is missing is named, each with the way to get it."""
     plan, _ = _plan(Machine("/venv/bin/python", is_free=lambda _: True))
-    assert {component.name for component in plan.components} == set(planning.ESSENTIAL)
+    assert {component.name for component in plan.components} == {"api-gateway", *SERVICES}
     reasons = {one.name: one.reason for one in plan.absent}
     assert reasons["redis"] == "not installed; the cache is in memory alone"
     assert reasons["redis-exporter"] == "not installed"

@@ -13,6 +13,7 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
+from shared import codec
 from shared.http import routing
 from shared.serving.app import build_app
 from shared.settings.declared import Settings
@@ -23,18 +24,18 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
     """The app."""
 
     async def who(_request: Request) -> HTTPResponse:
-        return routing.json_response({"pid": os.getpid()})
+        return routing.encoded_response(codec.document({"pid": os.getpid()}))
 
     async def wait(request: Request) -> HTTPResponse:
         logging.getLogger("demo").warning("waiting for %s", "a file")
         while not Path(request.args["file"][0]).exists():
             await asyncio.sleep(0.01)
-        return routing.json_response({"pid": os.getpid()})
+        return routing.encoded_response(codec.document({"pid": os.getpid()}))
 
     async def hang(request: Request) -> HTTPResponse:
         while not Path(request.args["file"][0]).exists():
             time.sleep(0.01)  # noqa: ASYNC251 - its loop is to stand still
-        return routing.json_response({"pid": os.getpid()})
+        return routing.encoded_response(codec.document({"pid": os.getpid()}))
 
     async def fail(request: Request) -> HTTPResponse:
         raise ValueError(request.args["text"][0])
