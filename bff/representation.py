@@ -40,7 +40,7 @@ class Representation:
 
     def ttl(self, common: int) -> int:
         """Seconds for which one counts as current: as ``common`` has it, and no longer than each of its parts."""
-        return min(common, *(int(part.ttl) for part in self.parts if part.ttl is not None), common)
+        return min([common, *(int(part.ttl) for part in self.parts if part.ttl is not None)])
 
     def write(self, aggregate: Aggregate) -> bytes:
         """The members of the document of an ``aggregate`` that has these parts."""

@@ -22,7 +22,7 @@ def read_deadline_header(app: Sanic[Any, Any]) -> None:
 
 
 def left(limit: float) -> float:
-    """Seconds that the caller still waits, at most ``most``; not positive when it has given up."""
+    """Seconds that the caller still waits, at most ``limit``; not positive when it has given up."""
     deadline = _deadline.get()
     return limit if deadline is None else min(limit, deadline.left())
 

@@ -1,4 +1,4 @@
-"""The declaration of a keyed part: items that many subjects share, requested by id in batches (products)."""
+"""The declaration of a keyed part: items that many subjects share, requested by id in batches."""
 
 from dataclasses import dataclass
 from operator import attrgetter

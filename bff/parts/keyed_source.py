@@ -1,4 +1,4 @@
-"""The source of a keyed part: items that many subjects share, requested by id in batches (products).
+"""The source of a keyed part: items that many subjects share, requested by id in batches.
 
 Only ids that are neither in the cache nor being asked for by another request cost a call; calls in flight are joined.
 Each id stands for itself: a failure of one costs none of the others.

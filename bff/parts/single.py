@@ -89,8 +89,8 @@ def single(
     """The part ``name``, which a GET of ``path`` gives as JSON of this ``shape``.
 
     ``about`` gives the id that a value, or each member of a list, says it is about: it must be that of the owner, or
-    else the first parameter of the path, compared as text, or as ``same`` has it. A part without parameters is about
-    nobody. ``example`` is plain data as the service sends it.
+    else the first parameter of the path, compared as text, after ``normalize`` where that is given. A part without
+    parameters is about nobody. ``example`` is plain data as the service sends it.
 
     Raises:
         DeclarationError: it cannot be as it says.

@@ -1,6 +1,6 @@
 """The names of keys in Redis.
 
-Entries are named by kind, by the version of how that is written, and by subject (a user's profile, a product), so that
+Entries are named by kind, by the version of how that is written, and by subject (a user, say), so that
 processes which write a kind in different ways share a Redis and never read, nor overwrite, each other's entries. What
 outdates entries, the generation and the purge stamps, has no version: a purge by any of them counts for all.
 

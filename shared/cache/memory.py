@@ -81,7 +81,7 @@ class MemoryStore:
     """
 
     def __init__(self, capacity: int, max_bytes: int = sys.maxsize) -> None:
-        """At most ``capacity`` entries, and a tenth of that, at least 16, of negative ones; within ``most_bytes``."""
+        """At most ``capacity`` entries, and a tenth of that, at least 16, of negative ones; within ``max_bytes``."""
         self._present = _Lru(capacity, max_bytes - max_bytes // _NEGATIVE_SHARE)
         self._absent = _Lru(max(_MIN_NEGATIVE, capacity // _NEGATIVE_SHARE), max_bytes // _NEGATIVE_SHARE)
         self._lists = (self._present, self._absent)
