@@ -1,7 +1,7 @@
 """What the documentation lists is what there is."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from configparser import ConfigParser
 from itertools import product
 from pathlib import Path
@@ -79,6 +79,49 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), ROOT / "clients/README.md", *DOCS.rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def _linked(page: Path) -> Iterator[Path]:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+\.md)", page.read_text()):
+        yield (page.parent / target).resolve()
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    """By following links; runbooks, which alerts lead to, from the page about monitoring."""
+    found: set[Path] = set()
+    unread = {ROOT / "README.md"}
+    while unread:
+        page = unread.pop()
+        found.add(page)
+        unread |= set(_linked(page)) - found
+    assert {*DOCS.rglob("*.md")} - found == set()
+
+
+def _without_a_place(page: str, modules: Iterable[str]) -> list[str]:
+    """Those of which the page names neither the module nor, in a folder of a room, that folder."""
+    section = page.partition("## Where a thing lives")[2].partition("\n## ")[0]
+    named = {word for code in re.findall(r"`([^`]+)`", section) for word in re.findall(r"\w+/?", code)}
+    return [
+        module
+        for module in modules
+        if (f"{Path(module).parent.name}/" if module.count("/") > 2 else Path(module).stem) not in named
+    ]
+
+
+def test_every_module_has_its_place_on_the_architecture_page() -> None:
+    """Under *Where a thing lives*, but for what is declared."""
+    declared = {ROOT / "bff/sources", ROOT / "bff/aggregates"}
+    files = [file for package in ("bff", "shared") for file in (ROOT / package).rglob("[!_]*.py")]
+    modules = [str(file.relative_to(ROOT)) for file in files if file.parent not in declared]
+    assert _without_a_place((DOCS / "architecture.md").read_text(), modules) == []
+
+
+@pytest.mark.parametrize("module", ["bff/new.py", "shared/new.py", "shared/cache/new.py", "shared/cache/new/one.py"])
+def test_a_module_without_a_place_is_noticed(module: str) -> None:
+    """Wherever it stands."""
+    page = "# A\n\n## Where a thing lives\n\nnew, `shared/*.py`, `bff/cache/` `old`\n\n## Further\n\n`new/one`"
+    assert _without_a_place(page, [module]) == [module]
+    assert _without_a_place(page.replace("`old`", "`new/`, `new`"), [module]) == []
 
 
 @pytest.mark.parametrize(
