@@ -84,13 +84,13 @@ class AggregateKind:
 
 
 def check(kinds: Iterable[AggregateKind]) -> None:
-    """See that each is what it says, and that no two share a name, a path or a label.
+    """See that each is what it says, and that no two share a name or a path.
 
     Raises:
         DeclarationError: they do.
     """
     kinds = tuple(kinds)
-    for what in ("name", "path", "label"):
+    for what in ("name", "path"):
         _differ((getattr(kind, what) for kind in kinds), f"aggregates have the {what}")
     for kind in kinds:
         for mistake in _mistakes(kind):
