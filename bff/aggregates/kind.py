@@ -11,7 +11,7 @@ import msgspec
 
 from bff.aggregates.uses import parts_used
 from bff.aggregates.view import View
-from bff.parts.codec import PartReader
+from bff.parts.codec import OrAbsent, PartReader
 from bff.parts.part import Aggregate
 from bff.parts.path import DOT_SEGMENTS
 from bff.parts.sources import AnyPart, Sources
@@ -42,6 +42,8 @@ class AggregateKind:
         load: puts one together.
         parts: its parts, in the order of the document.
         counted: those of which ``metadata`` tells how many things they are.
+        optional: those that are null, and fresh, when their service says that there is none. Without one of the others
+            there is no aggregate, but a 404.
         views: its reductions.
         id_type: of the ids.
         readers: read each part as it is written in a document.
@@ -53,6 +55,7 @@ class AggregateKind:
     load: Load
     parts: Sequence[AnyPart]
     counted: Sequence[AnyPart] = ()
+    optional: Sequence[AnyPart] = ()
     views: Sequence[View[Any]] = ()
     id_type: IdType = ids.TEXT
     readers: Mapping[str, PartReader] = field(init=False, repr=False, compare=False)
@@ -64,7 +67,9 @@ class AggregateKind:
 
     def __post_init__(self) -> None:
         """See how each part is written."""
-        object.__setattr__(self, "readers", {part.name: part.reader_for(self.parameter) for part in self.parts})
+        readers = {part: part.reader_for(self.parameter) for part in self.parts}
+        written = {part.name: OrAbsent(one) if part in self.optional else one for part, one in readers.items()}
+        object.__setattr__(self, "readers", written)
 
     @property
     def schema(self) -> bytes:
@@ -114,13 +119,22 @@ def _mistakes(kind: AggregateKind) -> Iterator[str]:
         yield "it has no part"
     if not _PATH.fullmatch(kind.path) or not DOT_SEGMENTS.isdisjoint(kind.path.split("/")):
         yield f"{kind.path!r} is no path"
+    yield from _mistakes_of_parts(kind)
+    for view in kind.views:
+        yield from (f"view {view.name!r} {mistake}" for mistake in _mistakes_of_view(kind, view))
+
+
+def _mistakes_of_parts(kind: AggregateKind) -> Iterator[str]:
     for part in kind.counted:
         if part not in kind.parts:
             yield f"it counts {part.name!r}, which is none of its parts"
+    for part in kind.optional:
+        if part not in kind.parts:
+            yield f"it can do without {part.name!r}, which is none of its parts"
+        if not getattr(part, "may_be_absent", False):
+            yield f"it can do without {part.name!r}, which may not be absent"
     for part in sorted(parts_used(kind.load) - {*kind.parts}, key=lambda part: part.name):
         yield f"it uses {part.name!r}, which is none of its parts"
-    for view in kind.views:
-        yield from (f"view {view.name!r} {mistake}" for mistake in _mistakes_of_view(kind, view))
 
 
 def _mistakes_of_view(kind: AggregateKind, view: View[Any]) -> Iterator[str]:

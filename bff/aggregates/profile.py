@@ -38,7 +38,7 @@ async def load_profile(user_id: str, sources: Sources) -> Aggregate:
 
 async def _existing_user(user_id: str, sources: Sources) -> Part[User]:
     user = await sources.take(USER, user_id)
-    if user.status == "fresh" and user.value is None:
+    if user.is_absent:
         raise NotFound("There is no such user.")
     return user
 

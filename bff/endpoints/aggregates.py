@@ -57,6 +57,7 @@ class AggregateEndpoint:
         self.representation = representation
         self._kind = kind = representation.kind
         self._wanted = {part.name: None for part in representation.parts}.keys()
+        self._optional = {part.name for part in kind.optional}
         self._settings = settings
         self._cache = cache
         self._through = through
@@ -154,6 +155,8 @@ class AggregateEndpoint:
         started = time.monotonic()
         try:
             aggregate = await self._kind.load(identifier, sources)
+            if any(part.is_absent and name not in self._optional for name, part in aggregate.parts.items()):
+                raise NotFound(f"There is no such {self._kind.subject}.")
         except NotFound as absent:
             return self._not_found(key, absent, asked_at)
         except RequestError as nothing:

@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 _RAW_BYTES: Final = 64
 
+ABSENT: Final = b"null"
+"""What a part without a value is in a document."""
+
 
 class PartReader(Protocol):
     """How something is written in a document."""
@@ -30,6 +33,22 @@ class PartReader(Protocol):
         Raises:
             ValueError: it is anything else.
         """
+
+
+class OrAbsent:
+    """How something is written that there may be none of: as null then."""
+
+    def __init__(self, reader: PartReader) -> None:
+        self._reader = reader
+        self.schema = b"%b|null" % reader.schema
+
+    def read(self, subject: str, data: bytes) -> Any:
+        """The value in ``data``, or None.
+
+        Raises:
+            ValueError: it is anything else.
+        """
+        return None if data == ABSENT else self._reader.read(subject, data)
 
 
 def _named(shape: type) -> dict[str, object]:

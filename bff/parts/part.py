@@ -44,6 +44,11 @@ class Part(msgspec.Struct, Generic[T_co], frozen=True):
         """A part that nobody wants to see: it was not asked for, which says nothing of it."""
         return cls(None, "omitted")
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether its service says that there is none."""
+        return self.value is None and self.status == "fresh"
+
     def provenance(self) -> dict[str, object]:
         """The part's entry in ``metadata.parts``."""
         shown: dict[str, object] = {"status": self.status}

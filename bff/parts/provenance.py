@@ -10,7 +10,7 @@ _Age = Annotated[float, msgspec.Meta(ge=0, description="Seconds since this was l
 
 
 class Fresh(msgspec.Struct, frozen=True, tag_field="status", tag="fresh"):
-    """As current as answers out of the cache may be."""
+    """As current as answers out of the cache may be; an optional part that there is none of is null."""
 
 
 class Stale(msgspec.Struct, frozen=True, tag_field="status", tag="stale"):

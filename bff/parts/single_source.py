@@ -68,7 +68,7 @@ class SingleSource(Generic[T]):
         duration = store.clock() - started
         if found is None:
             loading.forget(key)  # else it could come back to life as a stale part
-            return Part(None, "fresh", duration=duration)
+            return Part(None, "fresh", fresh_until=started + store.ttl, duration=duration)
         data = part.codec.encode(found)
         keep(store.value(key, data, started))
         return Part(found, "fresh", data, started + store.ttl, duration=duration)

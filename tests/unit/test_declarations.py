@@ -114,6 +114,8 @@ def test_different_aggregates_may_share_parts() -> None:
         ([replace(HISTORY, load=partial(load_profile))], "it uses 'products', which is none of its parts"),
         ([replace(HISTORY, parts=(ORDERS, ORDERS))], "2 parts of the aggregate 'history' have the name 'orders'"),
         ([replace(HISTORY, counted=(USER,))], "it counts 'user', which is none of its parts"),
+        ([replace(HISTORY, optional=(USER,))], "it can do without 'user', which is none of its parts"),
+        ([replace(HISTORY, optional=(ORDERS,))], "it can do without 'orders', which may not be absent"),
         ([replace(HISTORY, views=(SHORT, SHORT))], "2 views of the aggregate 'history' have the name 'short'"),
         ([replace(HISTORY, views=(replace(SHORT, name="Short"),))], "nothing can be called 'Short'"),
         ([replace(HISTORY, views=(replace(SHORT, name=""),))], "nothing can be called ''"),
@@ -149,7 +151,8 @@ def test_different_aggregates_may_share_parts() -> None:
         ([replace(PROFILE, name="aggregate.profile")], "nothing can be called 'aggregate.profile'"),
         (
             [replace(HISTORY, views=(replace(SHORT, make=lambda orders: Short(len(orders))),))],
-            "view 'short' of the aggregate 'history' cannot be made of orders missing: object of type 'NoneType' has no len()",
+            "view 'short' of the aggregate 'history' cannot be made of orders missing: "
+            "object of type 'NoneType' has no len()",
         ),
         (
             [
@@ -159,7 +162,8 @@ def test_different_aggregates_may_share_parts() -> None:
                     views=(replace(SHORT, needs=(USER, ORDERS), make=lambda user, _: Short(len(user.id))),),
                 )
             ],
-            "view 'short' of the aggregate 'profile' cannot be made of user missing, orders fresh: 'NoneType' object has no attribute 'id'",
+            "view 'short' of the aggregate 'profile' cannot be made of user missing, orders fresh: "
+            "'NoneType' object has no attribute 'id'",
         ),
         (
             [replace(HISTORY, views=(replace(SHORT, shape=msgspec.defstruct("Any", [("total", object)])),))],
