@@ -192,13 +192,16 @@ async def test_without_its_authority_a_private_certificate_is_not_trusted(loop: 
 
 @pytest.mark.parametrize("older", [False, True], ids=["1.3", "1.2"])
 @pytest.mark.parametrize(("cert", "key"), [("", ""), ("cert.pem", "key.pem"), ("both.pem", "")])
-async def test_a_private_authority_and_a_certificate_of_ours(files: Path, cert: str, key: str, *, older: bool) -> None:
+@pytest.mark.parametrize("trusted", ["UPSTREAM_CA_FILE", "USER_SERVICE_CA_FILE"])
+async def test_a_private_authority_and_a_certificate_of_ours(
+    files: Path, cert: str, key: str, trusted: str, *, older: bool
+) -> None:
     """Both sides trust each other, and one connection serves several calls; session tickets are no stray answers."""
     context = _context("localhost")
     if cert:
         context = _for_friends(context)
     named = {
-        "UPSTREAM_CA_FILE": str(files / "authority.pem"),
+        trusted: str(files / "authority.pem"),
         "UPSTREAM_CLIENT_CERT_FILE": str(files / cert) if cert else "",
         "UPSTREAM_CLIENT_KEY_FILE": str(files / key) if key else "",
     }
