@@ -9,7 +9,7 @@ import msgspec
 
 from bff.aggregates.kind import METADATA
 from bff.parts.part import Aggregate
-from bff.representation import Representation, as_they_are, joined
+from bff.representation import Representation, encode_parts, join_members
 from shared import codec
 from shared.http.early_routes import ReadyResponse
 from shared.timestamps import rfc3339
@@ -42,7 +42,7 @@ def compose(
     ttl: int,
     duration: float,
     now: float,
-    write: Callable[[Aggregate], bytes] = as_they_are,
+    write: Callable[[Aggregate], bytes] = encode_parts,
 ) -> Answer:
     """The answer to send: ``ttl`` and ``duration`` in seconds, ``now`` in seconds since the epoch.
 
@@ -69,7 +69,7 @@ def read_answer(representation: Representation, identifier: str, body: bytes) ->
     if list(raw) != [*representation.members, METADATA]:
         raise ValueError
     told = raw.pop(METADATA)
-    data = joined(raw)
+    data = join_members(raw)
     facts = representation.read(identifier, raw, told)
     provenance = {part.name: _FRESH for part in representation.parts}
     metadata = _metadata(facts, _read_times(told), provenance, partial=False)

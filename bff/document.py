@@ -9,7 +9,7 @@ import msgspec
 from bff.aggregates.kind import METADATA
 from bff.answer import compose
 from bff.parts.part import Aggregate, Part
-from bff.representation import Reduced, Representation
+from bff.representation import Representation, ViewRepresentation
 from shared.errors import DeclarationError
 from shared.http.openapi.vocabulary import EXAMPLE_TIME
 from shared.timestamps import TimestampText
@@ -51,7 +51,7 @@ def _view(representation: Representation) -> Iterator[tuple[str, Any]]:
 
 
 def _members(representation: Representation) -> list[tuple[str, Any]]:
-    if isinstance(representation, Reduced):
+    if isinstance(representation, ViewRepresentation):
         fields = msgspec.structs.fields(representation.shape)
         return [(field.encode_name, field.type) for field in fields]
     return [(part.name, part.value_type | None) for part in representation.parts]

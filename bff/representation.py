@@ -44,14 +44,14 @@ class Representation:
 
     def write(self, aggregate: Aggregate) -> bytes:
         """The members of the document of an ``aggregate`` that has these parts."""
-        return as_they_are(aggregate)
+        return encode_parts(aggregate)
 
     def facts(self, identifier: str, values: Mapping[str, Any]) -> dict[str, object]:
         """What the metadata says besides where parts come from: whom it is about, and how many things some parts are.
 
         A missing part has no value.
         """
-        facts = self._told(identifier)
+        facts = self._identity(identifier)
         for part in self.counted:
             value = values[part.name]
             facts[f"{part.name}_count"] = None if value is None else len(value)
@@ -66,11 +66,11 @@ class Representation:
         shown = self.kind.readers.items()
         return self.facts(identifier, {name: written.read(identifier, members[name]) for name, written in shown})
 
-    def _told(self, identifier: str) -> dict[str, object]:
+    def _identity(self, identifier: str) -> dict[str, object]:
         return {self.kind.parameter: identifier}
 
 
-class Reduced(Representation):
+class ViewRepresentation(Representation):
     """What a view makes of an aggregate of a ``kind``."""
 
     def __init__(self, kind: AggregateKind, view: View[Any]) -> None:
@@ -93,16 +93,16 @@ class Reduced(Representation):
 
     def read(self, identifier: str, members: Mapping[str, bytes], metadata: bytes) -> dict[str, object]:
         """A reduction need not say whom it is about: its metadata does, and how many things there were."""
-        data = b"{%b}" % joined(members)
+        data = b"{%b}" % join_members(members)
         if codec.encode(self._decode(data)) != data:
             raise ValueError
         told = _metadata(metadata)
         counts = {name: told.get(name) for name in (f"{part.name}_count" for part in self.counted)}
         if any(type(count) is not int or count < 0 for count in counts.values()):
             raise ValueError
-        return self._told(identifier) | counts
+        return self._identity(identifier) | counts
 
-    def _told(self, identifier: str) -> dict[str, object]:
+    def _identity(self, identifier: str) -> dict[str, object]:
         return {self.kind.parameter: identifier, "view": self.view}
 
 
@@ -110,14 +110,14 @@ def representations(kind: AggregateKind) -> Iterator[Representation]:
     """All of a ``kind``: the whole, and each view."""
     yield Representation(kind)
     for view in kind.views:
-        yield Reduced(kind, view)
+        yield ViewRepresentation(kind, view)
 
 
-def joined(members: Mapping[str, bytes]) -> bytes:
+def join_members(members: Mapping[str, bytes]) -> bytes:
     """The members of a document, without its braces."""
     return b",".join([b'"%b":%b' % (name.encode(), json) for name, json in members.items()])
 
 
-def as_they_are(aggregate: Aggregate) -> bytes:
+def encode_parts(aggregate: Aggregate) -> bytes:
     """The parts of an ``aggregate``, as members of a document."""
-    return joined({name: part.json for name, part in aggregate.parts.items()})
+    return join_members({name: part.json for name, part in aggregate.parts.items()})

@@ -1,4 +1,4 @@
-"""A page: a template, filled in once, and sent with what browsers are told for safety."""
+"""A page: a template, filled in once, and sent with security headers."""
 
 import hashlib
 import html
@@ -20,7 +20,7 @@ from shared.http.openapi.vocabulary import CACHE_CONTROL, ETAG
 from shared.memoized import Memoized
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
-_SAFETY: Final = {
+_SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -57,7 +57,7 @@ def template(name: str) -> str:
     return (TEMPLATES / f"{name}.html").read_text("utf-8")
 
 
-class _Made(NamedTuple):
+class _Rendered(NamedTuple):
     body: bytes
     etag: str
 
@@ -72,21 +72,21 @@ class Page:
         self._assets = assets
         self._status = status
         self._values = values
-        self._made = Memoized(self._make, math.inf)
+        self._rendered = Memoized(self._render, math.inf)
         self.answers: Sequence[Answer] = [Answer(status, "The page.", str, ("text/html",), headers=_HEADERS)]
         if status == HTTPStatus.OK:
             self.answers = [*self.answers, Answer(304, "The page at hand is still good.", headers=_HEADERS)]
 
     async def __call__(self, request: Request) -> HTTPResponse:
         """The page, or that the one at hand is still good."""
-        made = await self._made()
-        headers = {"ETag": made.etag, "Cache-Control": "no-cache", **_SAFETY}
-        if self._status == HTTPStatus.OK and matches(request.headers.get("if-none-match"), made.etag):
+        rendered = await self._rendered()
+        headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", **_SECURITY_HEADERS}
+        if self._status == HTTPStatus.OK and matches(request.headers.get("if-none-match"), rendered.etag):
             return HTTPResponse(status=304, headers=headers)
-        return raw(made.body, status=self._status, headers=headers, content_type=self.media_type)
+        return raw(rendered.body, status=self._status, headers=headers, content_type=self.media_type)
 
-    async def _make(self) -> _Made:
+    async def _render(self) -> _Rendered:
         paths = {name: await self._assets.path_of(name) for name in set(_asset.findall(self._template))}
         linked = _asset.sub(lambda found: paths[found[1]], self._template)
         body = fill(linked, **self._values).encode()
-        return _Made(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+        return _Rendered(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')

@@ -11,7 +11,7 @@ from bff.parts.by_id import ById, by_id_json
 from bff.parts.codec import PartCodec
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
-from bff.parts.provenance import OF_KEYED
+from bff.parts.provenance import KEYED_PROVENANCE
 from bff.parts.times import check_times
 from shared import ids
 from shared.errors import DeclarationError
@@ -42,7 +42,7 @@ class KeyedPart(Generic[T]):
         example: one of them, for documentation.
     """
 
-    provenance: ClassVar[Any] = OF_KEYED
+    provenance: ClassVar[Any] = KEYED_PROVENANCE
 
     name: str
     service: Service

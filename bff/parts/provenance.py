@@ -33,5 +33,5 @@ class Missing(msgspec.Struct, frozen=True, tag_field="status", tag="missing"):
     reason: Reason
 
 
-OF_SINGLE: Final = Fresh | Stale | Missing
-OF_KEYED: Final = Fresh | Stale | Partial | Missing
+SINGLE_PROVENANCE: Final = Fresh | Stale | Missing
+KEYED_PROVENANCE: Final = Fresh | Stale | Partial | Missing

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_origin
 from bff.parts.codec import PartCodec
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
-from bff.parts.provenance import OF_SINGLE
+from bff.parts.provenance import SINGLE_PROVENANCE
 from bff.parts.times import check_times
 from shared.errors import DeclarationError
 from shared.upstream.records import Normalize
@@ -34,7 +34,7 @@ class SinglePart(Generic[T_co]):
         example: a value, for documentation.
     """
 
-    provenance: ClassVar[Any] = OF_SINGLE
+    provenance: ClassVar[Any] = SINGLE_PROVENANCE
 
     name: str
     service: Service

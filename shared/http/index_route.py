@@ -96,7 +96,7 @@ class IndexRoute:
         page = self._page
         if page is None:
             return routing.encoded_response(self._body)
-        liked = preferred(request.headers.getall("accept", []), (JSON, page.media_type))
-        response = await page(request) if liked == page.media_type else routing.encoded_response(self._body)
+        chosen = preferred(request.headers.getall("accept", []), (JSON, page.media_type))
+        response = await page(request) if chosen == page.media_type else routing.encoded_response(self._body)
         response.headers.update(_CHOSEN)
         return response

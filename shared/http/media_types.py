@@ -20,7 +20,7 @@ class _Range(NamedTuple):
     parameters: frozenset[str]
     weight: float = 1.0
 
-    def holds(self, offer: "_Range") -> bool:
+    def matches(self, offer: "_Range") -> bool:
         return (
             self.type in {"*", offer.type}
             and self.subtype in {"*", offer.subtype}
@@ -28,8 +28,8 @@ class _Range(NamedTuple):
         )
 
     @property
-    def precision(self) -> tuple[bool, bool, int]:
-        """The more precise range decides where several hold a type."""
+    def specificity(self) -> tuple[bool, bool, int]:
+        """The more specific range decides where several match a type."""
         return self.type != "*", self.subtype != "*", len(self.parameters)
 
 
@@ -45,7 +45,9 @@ def preferred(fields: Iterable[str], offered: Sequence[str]) -> str | None:
 
 
 def _weight_of(offer: _Range, ranges: Sequence[_Range]) -> float:
-    return max((one for one in ranges if one.holds(offer)), key=lambda one: one.precision, default=_NOT_TAKEN).weight
+    return max(
+        (one for one in ranges if one.matches(offer)), key=lambda one: one.specificity, default=_NOT_TAKEN
+    ).weight
 
 
 def _ranges(fields: Iterable[str]) -> Iterator[_Range]:

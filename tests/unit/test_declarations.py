@@ -151,8 +151,10 @@ def test_different_aggregates_may_share_parts() -> None:
         ([replace(PROFILE, name="aggregate.profile")], "nothing can be called 'aggregate.profile'"),
         (
             [replace(HISTORY, views=(replace(SHORT, make=lambda orders: Short(len(orders))),))],
-            "view 'short' of the aggregate 'history' cannot be made of orders missing: "
-            "object of type 'NoneType' has no len()",
+            (
+                "view 'short' of the aggregate 'history' cannot be made of orders missing: "
+                "object of type 'NoneType' has no len()"
+            ),
         ),
         (
             [
@@ -162,8 +164,10 @@ def test_different_aggregates_may_share_parts() -> None:
                     views=(replace(SHORT, needs=(USER, ORDERS), make=lambda user, _: Short(len(user.id))),),
                 )
             ],
-            "view 'short' of the aggregate 'profile' cannot be made of user missing, orders fresh: "
-            "'NoneType' object has no attribute 'id'",
+            (
+                "view 'short' of the aggregate 'profile' cannot be made of user missing, orders fresh: "
+                "'NoneType' object has no attribute 'id'"
+            ),
         ),
         (
             [replace(HISTORY, views=(replace(SHORT, shape=msgspec.defstruct("Any", [("total", object)])),))],

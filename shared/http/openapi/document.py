@@ -44,7 +44,7 @@ def document(info: Info, routes: Iterable[Route]) -> Node:
     for route in ordered:
         path = _IN_ROUTE.sub(r"{\1}", route.template)
         item = paths.setdefault(
-            path, {"parameters": [components.parameter(one) for one in vocabulary.OF_EVERY_REQUEST]}
+            path, {"parameters": [components.parameter(one) for one in vocabulary.COMMON_PARAMETERS]}
         )
         item[route.method.lower()] = _operation(route, path, components)
     return {

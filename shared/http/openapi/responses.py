@@ -13,7 +13,7 @@ from shared.http.openapi.operation import Answer, Header, Operation
 from shared.http.problems import CONTENT_TYPE, Problem, ProblemDetails
 
 _REQUEST_ID: Final = "9f86d081884c4d639b1f0c1f6d2c7a5e"
-_OF_PROBLEMS: Final = {header.name: header for header in vocabulary.OF_PROBLEMS}
+_PROBLEM_HEADERS: Final = {header.name: header for header in vocabulary.PROBLEM_HEADERS}
 
 _Kinds = Mapping[Problem, str]
 """Kinds of problems, each with a sentence that explains one."""
@@ -48,10 +48,13 @@ def _by_status(kinds: _Kinds) -> dict[int, _Kinds]:
 def _response(
     answers: Sequence[Answer], kinds: _Kinds, path: str, further: Iterable[Header], components: Components
 ) -> Node:
-    headers = [*vocabulary.OF_EVERY_ANSWER, *(header for answer in answers for header in answer.headers), *further]
+    headers = [*vocabulary.COMMON_HEADERS, *(header for answer in answers for header in answer.headers), *further]
     content = _bodies(answers, components)
     if kinds:
-        headers += [vocabulary.CACHE_CONTROL, *(_OF_PROBLEMS[name] for problem in kinds for name in problem.headers)]
+        headers += [
+            vocabulary.CACHE_CONTROL,
+            *(_PROBLEM_HEADERS[name] for problem in kinds for name in problem.headers),
+        ]
         content[CONTENT_TYPE] = {
             "schema": components.schema(ProblemDetails),
             "examples": {

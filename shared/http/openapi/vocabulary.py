@@ -19,7 +19,7 @@ LINK: Final = Header("Link", "Leads to the next page, if there is one (RFC 8288)
 SERVER_TIMING: Final = Header("Server-Timing", "Milliseconds that each part took, and the whole.")
 VARY: Final = Header("Vary", "Fields of the request that the answer depends on.", always=True)
 
-OF_EVERY_ANSWER: Final = (
+COMMON_HEADERS: Final = (
     Header(
         "X-Request-ID",
         "Names the request in our logs; that of the request where it had one.",
@@ -30,7 +30,7 @@ OF_EVERY_ANSWER: Final = (
     Header("X-Content-Type-Options", "Always `nosniff`.", {"type": "string", "enum": ["nosniff"]}, always=True),
 )
 
-OF_PROBLEMS: Final = (
+PROBLEM_HEADERS: Final = (
     Header("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0}),
     Header("WWW-Authenticate", "How to authenticate (RFC 9110).", always=True),
 )
@@ -38,7 +38,7 @@ OF_PROBLEMS: Final = (
 IF_NONE_MATCH: Final = Parameter(
     "If-None-Match", "header", "The `ETag` of an answer at hand: if it is still good, 304 says so.", _STRING
 )
-OF_EVERY_REQUEST: Final = (
+COMMON_PARAMETERS: Final = (
     Parameter("X-Request-ID", "header", "A name for the request, of 1 to 128 visible ASCII characters.", _STRING),
     Parameter("traceparent", "header", "The trace to go on with (W3C Trace Context).", _STRING),
 )
