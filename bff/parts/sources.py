@@ -91,7 +91,7 @@ class Sources:
     async def together(self, first: Awaitable[Any], /, *others: Coro[Any]) -> tuple[Any, ...]:
         """What all of these give, done side by side; the first error that one raises ends the others.
 
-        Coroutines of a load hold on to seats in calls of others: none may go on when nobody waits for it any more.
+        So none goes on when nobody waits for it any more, and keeps a batch call open that other requests have joined.
         """
         return await _together(first, others)
 
