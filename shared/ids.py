@@ -68,10 +68,6 @@ class IdType:
             return found
         raise self.refusal(name)
 
-    def means(self, text: str) -> bool:
-        """Whether ``text`` is one of these, or means the same as one."""
-        return self.has(text) or self.has(self.canonical(text))
-
     def refusal(self, name: str) -> InvalidInput:
         """What is said of a parameter ``name`` that is none of these."""
         return InvalidInput(f"{name} must be {self.description}.")

@@ -154,9 +154,7 @@ class AggregateEndpoint:
         asked_at = self._cache.clock()
         started = time.monotonic()
         try:
-            aggregate = await self._kind.load(identifier, sources)
-            if any(part.is_absent and name not in self._optional for name, part in aggregate.parts.items()):
-                raise NotFound(f"There is no such {self._kind.subject}.")
+            aggregate = self._existing(await self._kind.load(identifier, sources))
         except NotFound as absent:
             return self._not_found(key, absent, asked_at)
         except RequestError as nothing:
@@ -165,6 +163,11 @@ class AggregateEndpoint:
             duration = time.monotonic() - started
             metrics.aggregation_duration.observe(duration)
         return self._complete(identifier, aggregate, sources, asked_at, duration)
+
+    def _existing(self, aggregate: Aggregate) -> Aggregate:
+        if any(part.is_absent and name not in self._optional for name, part in aggregate.parts.items()):
+            raise NotFound(f"There is no such {self._kind.subject}.")
+        return aggregate
 
     def _complete(
         self, identifier: str, aggregate: Aggregate, sources: Sources, asked_at: float, duration: float

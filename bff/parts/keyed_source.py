@@ -62,13 +62,14 @@ class KeyedSource(Generic[T]):
         To ``renew``, only what is nearly new is taken from the cache while the service answers.
         """
         started = self._store.clock()
-        everything = tuple(dict.fromkeys(wanted))
+        id_type = self._part.id_type
+        everything = tuple(dict.fromkeys(map(id_type.canonical, wanted)))
         order = everything[: self._bounds.max_ids]
-        builder: PartBuilder[T] = PartBuilder({item_id: self._key(item_id) for item_id in order if ids.is_id(item_id)})
+        builder: PartBuilder[T] = PartBuilder({one: self._key(one) for one in order if id_type.has(one)})
         kept = await self._kept(builder.keys, deadline)
         due = self._take_fresh(kept, builder, renew=renew)
-        if self._part.id_type is not ids.TEXT:  # of text the service knows best what it takes
-            builder.known |= {item_id: None for item_id in order if not self._part.id_type.means(item_id)}
+        if id_type is not ids.TEXT:  # of text the service knows best what it takes
+            builder.known |= {item_id: None for item_id in order if not id_type.has(item_id)}
         missing = [item_id for item_id in order if item_id not in builder.known]
         if missing:
             await self._take_from_service(missing, due, builder, deadline)
@@ -163,7 +164,7 @@ class KeyedSource(Generic[T]):
             result = await self._bisection.ask(batch, terms)
             encode = self._part.codec.encode
             known = {item_id: None if item is None else (item, encode(item)) for item_id, item in result.known.items()}
-            is_kept = ids.is_id(batch[0])
+            is_kept = self._part.id_type.has(batch[0])
             if is_kept:
                 cache.put(token, [self._value(key_of[item_id], item, asked_at) for item_id, item in known.items()])
             if not is_kept or not self._store.negative_ttl:

@@ -55,6 +55,7 @@ MEMBER_SERVICE = Service("member_service", url="http://127.0.0.1:8005")
 ARTICLES = keyed(
     "articles", ARTICLE_SERVICE, Article, post="/articles", ids_as="numbers", key="number", id_type=ids.INTEGER
 )
+TOOLS = keyed("tools", MEMBER_SERVICE, Member, post="/tools", key="key", id_type=ids.UUID)
 MEMBER = single("member", MEMBER_SERVICE, Member, "/members/{member_id}", owner="member_id", about=lambda one: one.key)
 BANNER = single("banner", MEMBER_SERVICE, Banner, "/banner")
 NOTES = single(
@@ -72,6 +73,16 @@ async def load_shelf(shelf_id: str, sources: Sources) -> Aggregate:
     return Aggregate({"articles": await sources.take(ARTICLES, map(int, shelf_id.split("-")))})
 
 
+async def load_labels(shelf_id: str, sources: Sources) -> Aggregate:
+    """Articles by whatever stands in the name of a shelf."""
+    return Aggregate({"articles": await sources.take(ARTICLES, shelf_id.split("-"))})
+
+
+async def load_box(_box_id: str, sources: Sources) -> Aggregate:
+    """The same tool, twice."""
+    return Aggregate({"tools": await sources.take(TOOLS, [SOMEBODY.upper(), SOMEBODY])})
+
+
 async def load_member(member_id: str, sources: Sources) -> Aggregate:
     """A member, the notes in English, and what everybody is shown."""
     member, notes, banner = await sources.together(
@@ -81,6 +92,7 @@ async def load_member(member_id: str, sources: Sources) -> Aggregate:
 
 
 SHELF = AggregateKind("shelf", "/api/shelf", "shelf_id", load_shelf, parts=(ARTICLES,), counted=(ARTICLES,))
+BOX = AggregateKind("box", "/api/box", "box_id", load_box, parts=(TOOLS,))
 MEMBERS = AggregateKind(
     "member", "/api/member", "member_id", load_member, parts=(MEMBER, NOTES, BANNER), id_type=ids.UUID
 )
@@ -98,6 +110,28 @@ async def test_ids_of_things_may_be_numbers(start_gateway: StartGateway) -> None
         document = (await gateway.get("/api/shelf/3-7-9")).json()
         assert document["articles"] == {str(one): {"number": one, "label": f"No {one}"} for one in (3, 7)}
         assert (document["metadata"]["articles_count"], document["metadata"]["cached"]) == (2, cached)
+
+
+async def test_an_id_that_is_no_number_costs_itself(start_gateway: StartGateway) -> None:
+    """There is nothing of that id, so nobody is asked for it, and the others are there."""
+    services = FakeServices(documents={"article_service": {"/articles": _articles}})
+    gateway = await start_gateway(services, kinds=[replace(SHELF, load=load_labels)])
+    document = (await gateway.get("/api/shelf/3-x-07")).json()
+    assert [*document["articles"]] == ["3"]
+    assert document["metadata"]["parts"]["articles"] == {"status": "fresh"}
+
+
+async def test_things_may_have_uuids(start_gateway: StartGateway) -> None:
+    """Written in whatever case, they are one, which is asked for and shown once."""
+    asked: list[object] = []
+
+    def tools(call: Call[Any]) -> object:
+        asked.extend(orjson.loads(call.body or b"")["ids"])
+        return [{"key": SOMEBODY}]
+
+    gateway = await start_gateway(FakeServices(documents={"member_service": {"/tools": tools}}), kinds=[BOX])
+    assert (await gateway.get("/api/box/1")).json()["tools"] == {SOMEBODY: {"key": SOMEBODY}}
+    assert asked == [SOMEBODY]
 
 
 def _members(*members: str) -> FakeServices:
