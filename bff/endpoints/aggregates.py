@@ -21,7 +21,7 @@ from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
 from shared.deadline import Deadline
-from shared.errors import NotFound, RequestError
+from shared.errors import DeclarationError, NotFound, RequestError
 from shared.http.conditional import matches
 from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
 from shared.http.exchange import Exchange
@@ -172,9 +172,12 @@ class AggregateEndpoint:
     def _complete(
         self, identifier: str, aggregate: Aggregate, sources: Sources, asked_at: float, duration: float
     ) -> LoadResult[BuiltAnswer]:
-        if [*aggregate.parts] != [*self._kind.readers]:
-            raise AssertionError("an aggregate has the parts that its kind declares, in that order")
-        if self.representation.view:
+        if aggregate.parts.keys() != self._kind.readers.keys():
+            given, declared = ", ".join(aggregate.parts), ", ".join(self._kind.readers)
+            raise DeclarationError(
+                f"aggregate {self._kind.name!r}: it is loaded with {given}, and declared with {declared}"
+            )
+        if [*aggregate.parts] != [*self._wanted]:
             aggregate = aggregate.only(self._wanted)
         statuses = {name: part.status for name, part in aggregate.parts.items()}
         for delivered in statuses.items():

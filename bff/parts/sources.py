@@ -13,6 +13,7 @@ from bff.parts.single import SinglePart
 from bff.parts.single_source import SingleSource
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
+from shared.errors import DeclarationError
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -60,18 +61,21 @@ class Sources:
 
         What stands in the path of a single part is given in that order, or by name. Of a keyed part, things that its
         service does not know are left out.
+
+        Raises:
+            DeclarationError: these are not what stands in its path.
         """
         if self._wanted is not None and part.name not in self._wanted:
             return _omitted()
         if isinstance(part, SinglePart):
             names = part.path.parameters
             if len(identifiers) + len(parameters) != len(names):
-                raise TypeError(f"part {part.name!r} takes {', '.join(names) or 'nothing'}")
+                raise DeclarationError(f"part {part.name!r} takes {', '.join(names) or 'nothing'}")
             given = {name: str(value) for name, value in zip(names, identifiers, strict=False)}
             if parameters:
                 given |= {name: str(value) for name, value in parameters.items() if name in names}
                 if len(given) != len(names):
-                    raise TypeError(f"part {part.name!r} takes {', '.join(names)}")
+                    raise DeclarationError(f"part {part.name!r} takes {', '.join(names)}")
             return self._all.single[part.name].get(given, self.loading, self.values.append)
         (wanted,) = identifiers
         deadline, renew = self.loading.deadline, self.loading.early

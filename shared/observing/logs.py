@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import orjson
 
+from shared.errors import DeclarationError
 from shared.observing.line_writer import LineWriter
 from shared.observing.log_deduplication import LogDeduplication
 from shared.observing.tracing import Trace, current_trace
@@ -186,13 +187,14 @@ class _StandardLogging(logging.Handler):
 def exception_facts(error: BaseException) -> dict[str, object]:
     """The kind of ``error``, the frames it came through, and a fingerprint of both.
 
-    Not its text, which may quote what a client sent.
+    Not its text, which may quote what a client sent; but that of a contradiction, which is about what is declared.
     """
     frames = traceback.extract_tb(error.__traceback__)[-12:]
     places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
     kind = type(error).__name__
     fingerprint = hashlib.blake2b("\n".join([kind, *places]).encode(), digest_size=6).hexdigest()
-    return {"error": kind, "fingerprint": fingerprint, "frames": places}
+    contradiction = {"detail": str(error)} if isinstance(error, DeclarationError) else {}
+    return {"error": kind, **contradiction, "fingerprint": fingerprint, "frames": places}
 
 
 def _printable(text: str) -> str:
