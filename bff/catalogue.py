@@ -45,6 +45,8 @@ def catalogue(kinds: Iterable[AggregateKind]) -> Catalogue:
     Raises:
         DeclarationError: something cannot be as declared, or two things have the same name.
     """
+    if not isinstance(kinds, Iterable):
+        raise DeclarationError("the aggregates are no tuple; that of one has a comma: (ONE,)")
     kinds = tuple(kinds)
     check(kinds)
     parts: dict[str, AnyPart] = {}

@@ -27,6 +27,7 @@ Raises ``NotFound`` when the thing does not exist and ``ServiceUnavailable`` whe
 
 METADATA: Final = "metadata"
 """What stands beside the parts in a document."""
+_COUNTABLE: Final = (msgspec.inspect.CollectionType, msgspec.inspect.DictType)
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._-]+)+")
 
@@ -66,7 +67,16 @@ class AggregateKind:
         return f"{self.path}/<{self.parameter}>"
 
     def __post_init__(self) -> None:
-        """See how each part is written."""
+        """See how each part is written.
+
+        Raises:
+            DeclarationError: there is one thing where several may be.
+        """
+        for what in ("parts", "counted", "optional", "views"):
+            if not isinstance(getattr(self, what), Sequence):
+                raise DeclarationError(
+                    f"aggregate {self.name!r}: its {what} are no tuple; that of one has a comma: (ONE,)"
+                )
         readers = {part: part.reader_for(self.parameter) for part in self.parts}
         written = {part.name: OrAbsent(one) if part in self.optional else one for part, one in readers.items()}
         object.__setattr__(self, "readers", written)
@@ -119,6 +129,10 @@ def _mistakes(kind: AggregateKind) -> Iterator[str]:
         yield "it has no part"
     if not _PATH.fullmatch(kind.path) or not DOT_SEGMENTS.isdisjoint(kind.path.split("/")):
         yield f"{kind.path!r} is no path"
+    try:
+        signature(kind.load).bind("id", "sources")
+    except TypeError:
+        yield "its load does not take an id and the sources"
     yield from _mistakes_of_parts(kind)
     for view in kind.views:
         yield from (f"view {view.name!r} {mistake}" for mistake in _mistakes_of_view(kind, view))
@@ -128,6 +142,8 @@ def _mistakes_of_parts(kind: AggregateKind) -> Iterator[str]:
     for part in kind.counted:
         if part not in kind.parts:
             yield f"it counts {part.name!r}, which is none of its parts"
+        if not isinstance(msgspec.inspect.type_info(part.value_type), _COUNTABLE):
+            yield f"it counts {part.name!r}, which is one thing"
     for part in kind.optional:
         if part not in kind.parts:
             yield f"it can do without {part.name!r}, which is none of its parts"

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar, get_args
 import msgspec
 
 from bff.parts.sources import AnyPart
+from shared.errors import DeclarationError
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -26,6 +27,11 @@ class View(Generic[S]):
     shape: type[S]
     needs: Sequence[AnyPart]
     make: Callable[..., S]
+
+    def __post_init__(self) -> None:
+        """Raises ``DeclarationError`` where there is one part and no sequence of them."""
+        if not isinstance(self.needs, Sequence):
+            raise DeclarationError(f"view {self.name!r}: its needs are no tuple; that of one has a comma: (ONE,)")
 
     @property
     def members(self) -> Sequence[str]:

@@ -112,12 +112,17 @@ class PartCodec(Generic[T]):
         """The value that a service sends as ``document``, which is plain data.
 
         Raises:
-            DeclarationError: it is not of this shape.
+            DeclarationError: it is not of this shape, or does not say whom it is about.
         """
         try:
-            return self._decode(codec.document(document))
+            value = self._decode(codec.document(document))
         except codec.WrongShape as error:
-            raise DeclarationError(f"an example is not what it is to show: {error}") from error
+            raise DeclarationError(f"its example is not of its shape: {error}") from error
+        try:
+            self.subjects(value)
+        except Exception as error:
+            raise DeclarationError(f"its example does not say whom it is about: {error}") from error
+        return value
 
     def decode_owned(self, data: bytes) -> T:
         """The value that was written as ``data``, holding on to nothing else: raw text in it is a piece of ``data``."""

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from operator import attrgetter
 from types import GenericAlias
-from typing import Any, ClassVar, Generic, TypeVar, cast
-
-import msgspec
+from typing import Any, ClassVar, Generic, TypeVar
 
 from bff.parts.by_id import ById, by_id_json
 from bff.parts.codec import PartCodec
+from bff.parts.declaring import declaring
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
 from bff.parts.provenance import KEYED_PROVENANCE
-from bff.parts.times import check_times
 from shared import ids
 from shared.errors import DeclarationError
 from shared.ids import IdType
@@ -101,14 +99,14 @@ def keyed(
     Raises:
         DeclarationError: it cannot be as it says.
     """
-    check_times(name, ttl=ttl, stale=stale)
-    if PathTemplate(post).parameters:
-        raise DeclarationError(f"part {name!r}: ids stand in the body, {post!r} has no place for others")
-    if max_batch < 1:
-        raise DeclarationError(f"part {name!r}: a service takes at least one id in a call, not {max_batch}")
-    if key not in {field.name for field in msgspec.structs.fields(cast("type[msgspec.Struct]", shape))}:
-        raise DeclarationError(f"part {name!r}: its shape has no field {key!r}")
-    get: Any = attrgetter(key)
-    codec = PartCodec(shape, about=lambda item: (str(get(item)),), normalize=normalize)
-    shown = None if example is None else codec.example(example)
+    with declaring(name, ttl=ttl, stale=stale):
+        if PathTemplate(post).parameters:
+            raise DeclarationError(f"ids stand in the body, {post!r} has no place for others")
+        if max_batch < 1:
+            raise DeclarationError(f"a service takes at least one id in a call, not {max_batch}")
+        if key not in getattr(shape, "__struct_fields__", ()):
+            raise DeclarationError(f"its shape, that of one item, is no struct with a field {key!r}")
+        get: Any = attrgetter(key)
+        codec = PartCodec(shape, about=lambda item: (str(get(item)),), normalize=normalize)
+        shown = None if example is None else codec.example(example)
     return KeyedPart(name, service, codec, shape, post, ids_as, max_batch, key, id_type, normalize, ttl, stale, shown)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_origin
 
 from bff.parts.codec import PartCodec
+from bff.parts.declaring import declaring
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
 from bff.parts.provenance import SINGLE_PROVENANCE
-from bff.parts.times import check_times
 from shared.errors import DeclarationError
 from shared.upstream.records import Normalize
 from shared.upstream.service import Service
@@ -95,15 +95,16 @@ def single(
     Raises:
         DeclarationError: it cannot be as it says.
     """
-    check_times(name, ttl=ttl, stale=stale)
-    template = PathTemplate(path)
-    if owner is not None and owner not in template.parameters:
-        raise DeclarationError(f"part {name!r}: its owner {owner!r} is no parameter of {path!r}")
-    if bool(template.parameters) is not (about is not None):
-        what = "nothing tells whom an answer is about" if template.parameters else "there is nobody to be about"
-        raise DeclarationError(f"part {name!r}: {what}")
-    codec = PartCodec(shape, about=None if about is None else _subjects(shape, about), normalize=normalize)
-    shown = None if example is None else codec.example(example)
+    with declaring(name, ttl=ttl, stale=stale):
+        template = PathTemplate(path)
+        if owner is not None and owner not in template.parameters:
+            raise DeclarationError(f"its owner {owner!r} is no parameter of {path!r}")
+        if bool(template.parameters) is not (about is not None):
+            raise DeclarationError(
+                "nothing tells whom an answer is about" if template.parameters else "there is nobody to be about"
+            )
+        codec = PartCodec(shape, about=None if about is None else _subjects(shape, about), normalize=normalize)
+        shown = None if example is None else codec.example(example)
     return SinglePart(name, service, codec, shape, template, owner, may_be_absent, ttl, stale, shown)
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -24,11 +24,12 @@ from bff.parts.sources import Sources
 from bff.representation import Representation
 from bff.settings import GatewaySettings, settings_for
 from bff.sources.orders import ORDER_SERVICE, ORDERS
-from bff.sources.users import USER, USER_SERVICE
+from bff.sources.users import USER, USER_SERVICE, User
 from shared.cache.keys import Keys
 from shared.errors import DeclarationError
 from shared.settings.loading import load
 from shared.upstream.service import Service
+from tests.fixtures.fake_services import user
 
 
 async def load_history(user_id: str, sources: Sources) -> Aggregate:
@@ -60,15 +61,17 @@ class Odd(msgspec.Struct, array_like=True):
 
 HISTORY = AggregateKind("history", "/api/history", "user_id", load_history, parts=(ORDERS,))
 SHORT: View[Any] = View("short", Short, needs=(ORDERS,), make=lambda orders: Short(len(orders or ())))
+ALONE: Any = lambda _one: None  # noqa: E731 - what the types forbid where it stands
+TEXT: Any = "5"
 SETTINGS = load(GatewaySettings, {})
 
 
 @pytest.mark.parametrize("times", [{"ttl": 0}, {"ttl": 604_801}, {"ttl": math.nan}, {"stale": -1}, {"stale": math.inf}])
 def test_times_that_nothing_is_kept_for_are_refused(times: Any) -> None:
     """Of either sort of parts, when they are declared."""
-    with pytest.raises(DeclarationError, match=r"its (ttl|stale) is from [01] to 604800 s"):
+    with pytest.raises(DeclarationError, match=r"(ttl|stale) .+ is not a number of seconds from [01] to 604800"):
         single("extra", USER_SERVICE, Short, "/extra", **times)
-    with pytest.raises(DeclarationError, match=r"its (ttl|stale) is from [01] to 604800 s"):
+    with pytest.raises(DeclarationError, match=r"(ttl|stale) .+ is not a number of seconds from [01] to 604800"):
         keyed("extra", USER_SERVICE, Short, post="/extra", key="total", **times)
 
 
@@ -198,12 +201,72 @@ def test_different_aggregates_may_share_parts() -> None:
         ([replace(HISTORY, parameter="view", views=(SHORT,))], "2 members of its metadata are called 'view'"),
         ([replace(HISTORY, load=load_anything, parts=())], "it has no part"),
         ([replace(HISTORY, path="/api/..")], "'/api/..' is no path"),
+        ([replace(PROFILE, counted=(USER,))], "it counts 'user', which is one thing"),
+        ([replace(HISTORY, load=ALONE)], "its load does not take an id and the sources"),
     ],
 )
 def test_what_contradicts_itself_is_refused(kinds: Sequence[AggregateKind], sentence: str) -> None:
     """By a sentence that says what is wrong, before anything is built of it."""
     with pytest.raises(DeclarationError, match=rf"^(aggregate '[^']*': )?{re.escape(sentence)}$"):
         create_app(SETTINGS, kinds=kinds)
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: replace(HISTORY, parts=ALONE),
+        lambda: replace(HISTORY, counted=ALONE),
+        lambda: replace(HISTORY, views=ALONE),
+        lambda: replace(SHORT, needs=ALONE),
+        lambda: catalogue(ALONE),
+    ],
+)
+def test_a_forgotten_comma_is_told(declare: Callable[[], object]) -> None:
+    """Where a tuple of one is meant."""
+    with pytest.raises(DeclarationError, match=r"no tuple; that of one has a comma: \(ONE,\)$"):
+        declare()
+
+
+def _owner(order: Any) -> object:
+    return order.user_id
+
+
+@pytest.mark.parametrize(
+    ("declare", "sentence"),
+    [
+        (partial(single, "it", USER_SERVICE, User, "/it", ttl=0), "ttl 0 is not"),
+        (partial(single, "it", USER_SERVICE, User, "/it", stale=-1), "stale -1 is not"),
+        (partial(keyed, "it", USER_SERVICE, User, post="/it", ttl=TEXT), "ttl '5' is not"),
+        (partial(keyed, "it", USER_SERVICE, list[User], post="/it"), "its shape, that of one item, is no struct"),
+        (partial(keyed, "it", USER_SERVICE, User, post="/it", key="number"), "with a field 'number'"),
+        (partial(single, "it", USER_SERVICE, User, "it"), "'it' is no path"),
+        (partial(single, "it", USER_SERVICE, User, "/it", example={"id": 1}), "its example is not of its shape"),
+        (
+            partial(single, "it", USER_SERVICE, User, "/it/{it_id}", about=_owner, example=user("user1")),
+            "has no attribute",
+        ),
+    ],
+)
+def test_a_part_that_cannot_be_is_named(declare: Callable[[], object], sentence: str) -> None:
+    """With what is wrong about it."""
+    with pytest.raises(DeclarationError) as refused:
+        declare()
+    assert str(refused.value).startswith("part 'it': ")
+    assert sentence in str(refused.value)
+
+
+def test_a_service_is_somewhere() -> None:
+    """Without an address there is nothing to ask where no setting has one."""
+    with pytest.raises(DeclarationError, match="service 'it_service': url '' is not an http"):
+        Service("it_service", url="")
+
+
+def test_settings_have_names_of_their_own() -> None:
+    """What is declared must not be called as what the gateway itself is set by."""
+    upstream = replace(ORDERS, service=Service("upstream", url="http://127.0.0.1:1"))
+    kind = replace(HISTORY, parts=(upstream,), load=load_anything)
+    with pytest.raises(DeclarationError, match="2 settings are called UPSTREAM_"):
+        load(settings_for(catalogue([kind])), {})
 
 
 @pytest.mark.parametrize("path", ["/api/cache/stats", "/health"])

@@ -1,0 +1,36 @@
+"""What holds of every declared part, of either sort."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from shared.cache.entry import LONGEST_SECONDS
+from shared.errors import DeclarationError
+from shared.settings import values
+
+_TIMES: Final = {"ttl": values.seconds(1, LONGEST_SECONDS), "stale": values.seconds(0, LONGEST_SECONDS)}
+"""A document tells how long it counts as current in whole seconds, from 1."""
+
+
+@contextmanager
+def declaring(part: str, **times: float | None) -> Iterator[None]:
+    """Check the times of a ``part``, its ``ttl`` and ``stale`` in seconds, and name it in every contradiction within.
+
+    Raises:
+        DeclarationError: there is one.
+    """
+    try:
+        for what, seconds in times.items():
+            _check(what, seconds)
+        yield
+    except DeclarationError as error:
+        raise DeclarationError(f"part {part!r}: {error}") from error
+
+
+def _check(what: str, seconds: float | None) -> None:
+    kind = _TIMES[what]
+    try:
+        if seconds is not None:
+            kind.parse(repr(seconds))
+    except ValueError:
+        raise DeclarationError(f"{what} {seconds!r} is not {kind.expected}") from None
