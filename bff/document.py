@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from bff.aggregates.kind import METADATA
-from bff.answer import compose
+from bff.answer import compose, read_answer
 from bff.parts.part import Aggregate, Part
 from bff.representation import Representation, ViewRepresentation
 from shared.errors import DeclarationError
@@ -61,7 +61,7 @@ def examples(representation: Representation, ttl: int) -> Mapping[str, bytes]:
     """Documents of the parts' own examples, whole and without the last part; none where a part has no example.
 
     Raises:
-        DeclarationError: a view cannot be made of them, whole or without one of them.
+        DeclarationError: they make no document of the type that is declared, whole or without one of them.
     """
     parts = {part.name: part.example_part() for part in representation.parts}
     identifier = representation.kind.example_id
@@ -75,14 +75,20 @@ def examples(representation: Representation, ttl: int) -> Mapping[str, bytes]:
 
 
 def _composed(representation: Representation, identifier: str, ttl: int, parts: Mapping[str, Part[object]]) -> bytes:
-    facts = representation.facts(identifier, {name: part.value for name, part in parts.items()})
-    write, aggregate = representation.write, Aggregate(parts)
+    aggregate = Aggregate(parts)
     try:
-        return compose(aggregate, facts, ttl=ttl, duration=_EXAMPLE_SECONDS, now=EXAMPLE_TIME, write=write).body
+        facts = representation.facts(identifier, {name: part.value for name, part in parts.items()})
+        write = representation.write
+        answer = compose(aggregate, facts, ttl=ttl, duration=_EXAMPLE_SECONDS, now=EXAMPLE_TIME, write=write)
+        if not aggregate.partial:
+            read_answer(representation, identifier, answer.cached_body)
+    except DeclarationError:
+        raise
     except Exception as error:
-        told = ", ".join(f"{name} {part.status}" for name, part in parts.items())
-        where = f"view {representation.view!r} of the aggregate {representation.kind.name!r}"
-        raise DeclarationError(f"{where} cannot be made of {told}: {error}") from error
+        made_of = ", ".join(f"{name} {part.status}" for name, part in parts.items())
+        why = f"{type(error).__name__}: {error}" if str(error) else "the examples of its parts are not about the same"
+        raise DeclarationError(f"{representation.title} cannot be made of {made_of}: {why}") from error
+    return answer.body
 
 
 def _struct(name: str, description: str, fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:

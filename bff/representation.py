@@ -4,7 +4,7 @@ Each representation is kept under a name of its own, made once as bytes, and rea
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
 
@@ -13,6 +13,7 @@ from bff.aggregates.view import View
 from bff.parts.part import Aggregate
 from bff.parts.sources import AnyPart
 from shared import codec
+from shared.errors import DeclarationError
 
 _metadata = codec.decoder(dict[str, object])
 
@@ -37,6 +38,11 @@ class Representation:
         self.members: Sequence[str] = [*kind.readers]
         self.cache_kind = f"aggregate.{kind.name}"
         self.schema = kind.schema
+
+    @property
+    def title(self) -> str:
+        """What it is called in sentences about the declaration."""
+        return f"aggregate {self.kind.name!r}" + (f", view {self.view!r}" if self.view else "")
 
     def ttl(self, common: int) -> int:
         """Seconds for which one counts as current: as ``common`` has it, and no longer than each of its parts."""
@@ -87,8 +93,16 @@ class ViewRepresentation(Representation):
         self._decode = codec.decoder(view.shape)
 
     def write(self, aggregate: Aggregate) -> bytes:
-        """What the view makes of the parts."""
+        """What the view makes of the parts.
+
+        Raises:
+            DeclarationError: it is of another type than is declared.
+        """
         made = self._make(*(aggregate.parts[part.name].value for part in self.parts))
+        if type(made) is not (get_origin(self.shape) or self.shape):
+            raise DeclarationError(
+                f"{self.title}: it is a {type(made).__name__}, and declared as {self.shape.__name__}"
+            )
         return codec.encode(made)[1:-1]
 
     def read(self, identifier: str, members: Mapping[str, bytes], metadata: bytes) -> dict[str, object]:

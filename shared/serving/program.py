@@ -51,7 +51,7 @@ def main(service: str, settings: str, factory: str, arguments: Sequence[str] | N
     instead.add_argument(
         "--check",
         action="store_true",
-        help="validate and print the effective settings and what they are applied to, then exit",
+        help="validate, print the effective settings and what they are applied to, then exit",
     )
     instead.add_argument("--openapi", action="store_true", help="print the OpenAPI document, then exit")
     parser.add_argument("--version", action="version", version=f"{service} {shared.__version__}")
@@ -67,17 +67,14 @@ def main(service: str, settings: str, factory: str, arguments: Sequence[str] | N
         raise SystemExit(2) from None
     except DeclarationError as error:
         exit_unusable(error)
-    if options.check:
-        with tolerate_broken_pipe():
-            sys.stdout.write("\n".join((describe(effective), *effective.overview())) + "\n")
-        return
-    if options.openapi:
+    if options.check or options.openapi:
         try:
             app = _build(service, effective, factory)
         except DeclarationError as error:
             exit_unusable(error)
+        shown = app.ctx.openapi.decode() if options.openapi else "\n".join((describe(effective), *effective.overview()))
         with tolerate_broken_pipe():
-            sys.stdout.write(app.ctx.openapi.decode() + "\n")
+            sys.stdout.write(f"{shown}\n")
         return
     export_environment(environ, "OTEL_")  # OpenTelemetry's SDK reads some of its own settings, .env or not
     serve(service, effective, factory)

@@ -62,6 +62,7 @@ PARTS = ("parts=(USER, ORDERS, PRODUCTS, REVIEWS)", "parts=(USER, ORDERS, PRODUC
             "it uses 'reviews', which is none of its parts",
         ),
         ([('"/api/storefront"', '"/api/profile"')], "2 aggregates have the path '/api/profile'"),
+        ([('"/api/storefront"', '"/assets"')], "two routes answer GET /assets/<name:str>"),
     ],
 )
 def test_a_contradiction_is_told_in_a_sentence(

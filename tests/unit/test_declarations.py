@@ -155,8 +155,8 @@ def test_different_aggregates_may_share_parts() -> None:
         (
             [replace(HISTORY, views=(replace(SHORT, make=lambda orders: Short(len(orders))),))],
             (
-                "view 'short' of the aggregate 'history' cannot be made of orders missing: "
-                "object of type 'NoneType' has no len()"
+                "aggregate 'history', view 'short' cannot be made of orders missing: "
+                "TypeError: object of type 'NoneType' has no len()"
             ),
         ),
         (
@@ -168,8 +168,8 @@ def test_different_aggregates_may_share_parts() -> None:
                 )
             ],
             (
-                "view 'short' of the aggregate 'profile' cannot be made of user missing, orders fresh: "
-                "'NoneType' object has no attribute 'id'"
+                "aggregate 'profile', view 'short' cannot be made of user missing, orders fresh: "
+                "AttributeError: 'NoneType' object has no attribute 'id'"
             ),
         ),
         (
@@ -320,3 +320,32 @@ def test_a_view_that_is_declared_otherwise_has_keys_of_its_own() -> None:
         Keys("bff", cache_kinds(SETTINGS, catalogue([kind]))).entry("aggregate.history.short", "u") for kind in variants
     ]
     assert len(set(keys)) == len(keys)
+
+
+def _nobody(_user: object) -> Short:
+    raise LookupError("nobody")
+
+
+@pytest.mark.parametrize(
+    ("views", "sentence"),
+    [
+        ([replace(SHORT, make=lambda _orders: {"total": 1})], "it is a dict, and declared as Short"),
+        ([replace(SHORT, make=lambda _orders: Short(TEXT))], "Expected `int`, got `str` - at `$.total`"),
+        ([replace(SHORT, make=lambda orders: Short(len(orders)))], "cannot be made of orders missing: TypeError"),
+        ([replace(SHORT, make=_nobody)], "LookupError: nobody"),
+    ],
+)
+def test_a_view_that_is_not_made_as_declared_is_refused(views: Sequence[View[Any]], sentence: str) -> None:
+    """As far as the examples of its parts show it, whole and without one of them."""
+    with pytest.raises(DeclarationError, match=r"^aggregate 'history', view 'short'") as refused:
+        create_app(SETTINGS, kinds=[replace(HISTORY, views=views)])
+    assert sentence in str(refused.value)
+
+
+def test_examples_of_one_aggregate_are_about_the_same() -> None:
+    """For its document could not be."""
+    other = single(
+        "other", USER_SERVICE, User, "/users/{user_id}", about=lambda found: found.id, example=user("somebody-else")
+    )
+    with pytest.raises(DeclarationError, match=r"are not about the same$"):
+        create_app(SETTINGS, kinds=[replace(HISTORY, load=load_anything, parts=(ORDERS, other))])
