@@ -60,7 +60,8 @@ class SingleSource(Generic[T]):
             return Part.missing(BadResponse.reason)
         loading.extend_to(key)
         try:
-            found = await self._send(Call(path, partial(self._read, subject), deadline))
+            call = Call(path, partial(self._read, subject), deadline, template=part.path.text)
+            found = await self._send(call)
         except UpstreamError as error:
             store.record_failure(key, error, deadline)
             return await self._last_known_good(key, error.reason, started, deadline)

@@ -33,6 +33,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
         started: the instant (on the deadline's clock) from which that counts; the timeout policy sets it.
         attempt: which attempt this is, from 0; the retry policy sets it.
         permit: under which the breaker has let it through; the breaker policy sets it.
+        template: of the path, without what is asked for, for the log; "" where the path itself has none of that.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
     started: float = 0.0
     attempt: int = 0
     permit: int = 0
+    template: str = ""
 
     def left(self) -> float:
         """Seconds from now until this attempt ends, or until nobody wants its answer, whichever is sooner."""

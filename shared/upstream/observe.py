@@ -20,16 +20,18 @@ def observe_calls(service_name: str) -> Policy:
     errors = metrics.service_errors.labels(service_name)
     deduplication = LogDeduplication()
 
-    def failed(error: UpstreamError) -> None:
+    def failed(error: UpstreamError, call: Call[Any]) -> None:
         errors.inc()
+        path = call.template or call.path
         if isinstance(error, WrongSubject):
-            suppressed = deduplication.suppressed(service_name)
+            suppressed = deduplication.suppressed(path)
             if suppressed is not None:
                 log(
                     "error",
                     "upstream answer about wrong subject",
                     "upstream",
                     upstream=service_name,
+                    path=path,
                     suppressed=suppressed,
                 )
         elif error.reason not in _UNLOGGED:
@@ -38,6 +40,7 @@ def observe_calls(service_name: str) -> Policy:
                 "upstream failed",
                 "upstream",
                 upstream=service_name,
+                path=path,
                 reason=error.reason,
                 error=str(error),
             )
@@ -47,10 +50,12 @@ def observe_calls(service_name: str) -> Policy:
 
 def observe_attempts(service_name: str) -> Policy:
     """Record outcome and duration of each attempt at ``service_name``."""
-    return _observe(metrics.attempts, service_name, lambda _error: None)
+    return _observe(metrics.attempts, service_name, lambda _error, _call: None)
 
 
-def _observe(recorded: metrics.Observed, service_name: str, failed: Callable[[UpstreamError], None]) -> Policy:
+def _observe(
+    recorded: metrics.Observed, service_name: str, failed: Callable[[UpstreamError, Call[Any]], None]
+) -> Policy:
     outcomes = {name: recorded.outcomes.labels(service_name, name) for name in ("success", "ignored", *OUTCOMES)}
     duration = recorded.duration.labels(service_name)
 
@@ -61,7 +66,7 @@ def _observe(recorded: metrics.Observed, service_name: str, failed: Callable[[Up
                 value = await send(call)
             except UpstreamError as error:
                 outcomes[error.outcome].inc()
-                failed(error)
+                failed(error, call)
                 raise
             except asyncio.CancelledError:
                 outcomes["ignored"].inc()  # whoever asked has left; that says nothing about the service

@@ -172,6 +172,22 @@ async def test_what_all_share_is_asked_for_once(start_gateway: StartGateway) -> 
     assert [path for _, path in services.calls].count("/banner") == 1
 
 
+async def test_the_log_tells_which_part_of_a_service_failed_and_why(start_gateway: StartGateway) -> None:
+    """By its path as it is declared, so that no line names anybody."""
+    services = _members(SOMEBODY)
+    services.documents["member_service"][f"/members/{SOMEBODY}/notes?limit=3&lang=en"] = [{"id": SOMEBODY}]
+    gateway = await start_gateway(services, kinds=[MEMBERS])
+    lines: list[bytes] = []
+    with heard(lines.append):
+        document = (await gateway.get(f"/api/member/{SOMEBODY}")).json()
+    assert document["metadata"]["parts"]["notes"] == {"status": "missing", "reason": "bad_response"}
+    (told,) = [line for line in map(orjson.loads, lines) if line["event"] == "upstream failed"]
+    assert (told["upstream"], told["reason"]) == ("member_service", "bad_response")
+    assert told["path"] == "/members/{member_id}/notes?limit=3&lang={lang}"
+    assert told["error"] == "Object missing required field `key` - at `$[0]`"
+    assert not any(SOMEBODY.encode() in line for line in lines)
+
+
 async def test_a_service_may_stand_below_a_path_and_want_a_token(sanic_client: Any) -> None:
     """Both are settings of it; no other service sees the token, and no line of the log has it."""
     documents = {"/users/user1": user("user1"), "/health": {}, "/orders/user/user1": []}

@@ -159,7 +159,7 @@ async def test_wrong_products_do_not_open_the_breaker_for_the_others(start_gatew
 
 
 async def test_a_flood_of_them_is_told_in_few_lines_without_an_id(start_gateway: StartGateway) -> None:
-    """Errors that say which service, how many were not told of, and nobody's name."""
+    """Errors that say which service and path, how many were not told of, and nobody's name."""
     services = FakeServices.with_profile()
     services.replies |= {**_about("users", "mallory"), **_about("orders", "mallory")}
     gateway = await start_gateway(services, CACHE_THROTTLE_SECONDS="0", BREAKER_MIN_CALLS="100000")
@@ -168,9 +168,10 @@ async def test_a_flood_of_them_is_told_in_few_lines_without_an_id(start_gateway:
         for _ in range(30):
             await gateway.get(PROFILE)
     told = [orjson.loads(line) for line in written if b"upstream answer about wrong subject" in line]
-    for service in ("user_service", "order_service"):
+    paths = {"user_service": "/users/{user_id}", "order_service": "/orders/user/{user_id}"}
+    for service, path in paths.items():
         lines = [line for line in told if line["upstream"] == service]
         assert len(lines) == 5
-        assert {line["level"] for line in lines} == {"error"}
+        assert {(line["level"], line["path"]) for line in lines} == {("error", path)}
     assert not any(b"mallory" in line or b"user1" in line for line in written)
     assert not any(b"upstream failed" in line for line in written)
