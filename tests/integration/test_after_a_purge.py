@@ -1,12 +1,20 @@
 """Who asks after a purge has been answered is given nothing that was asked for before it, nor is any of that kept."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import pytest
 
+from bff.aggregates.profile import PROFILE
+from bff.parts.part import Aggregate
+from bff.parts.sources import Sources
+from bff.sources.users import USER
+from shared.errors import NotFound
 from shared.upstream.call import Reply
 from tests.fixtures import fake_services
+from tests.fixtures.entry_keys import KEYS
 from tests.fixtures.fake_services import FakeServices, order, user
 from tests.fixtures.gateway import Gateway, StartGateway
 from tests.fixtures.redis_server import RedisServer
@@ -93,3 +101,22 @@ async def test_what_a_service_refuses_is_asked_for_again(start_gateway: StartGat
     await _purge(gateway, "/api/cache")
     await _profile(gateway)
     assert len([batch for batch in services.batches if "odd id!" in batch]) > len(odd)
+
+
+async def test_a_purge_counts_for_as_long_as_anything_is_kept(
+    start_gateway: StartGateway, redis_server: RedisServer
+) -> None:
+    """A part may be kept for longer than others; what is purged of it must not come back before it is gone."""
+    longest = 86_400.0
+    kind = replace(
+        PROFILE, parts=tuple(replace(part, stale=longest) if part is USER else part for part in PROFILE.parts)
+    )
+    kind = replace(kind, load=_load_nothing, counted=(), views=())
+    gateway = await _start(partial(start_gateway, kinds=[kind]), FakeServices(), redis_server.url)
+    await _purge(gateway, "/api/cache/profile/user1")
+    with redis_server.client() as client:
+        assert client.pttl(KEYS.stamp("user1")) > longest * 1000
+
+
+async def _load_nothing(_user_id: str, _sources: Sources) -> Aggregate:
+    raise NotFound("There is nothing.")
