@@ -44,10 +44,11 @@ def hints(plan: Plan, rows: Sequence[Row], script: str) -> list[str]:
     gateway = plan.component("api-gateway")
     if gateway is None:
         return []
+    has_samples = plan.component("user-service") is not None
     lines = [
         "",
         "Try:",
-        f"  curl -i {gateway.url}/api/profile/user123",
+        f"  curl -i {gateway.url}/api/profile/user123" if has_samples else f"  curl {gateway.url}/",
         f"  curl {gateway.url}/health",
         f"  curl {gateway.url}/api/cache/stats",
     ]

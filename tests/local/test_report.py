@@ -37,13 +37,17 @@ def test_what_is_well_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == ""
 
 
-def _hints(absent: tuple[str, ...] = (), stopped: tuple[str, ...] = ()) -> list[list[str]]:
-    """The script's words in each hint that has them."""
+def _lines(absent: tuple[str, ...] = (), stopped: tuple[str, ...] = ()) -> list[str]:
     grafana = {"GF_SECURITY_ADMIN_USER": "admin"}
     names = [name for name in NAMES if name not in absent]
     plan = Plan("/", tuple(Component(name, "http://x", "", (), grafana) for name in names))
     rows = [Row(name, "", "", table.STOPPED if name in stopped else table.HEALTHY, "") for name in names]
-    lines = [line.partition("./start") for line in report.hints(plan, rows, SCRIPT)]
+    return report.hints(plan, rows, SCRIPT)
+
+
+def _hints(absent: tuple[str, ...] = (), stopped: tuple[str, ...] = ()) -> list[list[str]]:
+    """The script's words in each hint that has them."""
+    lines = [line.partition("./start") for line in _lines(absent, stopped)]
     return [shlex.split("".join(parts[1:])) for parts in lines if parts[1]]
 
 
@@ -54,6 +58,13 @@ def test_every_hint_leads_to_this_system_and_to_what_it_has(absent: tuple[str, .
     assert all(one[:3] == shlex.split(SCRIPT) for one in words)
     assert [one[3] for one in words][-2:] == ["--status", "--stop"]
     assert not {name for one in words for name in one[4:]} & set(absent)
+
+
+def test_a_user_of_the_samples_is_asked_for_where_they_are() -> None:
+    """Elsewhere the index tells what there is to ask for."""
+    assert "  curl -i http://x/api/profile/user123" in _lines()
+    assert "  curl http://x/" in _lines(absent=tuple(SERVICES))
+    assert not any("profile" in line for line in _lines(absent=tuple(SERVICES)))
 
 
 @pytest.mark.parametrize("stopped", SOME)
