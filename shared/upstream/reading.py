@@ -59,16 +59,23 @@ def json_or_absent(kind: type[T]) -> Callable[[Reply], T | None]:
 def checking_subject(read: Callable[[Reply], T], is_about: Callable[[str, Any], bool]) -> Callable[[str, Reply], T]:
     """What ``read`` gives, if it ``is_about`` the subject that was asked for, or is None.
 
-    What it reads otherwise is a ``WrongSubject``.
+    What it reads otherwise is a ``WrongSubject``, and a ``BadResponse`` where that cannot be told.
     """
 
     def checked(subject: str, reply: Reply) -> T:
         value = read(reply)
-        if value is not None and not is_about(subject, value):
+        if value is not None and not _is_about(is_about, subject, value):
             raise WrongSubject("the answer is about something else than was asked for")
         return value
 
     return checked
+
+
+def _is_about(is_about: Callable[[str, Any], bool], subject: str, value: object) -> bool:
+    try:
+        return is_about(subject, value)
+    except Exception as error:
+        raise BadResponse(f"it does not say whom it is about ({type(error).__name__})") from error
 
 
 def status_only(reply: Reply) -> int:

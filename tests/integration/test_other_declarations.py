@@ -44,6 +44,12 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     key: uuid.UUID
 
 
+class Award(msgspec.Struct, frozen=True, gc=False):
+    """What somebody has earned, or nobody yet."""
+
+    to: Member | None
+
+
 class Banner(msgspec.Struct, frozen=True, gc=False):
     """What everybody is shown."""
 
@@ -186,6 +192,19 @@ async def test_the_log_tells_which_part_of_a_service_failed_and_why(start_gatewa
     assert told["path"] == "/members/{member_id}/notes?limit=3&lang={lang}"
     assert told["error"] == "Object missing required field `key` - at `$[0]`"
     assert not any(SOMEBODY.encode() in line for line in lines)
+
+
+async def test_what_does_not_say_whom_it_is_about_costs_itself(start_gateway: StartGateway) -> None:
+    """Where ``about`` fails on what has the shape, such as a field that may be null."""
+    badge = single("badge", MEMBER_SERVICE, Award, "/members/{member_id}/badge", about=lambda one: one.to.key)
+
+    async def load(member_id: str, sources: Sources) -> Aggregate:
+        return Aggregate({"badge": await sources.take(badge, member_id)})
+
+    services = FakeServices(documents={"member_service": {f"/members/{SOMEBODY}/badge": {"to": None}}})
+    gateway = await start_gateway(services, kinds=[replace(HONOURS, load=load, parts=(badge,))])
+    answer = await gateway.get(f"/api/honours/{SOMEBODY}")
+    assert answer.json()["metadata"]["parts"] == {"badge": {"status": "missing", "reason": "bad_response"}}
 
 
 async def test_a_service_may_stand_below_a_path_and_want_a_token(sanic_client: Any) -> None:
