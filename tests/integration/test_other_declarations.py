@@ -202,7 +202,8 @@ async def test_what_does_not_say_whom_it_is_about_costs_itself(start_gateway: St
         return Aggregate({"badge": await sources.take(badge, member_id)})
 
     services = FakeServices(documents={"member_service": {f"/members/{SOMEBODY}/badge": {"to": None}}})
-    gateway = await start_gateway(services, kinds=[replace(HONOURS, load=load, parts=(badge,))])
+    honours = AggregateKind("honours", "/api/honours", "member_id", load, parts=(badge,), id_type=ids.UUID)
+    gateway = await start_gateway(services, kinds=[honours])
     answer = await gateway.get(f"/api/honours/{SOMEBODY}")
     assert answer.json()["metadata"]["parts"] == {"badge": {"status": "missing", "reason": "bad_response"}}
 
