@@ -56,7 +56,8 @@ class AggregateEndpoint:
     ) -> None:
         self.representation = representation
         self._kind = kind = representation.kind
-        self._wanted = {part.name: None for part in representation.parts}.keys()
+        self._names = [part.name for part in representation.parts]
+        self._wanted = frozenset(self._names)
         self._optional = {part.name for part in kind.optional}
         self._settings = settings
         self._cache = cache
@@ -70,7 +71,7 @@ class AggregateEndpoint:
         self._label = kind.label
         self._part_counters = {
             (part, status): metrics.aggregate_parts.labels(self._label, part, status)
-            for part, status in product(self._wanted, STATUSES)
+            for part, status in product(self._names, STATUSES)
         }
 
     def early_route(self) -> EarlyRoute:
@@ -165,20 +166,24 @@ class AggregateEndpoint:
         return self._complete(identifier, aggregate, sources, asked_at, duration)
 
     def _existing(self, aggregate: Aggregate) -> Aggregate:
-        if any(part.is_absent and name not in self._optional for name, part in aggregate.parts.items()):
-            raise NotFound(f"There is no such {self._kind.subject}.")
+        for name, part in aggregate.parts.items():
+            if part.value is None and part.is_absent and name not in self._optional:
+                raise NotFound(f"There is no such {self._kind.subject}.")
         return aggregate
 
-    def _complete(
-        self, identifier: str, aggregate: Aggregate, sources: Sources, asked_at: float, duration: float
-    ) -> LoadResult[BuiltAnswer]:
+    def _check(self, aggregate: Aggregate) -> None:
         if aggregate.parts.keys() != self._kind.readers.keys():
             given, declared = ", ".join(aggregate.parts), ", ".join(self._kind.readers)
             raise DeclarationError(
                 f"aggregate {self._kind.name!r}: it is loaded with {given}, and declared with {declared}"
             )
-        if [*aggregate.parts] != [*self._wanted]:
-            aggregate = aggregate.only(self._wanted)
+
+    def _complete(
+        self, identifier: str, aggregate: Aggregate, sources: Sources, asked_at: float, duration: float
+    ) -> LoadResult[BuiltAnswer]:
+        if [*aggregate.parts] != self._names:
+            self._check(aggregate)
+            aggregate = aggregate.only(self._names)
         statuses = {name: part.status for name, part in aggregate.parts.items()}
         for delivered in statuses.items():
             self._part_counters[delivered].inc()
