@@ -10,6 +10,7 @@ from bff.catalogue import Catalogue, catalogue
 from bff.parts.keyed import KeyedPart
 from shared.cache.address import REDIS_URL
 from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS
+from shared.edge.settings import EdgeSettings
 from shared.observing.telemetry.settings import TracedSettings
 from shared.settings import values
 from shared.settings.declared import Variable, group, prefixed, setting
@@ -39,7 +40,7 @@ def _parts(declared: Catalogue) -> Mapping[str, Mapping[str, Variable]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings(TracedSettings):
+class GatewaySettings(EdgeSettings, TracedSettings):
     """Everything that may be turned without a change of code; durations in seconds."""
 
     declared: ClassVar[Catalogue] = DECLARED

@@ -5,9 +5,13 @@
     ├── DeclarationError         what an app declares contradicts itself; it cannot be started
     ├── RequestError             an answer to the client; status and title come from ``shared.http.problems``
     │   ├── InvalidInput             400
-    │   ├── Unauthorized             401
+    │   ├── AccessRefused            with WWW-Authenticate (RFC 6750)
+    │   │   ├── InvalidAuthorization     400
+    │   │   ├── Unauthorized             401
+    │   │   └── Forbidden                403
     │   ├── NotFound                 404
     │   ├── Unprocessable            422
+    │   ├── TooManyRequests          429, with Retry-After
     │   └── ServiceUnavailable       503, with Retry-After
     │       └── Shed                     the same, because there is too much to do
     ├── NotOpen, NoRedis         nobody has a cache to give, or no Redis (``shared.cache.tiered``)
@@ -61,8 +65,27 @@ class InvalidInput(RequestError):
     """A path, query or body that is not well formed."""
 
 
-class Unauthorized(RequestError):
-    """A route that needs a token, asked without it or with another one."""
+class AccessRefused(RequestError):
+    """A request that its bearer token, or the lack of one, does not allow (RFC 6750 §3).
+
+    ``challenge`` is the value of ``WWW-Authenticate``.
+    """
+
+    def __init__(self, detail: str, challenge: str = "Bearer") -> None:
+        self.challenge = challenge
+        super().__init__(detail)
+
+
+class InvalidAuthorization(AccessRefused):
+    """An ``Authorization`` field that is not well formed."""
+
+
+class Unauthorized(AccessRefused):
+    """A route that needs a token, asked without it or with one that is not accepted."""
+
+
+class Forbidden(AccessRefused):
+    """A token that is accepted and does not allow this."""
 
 
 class NotFound(RequestError):
@@ -71,6 +94,15 @@ class NotFound(RequestError):
 
 class Unprocessable(RequestError):
     """A well formed body of the wrong shape."""
+
+
+class TooManyRequests(RequestError):
+    """Somebody has used up a quota; ``retry_after`` is in whole seconds, ``fields`` go into the head besides."""
+
+    def __init__(self, detail: str, retry_after: int, fields: Mapping[str, str]) -> None:
+        self.retry_after = retry_after
+        self.fields = fields
+        super().__init__(detail)
 
 
 class ServiceUnavailable(RequestError):

@@ -15,7 +15,19 @@ from sanic.exceptions import MethodNotAllowed, SanicException
 from sanic.response import raw
 
 from shared import codec
-from shared.errors import InvalidInput, NotFound, RequestError, ServiceUnavailable, Shed, Unauthorized, Unprocessable
+from shared.errors import (
+    AccessRefused,
+    Forbidden,
+    InvalidAuthorization,
+    InvalidInput,
+    NotFound,
+    RequestError,
+    ServiceUnavailable,
+    Shed,
+    TooManyRequests,
+    Unauthorized,
+    Unprocessable,
+)
 from shared.http.routing import allowed_methods
 from shared.observing.tracing import current_trace
 
@@ -49,9 +61,14 @@ class ProblemDetails(msgspec.Struct, frozen=True):
 
 _REQUEST_ERRORS: dict[type[RequestError], Problem] = {
     InvalidInput: Problem("invalid-input", 400, "Invalid input"),
+    InvalidAuthorization: Problem("invalid-authorization", 400, "Invalid authorization", ("WWW-Authenticate",)),
     Unauthorized: Problem("unauthorized", 401, "Unauthorized", ("WWW-Authenticate",)),
+    Forbidden: Problem("forbidden", 403, "Forbidden", ("WWW-Authenticate",)),
     NotFound: Problem("not-found", 404, "Not found"),
     Unprocessable: Problem("unprocessable", 422, "Unprocessable content"),
+    TooManyRequests: Problem(
+        "too-many-requests", 429, "Too many requests", ("Retry-After", "RateLimit", "RateLimit-Policy")
+    ),
     ServiceUnavailable: Problem("service-unavailable", 503, "Service unavailable", ("Retry-After",)),
     Shed: Problem("overloaded", 503, "Overloaded", ("Retry-After",)),
 }
@@ -110,10 +127,12 @@ def describe(error: BaseException, path: str) -> ProblemResponse:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, RequestError):
         problem, detail = of(error), error.detail
-        if isinstance(error, ServiceUnavailable):
+        if isinstance(error, ServiceUnavailable | TooManyRequests):
             headers["Retry-After"] = str(error.retry_after)
-        if isinstance(error, Unauthorized):
-            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, TooManyRequests):
+            headers |= error.fields
+        if isinstance(error, AccessRefused):
+            headers["WWW-Authenticate"] = error.challenge
     elif isinstance(error, SanicException):
         problem, detail = _of_server(error.status_code)
     else:

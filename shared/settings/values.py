@@ -126,3 +126,25 @@ TOKEN = Kind("at least 8 visible ASCII characters", _token)
 HOST = Kind("a host name or an address", _host)
 NAMESPACE = Kind("1 to 32 characters of a-z, 0-9 and -", _namespace)
 TEXT: Kind[str] = Kind("text", str)
+
+
+class Listed(tuple[str, ...]):
+    """Words in their order, written with commas between them."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """As they are written in the environment."""
+        return ",".join(self)
+
+
+def listed(expected: str, parse: Callable[[str], str]) -> Kind[Listed]:
+    """Words with commas between them, each once; ``parse`` gives a word its one form, or raises ValueError."""
+
+    def parse_all(text: str) -> Listed:
+        words = Listed(parse(word.strip()) for word in text.split(","))
+        if len(set(words)) < len(words):
+            raise ValueError(text)
+        return words
+
+    return Kind(f"{expected}, with commas between them", parse_all)

@@ -33,6 +33,8 @@ COMMON_HEADERS: Final = (
 PROBLEM_HEADERS: Final = (
     Header("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0}),
     Header("WWW-Authenticate", "How to authenticate (RFC 9110).", always=True),
+    Header("RateLimit", "What is left of a quota, and the seconds until it is whole again."),
+    Header("RateLimit-Policy", "The quotas that count here, each with its window in seconds."),
 )
 
 IF_NONE_MATCH: Final = Parameter(

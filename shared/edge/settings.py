@@ -1,0 +1,208 @@
+"""The settings of the edge, each beside its variable and default."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from shared.edge.rate import RATE, Rate
+from shared.settings import values
+from shared.settings.declared import Settings, setting
+from shared.settings.values import Kind, Listed
+
+UNIX: Final = "unix"
+"""Stands among addresses for a client that is connected through a socket in the file system."""
+_ALGORITHMS: Final = (
+    *(f"{family}{bits}" for family in ("RS", "PS", "ES") for bits in (256, 384, 512)),
+    "EdDSA",
+    "Ed25519",
+)
+_word = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,256}").fullmatch
+_media_type = re.compile(r"[A-Za-z0-9!#$&^_.+-]+(?:/[A-Za-z0-9!#$&^_.+-]+)?").fullmatch
+_LONGEST_SECONDS: Final = 7 * 86_400
+
+
+def _algorithm(text: str) -> str:
+    if text not in _ALGORITHMS:
+        raise ValueError(text)
+    return text
+
+
+def _token_type(text: str) -> str:
+    if _media_type(text) is None:
+        raise ValueError(text)
+    return text.lower()
+
+
+def _network(text: str) -> str:
+    return text if text == UNIX else str(ip_network(text, strict=False))
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or text != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError(text)
+    values.BASE_URL.parse(text)
+    return text.lower()
+
+
+def _readable(text: str) -> str:
+    try:
+        with Path(text).open("rb"):
+            return text
+    except OSError as error:
+        raise ValueError(text) from error
+
+
+def _claim(text: str) -> str:
+    if _word(text) is None:
+        raise ValueError(text)
+    return text
+
+
+READABLE_FILE: Final = Kind("a file that can be read", _readable)
+_CLAIM: Final = Kind("the name of a claim", _claim)
+_VISIBLE: Final = Kind("visible ASCII characters without a comma", _claim)
+_YES_OR_NO: Final = values.one_of("true", "false")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeSettings(Settings):
+    """Who asks, what they may, how often, from where, and in which form they are answered; durations in seconds."""
+
+    auth: str = setting(
+        "AUTH",
+        values.one_of("off", "jwt"),
+        "off",
+        "Whether clients have to show who they are: jwt asks each for a signed access token.",
+    )
+    auth_jwks_url: str = setting(
+        "AUTH_JWKS_URL", values.BASE_URL, "", "Where the issuer publishes its keys (RFC 7517 §5)."
+    )
+    auth_jwks_file: str = setting("AUTH_JWKS_FILE", READABLE_FILE, "", "The issuer's keys in a file, instead of that.")
+    auth_issuer: str = setting("AUTH_ISSUER", _VISIBLE, "", "Who issues the tokens: exactly their claim iss.")
+    auth_audience: str = setting("AUTH_AUDIENCE", _VISIBLE, "", "Who they are for: among their claim aud.")
+    auth_algorithms: Listed = setting(
+        "AUTH_ALGORITHMS",
+        values.listed(f"some of {', '.join(_ALGORITHMS)}", _algorithm),
+        "RS256,ES256,EdDSA",
+        "What they may be signed with.",
+    )
+    auth_token_types: Listed = setting(
+        "AUTH_TOKEN_TYPES",
+        values.listed("types of tokens", _token_type),
+        "at+jwt,application/at+jwt",
+        "Their typ in the header, in any case; none stands for those that have none.",
+    )
+    auth_subject_claim: str = setting(
+        "AUTH_SUBJECT_CLAIM", _CLAIM, "sub", "The claim that says who somebody is, by the ids of the services."
+    )
+    auth_leeway: float = setting(
+        "AUTH_LEEWAY_SECONDS", values.seconds(0, 600), "30", "How far clocks may differ where tokens begin and end."
+    )
+    auth_cache: float = setting(
+        "AUTH_CACHE_SECONDS", values.seconds(0, 86_400), "300", "How long a verified token is remembered."
+    )
+    auth_jwks: float = setting(
+        "AUTH_JWKS_SECONDS", values.seconds(1, 86_400), "300", "How often the issuer's keys are looked at again."
+    )
+    auth_jwks_cooldown: float = setting(
+        "AUTH_JWKS_COOLDOWN_SECONDS",
+        values.seconds(1, 86_400),
+        "30",
+        "How long after a look no other is taken because a token names an unknown key.",
+    )
+    auth_revocation: int = setting(
+        "AUTH_REVOCATION_SECONDS",
+        values.integer(1, _LONGEST_SECONDS),
+        "86400",
+        "How long a revocation is kept; no shorter than tokens live.",
+    )
+    auth_resource: str = setting(
+        "AUTH_RESOURCE",
+        values.BASE_URL,
+        "",
+        "What clients reach this API at, for /.well-known/oauth-protected-resource (RFC 9728).",
+    )
+    auth_log_key: str = setting(
+        "AUTH_LOG_KEY",
+        values.TOKEN,
+        "",
+        "What subjects are hashed with for the log; another one at each start by default.",
+        secret=True,
+    )
+    diagnostics: str = setting(
+        "DIAGNOSTICS",
+        values.one_of("owner", "all", "none"),
+        "",
+        "Who is told how an answer came about (Cache-Status, Age, Server-Timing); all with AUTH=off, else owner.",
+    )
+    rate_limit_user: Rate | Literal[""] = setting(
+        "RATE_LIMIT_USER", RATE, "", "Requests of one subject, such as 100/60 for a hundred in a minute; empty for any."
+    )
+    rate_limit_address: Rate | Literal[""] = setting(
+        "RATE_LIMIT_ADDRESS", RATE, "", "Requests of one address by clients who are not known; empty for any."
+    )
+    rate_limit_failures: Rate | Literal[""] = setting(
+        "RATE_LIMIT_FAILURES", RATE, "", "Refused tokens from one address; empty for any."
+    )
+    trusted_proxies: Listed | Literal[""] = setting(
+        "TRUSTED_PROXIES",
+        values.listed("addresses and networks, or unix", _network),
+        "",
+        "Whose word counts about the addresses of clients.",
+    )
+    proxy_header: str = setting(
+        "PROXY_HEADER",
+        values.one_of("x-forwarded-for", "forwarded"),
+        "x-forwarded-for",
+        "The field that they say it in.",
+    )
+    trust_trace: str = setting(
+        "TRUST_TRACE",
+        values.one_of("always", "proxies", "never"),
+        "always",
+        "Whose request ids and trace context are taken over.",
+    )
+    cors_origins: Listed | Literal[""] = setting(
+        "CORS_ORIGINS",
+        values.listed("origins such as https://app.example.org", _origin),
+        "",
+        "Whose scripts in browsers may read answers (CORS).",
+    )
+    ops_host: str = setting("OPS_HOST", values.HOST, "127.0.0.1", "Address of the second listener.")
+    ops_port: int | Literal[""] = setting(
+        "OPS_PORT", values.integer(1, 65535), "", "Port of a second listener, for operations alone; empty for none."
+    )
+    ops_public: str = setting(
+        "OPS_PUBLIC",
+        _YES_OR_NO,
+        "false",
+        "Whether anybody may ask for metrics, cache statistics and details of health.",
+    )
+    tls_cert_file: str = setting("TLS_CERT_FILE", READABLE_FILE, "", "Certificate (PEM) to serve HTTPS with.")
+    tls_key_file: str = setting(
+        "TLS_KEY_FILE", READABLE_FILE, "", "Its key (PEM, without a password), if that is in another file."
+    )
+
+    def conflicts(self) -> Iterator[str]:
+        """Values that cannot be used together."""
+        yield from super().conflicts()
+        if self.auth == "jwt":
+            if bool(self.auth_jwks_url) == bool(self.auth_jwks_file):
+                yield "AUTH=jwt: expected one of AUTH_JWKS_URL and AUTH_JWKS_FILE"
+            for name, value in {"AUTH_ISSUER": self.auth_issuer, "AUTH_AUDIENCE": self.auth_audience}.items():
+                if not value:
+                    yield f"AUTH=jwt: expected {name} as well"
+        if self.tls_key_file and not self.tls_cert_file:
+            yield "TLS_KEY_FILE: expected TLS_CERT_FILE as well"
+        if self.ops_port == self.port:
+            yield f"OPS_PORT={self.ops_port}: expected another port than PORT"
+
+    @property
+    def shows_diagnostics(self) -> str:
+        """Who is told how an answer came about: owner, all or none."""
+        return self.diagnostics or ("all" if self.auth == "off" else "owner")
