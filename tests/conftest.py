@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.parallel",
     "tests.fixtures.processes",
     "tests.fixtures.example_tree",
+    "tests.fixtures.issuer",
     "tests.fixtures.redis_server",
     "tests.fixtures.redis_sets",
     "tests.fixtures.odd_redis",
