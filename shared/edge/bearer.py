@@ -1,0 +1,27 @@
+"""Reads a bearer token out of the field ``Authorization`` (RFC 6750 §2.1)."""
+
+import re
+from typing import Final
+
+from shared.edge.challenges import Challenges
+from shared.errors import InvalidAuthorization
+
+_match = re.compile(r"(?ai:bearer) +([A-Za-z0-9._~+/-]+=*)").fullmatch
+_is_bearer = re.compile(r"bearer(?![A-Za-z0-9!#$%&'*+.^_`|~-])", re.IGNORECASE | re.ASCII).match
+_DETAIL: Final = "The Authorization header is not of the form: Bearer, a space, and a token."
+
+
+def read_bearer(authorization: str | None, challenges: Challenges) -> str | None:
+    """The token, as it stands; None when there is none, or credentials of another scheme.
+
+    Raises:
+        InvalidAuthorization: the scheme is Bearer, and what follows is not exactly one token.
+    """
+    if not authorization:
+        return None
+    found = _match(authorization)
+    if found is not None:
+        return found[1]
+    if _is_bearer(authorization):
+        raise InvalidAuthorization(_DETAIL, challenges.invalid_request)
+    return None
