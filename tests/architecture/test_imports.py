@@ -78,6 +78,7 @@ def test_an_import_in_the_wrong_direction_is_noticed(tmp_path: Path, module: str
         ("aiohttp", "shared/upstream/transport.py"),
         ("prometheus_client", "shared/observing/metrics.py"),
         ("hiredis", "shared/cache/link.py"),
+        ("jwt", "shared/edge/signatures.py"),
         ("dotenv", "shared/settings/environment.py"),
         ("opentelemetry", "shared/observing/telemetry/otel.py"),
     ],
