@@ -182,6 +182,15 @@ upstream_limit: Final = Gauge(
     multiprocess_mode="livesum",
 )
 requests_shed: Final = _QuickCounter("requests_shed_total", "Requests refused because too many were in flight.")
+rate_limited: Final = _QuickCounter("rate_limited_total", "Requests refused because a quota was used up.", ["policy"])
+rate_limit_leases: Final = _QuickCounter(
+    "rate_limit_leases_total", "Leases of quotas that were asked for in Redis.", ["policy", "outcome"]
+)
+LEASE_OUTCOMES: Final = ("granted", "exhausted", "unavailable")
+"""What becomes of the question for a lease."""
+rate_limit_subjects: Final = Gauge(
+    "rate_limit_subjects", "Subjects that have spent something of a quota.", ["policy"], multiprocess_mode="livesum"
+)
 event_loop_lag: Final = BatchHistogram(
     "event_loop_lag_seconds",
     "How much later than asked for the event loop came back.",
@@ -216,8 +225,8 @@ _ALL = (
     cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
     part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
     upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_essential, upstream_in_flight,
-    upstream_limit, requests_shed, event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped,
-    build_info,
+    upstream_limit, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects, event_loop_lag, worker_cpu,
+    worker_memory, worker_descriptors, log_lines_dropped, build_info,
 )  # fmt: skip
 
 
