@@ -11,6 +11,7 @@ from shared.cache.replies import MOVING, Command, Unknown
 from shared.errors import KitError
 
 _WRONG_TYPE: Final = "WRONGTYPE"
+_OTHER: Final = "ERR"
 _NOT_PERMITTED: Final = "NOPERM"
 _ELSEWHERE: Final = "MOVED"
 _MOVING: Final = ("ASK", "TRYAGAIN")
@@ -68,6 +69,19 @@ def allowed(reply: Any) -> Any:
     if isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED:
         raise NotPermitted(str(reply))
     return usable(reply)
+
+
+def sum_in(reply: Any) -> int | None:
+    """What a number was increased to; None where that is not known: its slot is being moved, or it is no number.
+
+    Raises:
+        NotPermitted: the user may not count.
+        Refused: it says that the node is not usable.
+    """
+    if isinstance(reply, ResponseError) and _code(reply) in {_WRONG_TYPE, _OTHER}:
+        return None
+    counted = allowed(reply)
+    return None if counted is MOVING else int(counted)
 
 
 def is_elsewhere(reply: Any) -> bool:

@@ -22,7 +22,7 @@ class Keys:
     """The names of one cache.
 
     ``namespace`` keeps it apart from others in the same Redis; ``kinds`` are all that there are of entries. Everything
-    under :attr:`prefix` is watched for changes; leases are not.
+    under :attr:`prefix` is watched for changes; leases and quotas are not.
     """
 
     def __init__(self, namespace: str, kinds: Iterable[Kind] = ()) -> None:
@@ -30,6 +30,7 @@ class Keys:
         self.prefix = f"{namespace}:"
         self.generation = f"{self.prefix}generation"
         self._leases = f"{namespace}.lease:"
+        self._quotas = f"{namespace}.quota:"
         # No entry begins like a stamp: a version follows the name of its kind.
         self._stamps = f"{self.prefix}purged:{{"
         self._entries: dict[str, str] = {}
@@ -68,6 +69,10 @@ class Keys:
     def lease(self, key: str) -> str:
         """Where the lease to load ``key`` stands."""
         return f"{self._leases}{key[len(self.prefix) :]}"
+
+    def quota(self, name: str) -> str:
+        """Where it stands what is taken out of the quota ``name``."""
+        return f"{self._quotas}{name}"
 
     def stamp(self, subject: str) -> str:
         """Where the stamp of the last purge of ``subject`` stands."""

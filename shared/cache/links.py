@@ -17,6 +17,7 @@ from shared.cache.answers import (
     is_elsewhere,
     raise_if_replica,
     stamp_in,
+    sum_in,
     usable,
 )
 from shared.cache.keys import Keys
@@ -152,6 +153,16 @@ class Links:
             LinkLost: there is nobody to send them to; the futures fail with it too.
         """
         return [link.execute(*group) for link, group in self._grouped(commands)]
+
+    async def increase(self, key: str, amount: int, milliseconds: int) -> int | None:
+        """What the number under ``key`` is increased to, to live so long; None where that is not known.
+
+        Raises:
+            LinkLost, Refused, NotPermitted: there is no answer.
+        """
+        # The second says nothing new: it is about the same key.
+        counted, _ = await self._link(key).execute(("INCRBY", key, amount), ("PEXPIRE", key, milliseconds))
+        return sum_in(counted)
 
     async def run_script(self, script: str, key: str, *arguments: bytes) -> Any:
         """What a script answers about ``key``.

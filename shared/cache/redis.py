@@ -69,6 +69,10 @@ class RedisTier:
         """Whether the tier takes reads and writes."""
         return self._supervisor.up
 
+    def remembers(self) -> float:
+        """For how many seconds Redis has lost nothing; infinite where it is not known to have lost anything."""
+        return self._clock() - self._supervisor.lost_at
+
     async def __aenter__(self) -> Self:
         """Begin to look for Redis."""
         await self._supervisor.__aenter__()
@@ -158,6 +162,19 @@ class RedisTier:
                 for replies in await asyncio.gather(*self._supervisor.links.send(commands))
                 for reply in all_usable(replies)
             ]
+        except FAULTS as error:
+            raise self._fault(error) from error
+
+    async def increase(self, key: str, amount: int, milliseconds: int) -> int | None:
+        """What the number under ``key`` is increased to, to live so long; None where that is not known.
+
+        Raises:
+            NotPermitted: the user may not count; nothing else is wrong.
+            TierDown: there is no answer.
+        """
+        self._require_up()
+        try:
+            return await self._supervisor.links.increase(key, amount, milliseconds)
         except FAULTS as error:
             raise self._fault(error) from error
 

@@ -63,6 +63,8 @@ _REPLIES: Final[Mapping[str | bytes | int, ReplyTypes]] = {
     "TIME": {list: _is_time, **_ERROR},
     "DBSIZE": _WHOLE,
     "INFO": _BYTES,
+    # By quotas alone; who may not use it has shares of them.
+    "INCRBY": _WHOLE,
     # By scripts and by clearing a namespace of shared.cache.table alone; who may not use them lacks only that.
     "EVAL": _WHOLE,
     "SCAN": {list: _is_page, **_ERROR},

@@ -46,6 +46,7 @@ OPTIONAL_COMMANDS: Final[Mapping[str, str]] = {
     "DBSIZE": "no number of keys in /api/cache/stats",
     "EVAL": "no increment, expire or optimistic lock of what is there, by aiocache's interface",
     "SCAN": "no clear, by aiocache's interface",
+    "INCRBY": "each process admits its share of a quota, and no more is known of what others admit",
     "INFO": "no memory of Redis in /api/cache/stats",
 }
 """Commands of which a refusal is no reason for anything; each with what it costs."""

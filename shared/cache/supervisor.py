@@ -8,6 +8,7 @@ how far the memory tier may be trusted.
 
 import asyncio
 import contextlib
+import math
 import os
 from collections.abc import Iterable
 from contextvars import Context
@@ -49,6 +50,7 @@ class RedisSupervisor:
         up: whether Redis takes reads and writes.
         links: to all of its nodes, of use while it does.
         redis_clock: what the clock of the node that has the generation says.
+        lost_at: when it was found last that Redis has lost what it had, on ``clock``; minus infinity for never.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class RedisSupervisor:
         self.up = False
         self.redis_clock = RedisClock(machine)
         self.links = Links(topology, keys, self._on_change)
+        self.lost_at = -math.inf
+        self._clock = clock
         self._topology = topology
         self._near = near
         self._keys = keys
@@ -155,6 +159,8 @@ class RedisSupervisor:
     def _come_up(self, tracked: bool, generation: bytes | Unknown) -> None:
         if self._uncertain_timer is not None:
             self._uncertain_timer.cancel()
+        if self._near.generation not in {NO_STAMP, generation}:
+            self.lost_at = self._clock()
         self._near.generation = _trusted_generation(generation)
         self._near.set_trust(Trust.COHERENT if tracked else Trust.BLIND)
         self.up = True
@@ -207,6 +213,8 @@ class RedisSupervisor:
     def _on_change(self, names: Iterable[str] | None) -> None:
         changed = None if names is None else list(names)
         metrics.cache_invalidations.inc(1 if changed is None else len(changed))
+        if changed is None:
+            self.lost_at = self._clock()
         self._near.invalidate(changed)
         if changed is None or self._keys.generation in changed:
             # Which one has begun is asked; that what there was is outdated is certain now, whatever becomes of that.
