@@ -5,17 +5,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
-from sanic.response import raw
 
 from bff.endpoints.cache_figures import EXAMPLE, CacheFigures, MemoryFigures, RedisFigures, Tiers
 from shared import codec
 from shared.cache.cache import Cache
 from shared.cache.redis import Size
 from shared.http import routing
-from shared.http.content_coding import coded, coding_headers, takes_gzip
 from shared.http.cost_limit import TOO_MANY, CostLimited
-from shared.http.openapi.operation import Answer, Operation, example_of
-from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS, VARY
+from shared.http.openapi.operation import JSON, Answer, Operation, example_of
+from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS
 from shared.observing import metrics
 
 _SAMPLES: Final = {
@@ -42,7 +40,7 @@ _OPERATION: Final = Operation(
             200,
             "Both tiers, of all workers together.",
             CacheFigures,
-            headers=(CACHE_CONTROL, VARY),
+            headers=(CACHE_CONTROL,),
             examples=example_of(EXAMPLE),
         ),
     ),
@@ -55,25 +53,22 @@ class CacheStats:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._limited: CostLimited[bool, bytes] = CostLimited(self._render)
+        self._limited: CostLimited[str, bytes] = CostLimited(self._render)
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """GET and HEAD of ``/api/cache/stats``."""
         routing.get(app, "/api/cache/stats", self._answer, "cache_stats", _OPERATION)
 
-    async def _answer(self, request: Request) -> HTTPResponse:
-        gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
-        headers = {"Cache-Control": "no-store", **coding_headers("Accept-Encoding", gzipped=gzipped)}
-        return raw(await self._limited(gzipped), headers=headers, content_type="application/json")
+    async def _answer(self, _request: Request) -> HTTPResponse:
+        return routing.encoded_response(await self._limited(JSON), headers={"Cache-Control": "no-store"})
 
-    async def _render(self, variants: frozenset[bool]) -> tuple[Mapping[bool, bytes], float]:
+    async def _render(self, forms: frozenset[str]) -> tuple[Mapping[str, bytes], float]:
         redis = self._cache.redis
         size = None if redis is None else await redis.size()
         started = time.thread_time()
         totals = metrics.totals(_SAMPLES)
         body = codec.encode(CacheFigures(Tiers(self._memory(totals), self._redis(totals, size))))
-        made = {gzipped: coded(body, gzipped=gzipped) for gzipped in variants}
-        return made, time.thread_time() - started
+        return dict.fromkeys(forms, body), time.thread_time() - started
 
     def _memory(self, totals: Mapping[tuple[str, str], float]) -> MemoryFigures:
         redis_up = totals.get(("cache_tier_up", "redis"), 0) > 0

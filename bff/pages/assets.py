@@ -1,7 +1,6 @@
 """Files that pages are made with: under names that tell their content, so that browsers may keep them for a year."""
 
 import asyncio
-import gzip
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
@@ -14,8 +13,9 @@ from sanic.response import raw
 
 from shared.errors import NotFound
 from shared.http import routing
+from shared.http.coded_body import CodedBody
 from shared.http.conditional import matches
-from shared.http.content_coding import coding_headers, takes_gzip
+from shared.http.content_coding import coding_for, coding_headers
 from shared.http.openapi.operation import Answer, Operation, Parameter, Tag
 from shared.http.openapi.vocabulary import CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY
 from shared.memoized import Memoized
@@ -40,12 +40,12 @@ class Asset(NamedTuple):
     Attributes:
         served_as: its name, with a hash of its content.
         digest: that hash.
-        gzipped: its content, compressed.
+        body: its content.
     """
 
     served_as: str
     digest: str
-    gzipped: bytes
+    body: CodedBody
 
 
 class Assets:
@@ -76,27 +76,27 @@ class Assets:
         asset = None if file is None else await file()
         if asset is None or asset.served_as != name:
             raise NotFound(_NOT_FOUND.detail)
-        return await _response(request, asset, _FOR_A_YEAR)
+        return _response(request, asset, _FOR_A_YEAR)
 
     async def _answer_icon(self, request: Request) -> HTTPResponse:
-        return await _response(request, await self._files[ICON](), _FOR_A_DAY)
+        return _response(request, await self._files[ICON](), _FOR_A_DAY)
 
 
 def _read(path: Path, name: str) -> Asset:
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()[:16]
     plain = PurePath(name)
-    return Asset(f"{plain.stem}.{digest}{plain.suffix}", digest, gzip.compress(content, mtime=0))
+    return Asset(f"{plain.stem}.{digest}{plain.suffix}", digest, CodedBody.thorough(content))
 
 
-async def _response(request: Request, asset: Asset, cache_control: str) -> HTTPResponse:
-    gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
-    etag = f'"{asset.digest}-gzip"' if gzipped else f'"{asset.digest}"'
-    headers = {"ETag": etag, "Cache-Control": cache_control, **coding_headers("Accept-Encoding", gzipped=gzipped)}
+def _response(request: Request, asset: Asset, cache_control: str) -> HTTPResponse:
+    etag = f'W/"{asset.digest}"'  # weak: the same in all codings (RFC 9110 §8.8.1)
+    headers = {"ETag": etag, "Cache-Control": cache_control}
     if matches(request.headers.get("if-none-match"), etag):
-        return HTTPResponse(status=304, headers=headers)
-    body = asset.gzipped if gzipped else await asyncio.to_thread(gzip.decompress, asset.gzipped)
-    return raw(body, headers=headers, content_type=_CONTENT_TYPES[PurePath(asset.served_as).suffix])
+        return HTTPResponse(status=304, headers=headers | coding_headers("identity"))
+    body, coding = asset.body.coded(coding_for(request))
+    content_type = _CONTENT_TYPES[PurePath(asset.served_as).suffix]
+    return raw(body, headers=headers | coding_headers(coding), content_type=content_type)
 
 
 def _answers(what: str, *suffixes: str) -> Sequence[Answer]:

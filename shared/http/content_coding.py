@@ -1,36 +1,56 @@
-"""Content codings (RFC 9110 §8.4, §12.5.3): gzip, for clients that accept it."""
+"""Content codings (RFC 9110 §8.4, §12.5.3): which of zstd (RFC 8878), gzip and none a client likes best."""
 
-import gzip
 import re
-from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
+
+from sanic import Request
 
 from shared.grammar import WEIGHT
 
-_LEVEL: Final = 1  # text like ours is a tenth of its size then; more would cost twice the time for a hundredth
-_weight = re.compile(rf"q=({WEIGHT})", re.IGNORECASE).fullmatch
+Coding = Literal["zstd", "gzip", "identity"]
+
+_OFFERED: Final[tuple[Coding, ...]] = ("zstd", "gzip", "identity")
+"""The first of those that a client likes equally is taken."""
+_MAX_TEXTS: Final = 1000
+_MAX_LENGTH: Final = 256
+
+_members = re.compile(
+    rf"(?<![^,])[ \t]*(zstd|x-gzip|gzip|identity|\*)[ \t]*(?:;[ \t]*q=({WEIGHT})[ \t]*)?(?![^,])", re.IGNORECASE
+).findall
+_chosen: dict[str, Coding] = {}
 
 
-def takes_gzip(fields: Iterable[str]) -> bool:
-    """Whether these lines of ``Accept-Encoding`` allow gzip, and do not prefer the plain form to it.
+def negotiate(accept_encoding: str | None) -> Coding:
+    """The coding for an answer to this ``Accept-Encoding``, its lines joined by commas.
 
-    A member whose weight cannot be read is passed over.
+    A member that cannot be read is passed over, and so is a text that is longer than any client's. A client that takes
+    nothing of what there is gets the plain form (RFC 9110 §12.4.1 leaves that open): it helps more than a 406, which
+    would be as plain.
     """
+    if not accept_encoding:
+        return "identity"
+    return _chosen.get(accept_encoding) or _choose(accept_encoding)
+
+
+def coding_for(request: Request) -> Coding:
+    """The coding for an answer to ``request``."""
+    return negotiate(",".join(request.headers.getall("accept-encoding", ())))
+
+
+def coding_headers(coding: Coding, vary: str = "Accept-Encoding") -> dict[str, str]:
+    """The fields of an answer in this ``coding``; ``vary`` names what it was chosen by."""
+    return {"Vary": vary} if coding == "identity" else {"Vary": vary, "Content-Encoding": coding}
+
+
+def _choose(accept_encoding: str) -> Coding:
+    if len(accept_encoding) > _MAX_LENGTH:
+        return "identity"
     weights: dict[str, float] = {}
-    for member in ",".join(fields).split(","):
-        name, _, parameter = (part.strip() for part in member.partition(";"))
-        weight = _weight(parameter or "q=1")
-        if weight is not None:
-            weights.setdefault("gzip" if name.lower() == "x-gzip" else name.lower(), float(weight[1]))
-    wanted = weights.get("gzip", weights.get("*", 0.0))
-    return wanted > 0 and wanted >= weights.get("identity", 0.0)
-
-
-def coded(body: bytes, *, gzipped: bool) -> bytes:
-    """``body`` in this coding."""
-    return gzip.compress(body, _LEVEL, mtime=0) if gzipped else body
-
-
-def coding_headers(vary: str, *, gzipped: bool) -> dict[str, str]:
-    """The fields of an answer in this coding; ``vary`` names what it was chosen by."""
-    return {"Vary": vary, "Content-Encoding": "gzip"} if gzipped else {"Vary": vary}
+    for name, weight in _members(accept_encoding):
+        weights.setdefault(name.lower().removeprefix("x-"), float(weight or 1))
+    others = weights.get("*", 0.0)
+    best = max(_OFFERED, key=lambda coding: weights.get(coding, others))
+    if len(_chosen) >= _MAX_TEXTS:
+        _chosen.clear()  # most clients say one of a few texts, which are soon back
+    chosen = _chosen[accept_encoding] = best if weights.get(best, others) > 0 else "identity"
+    return chosen

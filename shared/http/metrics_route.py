@@ -8,7 +8,8 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from shared.http import routing
-from shared.http.content_coding import coded, coding_headers, takes_gzip
+from shared.http.coded_body import CodedBody
+from shared.http.content_coding import Coding, coding_for, coding_headers
 from shared.http.cost_limit import TOO_MANY, CostLimited
 from shared.http.openapi.operation import Answer, Operation
 from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS, VARY
@@ -32,26 +33,26 @@ _OPERATION: Final = Operation(
 
 class _Variant(NamedTuple):
     format: metrics.Format
-    gzipped: bool
+    coding: Coding
 
 
 def metrics_route(app: Sanic[Any, Any]) -> None:
     """Add the route to ``app``."""
-    limited: CostLimited[_Variant, bytes] = CostLimited(_render)
+    limited: CostLimited[_Variant, tuple[bytes, Coding]] = CostLimited(_render)
 
     async def exposition(request: Request) -> HTTPResponse:
-        gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
-        variant = _Variant(metrics.format_for(",".join(request.headers.getall("accept", []))), gzipped)
+        accept = ",".join(request.headers.getall("accept", []))
+        variant = _Variant(metrics.format_for(accept), coding_for(request))
         with metrics.uncounted():
-            body = await limited(variant)
-        headers = {"Cache-Control": "no-store", **coding_headers("Accept, Accept-Encoding", gzipped=gzipped)}
+            body, coding = await limited(variant)
+        headers = {"Cache-Control": "no-store", **coding_headers(coding, "Accept, Accept-Encoding")}
         return raw(body, headers=headers, content_type=variant.format.content_type)
 
     routing.get(app, "/metrics", exposition, "metrics", _OPERATION)
 
 
-async def _render(variants: frozenset[_Variant]) -> tuple[Mapping[_Variant, bytes], float]:
+async def _render(variants: frozenset[_Variant]) -> tuple[Mapping[_Variant, tuple[bytes, Coding]], float]:
     started = time.thread_time()
-    texts = {wanted: metrics.exposition(wanted) for wanted in {variant.format for variant in variants}}
-    made = {variant: coded(texts[variant.format], gzipped=variant.gzipped) for variant in variants}
+    bodies = {wanted: CodedBody(metrics.exposition(wanted)) for wanted in {variant.format for variant in variants}}
+    made = {variant: bodies[variant.format].coded(variant.coding) for variant in variants}
     return made, time.thread_time() - started

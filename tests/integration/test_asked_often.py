@@ -1,7 +1,6 @@
 """``/metrics`` and ``/api/cache/stats`` are open to anybody: however many ask, they are made for all together."""
 
 import asyncio
-import gzip
 from typing import Any, Final
 
 import pytest
@@ -35,32 +34,6 @@ async def test_those_who_ask_at_once_share_what_is_made(start_gateway: StartGate
     assert {status for status, _, _ in answers} == {200}
     if path == "/metrics":
         assert len({body for _, _, body in answers}) < ASKERS / 2
-
-
-@pytest.mark.parametrize("accept", [TEXT, OPEN])
-async def test_metrics_are_compressed_for_those_who_take_it(start_gateway: StartGateway, accept: str) -> None:
-    """In either format; caches are told what it depends on."""
-    gateway = await start_gateway()
-    status, headers, body = await _asked(_port(gateway), "/metrics", Accept=accept, Accept_Encoding="br, gzip;q=0.5")
-    assert (status, headers["content-encoding"], headers["vary"]) == (200, "gzip", "Accept, Accept-Encoding")
-    assert headers["content-type"].startswith(accept.partition(";")[0])
-    plain = gzip.decompress(body)
-    assert b"\nhttp_active_requests 0.0\n" in plain
-    assert len(body) < len(plain) / 4
-    _, headers, body = await _asked(_port(gateway), "/metrics", Accept=accept, Accept_Encoding="gzip;q=0")
-    assert "content-encoding" not in headers
-    assert headers["vary"] == "Accept, Accept-Encoding"
-    assert b"\nhttp_active_requests 0.0\n" in body
-
-
-async def test_stats_are_compressed_for_those_who_take_it(start_gateway: StartGateway) -> None:
-    """The same document either way."""
-    gateway = await start_gateway()
-    _, headers, body = await _asked(_port(gateway), "/api/cache/stats", Accept_Encoding="gzip")
-    assert (headers["content-encoding"], headers["vary"]) == ("gzip", "Accept-Encoding")
-    _, headers, plain = await _asked(_port(gateway), "/api/cache/stats")
-    assert ("content-encoding" in headers, headers["vary"]) == (False, "Accept-Encoding")
-    assert gzip.decompress(body) == plain
 
 
 async def test_whoever_waits_to_look_is_not_seen(start_gateway: StartGateway) -> None:

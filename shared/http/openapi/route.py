@@ -8,8 +8,9 @@ from sanic.response import raw
 
 from shared import codec
 from shared.http import routing
+from shared.http.coded_body import CodedBody
 from shared.http.conditional import matches
-from shared.http.content_coding import coded, coding_headers, takes_gzip
+from shared.http.content_coding import coding_for, coding_headers
 from shared.http.openapi import vocabulary
 from shared.http.openapi.document import Info, document
 from shared.http.openapi.operation import JSON, Answer, Operation
@@ -32,7 +33,7 @@ class OpenAPIRoute:
 
     def __init__(self, info: Info) -> None:
         self._info = info
-        self._bodies: dict[bool, bytes] = {}
+        self._body = CodedBody(b"")
         self._etag = ""
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
@@ -46,15 +47,14 @@ class OpenAPIRoute:
             DeclarationError: what they declare contradicts itself.
         """
         body = codec.document(document(self._info, routing.declared_routes(app)))
-        self._bodies = {gzipped: coded(body, gzipped=gzipped) for gzipped in (False, True)}
-        # Weak: the same in both codings (RFC 9110 §8.8.1).
+        self._body = CodedBody(body)
+        # Weak: the same in all codings (RFC 9110 §8.8.1).
         self._etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
         return body
 
     async def _answer(self, request: Request) -> HTTPResponse:
-        gzipped = takes_gzip(request.headers.getall("accept-encoding", []))
         headers = {"ETag": self._etag, "Cache-Control": "no-cache"}
         if matches(request.headers.get("if-none-match"), self._etag):
-            return HTTPResponse(status=304, headers=headers | coding_headers("Accept-Encoding", gzipped=False))
-        headers |= coding_headers("Accept-Encoding", gzipped=gzipped)
-        return raw(self._bodies[gzipped], headers=headers, content_type=JSON)
+            return HTTPResponse(status=304, headers=headers | coding_headers("identity"))
+        body, coding = self._body.coded(coding_for(request))
+        return raw(body, headers=headers | coding_headers(coding), content_type=JSON)
