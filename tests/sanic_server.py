@@ -28,6 +28,7 @@ async def start_server(server: Any) -> None:
     server.socket, server.port = listening, listening.getsockname()[1]
     made = await app.create_server(
         sock=listening,
+        ssl=server.ssl,
         protocol=Protocol,
         backlog=BACKLOG,
         return_asyncio_server=True,

@@ -4,7 +4,7 @@ import hashlib
 import html
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
@@ -14,9 +14,11 @@ from sanic import HTTPResponse, Request
 from sanic.response import raw
 
 from bff.pages.assets import PATH, Assets
+from shared.http.coded_body import CodedBody
 from shared.http.conditional import matches
+from shared.http.content_coding import coding_for, coding_headers
 from shared.http.openapi.operation import Answer, Header
-from shared.http.openapi.vocabulary import CACHE_CONTROL, ETAG
+from shared.http.openapi.vocabulary import CACHE_CONTROL, ETAG, VARY
 from shared.memoized import Memoized
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -25,15 +27,31 @@ _SECURITY_HEADERS: Final = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
 }
+_HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 _HEADERS: Final = (
     CACHE_CONTROL,
     ETAG,
+    VARY,
     Header("Content-Security-Policy", "What the page may do (CSP Level 3)."),
+    Header("Cross-Origin-Opener-Policy", "Keeps pages of other origins from holding on to this one."),
+    Header("Permissions-Policy", "What of the device the page may not use."),
     Header("Referrer-Policy", "Tells nobody where a link was followed."),
+    Header("Strict-Transport-Security", "Browsers are to come by HTTPS alone, where they have once (RFC 6797)."),
 )
 _asset = re.compile(rf"{PATH}([\w.-]+)")
+
+
+IsSecure = Callable[[Request], bool]
+"""Tells whether a request has come by HTTPS."""
+
+
+def by_own_tls(request: Request) -> bool:
+    """Whether the connection that ``request`` came by is TLS."""
+    return request.conn_info is not None and bool(request.conn_info.ssl)
 
 
 class Html(str):
@@ -58,7 +76,7 @@ def template(name: str) -> str:
 
 
 class _Rendered(NamedTuple):
-    body: bytes
+    body: CodedBody
     etag: str
 
 
@@ -67,9 +85,12 @@ class Page:
 
     media_type: Final = "text/html;charset=utf-8"
 
-    def __init__(self, name: str, assets: Assets, status: int = 200, **values: str) -> None:
+    def __init__(
+        self, name: str, assets: Assets, is_secure: IsSecure = by_own_tls, status: int = 200, **values: str
+    ) -> None:
         self._template = template(name)
         self._assets = assets
+        self._is_secure = is_secure
         self._status = status
         self._values = values
         self._rendered = Memoized(self._render, math.inf)
@@ -81,12 +102,17 @@ class Page:
         """The page, or that the one at hand is still good."""
         rendered = await self._rendered()
         headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", **_SECURITY_HEADERS}
+        if self._is_secure(request):
+            headers |= _HTTPS_ONLY
         if self._status == HTTPStatus.OK and matches(request.headers.get("if-none-match"), rendered.etag):
-            return HTTPResponse(status=304, headers=headers)
-        return raw(rendered.body, status=self._status, headers=headers, content_type=self.media_type)
+            return HTTPResponse(status=304, headers=headers | coding_headers("identity"))
+        body, coding = rendered.body.coded(coding_for(request))
+        headers |= coding_headers(coding)
+        return raw(body, status=self._status, headers=headers, content_type=self.media_type)
 
     async def _render(self) -> _Rendered:
         paths = {name: await self._assets.path_of(name) for name in set(_asset.findall(self._template))}
         linked = _asset.sub(lambda found: paths[found[1]], self._template)
         body = fill(linked, **self._values).encode()
-        return _Rendered(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+        # Weak: the same in all codings (RFC 9110 §8.8.1).
+        return _Rendered(CodedBody(body), f'W/"{hashlib.sha256(body).hexdigest()[:16]}"')

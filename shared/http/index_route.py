@@ -24,7 +24,7 @@ _COMMON_LINKS: Final = {
     "openapi": OPENAPI_PATH,
 }
 _SUMMARY: Final = "What there is"
-_CHOSEN: Final = {"Cache-Control": "no-cache", "Vary": "Accept"}
+_CHOSEN: Final = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
 
 
 class Link(msgspec.Struct, frozen=True):

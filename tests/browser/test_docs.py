@@ -4,9 +4,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, VisitPage
-from tests.fixtures.system import System
+from tests.fixtures.system import StartSystem, System
 
 pytestmark = pytest.mark.chromium
+TOKEN = "a-token-of-thirty-two-characters"
 
 
 def _operations(system: System) -> int:
@@ -15,9 +16,9 @@ def _operations(system: System) -> int:
     return sum(len(methods & path.keys()) for path in paths.values())
 
 
-def _open(visit: Visit, path: str) -> None:
-    """Open the operation of GET at ``path``, and make it ready to be tried."""
-    operation = visit.page.locator(".opblock-get").filter(has=visit.page.locator(f'[data-path="{path}"]'))
+def _open(visit: Visit, path: str, method: str = "get") -> None:
+    """Open the operation of ``method`` at ``path``, and make it ready to be tried."""
+    operation = visit.page.locator(f".opblock-{method}").filter(has=visit.page.locator(f'[data-path="{path}"]'))
     operation.get_by_role("button").first.click()
     operation.get_by_role("button", name="Try it out").click()
 
@@ -53,6 +54,36 @@ def test_a_call_is_tried(running_system: System, visit: VisitPage) -> None:
     expect(answer).to_contain_text('"username": "maria.santos"')
     expect(answer).to_contain_text("cache-status: memory; fwd=uri-miss; stored")
     expect(one.page.locator(".request-url")).to_contain_text(f"{running_system.gateway.url}/api/profile/user123")
+    assert one.complaints == []
+
+
+def test_a_call_with_a_token_is_tried(start_system: StartSystem, visit: VisitPage) -> None:
+    """Whoever gives it to the page as a bearer token may do what needs it, nobody else."""
+    system = start_system(ADMIN_TOKEN=TOKEN)
+    one = visit(f"{system.gateway.url}/docs")
+    _open(one, "/api/cache", "delete")
+    status = one.page.locator(".live-responses-table .response .response-col_status")
+    one.page.get_by_role("button", name="Execute").click()
+    expect(status).to_have_text("401")
+    one.complaints.clear()  # a browser tells of such statuses in its console
+    one.page.locator(".btn.authorize").click()
+    dialog = one.page.locator(".dialog-ux")
+    dialog.get_by_role("textbox").fill(TOKEN)
+    dialog.get_by_role("button", name="Apply credentials").click()
+    dialog.get_by_role("button", name="Close").last.click()
+    one.page.get_by_role("button", name="Execute").click()
+    expect(status).to_have_text("204")
+    assert one.complaints == []
+
+
+def test_it_comes_in_few_bytes(running_system: System, visit: VisitPage) -> None:
+    """The browser takes what is coded for it, as zstd, and the document with it."""
+    one = visit(f"{running_system.gateway.url}/docs")
+    codings = one.page.evaluate(
+        "Promise.all(['/docs', '/openapi.json', '/metrics'].map(path => fetch(path).then(answer =>"
+        " answer.text().then(text => [answer.headers.get('content-encoding'), text.length > 1000]))))"
+    )
+    assert codings == [["zstd", True]] * 3
     assert one.complaints == []
 
 

@@ -1,21 +1,33 @@
 """What browsers get: pages with what keeps them safe, and assets that may be kept for a year."""
 
+import asyncio
 import hashlib
 import json
 import re
+import ssl
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+import trustme
+from sanic import Sanic
 
 from bff.aggregates.kind import AggregateKind
-from bff.pages.page import fill
+from bff.pages.assets import Assets
+from bff.pages.docs import Docs
+from bff.pages.index import index_page
+from bff.pages.page import IsSecure, by_own_tls, fill
 from bff.pages.swagger_ui import DISTRIBUTION
 from bff.parts.part import Aggregate
 from bff.parts.sources import Sources
 from bff.sources.users import USER
+from shared.http.index_route import IndexRoute
+from shared.serving.app import build_app
+from shared.settings.declared import Settings
+from shared.settings.loading import load
 from tests.fixtures.gateway import Gateway, StartGateway
 from tests.fixtures.openapi import Described
 from tests.fixtures.processes import StartApp
@@ -26,9 +38,13 @@ SAFETY = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
+
+HSTS = "strict-transport-security"
 
 
 def _assets(html: str) -> list[str]:
@@ -47,6 +63,7 @@ async def test_a_page_is_html_that_may_do_little(start_gateway: StartGateway, pa
     assert answer.headers["content-type"] == "text/html;charset=utf-8"
     assert answer.headers["cache-control"] == "no-cache"
     assert {name: answer.headers[name] for name in SAFETY} == SAFETY
+    assert HSTS not in answer.headers
     assert answer.text.startswith('<!doctype html>\n<html lang="en">')
     assert not re.search(r"<style|style=|<script>|\son\w+=|javascript:|https?://(?!www\.w3\.org/)", answer.text)
 
@@ -103,7 +120,7 @@ async def test_the_index_is_a_page_for_a_browser(start_gateway: StartGateway, ac
     gateway = await start_gateway()
     answer = await gateway.get("/", Accept=accept)
     assert answer.headers["content-type"].startswith("text/html")
-    assert answer.headers["vary"] == "Accept"
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
     for link in (await gateway.get("/")).json()["links"].values():
         assert f'href="{link}"' in answer.text or f'data-path="{link}"' in answer.text, link
 
@@ -133,8 +150,43 @@ async def test_the_index_is_json_for_all_others(start_gateway: StartGateway, acc
     """As soon as a page is not liked better."""
     answer = await (await start_gateway()).get("/", Accept=accept)
     assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["vary"] == "Accept"
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
     assert {"docs", "openapi"} <= answer.json()["links"].keys()
+
+
+def _app_of_pages(is_secure: IsSecure) -> Sanic[Any, Any]:
+    assets = Assets.with_own({})
+    docs = Docs("test", assets, installed=False, is_secure=is_secure)
+    index = IndexRoute("test", {}, page=partial(index_page, assets=assets, is_secure=is_secure))
+    return build_app("test", load(Settings, {}), routes=[index, docs.routes])
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/docs", 404)])
+async def test_who_has_come_by_https_is_to_come_so_again(sanic_client: Any, path: str, status: int) -> None:
+    """For a year, told by every answer with a page or about one; nobody else is told (RFC 6797 §7.2)."""
+    client = await sanic_client(_app_of_pages(lambda request: request.headers.get("x-tls") == "yes"))
+    for condition, expected in ((None, status), ("*", 304 if status == 200 else status)):
+        for told, secure in ({"X-TLS": "yes"}, "max-age=31536000"), ({}, None):
+            headers = {"Accept": BROWSER, **told} | ({} if condition is None else {"If-None-Match": condition})
+            answer = await client.get(path, headers=headers)
+            assert (answer.status_code, answer.headers.get(HSTS)) == (expected, secure)
+    answer = await client.get("/health/live", headers={"X-TLS": "yes"})
+    assert HSTS not in answer.headers
+
+
+@pytest.mark.parametrize("over_tls", [True, False])
+async def test_a_connection_of_our_own_with_tls_is_https(test_server: Any, over_tls: bool) -> None:
+    """Whatever else a request says of itself."""
+    context, trusting, authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(), trustme.CA()
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.configure_trust(trusting)
+    server = await test_server(_app_of_pages(by_own_tls), ssl=context if over_tls else None)
+    tls: dict[str, Any] = {"ssl": trusting, "server_hostname": "localhost"} if over_tls else {}
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, **tls)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\nX-Forwarded-Proto: https\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert (HSTS.encode() in head.lower()) == over_tls
+    writer.close()
 
 
 async def test_a_second_aggregate_is_on_the_page(start_gateway: StartGateway) -> None:
