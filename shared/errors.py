@@ -15,6 +15,7 @@
     │   └── ServiceUnavailable       503, with Retry-After
     │       └── Shed                     the same, because there is too much to do
     ├── NotOpen, NoRedis         nobody has a cache to give, or no Redis (``shared.cache.tiered``)
+    ├── NoRoom                   too many tokens are revoked (``shared.edge.revocations``)
     ├── NotPermitted             the Redis user lacks what only this call needs (``shared.cache.links``)
     └── UpstreamError            a named service could not give its part; carries a ``Reason``
         ├── AttemptTimeout           timeout

@@ -22,7 +22,8 @@ _ALGORITHMS: Final = (
 )
 _word = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,256}").fullmatch
 _media_type = re.compile(r"[A-Za-z0-9!#$&^_.+-]+(?:/[A-Za-z0-9!#$&^_.+-]+)?").fullmatch
-_LONGEST_SECONDS: Final = 7 * 86_400
+LONGEST_SECONDS: Final = 7 * 86_400
+"""For which a revocation is kept."""
 
 
 def _algorithm(text: str) -> str:
@@ -117,7 +118,7 @@ class EdgeSettings(Settings):
     )
     auth_revocation: int = setting(
         "AUTH_REVOCATION_SECONDS",
-        values.integer(1, _LONGEST_SECONDS),
+        values.integer(1, LONGEST_SECONDS),
         "86400",
         "How long a revocation is kept; no shorter than tokens live.",
     )

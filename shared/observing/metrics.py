@@ -123,6 +123,17 @@ cache_coalesced: Final = _QuickCounter(
 )
 cache_early_refreshes: Final = _QuickCounter("cache_early_refreshes_total", "Loads begun before an entry had expired.")
 cache_unreadable: Final = _QuickCounter("cache_unreadable_total", "Things in Redis that are no entry of this version.")
+auth_revocations_known: Final = Gauge(
+    "auth_revocations_known",
+    "Revocations that the worker which knows most of them knows of.",
+    ["kind"],
+    multiprocess_mode="livemax",
+)
+auth_revocations: Final = _QuickCounter(
+    "auth_revocations_total",
+    "Revocations of tokens that a worker has come to know of, or had no room for.",
+    ["kind", "outcome"],
+)
 aggregation_duration: Final = BatchHistogram(
     "aggregation_duration_seconds", "Putting one aggregate together, cache apart.", buckets=_CALL_BUCKETS
 )
