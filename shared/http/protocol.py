@@ -106,7 +106,8 @@ class Protocol(HttpProtocol):
         if self in self.connections:
             metrics.connections.dec()
         elif self.transport is not None:
-            self.app.ctx.limit.left(self.transport)
+            limit: Connections = self.app.ctx.limit
+            limit.closed(self.transport)
         if self._response_task is not None:
             self.loop.call_soon(self._response_task.cancel)  # not before it has begun, or nobody would count it
         for timer in (self._lingering, self._callback_check_timeouts):

@@ -14,6 +14,7 @@ from shared.http.connections import Connections
 from shared.http.protocol import Protocol
 from shared.http.receive_buffer import ReceiveBuffer
 from shared.observing.metrics import connections
+from tests.fixtures.log_lines import heard
 from tests.kit.wire import Counted, Doors, Wire, active, small_app
 
 HIDDEN = b"GET /hello/hidden HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -234,6 +235,22 @@ async def test_more_connections_than_allowed_are_told_so(loop: object, sanic_cli
     for wire in wires:
         assert (await wire.answer())[0] == 200
         await wire.__aexit__()
+
+
+async def test_a_client_that_is_refused_may_leave_first(loop: object, sanic_client: Any, doors: Doors) -> None:
+    """Nobody waits for it any more, and nothing of that is an error."""
+    client = await sanic_client(small_app(doors, MAX_CONNECTIONS="1"), verify=False)
+    lines: list[bytes] = []
+    with heard(lines.append):
+        async with Wire(client.port) as held:
+            held.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            await doors.entered.wait()
+            for _ in range(3):
+                async with Wire(client.port) as refused:
+                    assert (await refused.answer())[0] == 503
+            doors.open.set()
+            assert (await held.answer())[0] == 200
+    assert [orjson.loads(line)["event"] for line in lines] == ["request"]
 
 
 async def test_an_idle_connection_makes_room(loop: object, sanic_client: Any, doors: Doors) -> None:
