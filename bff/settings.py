@@ -12,7 +12,7 @@ from shared.cache.address import REDIS_URL
 from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS
 from shared.edge.settings import EdgeSettings
 from shared.observing.telemetry.settings import TracedSettings
-from shared.settings import values
+from shared.settings import pem, values
 from shared.settings.declared import Variable, group, prefixed, setting
 from shared.upstream import tls
 from shared.upstream.breaker import BreakerRules
@@ -51,15 +51,15 @@ class GatewaySettings(EdgeSettings, TracedSettings):
     )
     upstream_ca_file: str = setting(
         "UPSTREAM_CA_FILE",
-        tls.CERTIFICATES,
+        pem.CERTIFICATES,
         "",
         "Certificates (PEM) of authorities that services are trusted by, beside those that the system trusts.",
     )
     upstream_client_cert_file: str = setting(
-        "UPSTREAM_CLIENT_CERT_FILE", tls.CERTIFICATES, "", "Certificate (PEM) that services are shown."
+        "UPSTREAM_CLIENT_CERT_FILE", pem.CERTIFICATES, "", "Certificate (PEM) that services are shown."
     )
     upstream_client_key_file: str = setting(
-        "UPSTREAM_CLIENT_KEY_FILE", tls.KEY, "", "Its key (PEM, without a password), if that is in another file."
+        "UPSTREAM_CLIENT_KEY_FILE", pem.KEY, "", "Its key (PEM, without a password), if that is in another file."
     )
     redis_url: str = setting(
         "REDIS_URL", REDIS_URL, "", "Redis, the primary cache tier; empty for the memory tier alone."
@@ -171,7 +171,7 @@ class GatewaySettings(EdgeSettings, TracedSettings):
     def conflicts(self) -> Iterator[str]:
         """Pairs of values that cannot be used together."""
         yield from super().conflicts()
-        yield from tls.conflicts(self.upstream_client_cert_file, self.upstream_client_key_file)
+        yield from pem.pair_conflicts("UPSTREAM_CLIENT_", self.upstream_client_cert_file, self.upstream_client_key_file)
         timeouts = {"": self.attempt_timeout} | {
             f"{name.upper()}_": own.attempt_timeout for name, own in self.services.items()
         }

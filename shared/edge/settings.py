@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from shared.edge.certificate import Certificate
 from shared.edge.rate import RATE, Rate
-from shared.settings import values
+from shared.settings import pem, values
 from shared.settings.declared import Settings, setting
 from shared.settings.values import Kind, Listed
 
@@ -184,9 +185,9 @@ class EdgeSettings(Settings):
         "false",
         "Whether anybody may ask for metrics, cache statistics and details of health.",
     )
-    tls_cert_file: str = setting("TLS_CERT_FILE", READABLE_FILE, "", "Certificate (PEM) to serve HTTPS with.")
+    tls_cert_file: str = setting("TLS_CERT_FILE", pem.CERTIFICATES, "", "Certificate (PEM) to serve HTTPS with.")
     tls_key_file: str = setting(
-        "TLS_KEY_FILE", READABLE_FILE, "", "Its key (PEM, without a password), if that is in another file."
+        "TLS_KEY_FILE", pem.KEY, "", "Its key (PEM, without a password), if that is in another file."
     )
 
     def conflicts(self) -> Iterator[str]:
@@ -198,10 +199,17 @@ class EdgeSettings(Settings):
             for name, value in {"AUTH_ISSUER": self.auth_issuer, "AUTH_AUDIENCE": self.auth_audience}.items():
                 if not value:
                     yield f"AUTH=jwt: expected {name} as well"
-        if self.tls_key_file and not self.tls_cert_file:
-            yield "TLS_KEY_FILE: expected TLS_CERT_FILE as well"
+        yield from pem.pair_conflicts("TLS_", self.tls_cert_file, self.tls_key_file)
         if self.ops_port == self.port:
             yield f"OPS_PORT={self.ops_port}: expected another port than PORT"
+
+    def certificate(self) -> Certificate | None:
+        """What clients are shown over TLS; None where there is none.
+
+        Raises:
+            SettingsError: what is in the files cannot be used.
+        """
+        return Certificate(self.tls_cert_file, self.tls_key_file) if self.tls_cert_file else None
 
     @property
     def shows_diagnostics(self) -> str:

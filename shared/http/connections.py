@@ -79,7 +79,9 @@ class Connections:
 
 
 def shut_down_writing(transport: asyncio.WriteTransport) -> None:
-    """Shut down the sending side; the client may go on sending."""
+    """Shut down the sending side, which TLS here cannot; the client may go on sending."""
+    if not transport.can_write_eof():
+        return
     try:
         transport.write_eof()
     except OSError:  # it has reset the connection just now

@@ -9,6 +9,7 @@ the connection.
 import asyncio
 import enum
 import time
+from functools import partial
 from socket import socket
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from shared.http.connections import LINGER_SECONDS, Connections, shut_down_writi
 from shared.http.early_answers import EarlyAnswers, Respond
 from shared.http.receive_buffer import HIGH_WATER, ReceiveBuffer
 from shared.http.request_head import Fields
-from shared.http.slow_readers import SlowReaderWatch
+from shared.http.slow_readers import SlowReaderWatch, unread_bytes
 from shared.http.strict_head import RejectedRequest
 from shared.http.strict_http import StrictHttp
 from shared.observing import metrics
@@ -30,6 +31,8 @@ from shared.observing import metrics
 SETTLE_SECONDS: Final = 0.05
 """Between the last connection that may queue up and the end of listening."""
 _POLL_SECONDS: Final = 0.01
+_SENT_SECONDS: Final = 0.05
+"""Between two looks at whether a client of a connection that is being closed has got everything."""
 
 
 class _State(enum.Enum):
@@ -122,6 +125,9 @@ class Protocol(HttpProtocol):
         transport = self.transport
         may_send = not self._eof and (self.refused is not None or bool(self._received) or self._expects_more())
         if transport is None or transport.is_closing() or not may_send:
+            if transport is not None and not transport.can_write_eof():
+                self._close_encrypted(transport)
+                return
             if transport is not None and transport.get_write_buffer_size():
                 self._slow_reader.start(transport, self.loop)
             super().close(timeout)
@@ -173,12 +179,15 @@ class Protocol(HttpProtocol):
                 self.transport.pause_reading()
 
     def eof_received(self) -> bool:
-        """The client sends no more; it stays until it has its answers, but not when it has left off in the middle."""
+        """The client sends no more; it stays until it has its answers, but not when it has left off in the middle.
+
+        Over TLS it leaves at once: asyncio closes such a connection both ways, and waits for no answer.
+        """
         self._eof = True
         if self.refused is not None:
             return False
         self.loop.call_soon(self._feed_sanic)
-        return True
+        return self.transport is not None and bool(self.transport.can_write_eof())
 
     async def receive_more(self) -> None:
         """Wait until Sanic can be given more.
@@ -233,6 +242,27 @@ class Protocol(HttpProtocol):
         if self._eof and self._expects_more() and not self._data_received.is_set() and self.transport is not None:
             self._slow_reader.start(self.transport, self.loop)
             self.transport.close()  # the client has left in the middle
+
+    def _close_encrypted(self, transport: Any) -> None:
+        """Close a connection over TLS, whose transport does not tell when all has been sent.
+
+        It would wait for the client's farewell, too, which those who keep idle connections do not send.
+        """
+        if not transport.is_closing():
+            timer: asyncio.TimerHandle | None = self._callback_check_timeouts
+            if timer is not None:
+                timer.cancel()
+            transport.close()
+            self._slow_reader.start(transport, self.loop)
+            self._disconnect_when_sent(transport)
+
+    def _disconnect_when_sent(self, transport: Any, *, was_sent: bool = False) -> None:
+        is_sent = not unread_bytes(transport)
+        if is_sent and was_sent:
+            transport.abort()
+        else:  # what has just left the kernel may leave room for more
+            again = partial(self._disconnect_when_sent, transport, was_sent=is_sent)
+            self._lingering = self.loop.call_later(_SENT_SECONDS, again)
 
     def _become_idle(self) -> None:
         self._idle = not self._eof and not self._received

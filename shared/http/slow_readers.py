@@ -23,7 +23,7 @@ class SlowReaderWatch:
     def start(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
         """Begin."""
         self.stop()
-        self._last = _unread_bytes(transport)
+        self._last = unread_bytes(transport)
         self._timer = loop.call_later(CHECK_SECONDS, self._check, transport, loop)
 
     def stop(self) -> None:
@@ -33,14 +33,14 @@ class SlowReaderWatch:
             self._timer = None
 
     def _check(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
-        if self._last - _unread_bytes(transport) < MIN_BYTES:
+        if self._last - unread_bytes(transport) < MIN_BYTES:
             self._timer = None
             transport.abort()
         else:
             self.start(transport, loop)
 
 
-def _unread_bytes(transport: asyncio.WriteTransport) -> int:
+def unread_bytes(transport: asyncio.WriteTransport) -> int:
     """Bytes that wait in this process, and in the kernel, which takes and gives them in big pieces."""
     socket = transport.get_extra_info("socket")
     waiting = transport.get_write_buffer_size()

@@ -16,13 +16,16 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from sanic import Sanic
 
 import shared
 from shared.broken_pipe import tolerate_broken_pipe
+from shared.edge.certificate import Certificate
+from shared.edge.settings import EdgeSettings
 from shared.errors import DeclarationError, SettingsError
 from shared.http.protocol import Protocol, own_listening_socket
 from shared.observing import logs, metric_files, metrics
@@ -36,6 +39,8 @@ from shared.settings.loading import describe, load
 _BACKLOG = 1024
 _OTHER_DESCRIPTORS = 1024
 """For services, Redis, files and what is being accepted."""
+_TLS_TIMES: Final = {"ssl_handshake_timeout": 10.0, "ssl_shutdown_timeout": 60.0}
+"""Seconds for a handshake, as for a head, and for the last bytes (who does not read them is disconnected sooner)."""
 
 
 def main(service: str, settings: str, factory: str, arguments: Sequence[str] | None = None) -> None:
@@ -62,9 +67,7 @@ def main(service: str, settings: str, factory: str, arguments: Sequence[str] | N
         with _naming_service(service):
             effective = load(_import_name(settings), environ)
     except SettingsError as error:
-        mistakes = "\n".join(f"  {mistake}" for mistake in error.mistakes)
-        sys.stderr.write(f"{service}: the settings cannot be used:\n{mistakes}\n")
-        raise SystemExit(2) from None
+        _exit_mistaken(service, error)
     except DeclarationError as error:
         exit_unusable(error)
     if options.check or options.openapi:
@@ -84,8 +87,12 @@ def serve(service: str, settings: Settings, factory: str) -> None:
     """Serve until SIGTERM or SIGINT; returns after requests in flight have been answered."""
     # Name look-ups share libuv's threads, of which there are four: one name that hangs would stop all others.
     os.environ.setdefault("UV_THREADPOOL_SIZE", "16")
+    try:
+        certificate = settings.certificate() if isinstance(settings, EdgeSettings) else None
+    except SettingsError as error:
+        _exit_mistaken(service, error)
     listening = _listen(service, settings)
-    work = partial(run_worker, service, settings, factory)
+    work = partial(run_worker, _Program(service, settings, factory, certificate))
     if settings.workers == 1:
         try:
             work(listening)
@@ -108,16 +115,25 @@ def serve(service: str, settings: Settings, factory: str) -> None:
         raise SystemExit(status)
 
 
-def run_worker(
-    service: str, settings: Settings, factory: str, listening: socket.socket, beat: Beat | None = None
-) -> None:
-    """Serve on ``listening`` in this process, with the app that ``factory`` builds.
+@dataclass(frozen=True)
+class _Program:
+    """What each process needs to serve; over TLS where there is a ``certificate``."""
+
+    service: str
+    settings: Settings
+    factory: str
+    certificate: Certificate | None
+
+
+def run_worker(program: _Program, listening: socket.socket, beat: Beat | None = None) -> None:
+    """Serve on ``listening`` in this process.
 
     One of several workers gets a ``beat`` to send while its loop runs, and stops on SIGTERM alone.
     """
     stopping = StopSignals(handled_signals() if beat is None else frozenset({signal.SIGTERM}))
-    logs.configure(service, settings.log_level)
-    app = _build(service, settings, factory)
+    settings, certificate = program.settings, program.certificate
+    logs.configure(program.service, settings.log_level)
+    app = _build(program.service, settings, program.factory)
     if beat is None:
         own_listening_socket(app, listening)
     else:
@@ -127,6 +143,7 @@ def run_worker(
     _tune_memory()
     app.prepare(
         sock=listening,
+        ssl=None if certificate is None else certificate.server_context(),
         protocol=Protocol,
         single_process=True,
         register_sys_signals=False,
@@ -134,10 +151,18 @@ def run_worker(
         motd=False,
         backlog=_BACKLOG,
     )
+    if certificate is not None:
+        app.state.server_info[0].settings["asyncio_server_kwargs"] = _TLS_TIMES
     try:
         Sanic.serve_single(primary=app)
     finally:
         logs.flush()
+
+
+def _exit_mistaken(service: str, error: SettingsError) -> NoReturn:
+    mistakes = "\n".join(f"  {mistake}" for mistake in error.mistakes)
+    sys.stderr.write(f"{service}: the settings cannot be used:\n{mistakes}\n")
+    raise SystemExit(2) from None
 
 
 def _build(service: str, settings: Settings, factory: str) -> Sanic[Any, Any]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from shared.errors import DeclarationError
-from shared.settings import values
+from shared.settings import pem, values
 from shared.settings.declared import Variable, prefixed, setting
-from shared.upstream import tls
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _MAX_CONCURRENCY: Final = 100_000
@@ -36,7 +35,7 @@ class ServiceSettings:
     concurrency: int | Literal[""] = setting(
         "CONCURRENCY", values.integer(1, _MAX_CONCURRENCY), "", "UPSTREAM_CONCURRENCY of the {}, where it differs."
     )
-    ca_file: str = setting("CA_FILE", tls.CERTIFICATES, "", "UPSTREAM_CA_FILE of the {}, where it differs.")
+    ca_file: str = setting("CA_FILE", pem.CERTIFICATES, "", "UPSTREAM_CA_FILE of the {}, where it differs.")
 
 
 @dataclass(frozen=True, slots=True)

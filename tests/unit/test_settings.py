@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from bff.settings import GatewaySettings
 from shared.cache.address import REDIS_URL
 from shared.errors import SettingsError
-from shared.settings import values
+from shared.settings import pem, values
 from shared.settings.declared import Settings, group, prefixed, setting, variables, with_default
 from shared.settings.environment import read_environment
 from shared.settings.loading import describe, load
 from shared.settings.values import Kind
-from shared.upstream import tls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,6 +355,6 @@ def test_what_is_no_regular_file_is_a_mistake(tmp_path: Path, kind: str) -> None
     with pytest.raises(SettingsError) as caught:
         load(Sample, {"TOKEN_FILE": str(place)})
     assert caught.value.mistakes == (f"TOKEN_FILE={str(place)!r}: expected a regular file",)
-    for kind_of_file in (tls.CERTIFICATES, tls.KEY):
+    for kind_of_file in (pem.CERTIFICATES, pem.KEY):
         with pytest.raises(ValueError, match=re.escape(str(place))):
             kind_of_file.parse(str(place))

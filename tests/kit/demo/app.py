@@ -1,4 +1,4 @@
-"""The program's app: says which process answers, waits for a file, hangs, fails, logs through the standard library.
+"""The program's app: says which process answers, waits, hangs, fails, sends bytes, logs through the standard library.
 
 ``STOP_AT`` names a moment of its start at which it tells itself to stop.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
+from sanic.response import raw
 
 from shared import codec
 from shared.http import routing
@@ -40,11 +41,15 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
     async def fail(request: Request) -> HTTPResponse:
         raise ValueError(request.args["text"][0])
 
+    async def bytes_(request: Request) -> HTTPResponse:
+        return raw(bytes(int(request.args["count"][0])))
+
     def routes(app: Sanic[Any, Any]) -> None:
         routing.get(app, "/who", who, "who", operation())
         routing.get(app, "/wait", wait, "wait", operation())
         routing.get(app, "/hang", hang, "hang", operation())
         routing.get(app, "/fail", fail, "fail", operation())
+        routing.get(app, "/bytes", bytes_, "bytes", operation())
 
     app = build_app("demo", settings, routes=[routes])
     if moment := os.environ.get("STOP_AT"):

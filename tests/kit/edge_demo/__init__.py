@@ -1,0 +1,1 @@
+"""A program with the settings of the edge, for tests of its processes."""
