@@ -1,1 +1,1 @@
-"""What brings the system up, as plain processes (`local`) or in containers (`docker`), and keeps it busy (`demo`)."""
+"""What brings the system up (`local`, `docker`), keeps it busy (`demo`), and issues tokens to try it with (`issuer`)."""

@@ -1,0 +1,1 @@
+"""The development issuer of the local demo."""
