@@ -18,7 +18,7 @@ Starts the gateway, its three services, Redis, Prometheus, its exporters, Alertm
 all is healthy, sends a little traffic and shows what runs where. Where a Docker engine answers it runs them as
 containers (docker-compose.yml), elsewhere as plain processes of this machine.
 
-    $script [--local | --docker] [--detach] [--clean] [--demo]
+    $script [--local | --docker] [--detach] [--clean] [--demo] [--auth]
     $script --status
     $script --stop [COMPONENT]
     $script --start COMPONENT
@@ -36,17 +36,19 @@ containers (docker-compose.yml), elsewhere as plain processes of this machine.
   --help            this text
 
 Components: api-gateway, user-service, order-service, product-service, redis, redis-exporter, node-exporter,
-prometheus, alertmanager, grafana; with --demo also demo; in containers also postgres, and alertmanager with
+prometheus, alertmanager, grafana; with --demo also demo, with --auth also issuer; in containers also postgres, and alertmanager with
 COMPOSE_PROFILES=alerting only.
 
 For plain processes:
+  --auth               the gateway asks for access tokens (AUTH=jwt), and an issuer for development runs beside it, which
+                       prints them: python -m deploy.issuer token user123
   --without COMPONENT  leave it out; may be repeated
   --data DIR           where databases and metrics are (.data)
   --run DIR            where logs and state are (.run); --status and --stop need the same
   GATEWAY_PORT (8000), USER_SERVICE_PORT (8001), ORDER_SERVICE_PORT (8002), PRODUCT_SERVICE_PORT (8003),
   REDIS_PORT (6379), PROMETHEUS_PORT (9090), NODE_EXPORTER_PORT (9100), REDIS_EXPORTER_PORT (9121),
-  ALERTMANAGER_PORT (9093), GRAFANA_PORT (3000)
-                       other ports. One of the last six that is in use and not set moves to the next free one.
+  ALERTMANAGER_PORT (9093), GRAFANA_PORT (3000), ISSUER_PORT (8020)
+                       other ports. One of the last seven that is in use and not set moves to the next free one.
   PYTHON=...           the Python to make .venv from (3.11 or newer)
   VENV=DIR             use this virtual environment, as it is, instead of making .venv
   A component that dies is started again, after 5 seconds, then 10, 20 and 30 when it keeps dying.
@@ -66,7 +68,7 @@ misused() {
 
 # --- what was asked for --------------------------------------------------------------------------------------
 
-action=start mode='' component='' detach='' clean='' demo='' without='' timeout=''
+action=start mode='' component='' detach='' clean='' demo='' auth='' without='' timeout=''
 run=$root/.run reached='' local_options=()
 
 value() { # value OPTION [VALUE]
@@ -95,6 +97,10 @@ while (($#)); do
         -d | --detach) detach=yes ;;
         --clean) clean=yes ;;
         --demo) demo=yes ;;
+        --auth)
+            auth=yes
+            local_options+=("$1")
+            ;;
         --status) act status ;;
         --stop)
             act stop
@@ -137,6 +143,7 @@ done
 [[ -z $without || $action$component == start ]] || misused "--without goes with a start of everything."
 [[ -z $clean || $action$component == start ]] || misused "--clean goes with a start of everything."
 [[ -z $demo || $action$component == start ]] || misused "--demo goes with a start of everything."
+[[ -z $auth || $action$component == start ]] || misused "--auth goes with a start of everything."
 [[ $mode != docker ]] || reached=' --docker'
 script+=$reached # every hint leads to this very system
 cd -- "$root"

@@ -1,1 +1,1 @@
-"""What brings the system up (`local`, `docker`), keeps it busy (`demo`), and issues tokens to try it with (`issuer`)."""
+"""What brings all up (`local`, `docker`), keeps it busy (`demo`), and issues tokens to try it with (`issuer`)."""

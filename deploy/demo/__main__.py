@@ -3,12 +3,14 @@
 import argparse
 import asyncio
 import contextlib
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from deploy.demo.calls import Target
+from deploy.demo.token import Token
 from deploy.demo.traffic import Traffic
 from shared.broken_pipe import tolerate_broken_pipe
 from shared.errors import SettingsError
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     logs.configure("demo", "info")
     try:
-        asyncio.run(_until_told(Traffic(addresses, admin_token, given.rate)))
+        asyncio.run(_until_told(Traffic(addresses, admin_token, given.rate, Token(given.token_command))))
     finally:
         logs.flush()
     return 0
@@ -64,6 +66,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
             help=f"base address of {target}",
         )
     parser.add_argument("--rate", type=_rate, default=15.0, metavar="NUMBER", help="about so many requests a second")
+    parser.add_argument(
+        "--token-command",
+        type=_command,
+        default=(),
+        metavar="WORDS",
+        help="a program and its arguments that print a bearer token for the gateway; it is run every ten minutes",
+    )
     return parser.parse_args(arguments)
 
 
@@ -72,6 +81,10 @@ def _address(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise argparse.ArgumentTypeError(f"{text!r} is no http:// address")
     return text.rstrip("/")
+
+
+def _command(text: str) -> Sequence[str]:
+    return shlex.split(text)
 
 
 def _rate(text: str) -> float:

@@ -13,6 +13,7 @@ import aiohttp
 from deploy.demo.calls import Call, Target
 from deploy.demo.mix import rounds
 from deploy.demo.reach import Reach
+from deploy.demo.token import Token
 from shared.observing.logs import log, log_error
 
 ANSWER_SECONDS = 5.0
@@ -34,11 +35,13 @@ class Traffic:
         addresses: Base address of each target; one without is left alone. The gateway is there.
         admin_token: Opens the admin routes; empty: nothing is purged.
         rate: Rounds a second; a few of them are two requests at once.
+        token: What the gateway is shown in all other requests.
     """
 
-    def __init__(self, addresses: Mapping[Target, str], admin_token: str, rate: float) -> None:
+    def __init__(self, addresses: Mapping[Target, str], admin_token: str, rate: float, token: Token) -> None:
         self._addresses = addresses
         self._admin_token = admin_token
+        self._token = token
         self._pause = 1 / rate
         self._reach = {target: Reach() for target in addresses}
         self._etags: dict[str, str] = {}
@@ -53,6 +56,7 @@ class Traffic:
             await self._all_ready(session)
             log("info", "traffic started", "demo", targets=list(self._addresses), purges=bool(self._admin_token))
             async with asyncio.TaskGroup() as sending:
+                sending.create_task(self._token.keep_fresh())
                 for calls in rounds():
                     wanted = [call for call in calls if self._is_wanted(call)]
                     if not wanted:
@@ -90,6 +94,8 @@ class Traffic:
             headers["Content-Type"] = "application/json"
         if call.admin:
             headers["Authorization"] = f"Bearer {self._admin_token}"
+        elif self._token.text and call.target is Target.GATEWAY:
+            headers["Authorization"] = f"Bearer {self._token.text}"
         if call.conditional and call.path in self._etags:
             headers["If-None-Match"] = self._etags[call.path]
         return headers

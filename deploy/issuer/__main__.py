@@ -16,7 +16,7 @@ from deploy.issuer.store import Store, Unusable
 from deploy.local import permissions
 from shared.broken_pipe import tolerate_broken_pipe
 
-PORT = 8010
+PORT = 8020
 _LONGEST_WORD = 256
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from deploy.issuer.signing import Jwk, public
 
-ISSUER = "http://127.0.0.1:8010"
+ISSUER = "http://127.0.0.1:8020"
 AUDIENCE = "http://127.0.0.1:8000"
 LEEWAY_SECONDS = 600
 """The most that a gateway may allow clocks to differ (AUTH_LEEWAY_SECONDS)."""

@@ -55,6 +55,8 @@ def start_all(options: Options) -> int:
             plan = start(options, run) if mine else _plan(run, options)
             if options.demo and plan.component(DEMO) is None:
                 raise Refused(f"It is running without {DEMO}: end it first, with {options.script} --stop")
+            if options.auth and not report.asks_for_tokens(plan):
+                raise Refused(f"It is running without --auth: end it first, with {options.script} --stop")
         return _run_in_foreground(plan, run, options) if mine else _show_running(plan, run, options)
     except (Interrupted, BrokenPipeError):
         if mine:

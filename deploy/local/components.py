@@ -1,9 +1,12 @@
 """How each component is started, given the ports of all that run."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.issuer.server import HEALTH_PATH, JWKS_PATH
+from deploy.issuer.tokens import ANY_SCOPE
 from deploy.local.component import Component
 from deploy.local.ports import LOOPBACK
 
@@ -14,6 +17,7 @@ SERVICES = {
     "product-service": "services.products",
 }
 DEMO = "demo"
+ISSUER = "issuer"
 DEMO_ASKS = {
     "api-gateway": "--gateway",
     "user-service": "--users",
@@ -36,6 +40,7 @@ class Site:
         programs: The program of each component that is not ours.
         environment: Settings of the person.
         grafana_home: Where Grafana's own files are.
+        auth: Whether the gateway asks for tokens, whatever the person's settings say.
     """
 
     root: Path
@@ -46,6 +51,7 @@ class Site:
     programs: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     grafana_home: str | None = None
+    auth: bool = False
 
     def address(self, name: str) -> str:
         """Return host and port of a component."""
@@ -69,7 +75,36 @@ def api_gateway(site: Site) -> Component:
     environment |= {f"{declared_as(name).upper()}_URL": site.url(name) for name in SERVICES if name in site.ports}
     if "redis" in site.ports:
         environment["REDIS_URL"] = f"redis://{site.address('redis')}/0"
+    if site.auth:
+        environment["AUTH"] = "jwt"
+    if ISSUER in site.ports:
+        environment |= _authentication(site)
     return _http(site, "api-gateway", "/health/ready", (site.python, "-m", "bff"), environment)
+
+
+def issuer(site: Site) -> Component:
+    """Who issues tokens to try the gateway with; it goes by the names that the gateway is to ask for."""
+    names = _authentication(site)
+    options = {
+        "--data": str(site.data),
+        "--port": str(site.ports[ISSUER]),
+        "--issuer": names["AUTH_ISSUER"],
+        "--audience": names["AUTH_AUDIENCE"],
+    }
+    words = (word for pair in options.items() for word in pair)
+    return _http(site, ISSUER, HEALTH_PATH, (site.python, "-m", "deploy.issuer", "serve", *words), {})
+
+
+def _authentication(site: Site) -> dict[str, str]:
+    """What fits together unless the person has set something else."""
+    gateway = site.url("api-gateway")
+    usual = {
+        "AUTH_JWKS_URL": f"{site.url(ISSUER)}{JWKS_PATH}",
+        "AUTH_ISSUER": site.url(ISSUER),
+        "AUTH_AUDIENCE": gateway,
+        "AUTH_RESOURCE": gateway,
+    }
+    return {name: site.environment.get(name) or value for name, value in usual.items()}
 
 
 def service(site: Site, name: str) -> Component:
@@ -165,12 +200,16 @@ def grafana(site: Site) -> Component:
 def demo(site: Site) -> Component:
     """A little mixed traffic to what runs here; it answers nobody, so running is all that can be asked of it."""
     words = [word for name, option in DEMO_ASKS.items() if name in site.ports for word in (option, site.url(name))]
+    if ISSUER in site.ports:
+        issue = (site.python, "-m", "deploy.issuer", "token", DEMO, "--data", str(site.data), "--scope", ANY_SCOPE)
+        words += ["--token-command", shlex.join(issue)]
     return Component(DEMO, "", "", (site.python, "-m", "deploy.demo", *words), {})
 
 
 BUILDERS: Mapping[str, Callable[[Site], Component]] = {
     "redis": redis,
     **{name: lambda site, name=name: service(site, name) for name in SERVICES},  # type: ignore[misc]
+    ISSUER: issuer,
     "api-gateway": api_gateway,
     "redis-exporter": redis_exporter,
     "node-exporter": node_exporter,

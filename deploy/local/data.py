@@ -9,7 +9,7 @@ from deploy.local import permissions
 from deploy.local.errors import Refused
 
 # Only what the system itself puts there is ever removed, whatever directory a person names.
-FOLDERS = ("prometheus", "alertmanager", "grafana")
+FOLDERS = ("prometheus", "alertmanager", "grafana", "issuer")
 DATABASES = ("users.db", "orders.db", "products.db")
 ADDITIONS = ("", "-journal", "-shm", "-wal")
 

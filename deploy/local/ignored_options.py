@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from deploy.local.component import Plan
-from deploy.local.components import DEMO
+from deploy.local.components import DEMO, ISSUER
 from deploy.local.options import Options
 from deploy.local.planning import LEFT_OUT
 from deploy.local.ports import PORTS
+
+_OPTION_FOR = {DEMO: "--demo", ISSUER: "--auth"}
 
 
 def for_start(plan: Plan, options: Options, environment: Mapping[str, str]) -> Iterator[str]:
@@ -41,13 +43,19 @@ def for_component(plan: Plan, options: Options) -> Iterator[str]:
     """
     name = options.component or ""
     absent = next((one for one in plan.absent if one.name == name), None)
-    if absent is None and name != DEMO:
+    if absent is None and name not in _OPTION_FOR:
         yield f"{name} is no component. These run: {', '.join(one.name for one in plan.components)}."
         return
-    reason = absent.reason if absent else "it was started without --demo"
+    reason = absent.reason if absent else f"it was started without {_OPTION_FOR[name]}"
     yield f"{name} does not run here: {reason}."
     if options.command == "start":
         if absent and absent.remedy:
             yield absent.remedy
-        how = "with --demo" if absent is None else f"without --without {name}" if reason == LEFT_OUT else "anew"
+        how = (
+            f"with {_OPTION_FOR[name]}"
+            if absent is None
+            else f"without --without {name}"
+            if reason == LEFT_OUT
+            else "anew"
+        )
         yield f"For it to run, start {how} once all has ended: {options.script} --stop"

@@ -21,6 +21,7 @@ class Options:
         detach: Whether to return once all is healthy.
         clean: Whether to begin with empty data.
         demo: Whether a little mixed traffic is sent all the time.
+        auth: Whether the gateway asks for tokens.
         without: Components to leave out.
         timeout: How many seconds the system has to become healthy.
         script: What the person types to reach this very system, for the hints.
@@ -34,6 +35,7 @@ class Options:
     detach: bool
     clean: bool
     demo: bool
+    auth: bool
     without: frozenset[str]
     timeout: float
     script: str
@@ -50,6 +52,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--detach", action="store_true")
     parser.add_argument("--clean", action="store_true")
     parser.add_argument("--demo", action="store_true")
+    parser.add_argument("--auth", action="store_true")
     parser.add_argument("--without", action="append", default=[], choices=tuple(PORTS), metavar="COMPONENT")
     parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS")
     parser.add_argument("--script", default="./start_with_monitoring.sh")
@@ -66,6 +69,7 @@ def parse(arguments: Sequence[str]) -> Options:
         detach=found.detach,
         clean=found.clean,
         demo=found.demo,
+        auth=found.auth,
         without=frozenset(found.without),
         timeout=found.timeout,
         script=found.script,

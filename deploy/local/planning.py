@@ -6,11 +6,16 @@ from pathlib import Path
 
 from deploy.local import components, ports
 from deploy.local.component import Absent, Plan
-from deploy.local.components import BUILDERS, SERVICES, Site
+from deploy.local.components import BUILDERS, ISSUER, SERVICES, Site
 from deploy.local.programs import PROGRAMS, install
 
 LEFT_OUT = "left out (--without)"
 UNUSED = "no aggregate that is declared needs it"
+_IDLE_WITHOUT = {
+    "redis-exporter": ("redis", "there is no Redis to watch"),
+    "alertmanager": ("prometheus", "there is no Prometheus to send it alerts"),
+}
+_OTHER_KEYS = ("AUTH_JWKS_URL", "AUTH_JWKS_FILE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ def plan(
     declared: Container[str],
     without: frozenset[str] = frozenset(),
     demo: bool = False,
+    auth: bool = False,
 ) -> tuple[Plan, Site]:
     """Decide what runs and how.
 
@@ -54,6 +60,7 @@ def plan(
         declared: The services that the gateway calls.
         without: Components to leave out.
         demo: Whether a little mixed traffic is sent all the time.
+        auth: Whether the gateway asks for tokens, of an issuer that runs here unless the settings name one.
 
     Returns:
         The plan, and what its commands were made from.
@@ -62,10 +69,13 @@ def plan(
         Refused: A port that is needed cannot be had.
     """
     unused = {name for name in SERVICES if components.declared_as(name) not in declared}
-    looked = [Absent(name, UNUSED) if name in unused else _absent(name, machine, without) for name in BUILDERS]
+    wanted = [name for name in BUILDERS if auth or name != ISSUER]
+    looked = [
+        Absent(name, UNUSED) if name in unused else _absent(name, machine, without, environment) for name in wanted
+    ]
     absent = [one for one in looked if one is not None]
     missing = {one.name for one in absent}
-    names = [name for name in BUILDERS if name not in missing]
+    names = [name for name in wanted if name not in missing]
     choice = ports.choose(names, environment, machine.is_free, machine.describe)
     site = Site(
         root=root,
@@ -76,6 +86,7 @@ def plan(
         programs=machine.programs,
         environment=environment,
         grafana_home=machine.grafana_home,
+        auth=auth,
     )
     made = [BUILDERS[name](site) for name in names]
     if demo:
@@ -96,16 +107,17 @@ def _at_once(missing: set[str], machine: Machine, without: frozenset[str]) -> li
     return [f"On Debian, Ubuntu one line gets them: {install(*wanted)}"] if len(wanted) > 1 else []
 
 
-def _absent(name: str, machine: Machine, without: frozenset[str]) -> Absent | None:
+def _absent(name: str, machine: Machine, without: frozenset[str], environment: Mapping[str, str]) -> Absent | None:
     if name in without:
         return Absent(name, LEFT_OUT)
     if name in PROGRAMS and name not in machine.programs:
         memory_alone = "; the cache is in memory alone" if name == "redis" else ""
         return Absent(name, f"not installed{memory_alone}", PROGRAMS[name].remedy)
-    if name == "redis-exporter" and _absent("redis", machine, without) is not None:
-        return Absent(name, "there is no Redis to watch")
-    if name == "alertmanager" and _absent("prometheus", machine, without) is not None:
-        return Absent(name, "there is no Prometheus to send it alerts")
+    if name in _IDLE_WITHOUT:
+        needed, reason = _IDLE_WITHOUT[name]
+        return Absent(name, reason) if _absent(needed, machine, without, environment) else None
+    if name == ISSUER:
+        return next((Absent(name, f"{one} leads to another one") for one in _OTHER_KEYS if environment.get(one)), None)
     if name == "grafana" and machine.grafana_home is None:
         remedy = "GF_PATHS_HOME=… names the directory that holds conf/defaults.ini"
         return Absent(name, f"{machine.programs[name]} is there, its own files are not found", remedy)

@@ -37,6 +37,7 @@ PORTS = {
     "user-service": Port("USER_SERVICE_PORT", 8001, movable=False),
     "order-service": Port("ORDER_SERVICE_PORT", 8002, movable=False),
     "product-service": Port("PRODUCT_SERVICE_PORT", 8003, movable=False),
+    "issuer": Port("ISSUER_PORT", 8020, movable=True),
     "redis": Port("REDIS_PORT", 6379, movable=True),
     "redis-exporter": Port("REDIS_EXPORTER_PORT", 9121, movable=True),
     "node-exporter": Port("NODE_EXPORTER_PORT", 9100, movable=True),

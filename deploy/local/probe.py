@@ -30,8 +30,13 @@ def ask(url: str, *, timeout: float = 2.0) -> str | None:
     return None if status == http.HTTPStatus.OK else f"answers {status}"
 
 
-def get(url: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
+def get(url: str, *, timeout: float = 5.0, token: str = "") -> tuple[int, bytes]:
     """Fetch an http:// address, past any proxy, and return status and body.
+
+    Args:
+        url: What to fetch.
+        timeout: Seconds.
+        token: A bearer token to show, or empty.
 
     Raises:
         OSError: It cannot be reached in time.
@@ -40,7 +45,8 @@ def get(url: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=timeout)
     try:
-        connection.request("GET", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        connection.request("GET", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}", headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

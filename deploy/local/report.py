@@ -1,10 +1,12 @@
 """What a person is shown about a running system, or about one that did not come up."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from deploy.local import table
 from deploy.local.component import Plan
-from deploy.local.components import DEMO, SERVICES
+from deploy.local.components import DEMO, ISSUER, SERVICES
 from deploy.local.progress import Failure
 from deploy.local.run_directory import RunDirectory
 from deploy.local.say import say
@@ -48,7 +50,7 @@ def hints(plan: Plan, rows: Sequence[Row], script: str) -> list[str]:
     lines = [
         "",
         "Try:",
-        f"  curl -i {gateway.url}/api/profile/user123" if has_samples else f"  curl {gateway.url}/",
+        *(_profiles(plan, gateway.url) if has_samples else [f"  curl {gateway.url}/"]),
         f"  curl {gateway.url}/health",
         f"  curl {gateway.url}/api/cache/stats",
     ]
@@ -66,6 +68,27 @@ def hints(plan: Plan, rows: Sequence[Row], script: str) -> list[str]:
         *(f"Send no more traffic:     {script} --stop {name}" for name in running if name == DEMO),
         f"What runs:                {script} --status",
         f"End it:                   {script} --stop",
+    ]
+
+
+def asks_for_tokens(plan: Plan) -> bool:
+    """Tell whether it was started with --auth."""
+    gateway = plan.component("api-gateway")
+    return gateway is not None and gateway.environment.get("AUTH") == "jwt"
+
+
+def _profiles(plan: Plan, gateway: str) -> list[str]:
+    ask = f"  curl -i {gateway}/api/profile/"
+    if plan.component(ISSUER) is None:
+        return [f"{ask}user123"]
+    data = [] if Path(plan.data) == Path(plan.root, ".data") else ["--data", plan.data]
+    issue = shlex.join([plan.python, "-m", "deploy.issuer", "token", "user123", *data])
+    shown = ' -H "Authorization: Bearer $TOKEN"'
+    return [
+        f"{ask}user123  # 401: nobody knows who asks",
+        f"  TOKEN=$(cd {shlex.quote(plan.root)} && {issue})",
+        f"{ask}user456{shown}  # 403: it is somebody else's",
+        f"{ask}user123{shown}  # 200",
     ]
 
 

@@ -44,6 +44,7 @@ def start(options: Options, run: RunDirectory) -> Plan:
         declared=DECLARED.services,
         without=options.without,
         demo=options.demo,
+        auth=options.auth,
     )
     found = _addresses(plan, environment)
     say(f"Starting {len(plan.components)} processes; data in {directory}, logs in {options.run}.")

@@ -4,9 +4,13 @@ import http.client
 import json
 import time
 from itertools import cycle
+from pathlib import Path
 
+from deploy.issuer import tokens
+from deploy.issuer.store import Store
 from deploy.local import probe, signals
 from deploy.local.component import Component, Plan
+from deploy.local.components import ISSUER
 
 PAUSE_SECONDS = 0.1
 NAMED = ("user123", "user456")
@@ -25,11 +29,12 @@ def send(plan: Plan, *, seconds: float) -> int:
     gateway = plan.component("api-gateway")
     if gateway is None:
         return 0
+    token = _token(plan)
     answered = 0
     limit = time.monotonic() + seconds
     for user in cycle([*NAMED, *_more(plan.component("user-service"))]):
         try:
-            probe.get(f"{gateway.url}/api/profile/{user}")
+            probe.get(f"{gateway.url}/api/profile/{user}", token=token)
             answered += 1
         except (OSError, http.client.HTTPException):
             pass
@@ -38,6 +43,12 @@ def send(plan: Plan, *, seconds: float) -> int:
             return answered
         time.sleep(PAUSE_SECONDS)
     return answered
+
+
+def _token(plan: Plan) -> str:
+    if plan.component(ISSUER) is None:
+        return ""
+    return tokens.issue(Store(Path(plan.data)), tokens.Wish("start", scope=tokens.ANY_SCOPE))
 
 
 def _more(users: Component | None) -> list[str]:

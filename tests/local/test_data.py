@@ -26,6 +26,7 @@ def test_clean_removes_only_what_the_system_made(tmp_path: Path) -> None:
     for name in ("users.db", "users.db-wal", "products.db", "letters.txt", "other.db"):
         (tmp_path / name).touch()
     (tmp_path / "prometheus" / "wal").mkdir(parents=True)
+    (tmp_path / "issuer").mkdir()
     data.prepare(tmp_path, clean=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["letters.txt", "other.db"]
 

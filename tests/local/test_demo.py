@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.local.script import environment
 
 TAG = 'W/"a-tag"'
 TOKEN = "purge-me-0123456789"
+ISSUED = "a-token-of-some-issuer"
 
 
 class Server:
@@ -39,6 +41,8 @@ class Server:
                     seen["conditional"] += 1
                 if self.headers.get("Authorization") == f"Bearer {TOKEN}":
                     seen[f"authorized {self.command}"] += 1
+                if self.headers.get("Authorization") == f"Bearer {ISSUED}":
+                    seen[f"issued {self.command}"] += 1
                 seen[self.command] += 1
                 self.send_response(200)
                 self.send_header("ETag", TAG)
@@ -126,6 +130,37 @@ def test_without_a_token_nothing_is_purged(tmp_path: Path) -> None:
         assert demo.process.poll() is None
 
 
+def test_the_gateway_alone_is_shown_a_token(tmp_path: Path) -> None:
+    """One that a program prints, in all requests but those that the admin token opens; it is never logged."""
+    command = shlex.join([sys.executable, "-c", f"print({ISSUED!r})"])
+    with (
+        Server() as gateway,
+        Server() as users,
+        _demo(
+            tmp_path, "--gateway", gateway.url, "--users", users.url, "--token-command", command, ADMIN_TOKEN=TOKEN
+        ) as demo,
+    ):
+        for kind in ("issued GET", "issued HEAD", "authorized DELETE"):
+            wait_until(lambda kind=kind: gateway.seen[kind] > 1, f"never seen: {kind}")  # type: ignore[misc]
+        wait_until(lambda: users.seen["GET"] > 1, "the service is not asked")
+        assert not [kind for kind in list(users.seen) if kind.startswith(("issued", "authorized"))]
+        assert gateway.seen["issued DELETE"] == 0
+        assert ISSUED not in json.dumps(demo.events())
+
+
+@pytest.mark.parametrize(
+    "command", ["/nowhere/at-all", f"{sys.executable} -c raise(SystemExit(1))", f"{sys.executable} -c 0"]
+)
+def test_without_a_token_traffic_goes_on(tmp_path: Path, command: str) -> None:
+    """Whatever is wrong with the program is told once, and it is tried again."""
+    with Server() as gateway, _demo(tmp_path, "--gateway", gateway.url, "--token-command", command) as demo:
+        wait_until(lambda: any(one["event"] == "no token" for one in demo.events()), "it does not tell")
+        before = gateway.seen["GET"]
+        wait_until(lambda: gateway.seen["GET"] > before, "it does not go on")
+        assert demo.process.poll() is None
+        assert [one["event"] for one in demo.events()].count("no token") == 1
+
+
 def test_it_waits_for_the_gateway_and_for_its_return(tmp_path: Path) -> None:
     """Nothing ends it, a line tells of each change, and services are asked while the gateway is away."""
     port = free_port()
@@ -145,7 +180,13 @@ def test_it_waits_for_the_gateway_and_for_its_return(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--gateway", "localhost:8000"), ("--gateway", "http://localhost", "--rate", "nan")]
+    "arguments",
+    [
+        (),
+        ("--gateway", "localhost:8000"),
+        ("--gateway", "http://localhost", "--rate", "nan"),
+        ("--gateway", "http://localhost", "--token-command", "an 'open quotation"),
+    ],
 )
 def test_words_that_make_no_sense_are_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """Status 2, before anything is sent."""

@@ -8,7 +8,7 @@ import pytest
 from bff.settings import DECLARED
 from deploy.local import ignored_options, options, planning
 from deploy.local.component import Plan
-from deploy.local.components import BUILDERS, DEMO
+from deploy.local.components import BUILDERS, DEMO, ISSUER
 from deploy.local.planning import Machine
 from deploy.local.ports import PORTS
 from deploy.local.programs import PROGRAMS
@@ -18,10 +18,18 @@ DISPENSABLE = sorted(set(BUILDERS) - {"api-gateway"})
 FULL = Machine(sys.executable, {name: f"/opt/{name}" for name in PROGRAMS}, "/opt/grafana", lambda _: True, str)
 
 
-def _plan(*without: str, machine: Machine = FULL, demo: bool = False) -> Plan:
-    places = {"root": Path("/checkout"), "data": Path("/data"), "derived": Path("/derived")}
-    declared = DECLARED.services
-    return planning.plan(machine, {}, declared=declared, without=frozenset(without), demo=demo, **places)[0]
+def _plan(*without: str, machine: Machine = FULL, auth: bool = True) -> Plan:
+    plan, _ = planning.plan(
+        machine,
+        {},
+        root=Path("/checkout"),
+        data=Path("/data"),
+        derived=Path("/derived"),
+        declared=DECLARED.services,
+        without=frozenset(without),
+        auth=auth,
+    )
+    return plan
 
 
 def _of_a_start(plan: Plan, *words: str, **environment: str) -> list[str]:
@@ -91,11 +99,12 @@ def test_what_is_not_installed_cannot_be_started_alone(name: str) -> None:
     assert last == f"For it to run, start anew once all has ended: {SCRIPT} --stop"
 
 
-def test_the_demo_cannot_be_added() -> None:
+@pytest.mark.parametrize(("name", "option"), [(DEMO, "--demo"), (ISSUER, "--auth")])
+def test_what_needs_an_option_cannot_be_added(name: str, option: str) -> None:
     """It is a matter of the start."""
-    assert _of_one(_plan(), "start", DEMO) == [
-        "demo does not run here: it was started without --demo.",
-        f"For it to run, start with --demo once all has ended: {SCRIPT} --stop",
+    assert _of_one(_plan(auth=False), "start", name) == [
+        f"{name} does not run here: it was started without {option}.",
+        f"For it to run, start with {option} once all has ended: {SCRIPT} --stop",
     ]
 
 

@@ -1,5 +1,6 @@
 """What runs, and how."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ DECLARED = ("user_service", "order_service", "product_service")
 FULL = Machine("/venv/bin/python", PROGRAM_OF, "/opt/grafana home", lambda _: True, str)
 
 
-def _plan(machine: Machine = FULL, *without: str, **environment: str) -> tuple[Plan, Site]:
+def _plan(machine: Machine = FULL, *without: str, auth: bool = False, **environment: str) -> tuple[Plan, Site]:
     return planning.plan(
         machine,
         environment,
@@ -25,6 +26,7 @@ def _plan(machine: Machine = FULL, *without: str, **environment: str) -> tuple[P
         derived=ROOT / ".run" / "derived",
         declared=DECLARED,
         without=frozenset(without),
+        auth=auth,
     )
 
 
@@ -42,7 +44,7 @@ def _command(plan: Plan, name: str) -> tuple[str, ...]:
 
 def test_a_machine_that_has_everything_runs_everything() -> None:
     """Nothing is absent and nothing needs to be said."""
-    plan, _ = _plan()
+    plan, _ = _plan(auth=True)
     assert [component.name for component in plan.components] == list(BUILDERS)
     assert not plan.absent
     assert not plan.notes
@@ -109,6 +111,84 @@ def test_the_demo_asks_what_runs_here_and_nobody_else() -> None:
         "--products",
         "http://127.0.0.1:8003",
     )
+
+
+def _auth(plan: Plan) -> dict[str, str]:
+    """What the gateway is told about tokens."""
+    return {name: value for name, value in _environment(plan, "api-gateway").items() if name.startswith("AUTH")}
+
+
+def test_without_auth_nothing_is_said_about_tokens() -> None:
+    """Neither does an issuer run, nor is it missed; the person's own settings stand."""
+    plan, _ = _plan(AUTH="jwt", AUTH_JWKS_URL="https://issuer.example.org/keys")
+    assert _auth(plan) == {}
+    assert plan.component("issuer") is None
+    assert "issuer" not in {one.name for one in plan.absent}
+
+
+def test_with_auth_gateway_and_issuer_fit_together() -> None:
+    """Wherever both are: keys, names and what clients reach are said to one as to the other."""
+    plan, _ = _plan(FULL, auth=True, ISSUER_PORT="9020", GATEWAY_PORT="9000", AUTH="off", AUTH_ISSUER="")
+    issuer = plan.component("issuer")
+    assert issuer is not None
+    assert _auth(plan) == {
+        "AUTH": "jwt",
+        "AUTH_JWKS_URL": "http://127.0.0.1:9020/.well-known/jwks.json",
+        "AUTH_ISSUER": "http://127.0.0.1:9020",
+        "AUTH_AUDIENCE": "http://127.0.0.1:9000",
+        "AUTH_RESOURCE": "http://127.0.0.1:9000",
+    }
+    assert (issuer.url, issuer.probe) == ("http://127.0.0.1:9020", "http://127.0.0.1:9020/health")
+    assert " ".join(issuer.command) == (
+        f"/venv/bin/python -m deploy.issuer serve --data {ROOT}/.data --port 9020 "
+        "--issuer http://127.0.0.1:9020 --audience http://127.0.0.1:9000"
+    )
+
+
+@pytest.mark.parametrize("name", ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_RESOURCE"])
+def test_what_the_person_has_set_wins(name: str) -> None:
+    """And the issuer goes by it, so that its tokens are good."""
+    plan, _ = _plan(FULL, auth=True, **{name: "https://mine.example.org"})
+    usual = _auth(_plan(FULL, auth=True)[0])
+    assert _auth(plan) == usual | {name: "https://mine.example.org"}
+    assert ("https://mine.example.org" in _command(plan, "issuer")) == (name != "AUTH_RESOURCE")
+
+
+@pytest.mark.parametrize("name", ["AUTH_JWKS_URL", "AUTH_JWKS_FILE"])
+def test_another_issuer_leaves_no_work_for_ours(name: str) -> None:
+    """The gateway asks for its tokens, by the person's settings alone."""
+    plan, _ = planning.plan(
+        FULL,
+        {name: "https://issuer.example.org/keys"},
+        root=ROOT,
+        data=ROOT / ".data",
+        derived=ROOT / ".run" / "derived",
+        declared=DECLARED,
+        demo=True,
+        auth=True,
+    )
+    assert _auth(plan) == {"AUTH": "jwt"}
+    assert {one.name: one.reason for one in plan.absent} == {"issuer": f"{name} leads to another one"}
+    assert "--token-command" not in _command(plan, "demo")
+
+
+def test_the_demo_shows_tokens_of_the_issuer_beside_it() -> None:
+    """They allow it to read everybody's profile; a path with a space is one word of the command."""
+    plan, _ = planning.plan(
+        FULL,
+        {},
+        root=ROOT,
+        data=ROOT / ".data",
+        derived=ROOT / ".run" / "derived",
+        declared=DECLARED,
+        demo=True,
+        auth=True,
+    )
+    *_, option, words = _command(plan, "demo")
+    assert option == "--token-command"
+    python, *rest = shlex.split(words)
+    assert (python, rest[:4]) == ("/venv/bin/python", ["-m", "deploy.issuer", "token", "demo"])
+    assert rest[4:] == ["--data", f"{ROOT}/.data", "--scope", "profile:read profile:read:any"]
 
 
 def test_alertmanager_is_our_own_and_stands_alone() -> None:

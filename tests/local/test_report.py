@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local import report, table
 from deploy.local.component import Component, Plan
-from deploy.local.components import BUILDERS, DEMO, SERVICES
+from deploy.local.components import BUILDERS, DEMO, ISSUER, SERVICES
 from deploy.local.progress import Failure
 from deploy.local.run_directory import RunDirectory
 from deploy.local.table import Row
@@ -37,10 +37,15 @@ def test_what_is_well_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == ""
 
 
-def _lines(absent: tuple[str, ...] = (), stopped: tuple[str, ...] = ()) -> list[str]:
+def _lines(absent: tuple[str, ...] = (), stopped: tuple[str, ...] = (), data: str = "/a checkout/.data") -> list[str]:
     grafana = {"GF_SECURITY_ADMIN_USER": "admin"}
     names = [name for name in NAMES if name not in absent]
-    plan = Plan("/", tuple(Component(name, "http://x", "", (), grafana) for name in names))
+    plan = Plan(
+        "/a checkout",
+        tuple(Component(name, "http://x", "", (), grafana) for name in names),
+        python="/v/python",
+        data=data,
+    )
     rows = [Row(name, "", "", table.STOPPED if name in stopped else table.HEALTHY, "") for name in names]
     return report.hints(plan, rows, SCRIPT)
 
@@ -62,9 +67,22 @@ def test_every_hint_leads_to_this_system_and_to_what_it_has(absent: tuple[str, .
 
 def test_a_user_of_the_samples_is_asked_for_where_they_are() -> None:
     """Elsewhere the index tells what there is to ask for."""
-    assert "  curl -i http://x/api/profile/user123" in _lines()
+    assert "  curl -i http://x/api/profile/user123" in _lines(absent=(ISSUER,))
     assert "  curl http://x/" in _lines(absent=tuple(SERVICES))
     assert not any("profile" in line for line in _lines(absent=tuple(SERVICES)))
+
+
+@pytest.mark.parametrize(("data", "words"), [("/a checkout/.data", ""), ("/some where", " --data '/some where'")])
+def test_where_tokens_are_asked_for_a_tour_of_three(data: str, words: str) -> None:
+    """Without one, with one for somebody else, and with one's own, which an issuer of the same data prints."""
+    lines = [line.partition("  #")[0] for line in _lines(data=data) if "profile" in line or "TOKEN" in line]
+    shown = '-H "Authorization: Bearer $TOKEN"'
+    assert lines == [
+        "  curl -i http://x/api/profile/user123",
+        f"  TOKEN=$(cd '/a checkout' && /v/python -m deploy.issuer token user123{words})",
+        f"  curl -i http://x/api/profile/user456 {shown}",
+        f"  curl -i http://x/api/profile/user123 {shown}",
+    ]
 
 
 @pytest.mark.parametrize("stopped", SOME)

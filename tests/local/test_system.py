@@ -1,13 +1,17 @@
 """The whole system, started, used, broken and ended through start_with_monitoring.sh."""
 
+import json
 import os
 import re
 import signal
 import socket
+import subprocess
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import jwt
 import pytest
 
 from deploy.local.ports import PORTS
@@ -186,6 +190,35 @@ def test_the_demo_shows_something_of_everything(system: System) -> None:
     assert system.command("--stop").returncode == 0
 
 
+def test_with_auth_an_issuer_runs_beside_it(system: System) -> None:
+    """The token that the start tells how to get is good for the gateway beside it, and the demo shows one as well."""
+    assert system.start().returncode == 0
+    refused = system.start("--auth")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("It is running without --auth: end it first, with ")
+    assert system.command("--stop").returncode == 0
+
+    started = system.start("--auth", "--demo")
+    assert (started.returncode, started.stderr) == (0, "")
+    issue = re.search(r"TOKEN=\$\((.*)\)$", started.stdout, re.MULTILINE)
+    assert issue is not None
+    token = subprocess.run(["bash", "-c", issue[1]], capture_output=True, text=True, check=True).stdout.strip()
+    with urllib.request.urlopen(f"{system.url('issuer')}/.well-known/jwks.json", timeout=10) as answer:
+        keys = jwt.PyJWKSet.from_dict(json.load(answer))
+    claims = jwt.decode(
+        token,
+        keys[jwt.get_unverified_header(token)["kid"]],
+        ["ES256"],
+        issuer=system.url("issuer"),
+        audience=system.gateway,
+    )
+    assert claims["sub"] == "user123"
+    wait_until(lambda: "traffic started" in system.run.log("demo").read_text(), "the demo does not begin")
+    assert "no token" not in system.run.log("demo").read_text()
+    written = [*system.run.path.rglob("*"), *system.data.rglob("*")]
+    assert [path for path in written if path.lstat().st_mode & 0o077] == []
+
+
 def _count(system: System, name: str, counted: str) -> float:
     found = re.search(rf"^{re.escape(counted)} (\S+)$", system.metrics(name), re.MULTILINE)
     return float(found[1]) if found else 0.0
@@ -200,7 +233,7 @@ def test_prometheus_sees_every_target_up(monitored: System) -> None:
     """Each component that exports metrics is scraped where it runs, and has counted the first requests."""
     assert monitored.start().returncode == 0
     wait_until(lambda: set(monitored.targets().values()) == {"up"}, "a target is not up")
-    assert set(monitored.targets()) == set(PORTS) - {"redis", "alertmanager", "grafana"}
+    assert set(monitored.targets()) == set(PORTS) - {"redis", "alertmanager", "grafana", "issuer"}
 
 
 @pytest.mark.prometheus
