@@ -23,6 +23,7 @@ _ALGORITHMS: Final = (
 )
 _word = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,256}").fullmatch
 _media_type = re.compile(r"[A-Za-z0-9!#$&^_.+-]+(?:/[A-Za-z0-9!#$&^_.+-]+)?").fullmatch
+_query = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+").fullmatch
 LONGEST_SECONDS: Final = 7 * 86_400
 """For which a revocation is kept."""
 
@@ -51,6 +52,14 @@ def _origin(text: str) -> str:
     return text.lower()
 
 
+def _document_url(text: str) -> str:
+    address, mark, query = text.partition("?")
+    values.BASE_URL.parse(address)
+    if mark and _query(query) is None:
+        raise ValueError(text)
+    return text
+
+
 def _readable(text: str) -> str:
     try:
         with Path(text).open("rb"):
@@ -65,6 +74,7 @@ def _claim(text: str) -> str:
     return text
 
 
+DOCUMENT_URL: Final = Kind("an http:// or https:// address that can be looked up, without credentials", _document_url)
 READABLE_FILE: Final = Kind("a file that can be read", _readable)
 _CLAIM: Final = Kind("the name of a claim", _claim)
 _VISIBLE: Final = Kind("visible ASCII characters without a comma", _claim)
@@ -82,7 +92,7 @@ class EdgeSettings(Settings):
         "Whether clients have to show who they are: jwt asks each for a signed access token.",
     )
     auth_jwks_url: str = setting(
-        "AUTH_JWKS_URL", values.BASE_URL, "", "Where the issuer publishes its keys (RFC 7517 §5)."
+        "AUTH_JWKS_URL", DOCUMENT_URL, "", "Where the issuer publishes its keys (RFC 7517 §5)."
     )
     auth_jwks_file: str = setting("AUTH_JWKS_FILE", READABLE_FILE, "", "The issuer's keys in a file, instead of that.")
     auth_issuer: str = setting("AUTH_ISSUER", _VISIBLE, "", "Who issues the tokens: exactly their claim iss.")
