@@ -202,6 +202,21 @@ LEASE_OUTCOMES: Final = ("granted", "exhausted", "unavailable")
 rate_limit_subjects: Final = Gauge(
     "rate_limit_subjects", "Subjects that have spent something of a quota.", ["policy"], multiprocess_mode="livesum"
 )
+auth_keys: Final = Gauge(
+    "auth_keys",
+    "Keys that tokens can be verified with, by where they come from.",
+    ["source"],
+    multiprocess_mode="livemin",
+)
+auth_keys_fetched: Final = Gauge(
+    "auth_keys_fetched_timestamp_seconds",
+    "When these keys were last read from there, in seconds since the epoch.",
+    ["source"],
+    multiprocess_mode="livemin",
+)
+auth_key_fetches: Final = _QuickCounter(
+    "auth_key_fetches_total", "Attempts to read these keys from there.", ["source", "outcome"]
+)
 event_loop_lag: Final = BatchHistogram(
     "event_loop_lag_seconds",
     "How much later than asked for the event loop came back.",

@@ -1,0 +1,31 @@
+"""Keys from a file, read at the start and when told to."""
+
+from pathlib import Path
+from typing import Self
+
+from shared.edge.key_source import KeySource
+from shared.edge.keys import MAX_BYTES, KeySet
+
+
+class KeyFile(KeySource):
+    """The keys in the file at ``path``."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("file")
+        self._path = Path(path)
+
+    async def __aenter__(self) -> Self:
+        """Read it."""
+        self.reload()
+        return self
+
+    def reload(self) -> None:
+        """Read it again; one that cannot be read, or holds no keys, changes nothing; how it went is logged."""
+        self._state = ""  # whoever says so wants to know, each time
+        try:
+            with self._path.open("rb") as file:
+                keys = KeySet.parse(file.read(MAX_BYTES + 1))
+        except (OSError, ValueError) as error:
+            self._failed(error, still_good=self.keys is not None)
+        else:
+            self._succeeded(keys)
