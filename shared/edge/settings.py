@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ _ALGORITHMS: Final = (
 )
 _word = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,256}").fullmatch
 _media_type = re.compile(r"[A-Za-z0-9!#$&^_.+-]+(?:/[A-Za-z0-9!#$&^_.+-]+)?").fullmatch
+_scheme = re.compile(r"[a-z][a-z0-9+.-]*").fullmatch
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 _query = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+").fullmatch
 LONGEST_SECONDS: Final = 7 * 86_400
 """For which a revocation is kept."""
@@ -45,11 +47,13 @@ def _network(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or text != f"{parts.scheme}://{parts.netloc}":
+    """As browsers write it (RFC 6454 §6.2): in lower case, and without the usual port."""
+    scheme, _, rest = text.lower().partition("://")
+    parts = urlsplit(values.BASE_URL.parse(f"http://{rest}"))  # apps in web views have schemes of their own
+    if _scheme(scheme) is None or not parts.hostname or parts.path:
         raise ValueError(text)
-    values.BASE_URL.parse(text)
-    return text.lower()
+    host = f"[{IPv6Address(parts.hostname)}]" if ":" in parts.hostname else parts.hostname
+    return f"{scheme}://{host}" if parts.port in {None, _USUAL_PORTS.get(scheme)} else f"{scheme}://{host}:{parts.port}"
 
 
 def _document_url(text: str) -> str:

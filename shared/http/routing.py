@@ -12,6 +12,7 @@ from sanic.response import raw as raw_response
 from sanic_routing.exceptions import RouteExists
 
 from shared import codec
+from shared.edge.cors import Cors
 from shared.errors import DeclarationError
 from shared.http.openapi.operation import Operation
 
@@ -71,14 +72,17 @@ def declared_routes(app: Sanic[Any, Any]) -> Iterator[Route]:
         yield Route(method, _template(route.path), name, route.ctx.operation)
 
 
-def add_options(app: Sanic[Any, Any]) -> None:
-    """Answer OPTIONS with 204 and ``Allow`` on every path routed so far (RFC 9110 §9.3.7)."""
+def add_options(app: Sanic[Any, Any], cors: Cors | None = None) -> None:
+    """Answer OPTIONS with 204 and ``Allow`` on every path routed so far (RFC 9110 §9.3.7).
+
+    ``cors`` adds what a preflight of CORS asks for.
+    """
     methods: dict[str, set[str]] = defaultdict(set)
     for route in app.router.routes:
         methods["/" + route.path].update(route.methods)
     for number, (path, known) in enumerate(sorted(methods.items())):
         app.add_route(
-            _options(", ".join(sorted(known | {"OPTIONS"}))),
+            _options(frozenset(known), cors),
             path,
             methods=["OPTIONS"],
             name=f"options_{number}",
@@ -86,9 +90,14 @@ def add_options(app: Sanic[Any, Any]) -> None:
         )
 
 
-def _options(allow: str) -> Endpoint:
-    async def options(_request: Request, **_parameters: str) -> HTTPResponse:
-        return empty(headers={"Allow": allow})
+def _options(known: frozenset[str], cors: Cors | None) -> Endpoint:
+    allow = {"Allow": ", ".join(sorted(known | {"OPTIONS"}))}
+
+    async def options(request: Request, **_parameters: str) -> HTTPResponse:
+        if cors is None:
+            return empty(headers=allow)
+        asked = request.headers.get("access-control-request-method")
+        return empty(headers={**allow, **cors.preflight(request.headers.get("origin"), asked, known)})
 
     return options
 

@@ -10,6 +10,7 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.config import Config
 
 import shared
+from shared.edge.cors import Cors
 from shared.http import routing
 from shared.http.connections import Connections
 from shared.http.early_answers import EarlyAnswers
@@ -74,6 +75,7 @@ def build_app(
     body_limit: int = 64 * 1024,
     spans: Spans | None = None,
     early: EarlyAnswers | None = None,
+    cors: Cors | None = None,
 ) -> Sanic[Any, Any]:
     """A Sanic app named ``service`` with everything that all our apps have in common.
 
@@ -81,7 +83,7 @@ def build_app(
     Resources are entered in order before the server starts and left in reverse order after it has stopped; one that
     raises on entry ends the process, so whatever may be absent (a database, Redis) must be awaited in its own task.
     ``body_limit`` bounds request bodies, in bytes. ``spans`` takes a span of each request.
-    ``early`` has what the routes have declared to be answered early.
+    ``early`` has what the routes have declared to be answered early. ``cors`` answers preflights.
     """
     config = Config(env_prefix=None)
     config.update(
@@ -121,7 +123,7 @@ def build_app(
         group(app)
     app.ctx.openapi = openapi.make(app)
     count_failures_from_zero(app)
-    routing.add_options(app)
+    routing.add_options(app, cors)
     return app
 
 
