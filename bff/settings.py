@@ -13,7 +13,8 @@ from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS
 from shared.edge.settings import EdgeSettings
 from shared.observing.telemetry.settings import TracedSettings
 from shared.settings import pem, values
-from shared.settings.declared import Variable, group, prefixed, setting
+from shared.settings.declared import Variable, changing_secret, group, prefixed, setting
+from shared.settings.secret import Secret
 from shared.upstream import tls
 from shared.upstream.breaker import BreakerRules
 from shared.upstream.client import Policies
@@ -164,8 +165,8 @@ class GatewaySettings(EdgeSettings, TracedSettings):
         "true",
         "Whether plain requests are answered before Sanic makes an object of them.",
     )
-    admin_token: str = setting(
-        "ADMIN_TOKEN", values.TOKEN, "", "Bearer token of the admin routes; empty turns them off.", secret=True
+    admin_token: Secret = changing_secret(
+        "ADMIN_TOKEN", values.TOKEN, "Bearer token of the admin routes; empty turns them off."
     )
 
     def conflicts(self) -> Iterator[str]:

@@ -16,6 +16,7 @@ from shared.http.openapi.operation import Answer, Bearer, Operation, Parameter, 
 from shared.http.openapi.vocabulary import CACHE_CONTROL
 from shared.ids import IdType
 from shared.observing.logs import log
+from shared.settings.secret import Secret
 
 _ELSEWHERE: Final = ServiceUnavailable(
     "Dropped in this process. Others could not be told, because Redis is away; try again.", retry_after=2
@@ -32,10 +33,10 @@ ADMIN_TOKEN: Final = Bearer(
 class Purge:
     """DELETE routes below ``/api/cache``, for whoever has the admin token."""
 
-    def __init__(self, kinds: Sequence[AggregateKind], cache: Cache, admin_token: str) -> None:
+    def __init__(self, kinds: Sequence[AggregateKind], cache: Cache, admin_token: Secret) -> None:
         self._kinds = kinds
         self._cache = cache
-        self._expected = admin_token.encode()
+        self._expected = admin_token
 
     @property
     def links(self) -> Mapping[str, Link]:
@@ -67,7 +68,7 @@ class Purge:
     def _authorize(self, request: Request) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         given = token.lstrip(" ").encode("utf-8", "surrogateescape")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._expected):
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._expected.text.encode()):
             raise Unauthorized(ADMIN_TOKEN.refusal.detail)
 
     def _answer(self, everywhere: bool, scope: str) -> HTTPResponse:

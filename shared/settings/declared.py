@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from shared.settings import values
+from shared.settings.secret import Secret
 from shared.settings.values import Kind
 
 T = TypeVar("T")
@@ -16,13 +17,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable: ``default`` is written as the environment would write it."""
+    """One environment variable: ``default`` is written as the environment would write it.
+
+    One that ``changes`` is a secret whose file, if it came from one, may be read again while the process runs.
+    """
 
     name: str
     kind: Kind[Any]
     default: str
     help: str
     secret: bool = False
+    changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,12 @@ def setting(name: str, kind: Kind[T], default: str, text: str, *, secret: bool =
     A ``secret`` may come as the content of a file too, whose path is in the variable with ``_FILE`` after its name.
     """
     made: T = field(metadata={"declared": Variable(name, kind, default, text, secret)})
+    return made
+
+
+def changing_secret(name: str, kind: Kind[str], text: str) -> Secret:
+    """A dataclass field like that of a secret :func:`setting`, none by default, that is a :class:`Secret`."""
+    made: Secret = field(metadata={"declared": Variable(name, kind, "", text, secret=True, changes=True)})
     return made
 
 

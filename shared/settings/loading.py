@@ -1,19 +1,15 @@
 """Loads settings from environment variables, reports all mistakes at once, and prints them with secrets masked."""
 
-import stat
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 from shared.errors import DeclarationError, SettingsError
 from shared.settings.declared import Group, Settings, Variable, declarations, variables
 from shared.settings.masking import MASK, without_secrets
+from shared.settings.secret import FILE, Secret, read_secret
 
 S = TypeVar("S", bound=Settings)
-
-_FILE: Final = "_FILE"
-_MAX_SECRET_BYTES: Final = 65_536
 
 
 def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
@@ -50,7 +46,7 @@ def load_variables(wanted: Mapping[str, Variable], environ: Mapping[str, str]) -
 def _check_names(settings_type: type[Settings]) -> None:
     declared = variables(settings_type)
     names = [variable.name for variable in declared]
-    names += [variable.name + _FILE for variable in declared if variable.secret]
+    names += [variable.name + FILE for variable in declared if variable.secret]
     ((name, times),) = Counter(names).most_common(1) or [("", 0)]
     if times > 1:
         raise DeclarationError(f"{times} settings are called {name}")
@@ -64,41 +60,31 @@ def _parsed(declared: Variable | Group, environ: Mapping[str, str], mistakes: li
             for thing, member in declared.members.items()
         }
         return {thing: declared.shape(**member) for thing, member in members.items()} if not mistakes else members
+    text = ""
     try:
-        text = _text(declared, environ) or declared.default
-        return declared.kind.parse(text) if text else ""
-    except _Unusable as error:
-        mistakes.append(str(error))
+        text, path = _text(declared, environ)
+        text = text or declared.default
+        value = declared.kind.parse(text) if text else ""
+    except SettingsError as error:
+        mistakes.extend(error.mistakes)
     except ValueError:
         mistakes.append(f"{declared.name}={shown(declared, text)!r}: expected {declared.kind.expected}")
+    else:
+        if declared.changes:
+            return Secret(value, variable=declared.name, kind=declared.kind, path=path)
+        return value
     return None
 
 
-class _Unusable(Exception):
-    """A variable that has no text; the sentence says why."""
-
-
-def _text(variable: Variable, environ: Mapping[str, str]) -> str:
+def _text(variable: Variable, environ: Mapping[str, str]) -> tuple[str, str]:
+    """What is set, and the path of the file that it came from, if any."""
     text = environ.get(variable.name, "").strip()
-    path = environ.get(variable.name + _FILE, "").strip() if variable.secret else ""
+    path = environ.get(variable.name + FILE, "").strip() if variable.secret else ""
     if not path:
-        return text
-    named = f"{variable.name}{_FILE}={path!r}"
+        return text, ""
     if text:
-        raise _Unusable(f"{named}: expected only one of this and {variable.name}")
-    try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):  # nobody knows when a pipe ends, or whether it begins
-            raise _Unusable(f"{named}: expected a regular file")
-        with Path(path).open("rb") as file:
-            data = file.read(_MAX_SECRET_BYTES + 1)
-        text = data.decode().strip()
-    except OSError as error:
-        raise _Unusable(f"{named}: expected a file that can be read ({error.strerror})") from None
-    except ValueError:
-        raise _Unusable(f"{named}: expected a file with text in UTF-8") from None
-    if not text or len(data) > _MAX_SECRET_BYTES:
-        raise _Unusable(f"{named}: expected a file with the secret and nothing else")
-    return text
+        raise SettingsError([f"{variable.name}{FILE}={path!r}: expected only one of this and {variable.name}"])
+    return read_secret(variable.name, path), path
 
 
 def shown(variable: Variable, text: str) -> str:
@@ -112,15 +98,22 @@ def shown(variable: Variable, text: str) -> str:
 
 def describe(settings: Settings) -> str:
     """The effective settings, one ``NAME=value`` a line, secrets masked."""
-    found: list[tuple[Variable, object]] = []
+    return "\n".join(f"{variable.name}={shown(variable, _as_text(value))}" for variable, value in _values(settings))
+
+
+def changing_secrets(settings: Settings) -> list[Secret]:
+    """The secrets of ``settings`` that may be read again from their files."""
+    return [value for _, value in _values(settings) if isinstance(value, Secret) and value.name]
+
+
+def _values(settings: Settings) -> Iterator[tuple[Variable, object]]:
     for name, declared in declarations(type(settings)).items():
         value = getattr(settings, name)
         if isinstance(declared, Group):
             for thing, member in declared.members.items():
-                found += [(variable, getattr(value[thing], one)) for one, variable in member.items()]
+                yield from ((variable, getattr(value[thing], one)) for one, variable in member.items())
         else:
-            found.append((declared, value))
-    return "\n".join(f"{variable.name}={shown(variable, _as_text(value))}" for variable, value in found)
+            yield declared, value
 
 
 def _as_text(value: object) -> str:

@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from shared.errors import DeclarationError
 from shared.settings import pem, values
-from shared.settings.declared import Variable, prefixed, setting
+from shared.settings.declared import Variable, changing_secret, prefixed, setting
+from shared.settings.secret import Secret
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _MAX_CONCURRENCY: Final = 100_000
@@ -18,12 +19,8 @@ class ServiceSettings:
     """What may be set of one service; what is "" is as for all of them."""
 
     url: str = setting("URL", values.BASE_URL, "", "Base address of the {}.")
-    token: str = setting(
-        "TOKEN",
-        values.TOKEN,
-        "",
-        "What the gateway shows the {} as Authorization: Bearer, if anything.",
-        secret=True,
+    token: Secret = changing_secret(
+        "TOKEN", values.TOKEN, "What the gateway shows the {} as Authorization: Bearer, if anything."
     )
     health_path: str = setting("HEALTH_PATH", values.PATH, "", "UPSTREAM_HEALTH_PATH of the {}, where it differs.")
     attempt_timeout: float | Literal[""] = setting(

@@ -36,6 +36,7 @@ from shared.cancellation import cancellable
 from shared.deadline import Clock
 from shared.errors import BadResponse, Unreachable
 from shared.observing.logs import log_deduplicated
+from shared.settings.secret import Secret
 from shared.upstream.body import read_bounded
 from shared.upstream.call import Call, Reply, Send
 from shared.upstream.interim import Interim
@@ -58,6 +59,8 @@ _PIECE: Final = 8_192
 _FINAL: Final = (b"HTTP/1.1 2", b"HTTP/1.1 4", b"HTTP/1.1 5")
 """How nearly all answers begin; what begins otherwise is looked at more closely."""
 
+NO_TOKEN: Final = Secret()
+"""For services that are shown none."""
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None)
 """Deadlines are kept by the timeout policy."""
 
@@ -93,11 +96,11 @@ class Session:
             await self._session.close()
             self._session = None
 
-    def transport(self, base_url: str, *, token: str = "", tls: ssl.SSLContext | None = None) -> Send:
+    def transport(self, base_url: str, *, token: Secret = NO_TOKEN, tls: ssl.SSLContext | None = None) -> Send:
         """The innermost sender: one HTTP request to the service at ``base_url``.
 
-        ``token`` is shown to it as Authorization: Bearer (RFC 6750 §2.1); ``tls`` says whom to trust and as whom to
-        come there, None as everywhere.
+        ``token``, as it is at the moment, is shown to it as Authorization: Bearer (RFC 6750 §2.1); ``tls`` says whom to
+        trust and as whom to come there, None as everywhere.
         """
         destination = _Destination(base_url, token, tls)
 
@@ -113,7 +116,7 @@ class Session:
             connection = origin.connector.take_pooled(origin.key) or await origin.connector.open_new(origin.example)
             try:
                 protocol = connection.protocol
-                protocol.send(request(origin.path, origin.fields, call))
+                protocol.send(request(origin.path, origin.fields(), call))
                 reply = await protocol.plain
                 if reply is None:
                     message, payload = await protocol.read()
@@ -166,7 +169,7 @@ class _Destination:
     """A service, and what it is shown; each has connections of its own where that differs."""
 
     base_url: str
-    token: str
+    token: Secret
     tls: ssl.SSLContext | None
 
 
@@ -177,10 +180,9 @@ class _Origin:
         example: a request to it, by which the connector knows which connections are wanted.
         key: what it keeps them under.
         path: what stands before the path of each call.
-        fields: the header fields that never change.
     """
 
-    __slots__ = ("connector", "example", "fields", "key", "path")
+    __slots__ = ("_fields", "_host", "_shown", "_token", "connector", "example", "key", "path")
 
     def __init__(self, session: aiohttp.ClientSession, connector: "_Connector", destination: _Destination) -> None:
         url = URL(destination.base_url, encoded=True)
@@ -190,8 +192,19 @@ class _Origin:
         )
         self.key = self.example.connection_key
         self.path = url.raw_path.rstrip("/")
-        token = f"Authorization: Bearer {destination.token}\r\n" if destination.token else ""
-        self.fields = f"{HOST}: {self.example.headers[HOST]}\r\n{token}{CONSTANT_FIELDS}"
+        self._host = f"{HOST}: {self.example.headers[HOST]}\r\n"
+        self._token = destination.token
+        self._shown: str | None = None
+        self._fields = ""
+
+    def fields(self) -> str:
+        """The header fields that are the same in each request, until there is another token."""
+        token = self._token.text
+        if token is not self._shown:
+            self._shown = token
+            shown = f"Authorization: Bearer {token}\r\n" if token else ""
+            self._fields = f"{self._host}{shown}{CONSTANT_FIELDS}"
+        return self._fields
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -11,6 +11,7 @@ import pytest
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, BadResponse, Overloaded, Unreachable, UpstreamError
 from shared.observing.tracing import begin_trace, current_trace
+from shared.settings.secret import Secret
 from shared.upstream.call import Call
 from shared.upstream.client import Policies, Upstream
 from shared.upstream.reading import json_of, json_or_absent
@@ -19,6 +20,7 @@ from shared.upstream.timeout import attempt_timeout
 from shared.upstream.transport import BODY_LIMIT, Session
 from tests.fixtures.gateway import Clock
 from tests.fixtures.processes import free_port
+from tests.fixtures.recording_service import RecordingService
 from tests.fixtures.unruly_service import FRAMED, UnrulyService
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
@@ -288,3 +290,19 @@ async def test_the_service_is_told_what_is_left_at_the_moment_of_the_write(
     await attempt_timeout(3)(slow)(call)
     server.close()
     assert f"x-request-timeout-ms: {told}\r\n" in service.asked[0].decode().lower()
+
+
+async def test_another_token_is_shown_from_the_next_call_on() -> None:
+    """On the connections that there are, and to that service alone."""
+    token = Secret("the-first-token")
+    async with RecordingService({"/thing": {"name": "x"}}) as service, Session() as session:
+        address = f"http://127.0.0.1:{service.port}"
+        shown = Upstream("user_service", session.transport(address, token=token), Policies(5))
+        unknown = Upstream("order_service", session.transport(address), Policies(5))
+        for text in ("the-first-token", "the-second-token", "the-second-token", ""):
+            token.text = text
+            await shown.call(Call("/thing", json_of(Thing), Deadline.after(5)))
+            await unknown.call(Call("/thing", json_of(Thing), Deadline.after(5)))
+    fields = [line for head in service.heads for line in head.split(b"\r\n") if line.startswith(b"Authorization")]
+    assert fields == [b"Authorization: Bearer the-first-token"] + 2 * [b"Authorization: Bearer the-second-token"]
+    assert service.connections == 1

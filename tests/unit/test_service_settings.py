@@ -69,7 +69,7 @@ def test_a_token_may_stand_in_a_file(tmp_path: Path) -> None:
     """It is that service's alone."""
     (tmp_path / "token").write_text("what-only-they-know\n")
     settings = _settings(PLAIN, {"WEATHER_SERVICE_TOKEN_FILE": str(tmp_path / "token")})
-    assert {name: one.token for name, one in settings.services.items()} == {
+    assert {name: one.token.text for name, one in settings.services.items()} == {
         "weather_service": "what-only-they-know",
         "other_service": "",
     }

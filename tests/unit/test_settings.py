@@ -1,6 +1,7 @@
 """Settings from an environment: typed, defaulted, and every mistake told at once."""
 
 import os
+import pickle
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from bff.settings import GatewaySettings
 from shared.cache.address import REDIS_URL
 from shared.errors import SettingsError
 from shared.settings import pem, values
-from shared.settings.declared import Settings, group, prefixed, setting, variables, with_default
+from shared.settings.declared import Settings, changing_secret, group, prefixed, setting, variables, with_default
 from shared.settings.environment import read_environment
-from shared.settings.loading import describe, load
+from shared.settings.loading import changing_secrets, describe, load
+from shared.settings.secret import Secret
 from shared.settings.values import Kind
 
 
@@ -269,6 +271,15 @@ class Grouped(Settings):
     last: str = setting("LAST", values.TEXT, "9", "The last.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Changing(Settings):
+    """Settings with secrets that may change."""
+
+    first: Secret = changing_secret("FIRST", values.TOKEN, "The first.")
+    second: Secret = changing_secret("SECOND", values.TOKEN, "The second.")
+    third: Secret = changing_secret("THIRD", values.TOKEN, "The third.")
+
+
 def test_a_group_has_settings_for_each_thing() -> None:
     """Each with its own defaults and names; all are described in their order."""
     settings = load(Grouped, {"OLD_MILL_URL": "http://a:1/b", "INN_KEY": "hunter2hunter2"})
@@ -342,6 +353,36 @@ def test_a_secret_comes_from_one_place(tmp_path: Path) -> None:
     assert caught.value.mistakes == (f"TOKEN_FILE={str(secret)!r}: expected only one of this and TOKEN",)
     with pytest.raises(SettingsError, match=r"TOKEN='\*\*\*': expected at least 8"):
         load(Sample, {"TOKEN_FILE": str(secret)})
+
+
+def test_a_secret_that_may_change_is_read_again(tmp_path: Path) -> None:
+    """From its file alone; what is of no use there changes nothing, and nothing of it is printed."""
+    file = tmp_path / "secret"
+    file.write_text("hunter2hunter2\n")
+    settings = load(Changing, {"FIRST_FILE": str(file), "SECOND": "given-as-it-is"})
+    assert (settings.first.text, settings.second.text, bool(settings.third)) == (
+        "hunter2hunter2",
+        "given-as-it-is",
+        False,
+    )
+    (secret,) = changing_secrets(settings)
+    assert (secret.name, secret.reload()) == ("FIRST_FILE", False)
+    for useless in ("", "short", "\u00fcber-lang-genug"):
+        file.write_text(useless)
+        with pytest.raises(SettingsError, match=r"^FIRST_FILE='[^']*': expected a file with ") as caught:
+            secret.reload()
+        assert "short" not in str(caught.value)
+        assert settings.first.text == "hunter2hunter2"
+    file.unlink()
+    with pytest.raises(SettingsError, match="No such file"):
+        secret.reload()
+    file.write_text("another-one-now")
+    assert secret.reload()
+    assert settings.first.text == "another-one-now"
+    elsewhere = pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
+    assert (elsewhere.first.text, elsewhere.first.name) == ("another-one-now", "FIRST_FILE")
+    assert "another" not in f"{settings} {describe(settings)}"
+    assert describe(settings).splitlines()[-3:] == ["FIRST=***", "SECOND=***", "THIRD="]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "directory"])
