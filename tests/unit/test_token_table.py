@@ -28,6 +28,16 @@ def test_a_token_is_remembered_until_it_has_to_be_verified_again() -> None:
     assert (len(table), table.characters) == (0, 0)
 
 
+def test_who_has_not_been_seen_for_longest_goes_first() -> None:
+    """Having been verified long ago does not matter."""
+    table = VerifiedTokens(capacity=3)
+    for token in "abc":
+        table.put(token, SOMEBODY, 1_000.0)
+    table.get("a", 1_000.0)
+    table.put("d", SOMEBODY, 1_000.0)
+    assert [table.get(token, 1_000.0) is not None for token in "abcd"] == [True, False, True, True]
+
+
 def test_tokens_of_other_keys_are_forgotten() -> None:
     """And those of keys that stay are not."""
     table = VerifiedTokens()
