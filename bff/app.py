@@ -1,6 +1,6 @@
 """The gateway's composition root: the only place that knows all its parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Final
@@ -11,12 +11,13 @@ from bff.aggregates import AGGREGATES
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.spans import spanned
 from bff.cache_kinds import cache_kinds
-from bff.catalogue import catalogue
+from bff.catalogue import Catalogue, catalogue
 from bff.endpoints.aggregate_routes import AggregateRoutes
 from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
+from bff.endpoints.purge import ACCESS as PURGE
 from bff.endpoints.purge import Purge
 from bff.pages import docs
 from bff.pages.assets import Assets
@@ -31,11 +32,14 @@ from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
 from shared.cache.tiered import CacheAlias
 from shared.deadline import Clock, since_boot
+from shared.edge.access import OPERATIONS
 from shared.http.early_answers import EarlyAnswers
 from shared.http.load_shedder import LoadShedder
+from shared.http.protected_resource_route import ProtectedResourceRoute
 from shared.observing.telemetry.build import spans_for
 from shared.observing.telemetry.spans import Spans
-from shared.serving.app import Resource, build_app
+from shared.serving.app import Resource, Routes, build_app
+from shared.serving.edge import BuiltEdge
 from shared.upstream.call import Send
 from shared.upstream.transport import Session
 
@@ -58,15 +62,17 @@ def create_app(
     declared = catalogue(kinds)
     kinds = declared.kinds if spans is None else [spanned(kind, spans) for kind in declared.kinds]
     resources: list[Resource] = []
+    session = Session()
+    resources.append(session)
     if transports is None:
-        session = Session()
-        resources.append(session)
         transports = build_transports(settings, session)
     if cache is None:
         cache = gateway_cache(settings, kinds, spans=spans)
     shedder = LoadShedder(settings.max_in_flight)
     through: ReadThrough[BuiltAnswer] = ReadThrough(cache, settings.request_budget, busy=lambda: shedder.is_half_full)
-    resources += [cache, CacheAlias(cache, settings.redis_url, SERVICE), through]
+    built = BuiltEdge(settings, session, cache, settings.admin_token)
+    edge = built.edge
+    resources += [cache, CacheAlias(cache, settings.redis_url, SERVICE), *built.resources, through]
     upstreams = build_upstreams(declared, settings, transports, spans)
     store = PartStore(
         cache,
@@ -80,11 +86,11 @@ def create_app(
         AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, shedder=shedder
     )
     endpoints = [(kind, [endpoint(one) for one in representations(kind)]) for kind in kinds]
-    early = EarlyAnswers() if settings.early_answers == "true" and spans is None else None
+    early = EarlyAnswers(edge) if settings.early_answers == "true" and spans is None else None
     if early is not None:
         for one in chain.from_iterable(served for _, served in endpoints):
             early.declare(one.early_route())
-    purge = Purge(declared.kinds, cache, settings.admin_token)
+    purge = Purge(declared.kinds, cache, allowed=edge.has_admin or edge.asks)
     swagger_ui = swagger_ui_files()
     assets = Assets.with_own(swagger_ui)
     return build_app(
@@ -92,7 +98,7 @@ def create_app(
         settings,
         description=DESCRIPTION,
         resources=resources,
-        ready=lambda: not shedder.is_overloaded,
+        ready=lambda: edge.is_ready and not shedder.is_overloaded,
         routes=[
             *(AggregateRoutes(kind, served) for kind, served in endpoints),
             index(SERVICE, declared.kinds, {"docs": docs.PATH} if swagger_ui else {}, purge.links, assets),
@@ -104,13 +110,24 @@ def create_app(
                 cache,
                 {name: settings.health_path(name) for name in upstreams},
                 {name for name, service in declared.services.items() if service.essential},
+                edge=edge,
             ).routes,
             CacheStats(cache).routes,
             purge.routes,
+            *_metadata(settings, declared),
         ],
         spans=spans,
         early=early,
+        edge=edge,
     )
+
+
+def _metadata(settings: GatewaySettings, declared: Catalogue) -> Iterator[Routes]:
+    """Where clients find out whose tokens they need, if they need any and it is known where they reach this."""
+    if settings.auth == "jwt" and settings.auth_resource:
+        accesses = [kind.access for kind in declared.kinds if kind.access is not None]
+        scopes = chain.from_iterable(access.scopes for access in (*accesses, OPERATIONS, PURGE))
+        yield ProtectedResourceRoute(settings.auth_resource, settings.auth_issuer, scopes)
 
 
 def gateway_cache(

@@ -16,6 +16,7 @@ from bff.parts.part import Aggregate
 from bff.parts.path import DOT_SEGMENTS
 from bff.parts.sources import AnyPart, Sources
 from shared import ids
+from shared.edge.access import SIGNED_IN, Access
 from shared.errors import DeclarationError
 from shared.ids import IdType
 
@@ -47,6 +48,7 @@ class AggregateKind:
             there is no aggregate, but a 404.
         views: its reductions.
         id_type: of the ids.
+        access: who may have one, where clients are asked who they are; None for everybody.
         readers: read each part as it is written in a document.
     """
 
@@ -59,6 +61,7 @@ class AggregateKind:
     optional: Sequence[AnyPart] = ()
     views: Sequence[View[Any]] = ()
     id_type: IdType = ids.TEXT
+    access: Access | None = SIGNED_IN
     readers: Mapping[str, PartReader] = field(init=False, repr=False, compare=False)
 
     @property

@@ -13,6 +13,7 @@ from bff.parts.sources import Sources
 from bff.sources.orders import ORDERS, Order
 from bff.sources.products import PRODUCTS, Product
 from bff.sources.users import USER, User
+from shared.edge.access import Access
 from shared.errors import NotFound, ServiceUnavailable
 from shared.timestamps import Timestamp
 
@@ -96,5 +97,6 @@ PROFILE = AggregateKind(
     load_profile,
     parts=(USER, ORDERS, PRODUCTS),
     counted=(ORDERS, PRODUCTS),
+    access=Access(owner="sub", scope="profile:read", any_scope="profile:read:any"),
     views=(View("card", Card, needs=(USER, ORDERS), make=make_card),),
 )

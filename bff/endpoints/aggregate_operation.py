@@ -8,12 +8,12 @@ from bff.representation import Representation
 from shared.errors import InvalidInput, NotFound, ServiceUnavailable, Shed
 from shared.http.load_shedder import RETRY_AFTER_SECONDS
 from shared.http.openapi.operation import Answer, Operation, Parameter, Tag
-from shared.http.openapi.vocabulary import AGE, CACHE_CONTROL, CACHE_STATUS, ETAG, IF_NONE_MATCH, SERVER_TIMING
+from shared.http.openapi.vocabulary import AGE, CACHE_CONTROL, CACHE_STATUS, ETAG, IF_NONE_MATCH, SERVER_TIMING, VARY
 
 VIEW: Final = "view"
 """The query parameter that names a view."""
 AGGREGATES: Final = Tag("aggregates", "What clients come for: put together from several services, and cached.")
-_HEADERS: Final = (CACHE_CONTROL, CACHE_STATUS, AGE, ETAG, SERVER_TIMING)
+_HEADERS: Final = (CACHE_CONTROL, CACHE_STATUS, AGE, ETAG, SERVER_TIMING, VARY)
 _FOUND: Final = (
     "All there is of it, or what could be had: `metadata.parts` tells which part is stale or missing, and why. "
     "A document that is not whole has no `ETag` and is not to be stored."
@@ -47,6 +47,8 @@ def operation_of(representations: Mapping[Representation, int]) -> Operation:
             *([_view_parameter(views)] if views else []),
             IF_NONE_MATCH,
         ),
+        access=kind.access,
+        owned=(kind.parameter, kind.id_type),
     )
 
 

@@ -21,15 +21,18 @@ from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
 from shared.deadline import Deadline
+from shared.edge.form import Form
 from shared.errors import DeclarationError, NotFound, RequestError
+from shared.http.coded_body import NO_BODY, CodedBody
 from shared.http.conditional import matches
-from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
+from shared.http.early_routes import VARY, EarlyRoute, ReadyResponse, Response, coded_as
 from shared.http.exchange import Exchange
 from shared.http.load_shedder import LoadShedder
 from shared.observing import metrics
 from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
 _MEMORY_HIT: Final = "memory hit"
+_BOTH: Final = (True, False)
 
 
 class BuiltAnswer(msgspec.Struct, frozen=True):
@@ -39,6 +42,7 @@ class BuiltAnswer(msgspec.Struct, frozen=True):
     fresh_until: float
     facts: dict[str, object]
     timing: str
+    body: CodedBody = NO_BODY
 
 
 class AggregateEndpoint:
@@ -86,6 +90,7 @@ class AggregateEndpoint:
             facts={"cache": _MEMORY_HIT, **self._facts},
             respond=self.answer,
             log_share=self._log_hits,
+            access=self._kind.access,
         )
 
     def _ready(self, identifier: str) -> ReadyResponse | None:
@@ -96,7 +101,7 @@ class AggregateEndpoint:
         if now >= ready.headers_until:
             times = _Lifetime.of(entry, now)
             ready.set_headers(
-                [("ETag", ready.etag), ("Cache-Control", _cache_control(times.life))],
+                {shown: (("ETag", ready.etag), ("Cache-Control", times.cache_control(shown))) for shown in _BOTH},
                 [("Cache-Status", CacheStatus(self._cache).hit_in_memory(times.left)), ("Age", str(times.age))],
                 until=entry.fresh_until - times.left,
             )
@@ -126,13 +131,15 @@ class AggregateEndpoint:
         self, if_none_match: str | None, exchange: Exchange, entry: Entry, status: Callable[[int], str]
     ) -> Response:
         times = _Lifetime.of(entry, self._cache.clock())
-        exchange.headers["Cache-Status"] = status(times.left)
-        exchange.headers["Age"] = str(times.age)
+        exchange.diagnostics["Cache-Status"] = status(times.left)
+        exchange.diagnostics["Age"] = str(times.age)
         answer = entry.decoded
         if not isinstance(answer, ReadyResponse):
             raise NotFound(str(answer))
-        exchange.headers["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.3f}"
-        return _conditional(if_none_match, answer.body, answer.etag, times.life)
+        exchange.diagnostics["Server-Timing"] = f"total;dur={exchange.elapsed() * 1000:.3f}"
+        form = exchange.form
+        cache_control = times.cache_control(form.shows_diagnostics)
+        return _conditional(if_none_match, answer.coded_body, form, answer.etag, cache_control)
 
     def _from_load(
         self, if_none_match: str | None, exchange: Exchange, outcome: Outcome[BuiltAnswer], status: CacheStatus
@@ -141,14 +148,16 @@ class AggregateEndpoint:
         if made is None:
             raise AssertionError("an outcome has an entry or something that was loaded")
         left = max(0, int(made.fresh_until - self._cache.clock()))
-        exchange.headers["Cache-Status"] = status.missed(outcome, left)
+        exchange.diagnostics["Cache-Status"] = status.missed(outcome, left)
         exchange.facts |= made.facts
         if isinstance(made.answer, RequestError):
             raise made.answer.with_traceback(None)
-        exchange.headers["Server-Timing"] = made.timing
-        if made.answer.etag is None:
-            return Response(200, {"Cache-Control": "no-store"}, made.answer.body)
-        return _conditional(if_none_match, made.answer.body, made.answer.etag, left)
+        exchange.diagnostics["Server-Timing"] = made.timing
+        answer, form = made.answer, exchange.form
+        if answer.etag is None:
+            of_coding, body = coded_as(made.body, form)
+            return Response(200, {"Cache-Control": "no-store", **of_coding}, body)
+        return _conditional(if_none_match, made.body, form, answer.etag, _cache_control(left))
 
     async def _load(self, identifier: str, key: str, loading: Loading) -> LoadResult[BuiltAnswer]:
         sources = self._sources.of(loading, self._wanted)
@@ -200,7 +209,7 @@ class AggregateEndpoint:
             # The last to be placed is the last to go where there is hardly any room.
             key = f"{self._key_prefix}{identifier}}}"
             values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, decoded=ready)]
-        made = BuiltAnswer(answer, fresh_until, {"parts": statuses}, timing)
+        made = BuiltAnswer(answer, fresh_until, {"parts": statuses}, timing, CodedBody(answer.body))
         return LoadResult(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))
 
     def _not_found(self, key: str, absent: NotFound, asked_at: float) -> LoadResult[BuiltAnswer]:
@@ -228,6 +237,10 @@ class _Lifetime(NamedTuple):
         """What is left is the life less this, to the second."""
         return self.life - self.left
 
+    def cache_control(self, shows_age: bool) -> str:
+        """How long a client may keep it: as long as its life less its age, which whoever is not told need not know."""
+        return _cache_control(self.life if shows_age else self.left)
+
 
 def _is_over(deadline: Deadline) -> bool:
     """Whether a load that gave less than it might ended because its time did."""
@@ -238,6 +251,9 @@ def _cache_control(max_age: int) -> str:
     return f"private, max-age={max_age}"
 
 
-def _conditional(if_none_match: str | None, body: bytes, etag: str, max_age: int) -> Response:
-    fields = {"ETag": etag, "Cache-Control": _cache_control(max_age)}
-    return Response(304, fields, b"") if matches(if_none_match, etag) else Response(200, fields, body)
+def _conditional(if_none_match: str | None, body: CodedBody, form: Form, etag: str, cache_control: str) -> Response:
+    fields = {"ETag": etag, "Cache-Control": cache_control}
+    if matches(if_none_match, etag):
+        return Response(304, {**fields, **VARY}, b"")
+    of_coding, data = coded_as(body, form)
+    return Response(200, {**fields, **of_coding}, data)

@@ -10,6 +10,7 @@ from bff.endpoints.cache_figures import EXAMPLE, CacheFigures, MemoryFigures, Re
 from shared import codec
 from shared.cache.cache import Cache
 from shared.cache.redis import Size
+from shared.edge import access
 from shared.http import routing
 from shared.http.cost_limit import TOO_MANY, CostLimited
 from shared.http.openapi.operation import JSON, Answer, Operation, example_of
@@ -45,6 +46,7 @@ _OPERATION: Final = Operation(
         ),
     ),
     problems=(TOO_MANY,),
+    access=access.OPERATIONS,
 )
 
 

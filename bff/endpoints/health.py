@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, Literal
 
@@ -12,6 +12,8 @@ from sanic import HTTPResponse, Request, Sanic
 import shared
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
+from shared.edge import access
+from shared.edge.edge import Edge
 from shared.http import routing
 from shared.http.openapi.operation import Answer, Operation, example_of
 from shared.http.openapi.vocabulary import CACHE_CONTROL, EXAMPLE_TIME, OPERATIONS
@@ -45,6 +47,13 @@ class HealthReport(msgspec.Struct, frozen=True):
     cache: CacheHealth
 
 
+class HealthSummary(msgspec.Struct, frozen=True):
+    """The whole alone, for those who are not told of its components."""
+
+    status: Overall
+    service: str
+
+
 class Health:
     """Checks all components at once, each within a second, and remembers the result for another."""
 
@@ -55,8 +64,14 @@ class Health:
         cache: Cache,
         paths: Mapping[str, str],
         essential: AbstractSet[str],
+        *,
+        edge: Edge,
     ) -> None:
-        """``paths`` has what each upstream is asked for; ``essential`` names those without which nothing is served."""
+        """``paths`` has what each upstream is asked for; ``essential`` names those without which nothing is served.
+
+        ``edge`` knows who may see components.
+        """
+        self._edge = edge
         self._service = service
         self._upstreams = upstreams
         self._cache = cache
@@ -68,12 +83,14 @@ class Health:
         """GET and HEAD of ``/health``."""
         routing.get(app, "/health", self._answer, "health", self._operation())
 
-    async def _answer(self, _request: Request) -> HTTPResponse:
+    async def _answer(self, request: Request) -> HTTPResponse:
         components = await self._components()
         # Blind, the memory tier is not asked: each hit costs a round trip.
         blind = components["redis"] == "healthy" and self._cache.trust is Trust.BLIND
         report = self._report(components, time.time(), blind=blind)
-        return routing.struct_response(report, 503 if report.status == "unhealthy" else 200, _NO_STORE)
+        caller = request.ctx.exchange.caller
+        told = report if self._edge.allows(caller, access.OPERATIONS) else HealthSummary(report.status, report.service)
+        return routing.struct_response(told, 503 if report.status == "unhealthy" else 200, _NO_STORE)
 
     def _report(self, components: Mapping[str, ComponentStatus], now: float, *, blind: bool) -> HealthReport:
         status = overall(components, self._essential)
@@ -89,18 +106,16 @@ class Health:
         )
 
     def _operation(self) -> Operation:
-        return Operation(
-            "How every component is",
-            OPERATIONS,
-            (
-                self._described(200, "It can serve: healthy, or degraded when something is missing.", "healthy"),
-                self._described(503, "It can serve nothing new: unhealthy.", "unhealthy"),
-            ),
-        )
+        serves, fails = "It can serve: healthy, or degraded when something is missing.", "It can serve nothing new."
+        described = [*self._described(200, serves, "healthy"), *self._described(503, fails, "unhealthy")]
+        return Operation("How every component is", OPERATIONS, described)
 
-    def _described(self, status: int, description: str, components: ComponentStatus) -> Answer:
-        example = self._report(dict.fromkeys([*self._upstreams, "redis"], components), EXAMPLE_TIME, blind=False)
-        return Answer(status, description, HealthReport, headers=(CACHE_CONTROL,), examples=example_of(example))
+    def _described(self, status: int, description: str, components: ComponentStatus) -> Iterator[Answer]:
+        report = self._report(dict.fromkeys([*self._upstreams, "redis"], components), EXAMPLE_TIME, blind=False)
+        yield Answer(status, description, HealthReport, headers=(CACHE_CONTROL,), examples=example_of(report))
+        if self._edge.asks:
+            whole = "The whole alone, for those who may not see more."
+            yield Answer(status, whole, HealthSummary, headers=(CACHE_CONTROL,))
 
     async def _check(self) -> Mapping[str, ComponentStatus]:
         named = self._upstreams

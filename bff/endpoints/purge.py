@@ -1,6 +1,5 @@
-"""The admin routes that purge the cache: one subject or everything. Without an admin token they do not exist."""
+"""The admin routes that purge the cache: one subject or everything. Where nobody can be let in they do not exist."""
 
-import hmac
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -9,46 +8,42 @@ from sanic import HTTPResponse, Request, Sanic
 
 from bff.aggregates.kind import AggregateKind
 from shared.cache.cache import Cache
-from shared.errors import RequestError, ServiceUnavailable, Unauthorized
+from shared.edge.access import Access
+from shared.errors import RequestError, ServiceUnavailable
 from shared.http import routing
 from shared.http.index_route import Link
-from shared.http.openapi.operation import Answer, Bearer, Operation, Parameter, Tag
+from shared.http.openapi.operation import Answer, Operation, Parameter, Tag
 from shared.http.openapi.vocabulary import CACHE_CONTROL
 from shared.ids import IdType
 from shared.observing.logs import log
-from shared.settings.secret import Secret
 
 _ELSEWHERE: Final = ServiceUnavailable(
     "Dropped in this process. Others could not be told, because Redis is away; try again.", retry_after=2
 )
 _ALL: Final = "/api/cache"
-ADMIN: Final = Tag("admin", "What only those may do who have the admin token.")
-ADMIN_TOKEN: Final = Bearer(
-    "admin_token",
-    "The token that `ADMIN_TOKEN` is set to.",
-    Unauthorized("This needs Authorization: Bearer with the admin token."),
-)
+ACCESS: Final = Access(scope="cache:purge", admin=True)
+ADMIN: Final = Tag("admin", "What only those may do who have the admin token, or an access token for that.")
 
 
 class Purge:
-    """DELETE routes below ``/api/cache``, for whoever has the admin token."""
+    """DELETE routes below ``/api/cache``, where anybody can be ``allowed`` to use them."""
 
-    def __init__(self, kinds: Sequence[AggregateKind], cache: Cache, admin_token: Secret) -> None:
+    def __init__(self, kinds: Sequence[AggregateKind], cache: Cache, *, allowed: bool) -> None:
         self._kinds = kinds
         self._cache = cache
-        self._expected = admin_token
+        self._allowed = allowed
 
     @property
     def links(self) -> Mapping[str, Link]:
-        """The routes by name, for the index; none without an admin token."""
-        if not self._expected:
+        """The routes by name, for the index."""
+        if not self._allowed:
             return {}
         paths = {kind.name: f"{_ALL}/{kind.name}/{{{kind.parameter}}}" for kind in self._kinds}
         return {f"purge_{name}": Link("DELETE", path) for name, path in {"all": _ALL, **paths}.items()}
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """DELETE of ``/api/cache`` and of ``/api/cache/<kind>/<id>``."""
-        if not self._expected:
+        if not self._allowed:
             return
         routing.delete(app, _ALL, self._purge_all, "purge_all", _operation("Drop everything that is cached"))
         for kind in self._kinds:
@@ -56,20 +51,12 @@ class Purge:
             name = f"purge_{kind.name}"
             routing.delete(app, path, partial(self._purge_one, kind.id_type), name, _operation_on_one(kind))
 
-    async def _purge_one(self, id_type: IdType, request: Request, **parameters: str) -> HTTPResponse:
-        self._authorize(request)
+    async def _purge_one(self, id_type: IdType, _request: Request, **parameters: str) -> HTTPResponse:
         ((name, text),) = parameters.items()
         return self._answer(await self._cache.purge(id_type.checked(name, text)), "one subject")
 
-    async def _purge_all(self, request: Request) -> HTTPResponse:
-        self._authorize(request)
+    async def _purge_all(self, _request: Request) -> HTTPResponse:
         return self._answer(await self._cache.purge_all(), "everything")
-
-    def _authorize(self, request: Request) -> None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = token.lstrip(" ").encode("utf-8", "surrogateescape")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._expected.text.encode()):
-            raise Unauthorized(ADMIN_TOKEN.refusal.detail)
 
     def _answer(self, everywhere: bool, scope: str) -> HTTPResponse:
         log("info", "cache purged", "cache", scope=scope, everywhere=everywhere)
@@ -95,5 +82,5 @@ def _operation(
         (Answer(204, "Dropped, in every process.", headers=(CACHE_CONTROL,)),),
         problems=problems,
         parameters=parameters,
-        needs=ADMIN_TOKEN,
+        access=ACCESS,
     )

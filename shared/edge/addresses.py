@@ -42,6 +42,7 @@ class ClientAddresses:
     def __init__(self, trusted: Iterable[str], header: str = "x-forwarded-for") -> None:
         """``trusted`` are addresses and networks, or ``unix``, whose word counts; ``header`` is where they say it."""
         every = set(trusted)
+        self.header: Final = header
         self._networks = [ip_network(text, strict=False) for text in every - {UNIX}]
         self._unix = _Hop(Client(UNIX, is_local=False), UNIX in every)
         self._node_in = _node_of if header == "forwarded" else _whole

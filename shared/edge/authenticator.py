@@ -1,5 +1,6 @@
 """Tells who shows a token: verified once and worker, remembered while token and keys are good."""
 
+from collections.abc import Callable
 from typing import Final
 
 from shared.edge.challenges import Challenges
@@ -35,6 +36,10 @@ class Authenticator:
     def is_ready(self) -> bool:
         """Whether there are keys to verify tokens with."""
         return self._source.keys is not None
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever other keys count, after what was learnt with those before is forgotten."""
+        self._source.on_change(listener)
 
     def authenticate(self, token: str, now: float) -> Principal:
         """Who shows ``token`` ``now``, who may be taken for it until their ``until``.

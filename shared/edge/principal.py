@@ -32,3 +32,10 @@ class Principal(msgspec.Struct, frozen=True):
     expires: float
     until: float
     signed_by: str
+
+    def owns(self, claim: str, identifier: str) -> bool:
+        """Whether its ``claim`` is that id; ``sub`` stands for what says who it is."""
+        if claim == "sub":
+            return self.subject == identifier
+        value = self.claims.get(claim)
+        return type(value) in {str, int} and str(value) == identifier

@@ -8,7 +8,7 @@ processes hear of it. Ids are kept and told as hashes: nobody who reads them in 
 import math
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple, Self
 
@@ -100,6 +100,7 @@ class Revocations:
         self._limit = limit
         self._known: dict[Kind, dict[bytes, tuple[float, float]]] = {kind: {} for kind in KINDS}
         self._sweep_at = -math.inf
+        self._listeners: list[Callable[[], None]] = []
         self._gauges = {kind: metrics.auth_revocations_known.labels(kind) for kind in KINDS}
         self._added = {kind: metrics.auth_revocations.labels(kind, "added") for kind in KINDS}
         self._lost = {kind: metrics.auth_revocations.labels(kind, "no_room") for kind in KINDS}
@@ -129,7 +130,8 @@ class Revocations:
             self._lost[revocation.kind].inc()
             raise NoRoom("no room for another revocation")
         news = self._merge(revocation, now)
-        self.generation += news
+        if news:
+            self._changed()
         return news
 
     def learn(self, records: Iterable[bytes]) -> int:
@@ -150,7 +152,8 @@ class Revocations:
                 self._lost[revocation.kind].inc()
             elif revocation.until > now:
                 news = self._merge(revocation, now) or news
-        self.generation += news
+        if news:
+            self._changed()
         if lost:
             log_deduplicated("error", "revoked tokens are let in: no room to know of them", "edge")
         return unreadable
@@ -163,6 +166,15 @@ class Revocations:
             for digest, (not_before, until) in known.items():
                 if until > now:
                     yield _RECORD.pack(name, digest, not_before, until)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever a token may be revoked that was not before."""
+        self._listeners.append(listener)
+
+    def _changed(self) -> None:
+        self.generation += 1
+        for listener in self._listeners:
+            listener()
 
     def _covers(self, kind: Kind, claim: str, issued_at: float | None) -> bool:
         known = self._known[kind]

@@ -1,6 +1,7 @@
 """The settings of the edge, each beside its variable and default."""
 
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_network
@@ -14,6 +15,7 @@ from shared.settings import pem, values
 from shared.settings.declared import Settings, setting
 from shared.settings.values import Kind, Listed
 
+_LOG_KEY_BYTES: Final = 16
 UNIX: Final = "unix"
 """Stands among addresses for a client that is connected through a socket in the file system."""
 _ALGORITHMS: Final = (
@@ -203,6 +205,11 @@ class EdgeSettings(Settings):
     tls_key_file: str = setting(
         "TLS_KEY_FILE", pem.KEY, "", "Its key (PEM, without a password), if that is in another file."
     )
+
+    def __post_init__(self) -> None:
+        """Make a key where none is set; all processes of one start have the same."""
+        if not self.auth_log_key:
+            object.__setattr__(self, "auth_log_key", secrets.token_hex(_LOG_KEY_BYTES))
 
     def conflicts(self) -> Iterator[str]:
         """Values that cannot be used together."""

@@ -63,3 +63,7 @@ class CodedBody:
     def _keep(self, coding: Coding, coded: bytes) -> tuple[bytes, Coding]:
         kept = self._coded[coding] = (coded, coding) if len(coded) < len(self.plain) else (self.plain, "identity")
         return kept
+
+
+NO_BODY: Final = CodedBody(b"")
+"""Nothing, in whatever coding."""

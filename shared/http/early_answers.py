@@ -20,15 +20,22 @@ from typing import Any, NamedTuple, Protocol
 from sanic import Sanic
 
 from shared import ids
+from shared.edge.caller import Caller, Peer
+from shared.edge.edge import Edge
+from shared.edge.form import PLAIN, Form
+from shared.errors import RequestError
 from shared.http import problems
+from shared.http.admission import admit
 from shared.http.conditional import matches
+from shared.http.early_refusals import Refusals
 from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
+from shared.http.early_tallies import TalliedRoute, Tally
 from shared.http.exchange import CLIENT_LEFT, Exchange
-from shared.http.request_head import Fields, read_fields
+from shared.http.fields_table import FieldsTable
+from shared.http.request_head import Fields
 from shared.http.response_head import JSON, Body, closing, lines, opening
-from shared.observing import metrics
-from shared.observing.logs import EventTemplate, log, log_error
-from shared.observing.tracing import Trace, begin_trace
+from shared.observing.logs import log, log_error
+from shared.observing.tracing import begin_trace
 from shared.timestamps import http_date
 
 Respond = Callable[[], Coroutine[Any, Any, bytes]]
@@ -36,69 +43,44 @@ Respond = Callable[[], Coroutine[Any, Any, bytes]]
 
 
 class _EarlyRequest(NamedTuple):
-    """A request, as far as it matters."""
+    """A request, as far as it matters.
+
+    ``caller`` is who asks, where that is decided and they are let in; ``form`` is that of the answer then.
+    """
 
     method: bytes
     identifier: str
-    if_none_match: str | None
-    trace: Trace
+    fields: Fields
+    peer: Peer
+    caller: Caller | None
+    form: Form
     started: float
 
 
-class Client(Protocol):
+class Client(Peer, Protocol):
     """A connection, as far as it matters here."""
 
     fields: Fields | None
     """Those of its last request: most clients send the same ones again."""
 
 
-class _Tally:
-    """Answers of one kind that have been given in this turn of the event loop."""
-
-    def __init__(self, method: str, declared: EarlyRoute, status: int) -> None:
-        label = declared.label
-        self.count_hits = declared.count_hits
-        self.requests = metrics.requests.labels(method, label, str(status))
-        self.duration = metrics.request_duration.labels(method, label)
-        self.line = EventTemplate(
-            "info", "request", "access", "duration_ms", method=method, route=label, status=status, **declared.facts
-        )
-        self.durations: list[float] = []
-
-    def flush(self) -> None:
-        """Count them."""
-        durations, self.durations = self.durations, []
-        self.requests.inc(len(durations))
-        self.duration.observe_all(durations)
-        self.count_hits(len(durations))
-
-
-class _Route:
-    """A route that is answered early, and what has been given for it."""
-
-    def __init__(self, declared: EarlyRoute) -> None:
-        self.declared = declared
-        self.tallies: dict[tuple[bytes, int], _Tally] = {}
-
-    def tally(self, method: bytes, status: int) -> _Tally:
-        """A new one."""
-        tally = self.tallies[method, status] = _Tally(method.decode(), self.declared, status)
-        return tally
-
-
 class EarlyAnswers:
     """What the endpoints of one app have declared, and the answers that are given for them."""
 
-    def __init__(self) -> None:
-        self._routes: dict[bytes, _Route] = {}
+    def __init__(self, edge: Edge) -> None:
+        """``edge`` decides who is answered."""
+        self._edge = edge
+        self._fields = FieldsTable()
+        self._refusals = Refusals()
+        self._routes: dict[bytes, TalliedRoute] = {}
         self._request_line = re.compile(rb"(?!)").match
-        self._unflushed: list[_Tally] = []
+        self._unflushed: list[Tally] = []
         self._unsent: list[tuple[asyncio.Transport, bytes]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def declare(self, declared: EarlyRoute) -> None:
         """Answer GET and HEAD of ids under a path, with this query or none, early from now on."""
-        self._routes[f"{declared.path}{declared.query}".encode()] = _Route(declared)
+        self._routes[f"{declared.path}{declared.query}".encode()] = TalliedRoute(declared)
         routes = [route.declared for route in self._routes.values()]
         paths, queries = (
             "|".join(sorted(map(re.escape, texts)))
@@ -134,51 +116,91 @@ class EarlyAnswers:
         line = None if self._loop is None else self._request_line(data)
         if line is None:
             return None
-        block = data[line.end() :]
-        fields = client.fields
+        block, fields = data[line.end() :], client.fields
         if fields is None or fields.block != block:
-            fields = client.fields = read_fields(block)
-            if fields is None:
-                return None
+            fields = client.fields = self._fields.get(block)
         method, path, identifier, query = line.groups()
-        route = self._routes.get(path + query)
-        if route is None:
+        subject, route = identifier.decode(), self._routes.get(path + query)
+        if fields is None or route is None or not route.has(subject):
             return None
-        declared, subject = route.declared, identifier.decode()
-        if not (declared.is_id is None or declared.is_id(subject)):
-            return None
+        declared, edge, caller = route.declared, self._edge, fields.caller
         try:
-            ready = declared.ready(subject)
-            if ready is not None:
-                return self._ready_bytes(route, ready, method, fields, started)
+            if (
+                caller is None
+                or caller.generation != edge.generation
+                or caller.until <= started
+                or caller.peer != client.peer
+            ):
+                caller = fields.caller = edge.caller(fields, client)
+            refusal = edge.admit(caller, declared.access, subject)
+            if refusal is None:
+                ready = declared.ready(subject)
+                if ready is not None:
+                    return self._ready_bytes(route, ready, method, fields, caller, started)
+            elif isinstance(refusal, RequestError):
+                return self._refused_bytes(route, refusal, method, subject, fields, caller, started)
+            else:
+                caller = None
         except Exception as error:  # noqa: BLE001 - the endpoint itself may do better
             log_error("unexpected error", "app", error)
-        trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
-        return partial(self._respond, declared, _EarlyRequest(method, subject, fields.if_none_match, trace, started))
+        form = PLAIN if caller is None else caller.form
+        return partial(self._respond, declared, _EarlyRequest(method, subject, fields, client, caller, form, started))
 
-    def _ready_bytes(self, route: _Route, ready: ReadyResponse, method: bytes, fields: Fields, started: float) -> bytes:
-        wanted = fields.if_none_match
+    def _ready_bytes(  # noqa: PLR0917 - by name they would cost more
+        self,
+        route: TalliedRoute,
+        ready: ReadyResponse,
+        method: bytes,
+        fields: Fields,
+        caller: Caller,
+        started: float,
+    ) -> bytes:
+        wanted, declared = fields.if_none_match, route.declared
         status = 304 if wanted is not None and matches(wanted, ready.etag) else 200
-        trace = begin_trace(fields.request_id, fields.traceparent, fields.tracestate)
+        trace = fields.trace() if caller.is_trusted else begin_trace(None, None, None)
         now = time.time()
-        to_request_id, to_duration, to_body = ready.head(status, now)
+        to_request_id, to_duration, to_body, body = ready.head(status, caller.form, now)
+        limit = f"\r\nRateLimit: {told}" if caller.bucket is not None and (told := caller.told(now)) else ""
         duration = time.monotonic() - started
         milliseconds = f"{duration * 1000:.3f}"
         answer = (
             f"{to_request_id}{trace.request_id}\r\ntraceparent: 00-{trace.trace_id}-{trace.span_id}-{trace.flags}"
-            f"{to_duration}{milliseconds}{to_body}"
+            f"{to_duration}{milliseconds if to_duration else ''}{limit}{to_body}"
         ).encode("ascii")
-        if status == 200 and method == b"GET":
-            answer += ready.body
+        if method == b"GET":
+            answer += body
         # Nothing that may fail comes after this: what the endpoint is left to answer is for it to count.
-        declared = route.declared
         tally = route.tallies.get((method, status)) or route.tally(method, status)
         if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
-            tally.line.log(now, trace, milliseconds)
+            tally.line.log(now, trace, milliseconds, caller.logged)
         if not tally.durations:
             self._unflushed.append(tally)
         tally.durations.append(duration)
         return answer
+
+    def _refused_bytes(  # noqa: PLR0917 - by name they would cost more
+        self,
+        route: TalliedRoute,
+        refusal: RequestError,
+        method: bytes,
+        identifier: str,
+        fields: Fields,
+        caller: Caller,
+        started: float,
+    ) -> bytes:
+        declared = route.declared
+        trace = fields.trace() if caller.is_trusted else begin_trace(None, None, None)
+        now = time.time()
+        status, head, body = self._refusals.answer(
+            refusal, caller.form, trace, path=f"{declared.path}{identifier}", rate_limit=caller.told(now), now=now
+        )
+        duration = time.monotonic() - started
+        tally = route.tallies.get((method, status)) or route.tally(method, status)
+        tally.line.log(now, trace, f"{duration * 1000:.3f}", caller.logged)
+        if not tally.durations:
+            self._unflushed.append(tally)
+        tally.durations.append(duration)
+        return head + body if method == b"GET" else head
 
     def send(self, transport: asyncio.Transport, answer: bytes) -> None:
         """Send a ready answer, once all answers of this turn of the event loop are counted.
@@ -190,11 +212,18 @@ class EarlyAnswers:
         self._unsent.append((transport, answer))
 
     async def _respond(self, declared: EarlyRoute, request: _EarlyRequest) -> bytes:
-        exchange = Exchange.start(request.trace, request.started)
+        fields, edge = request.fields, self._edge
+        exchange = Exchange.start(
+            fields.trace() if edge.trusts_trace(request.peer.peer) else begin_trace(None, None, None), request.started
+        )
         status = CLIENT_LEFT
         try:
             try:
-                response = await declared.respond(request.identifier, request.if_none_match, exchange)
+                if request.caller is None:
+                    await admit(exchange, edge, (fields, request.peer), declared.access, request.identifier)
+                else:
+                    exchange.admit(request.caller, request.form, time.time())
+                response = await declared.respond(request.identifier, fields.if_none_match, exchange)
                 answer = self._encoded(request, exchange, response, JSON)
                 status = response.status
             except Exception as error:  # noqa: BLE001 - whatever it is has an answer
@@ -209,7 +238,8 @@ class EarlyAnswers:
 
     def _encoded(self, request: _EarlyRequest, exchange: Exchange, response: Response, kind: str) -> bytes:
         body = None if response.status == 304 else Body(len(response.body), kind)
-        more = f"\r\n{lines(exchange.headers.items())}" if exchange.headers else ""
+        beside = exchange.complete(response.fields)
+        more = f"\r\n{lines(beside.items())}" if beside else ""
         head = (
             f"{opening(response.status, response.fields.items(), http_date(time.time()))}{exchange.trace.request_id}"
             f"\r\ntraceparent: {exchange.trace.traceparent}{more}"

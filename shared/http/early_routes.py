@@ -2,19 +2,29 @@
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from shared.edge.access import Access
+from shared.edge.form import Form
+from shared.http.coded_body import CodedBody
 from shared.http.exchange import Exchange
 from shared.http.response_head import JSON, Body, HeaderFields, closing, lines, opening
 from shared.timestamps import http_date
 
+VARY: Final = {"Vary": "Accept-Encoding"}
+"""What every answer says that there is in several codings."""
+
 
 class _Head(NamedTuple):
-    """The head of an answer, without what is another one for each request: its ids, and the time it took."""
+    """The head of an answer, without what is another one for each request: its ids, the time it took, what is left.
+
+    ``to_duration`` is empty where nobody is told that.
+    """
 
     to_request_id: str
     to_duration: str
     to_body: str
+    body: bytes
 
 
 class ReadyResponse:
@@ -23,39 +33,65 @@ class ReadyResponse:
     ``headers_until`` is an instant of the maker's own clock; ``body`` is JSON.
     """
 
-    __slots__ = ("_heads", "_of_answer", "_of_cache", "_second", "body", "etag", "headers_until")
+    __slots__ = ("_of_answer", "_of_cache", "_second", "_unchanged", "_whole", "coded_body", "etag", "headers_until")
 
     def __init__(self, etag: str, body: bytes) -> None:
         self.etag = etag
-        self.body = body
         self.headers_until = float("-inf")
-        self._of_answer: HeaderFields = ()
+        self.coded_body = CodedBody(body)
+        self._of_answer: Mapping[bool, HeaderFields] = {}
         self._of_cache: HeaderFields = ()
         self._second = 0
-        self._heads: dict[int, _Head] = {}
+        self._whole: dict[Form, _Head] = {}
+        self._unchanged: dict[Form, _Head] = {}
 
-    def set_headers(self, of_answer: HeaderFields, of_cache: HeaderFields, until: float) -> None:
-        """Set the header fields that hold ``until`` then: of the answer itself, and of the cache that it comes from."""
+    @property
+    def body(self) -> bytes:
+        """As it is, without a coding."""
+        return self.coded_body.plain
+
+    def set_headers(self, of_answer: Mapping[bool, HeaderFields], of_cache: HeaderFields, until: float) -> None:
+        """Set the header fields that hold ``until`` then.
+
+        ``of_answer`` are those of the answer itself, by whether diagnostics are shown; ``of_cache`` are diagnostics.
+        """
         self._of_answer, self._of_cache, self.headers_until = of_answer, of_cache, until
-        self._heads.clear()
+        self._forget_heads()
 
-    def head(self, status: int, now: float) -> _Head:
-        """The head of an answer with ``status``; ``now`` is in seconds since the epoch."""
+    def head(self, status: int, form: Form, now: float) -> _Head:
+        """The head of an answer with ``status`` in this ``form``; ``now`` is in seconds since the epoch."""
         second = int(now)
         if self._second != second:
             self._second = second
-            self._heads.clear()
-        head = self._heads.get(status)
+            self._forget_heads()
+        heads = self._whole if status == 200 else self._unchanged
+        head = heads.get(form)
         if head is None:
-            head = self._heads[status] = self._composed(status, http_date(now))
+            head = heads[form] = self._composed(status, form, http_date(now))
         return head
 
-    def _composed(self, status: int, date: str) -> _Head:
+    def _forget_heads(self) -> None:
+        self._whole.clear()
+        self._unchanged.clear()
+
+    def _composed(self, status: int, form: Form, date: str) -> _Head:
+        of_coding, body = (VARY, b"") if status == 304 else coded_as(self.coded_body, form)
+        own = {**dict(self._of_answer[form.shows_diagnostics]), **of_coding}
+        beside = form.complete(own)
+        shown = [*self._of_cache, ("Server-Timing", "total;dur=")] if form.shows_diagnostics else []
         return _Head(
-            opening(status, self._of_answer, date),
-            f"\r\n{lines([*self._of_cache, ('Server-Timing', 'total;dur=')])}",
-            closing(None if status == 304 else Body(len(self.body), JSON), keep_alive=True),
+            opening(status, own.items(), date),
+            f"\r\n{lines(shown)}" if shown else "",
+            (f"\r\n{lines(beside.items())}" if beside else "")
+            + closing(None if status == 304 else Body(len(body), JSON), keep_alive=True),
+            body,
         )
+
+
+def coded_as(body: CodedBody, form: Form) -> tuple[dict[str, str], bytes]:
+    """``body`` in the coding of ``form`` if that is worth it, and the fields that say so."""
+    data, coding = body.coded(form.coding)
+    return (VARY if coding == "identity" else {**VARY, "Content-Encoding": coding}), data
 
 
 class Response(NamedTuple):
@@ -80,6 +116,7 @@ class EarlyRoute:
         log_share: the share of ready answers that are logged, from 0 to 1.
         query: what stands behind an id, with the question mark; "" for nothing.
         is_id: whether a text is one of the ids; None where every identifier is.
+        access: what is needed to be answered; None where it is open to everybody.
     """
 
     path: str
@@ -91,3 +128,4 @@ class EarlyRoute:
     log_share: float = 1.0
     query: str = ""
     is_id: Callable[[str], bool] | None = None
+    access: Access | None = None

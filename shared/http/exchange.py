@@ -1,11 +1,15 @@
 """An exchange: one request and its response, counted once, timed, and logged in one line."""
 
 import time
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self, cast
 
 from sanic import Request, Sanic
 
+from shared.edge.caller import Caller, Peer
+from shared.edge.edge import Edge
+from shared.edge.form import PLAIN, Form
 from shared.http.routing import endpoint_label, labels_of_routes, method_label
 from shared.observing import metrics
 from shared.observing.logs import log
@@ -22,15 +26,24 @@ SLOW_SECONDS: Final = 0.01
 
 @dataclass(slots=True)
 class Exchange:
-    """State of one request; ``facts`` go into its access line, ``headers`` into its answer, errors included.
+    """State of one request.
 
-    ``logged`` is false for one of those that are counted and not written down.
+    Attributes:
+        facts: go into its access line.
+        diagnostics: the fields of its answer, errors included, that tell how that came about.
+        caller: who asks; None until that is decided.
+        form: in which the answer is given.
+        rate_limit: the value of ``RateLimit`` in its head; "" where nothing needs to be told.
+        logged: false for one of those that are counted and not written down.
     """
 
     trace: Trace
     started: float
     facts: dict[str, object] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
+    diagnostics: dict[str, str] = field(default_factory=dict)
+    caller: Caller | None = None
+    form: Form = PLAIN
+    rate_limit: str = ""
     logged: bool = True
     handling: bool = False
     finished: bool = False
@@ -38,8 +51,12 @@ class Exchange:
     @classmethod
     def begin(cls, request: Request) -> Self:
         """Start the clock, take or make the identity, count the request as active."""
-        headers = request.headers
-        trace = begin_trace(headers.get("x-request-id"), headers.get("traceparent"), headers.get("tracestate"))
+        edge = edge_of(request)
+        if edge is None or edge.trusts_trace(peer_of(request).peer):
+            get = request.headers.get
+            trace = begin_trace(get("x-request-id"), get("traceparent"), get("tracestate"))
+        else:
+            trace = begin_trace(None, None, None)
         exchange = cls.start(trace, time.monotonic())
         request.ctx.exchange = exchange
         return exchange
@@ -50,6 +67,19 @@ class Exchange:
         current_trace.set(trace)
         metrics.active_requests.inc()
         return cls(trace, started)
+
+    def admit(self, caller: Caller, form: Form, now: float) -> None:
+        """It is known who asks, and in which ``form`` they are answered; ``now`` is in seconds since the epoch."""
+        self.caller, self.form = caller, form
+        if caller.subject:
+            self.facts["subject"] = caller.subject
+        self.rate_limit = caller.told(now)
+
+    def complete(self, own: MutableMapping[str, str]) -> dict[str, str]:
+        """The fields that go into the head of the answer beside its ``own``, of which ``Vary`` is completed."""
+        diagnostics = self.diagnostics if self.form.shows_diagnostics else {}
+        rate_limit = {"RateLimit": self.rate_limit} if self.rate_limit and "RateLimit" not in own else {}
+        return {**diagnostics, **rate_limit, **self.form.complete(own)}
 
     def elapsed(self) -> float:
         """Seconds since the request was first looked at."""
@@ -97,3 +127,23 @@ def count_failures_from_zero(app: Sanic[Any, Any]) -> None:
 def exchange_of(request: Request) -> Exchange | None:
     """The exchange that ``request`` belongs to, once it has begun."""
     return getattr(request.ctx, "exchange", None)
+
+
+def edge_of(request: Request) -> Edge | None:
+    """What decides who is answered; None where everybody is."""
+    return getattr(request.app.ctx, "edge", None)
+
+
+class _Nobody(NamedTuple):
+    """The peer of a request whose connection is gone, or never was one."""
+
+    peer: str = ""
+    operations: bool = False
+
+
+_NOBODY: Final = _Nobody()
+
+
+def peer_of(request: Request) -> Peer:
+    """The other end of the connection that ``request`` came over."""
+    return _NOBODY if request.stream is None else cast("Peer", request.stream.protocol)

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
+from shared.edge import access
 from shared.http import routing
 from shared.http.coded_body import CodedBody
 from shared.http.content_coding import Coding, coding_for, coding_headers
@@ -28,6 +29,7 @@ _OPERATION: Final = Operation(
         ),
     ),
     problems=(TOO_MANY,),
+    access=access.OPERATIONS,
 )
 
 

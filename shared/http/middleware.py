@@ -14,7 +14,9 @@ from sanic.exceptions import BadURL, RequestCancelled, RequestTimeout
 from sanic.handlers import ErrorHandler
 from sanic.http import Http
 
+from shared.errors import RequestError
 from shared.http import problems
+from shared.http.admission import admit_request
 from shared.http.exchange import CLIENT_LEFT, Exchange, exchange_of
 from shared.observing.logs import log_error
 from shared.timestamps import http_date
@@ -77,6 +79,10 @@ class ObservedSanic(Sanic[Any, Any]):
             return
         status = CLIENT_LEFT  # where nobody can be told any more
         try:
+            try:
+                await admit_request(request)  # what found no route counts for somebody too
+            except RequestError as refused:
+                exception = refused
             await super().handle_exception(request, exception, run_middleware)
             status = _status(request)
         finally:
@@ -103,7 +109,7 @@ async def add_headers(request: Request, response: HTTPResponse) -> None:
     if exchange is not None:
         headers["X-Request-ID"] = exchange.trace.request_id
         headers["traceparent"] = exchange.trace.traceparent
-        headers.update(exchange.headers)
+        headers.update(exchange.complete(headers))
 
 
 def _client_left(request: Request) -> bool:

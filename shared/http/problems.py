@@ -124,22 +124,27 @@ def response_to(request: Request, error: BaseException) -> HTTPResponse:
 
 def describe(error: BaseException, path: str) -> ProblemResponse:
     """The problem document for ``error``, met by a request for ``path``, with the headers that go with its status."""
-    headers = {"Cache-Control": "no-store"}
     if isinstance(error, RequestError):
         problem, detail = of(error), error.detail
-        if isinstance(error, ServiceUnavailable | TooManyRequests):
-            headers["Retry-After"] = str(error.retry_after)
-        if isinstance(error, TooManyRequests):
-            headers |= error.fields
-        if isinstance(error, AccessRefused):
-            headers["WWW-Authenticate"] = error.challenge
     elif isinstance(error, SanicException):
         problem, detail = _of_server(error.status_code)
     else:
         problem, detail = _INTERNAL, _INTERNAL_DETAIL
     trace = current_trace.get()
     details = problem.details(detail, path, trace.request_id if trace else None)
-    return ProblemResponse(problem.status, headers, codec.encode(details))
+    return ProblemResponse(problem.status, headers_of(error), codec.encode(details))
+
+
+def headers_of(error: BaseException) -> dict[str, str]:
+    """The fields that go with ``error`` in the head."""
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, ServiceUnavailable | TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, TooManyRequests):
+        headers |= error.fields
+    if isinstance(error, AccessRefused):
+        headers["WWW-Authenticate"] = error.challenge
+    return headers
 
 
 def is_server_error(error: BaseException) -> bool:

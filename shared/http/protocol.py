@@ -52,6 +52,8 @@ class Protocol(HttpProtocol):
 
     Attributes:
         fields: those of its last early request: most clients send the same ones again.
+        operations: whether it has come by the listener for operations.
+        peer: the address of the other end; "" where that is a socket in the file system.
         refused: why nothing that it sends is taken any more.
     """
 
@@ -67,6 +69,8 @@ class Protocol(HttpProtocol):
         "_slow_reader",
         "_state",
         "fields",
+        "operations",
+        "peer",
         "refused",
     )
 
@@ -82,6 +86,8 @@ class Protocol(HttpProtocol):
         self._idle = False
         self._eof = False
         self.fields: Fields | None = None
+        self.operations = False
+        self.peer = ""
         self.refused: RejectedRequest | None = None
 
     @property
@@ -94,6 +100,7 @@ class Protocol(HttpProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Begin, unless there are too many; remember where all connections are listed, for :func:`drain`."""
+        self.peer = _address_of(transport)
         limit: Connections = self.app.ctx.limit
         if limit.has_room(self.connections):
             super().connection_made(transport)  # type: ignore[no-untyped-call]
@@ -317,6 +324,11 @@ class Protocol(HttpProtocol):
             self.data_received(self._received.take_all())
         elif self._eof:
             self.close()
+
+
+def _address_of(transport: asyncio.BaseTransport) -> str:
+    peername = transport.get_extra_info("peername")
+    return str(peername[0]) if isinstance(peername, tuple) else ""
 
 
 def own_listening_socket(app: Sanic[Any, Any], listening: socket) -> None:

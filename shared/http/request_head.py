@@ -5,13 +5,16 @@ more than one request) is not read at all: ``shared.http.strict_head`` takes it 
 """
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Self
 
+from shared.edge.caller import Caller
 from shared.grammar import HOST, TOKEN
+from shared.observing.tracing import Trace, begin_trace
 
-HEAD_LIMIT: Final = 4096
-"""Longest head that is read, in bytes; half of what Sanic takes."""
+HEAD_LIMIT: Final = 8100
+"""Longest block of fields that is read, in bytes; with a request line it is as long as a head may be."""
 
 _BLOCK: Final = re.compile(rb"(?:%b:[\t\x20-\x7e]*\r\n)+\r\n" % TOKEN)
 _is_host: Final = re.compile(HOST).fullmatch
@@ -20,19 +23,46 @@ _DOUBTFUL: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fields:
-    """The header fields that an answer out of memory depends on.
+    """The header fields of a request that it depends on how it is answered; None where one is absent.
 
     Attributes:
-        block: all fields as they came, the empty line included.
+        block: all fields as they came, the empty line included; empty where they came by way of Sanic.
+        caller: who asks by them, as far as that was decided.
     """
 
     block: bytes
-    if_none_match: str | None
-    request_id: str | None
-    traceparent: str | None
-    tracestate: str | None
+    if_none_match: str | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
+    authorization: str | None = None
+    accept_encoding: str | None = None
+    origin: str | None = None
+    x_forwarded_for: str | None = None
+    forwarded: str | None = None
+    caller: Caller | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, block: bytes, get: Callable[[str], str | None]) -> Self:
+        """Those that ``get`` finds by their names in lower case."""
+        return cls(
+            block,
+            get("if-none-match"),
+            get("x-request-id"),
+            get("traceparent"),
+            get("tracestate"),
+            get("authorization"),
+            get("accept-encoding"),
+            get("origin"),
+            get("x-forwarded-for"),
+            get("forwarded"),
+        )
+
+    def trace(self) -> Trace:
+        """The identity of a request with these fields."""
+        return begin_trace(self.request_id, self.traceparent, self.tracestate)
 
 
 def read_fields(block: bytes) -> Fields | None:
@@ -52,10 +82,4 @@ def read_fields(block: bytes) -> Fields | None:
     host = found.get("host")
     if host is None or _is_host(host) is None or found.get("connection", "keep-alive").lower() != "keep-alive":
         return None
-    return Fields(
-        block,
-        found.get("if-none-match"),
-        found.get("x-request-id"),
-        found.get("traceparent"),
-        found.get("tracestate"),
-    )
+    return Fields.of(block, found.get)

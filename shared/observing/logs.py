@@ -113,15 +113,19 @@ class EventTemplate:
         self._before = f',{_inside(before)},"request_id":'
         self._after = f'",{_inside(facts)},"{number}":'
 
-    def log(self, now: float, trace: Trace, number: str) -> None:
-        """Log it as part of ``trace``; ``now`` is in seconds since the epoch, ``number`` is written as it stands."""
+    def log(self, now: float, trace: Trace, number: str, more: str = "") -> None:
+        """Log it as part of ``trace``; ``now`` is in seconds since the epoch.
+
+        ``number`` is written as it stands, and ``more``, which begins with a comma, as further members.
+        """
         writer = _sink.writer
         if self._severity < _sink.threshold or writer is None:
             return
         request_id = trace.request_id
         quoted = f'"{request_id}"' if request_id.isalnum() else orjson.dumps(request_id).decode()
         trace_id = trace.trace_id
-        line = f'{{"timestamp":"{rfc3339(now)}"{self._before}{quoted},"trace_id":"{trace_id}{self._after}{number}}}\n'
+        told = f"{self._after}{number}{more}"
+        line = f'{{"timestamp":"{rfc3339(now)}"{self._before}{quoted},"trace_id":"{trace_id}{told}}}\n'
         writer.put(line.encode())
 
 

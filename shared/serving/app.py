@@ -10,8 +10,9 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.config import Config
 
 import shared
-from shared.edge.cors import Cors
+from shared.edge.edge import Edge
 from shared.http import routing
+from shared.http.admission import admit_request
 from shared.http.connections import Connections
 from shared.http.early_answers import EarlyAnswers
 from shared.http.exchange import count_failures_from_zero
@@ -30,7 +31,7 @@ from shared.observing.telemetry.spans import Spans
 from shared.serving.loop_errors import report_loop_error
 from shared.settings.declared import Settings
 
-_OWN_MIDDLEWARE: Final = 1
+_OWN_MIDDLEWARE: Final = 2
 
 Resource = AbstractAsyncContextManager[object]
 """Something an app holds while it serves: entered before the first request, left after the last."""
@@ -75,7 +76,7 @@ def build_app(
     body_limit: int = 64 * 1024,
     spans: Spans | None = None,
     early: EarlyAnswers | None = None,
-    cors: Cors | None = None,
+    edge: Edge | None = None,
 ) -> Sanic[Any, Any]:
     """A Sanic app named ``service`` with everything that all our apps have in common.
 
@@ -83,7 +84,8 @@ def build_app(
     Resources are entered in order before the server starts and left in reverse order after it has stopped; one that
     raises on entry ends the process, so whatever may be absent (a database, Redis) must be awaited in its own task.
     ``body_limit`` bounds request bodies, in bytes. ``spans`` takes a span of each request.
-    ``early`` has what the routes have declared to be answered early. ``cors`` answers preflights.
+    ``early`` has what the routes have declared to be answered early. ``edge`` decides who is answered; without one
+    everybody is.
     """
     config = Config(env_prefix=None)
     config.update(
@@ -107,6 +109,7 @@ def build_app(
     )
     app.ctx.spans = spans
     app.ctx.early = early
+    app.ctx.edge = edge
     app.ctx.limit = Connections(settings.max_connections)
     first = (
         [ProcessMetrics()] if spans is None else [ProcessMetrics(), spans]
@@ -116,6 +119,7 @@ def build_app(
     app.register_listener(lifecycle.started, "after_server_start")
     app.register_listener(lifecycle.stopping, "before_server_stop")
     app.register_listener(lifecycle.stop, "after_server_stop")
+    app.on_request(admit_request)
     app.on_response(add_headers)  # type: ignore[no-untyped-call]
     openapi = OpenAPIRoute(Info(service, shared.__version__, description))
     groups: list[Routes] = [*routes, lifecycle.routes, metrics_route, openapi]
@@ -123,7 +127,7 @@ def build_app(
         group(app)
     app.ctx.openapi = openapi.make(app)
     count_failures_from_zero(app)
-    routing.add_options(app, cors)
+    routing.add_options(app, None if edge is None else edge.cors)
     return app
 
 

@@ -3,6 +3,7 @@
 import gc
 import tracemalloc
 from collections.abc import Callable, Iterator
+from random import randbytes
 
 import pytest
 
@@ -16,6 +17,7 @@ from bff.sources.products import PRODUCTS, Product
 from bff.sources.users import USER
 from shared import codec
 from shared.cache.cache import Cache, Value
+from shared.edge.form import Form
 from shared.http.early_routes import ReadyResponse
 from shared.settings.loading import load
 from tests.fixtures import fake_services
@@ -24,6 +26,7 @@ from tests.fixtures.gateway import StartGateway
 
 NUMBER = 3_000
 TOLERANCE = 0.25
+ZSTD = Form("zstd", (), "", shows_diagnostics=True)
 _read_product = codec.decoder(Product)
 
 PROFILES = Representation(PROFILE).cache_kind
@@ -32,15 +35,15 @@ PROFILES = Representation(PROFILE).cache_kind
 def _profiles(cache: Cache, size: int) -> Iterator[Value]:
     """Answers that have been sent a few times, as 200 and as 304."""
     for number in range(NUMBER):
-        body = bytes(size)
+        body = randbytes(size // 4) + bytes(size - size // 4)
         ready = ReadyResponse(f'W/"{number:024}"', body)
         ready.set_headers(
-            [("ETag", ready.etag), ("Cache-Control", f"private, max-age={number}")],
+            {True: [("ETag", ready.etag), ("Cache-Control", f"private, max-age={number}")]},
             [("Cache-Status", f"memory; hit; ttl={number}"), ("Age", str(number))],
             until=float(number),
         )
-        ready.head(200, float(number))
-        ready.head(304, float(number))
+        ready.head(200, ZSTD, float(number))
+        ready.head(304, ZSTD, float(number))
         yield Value(cache.keys.entry(PROFILES, f"user{number}"), body, cache.clock(), 30.0, decoded=ready)
 
 

@@ -1,6 +1,7 @@
 """The early path under pressure: answers do not pile up, none overtakes another, what is asked meanwhile waits."""
 
 import asyncio
+import math
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from typing import Any, Final
 import pytest
 from sanic import HTTPResponse, Request, Sanic
 
+from shared.edge.edge import Edge
 from shared.http import routing
 from shared.http.early_answers import EarlyAnswers
 from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
@@ -107,8 +109,10 @@ class Scene:
 async def scene(loop: object, sanic_client: Any) -> AsyncIterator[Scene]:
     """A client that has connected, and reads nothing yet."""
     sent_ready: list[str] = []
-    early = EarlyAnswers()
+    edge = Edge()
+    early = EarlyAnswers(edge)
     ready = ReadyResponse('"etag"', BODY)
+    ready.set_headers({True: (), False: ()}, (), until=math.inf)
 
     def look(name: str) -> ReadyResponse | None:
         sent_ready.append(name)
@@ -126,7 +130,7 @@ async def scene(loop: object, sanic_client: Any) -> AsyncIterator[Scene]:
         routing.get(app, "/early/<name:str>", usual, "early", operation("name"))
         early.declare(EarlyRoute("/early/", "/early/<name>", look, lambda _number: None, {}, make))
 
-    app = build_app("early", load(Settings, {}), routes=[routes], early=early)
+    app = build_app("early", load(Settings, {}), routes=[routes], early=early, edge=edge)
     server = await sanic_client(app, verify=False)
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -6,6 +6,7 @@ import pytest
 from sanic import HTTPResponse, Request, Sanic
 
 from shared.edge.cors import Cors
+from shared.edge.edge import Edge
 from shared.http import routing
 from shared.serving.app import build_app
 from shared.settings.declared import Settings
@@ -24,7 +25,7 @@ def _app(cors: Cors | None) -> Sanic[Any, Any]:
         routing.delete(app, "/things/<name:str>", answer, "no_thing", operation("name"))
         routing.post(app, "/things", answer, "new_thing", operation())
 
-    return build_app("preflights", load(Settings, {}), routes=[routes], cors=cors)
+    return build_app("preflights", load(Settings, {}), routes=[routes], edge=None if cors is None else Edge(cors=cors))
 
 
 @pytest.mark.parametrize(("path", "works"), [("/things/a", {"DELETE", "GET", "HEAD"}), ("/things", {"POST"})])
@@ -40,10 +41,10 @@ async def test_a_preflight_is_answered_for_its_path(
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["allow"] == ", ".join(sorted({*works, "OPTIONS"}))
     is_let_in = origin == ORIGIN and asked is not None
-    assert answer.headers.get("access-control-allow-origin") == (ORIGIN if is_let_in else None)
+    assert answer.headers.get("access-control-allow-origin") == (ORIGIN if origin == ORIGIN else None)
     assert answer.headers.get("access-control-allow-methods") == (", ".join(sorted(works)) if is_let_in else None)
     assert ("access-control-max-age" in answer.headers) == is_let_in
-    assert ("vary" in answer.headers) == (origin is not None and asked is not None)
+    assert "Origin" in answer.headers["vary"]
 
 
 async def test_without_cors_options_tells_what_works(sanic_client: Any) -> None:

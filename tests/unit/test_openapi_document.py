@@ -7,15 +7,18 @@ import msgspec
 import pytest
 
 from shared import codec, ids
-from shared.errors import DeclarationError, NotFound, Unauthorized
+from shared.edge.access import Access
+from shared.errors import DeclarationError, NotFound
 from shared.http.openapi.document import Info, document
-from shared.http.openapi.operation import Answer, Bearer, Body, Header, Operation, Parameter, Tag, example_of
+from shared.http.openapi.operation import Answer, Body, Header, Operation, Parameter, Tag, example_of
+from shared.http.openapi.security import NO_SECURITY, Security
 from shared.http.routing import Route
 from tests.fixtures.openapi import Described
 
 INFO = Info("things", "1.2.3", "All *things*.")
 THINGS = Tag("things", "What there is.")
-TOKEN = Bearer("token", "Of whoever may.", Unauthorized("No."))
+ACCESS = Access(scope="things:read", any_scope="things:read:any", admin=True)
+SECURITY = Security(tokens=True, admin=True, limited=True)
 
 
 class Piece(msgspec.Struct):
@@ -45,8 +48,8 @@ def _operation(**changes: Any) -> Operation:
     return Operation(**{**fields, **changes})
 
 
-def _of(*routes: Route) -> Described:
-    described = Described(document(INFO, routes))
+def _of(*routes: Route, security: Security = NO_SECURITY) -> Described:
+    described = Described(document(INFO, routes, security))
     described.assert_valid()
     return described
 
@@ -84,23 +87,27 @@ def test_a_problem_stands_under_its_status_with_its_header_fields() -> None:
     """One that the operation raises, with its own sentence, and what any request may meet."""
     seen = Header("Seen", "When it was there last.")
     operation = _operation(
-        problems=(NotFound("There is no such thing."),), problem_headers={NotFound: (seen,)}, needs=TOKEN
+        problems=(NotFound("There is no such thing."),), problem_headers={NotFound: (seen,)}, access=ACCESS
     )
-    described = _of(_route(operation))
+    described = _of(_route(operation), security=SECURITY)
     responses = described.document["paths"]["/things/{id}"]["get"]["responses"]
     problem = responses["404"]["content"]["application/problem+json"]["examples"]["not-found"]["value"]
     assert (problem["type"], problem["detail"]) == ("urn:problem:not-found", "There is no such thing.")
     assert described.resolved(responses["401"]["headers"]["WWW-Authenticate"])["required"] is True
     assert [status for status, response in responses.items() if "Seen" in response.get("headers", {})] == ["404"]
     assert responses["500"] == {"$ref": "#/components/responses/InternalError"}
-    assert set(responses) == {"200", "400", "401", "404", "408", "413", "417", "431", "500", "503"}
+    assert set(responses) == {"200", "400", "401", "403", "404", "408", "413", "417", "429", "431", "500", "503"}
 
 
 def test_what_is_secured_says_so_and_else_nobody_speaks_of_security() -> None:
-    """The scheme is there where an operation needs it."""
-    secured = _of(_route(_operation(needs=TOKEN))).document
-    assert secured["paths"]["/things/{id}"]["get"]["security"] == [{"token": []}]
-    assert secured["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    """The schemes are there where an operation needs them, each with the scopes that would do."""
+    secured = _of(_route(_operation(access=ACCESS)), security=SECURITY).document
+    assert secured["paths"]["/things/{id}"]["get"]["security"] == [
+        {"admin_token": []},
+        {"access_token": ["things:read"]},
+        {"access_token": ["things:read:any"]},
+    ]
+    assert secured["components"]["securitySchemes"]["access_token"]["scheme"] == "bearer"
     assert "securitySchemes" not in _of(_route(_operation())).document["components"]
 
 

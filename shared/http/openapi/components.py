@@ -1,11 +1,14 @@
 """What stands once in a document and is referred to from its operations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from shared.errors import DeclarationError
-from shared.http.openapi.operation import Bearer, Header, Parameter, Tag
+from shared.http.openapi.operation import Header, Parameter, Tag
 from shared.http.openapi.schemas import Schema, described
+from shared.http.openapi.security import Bearer
 
 Node = dict[str, Any]
 
@@ -24,8 +27,10 @@ class Components:
         """The schema of a type, or a reference to it."""
         return next(written for one, written in zip(self._types, self._written, strict=True) if one is kind)
 
-    def header(self, header: Header) -> Node:
-        """A reference to it."""
+    def header(self, header: Header, *, always: bool = True) -> Node:
+        """A reference to it; the header itself where, otherwise than it says, it is not ``always`` there."""
+        if header.always and not always:
+            return _header_object(replace(header, always=False))
         return self._referred("headers", header)
 
     def parameter(self, parameter: Parameter) -> Node:
@@ -37,10 +42,11 @@ class Components:
         self._responses[name] = response
         return {"$ref": f"#/components/responses/{name}"}
 
-    def security(self, bearer: Bearer) -> list[Node]:
-        """What an operation says that needs it."""
-        self._enter("bearers", bearer)
-        return [{bearer.name: []}]
+    def security(self, alternatives: Sequence[Mapping[Bearer, Sequence[str]]]) -> list[Node]:
+        """What an operation says that needs one of them."""
+        for bearer in chain.from_iterable(alternatives):
+            self._enter("bearers", bearer)
+        return [{bearer.name: [*scopes] for bearer, scopes in one.items()} for one in alternatives]
 
     def tag(self, tag: Tag) -> str:
         """Its name."""

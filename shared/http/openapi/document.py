@@ -12,6 +12,7 @@ from shared.http.openapi import vocabulary
 from shared.http.openapi.components import Components, Node, parameter_object
 from shared.http.openapi.operation import JSON, Operation
 from shared.http.openapi.responses import responses
+from shared.http.openapi.security import NO_SECURITY, Security
 from shared.http.problems import ProblemDetails
 from shared.http.routing import Route
 
@@ -29,8 +30,10 @@ class Info:
     description: str
 
 
-def document(info: Info, routes: Iterable[Route]) -> Node:
-    """The document of an app with these ``routes``, as plain data; tags come in the order in which routes have them.
+def document(info: Info, routes: Iterable[Route], security: Security = NO_SECURITY) -> Node:
+    """The document of an app with these ``routes`` and ``security``, as plain data.
+
+    Tags come in the order in which routes have them.
 
     Raises:
         DeclarationError: a route and its operation do not agree, or two things in operations share a name.
@@ -46,7 +49,7 @@ def document(info: Info, routes: Iterable[Route]) -> Node:
         item = paths.setdefault(
             path, {"parameters": [components.parameter(one) for one in vocabulary.COMMON_PARAMETERS]}
         )
-        item[route.method.lower()] = _operation(route, path, components)
+        item[route.method.lower()] = _operation(route, path, components, security)
     return {
         "openapi": VERSION,
         "info": {"title": info.title, "version": info.version, "description": info.description},
@@ -63,7 +66,7 @@ def _types(operation: Operation) -> Iterator[Any]:
     yield from (answer.body for answer in operation.answers if answer.body is not None)
 
 
-def _operation(route: Route, path: str, components: Components) -> Node:
+def _operation(route: Route, path: str, components: Components, security: Security) -> Node:
     operation = route.operation
     in_path = [one.name for one in operation.parameters if one.place == "path"]
     if in_path != _IN_PATH.findall(path):
@@ -72,12 +75,12 @@ def _operation(route: Route, path: str, components: Components) -> Node:
         "operationId": route.name,
         "summary": operation.summary,
         "tags": [components.tag(operation.tag)],
-        "responses": responses(operation, _filled(path, operation), components),
+        "responses": responses(operation, _filled(path, operation), components, security.problems(operation.access)),
     }
     if operation.parameters:
         written["parameters"] = [parameter_object(one) for one in operation.parameters]
-    if operation.needs is not None:
-        written["security"] = components.security(operation.needs)
+    if bearers := security.bearers(operation.access):
+        written["security"] = components.security(bearers)
     if operation.body is not None:
         examples = {"example": {"value": orjson.loads(operation.body.example)}}
         content = {"schema": components.schema(operation.body.type), "examples": examples}

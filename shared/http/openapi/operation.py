@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from shared import codec
-from shared.errors import RequestError, Unauthorized
+from shared.edge.access import Access
+from shared.errors import RequestError
 from shared.ids import IdType
 
 JSON: Final = "application/json"
@@ -47,15 +48,6 @@ class Parameter:
         """An identifier that stands in the path."""
         description = f"{id_type.description[0].upper()}{id_type.description[1:]}."
         return cls(name, "path", description, id_type.schema, None if example is None else id_type.as_json(example))
-
-
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """A bearer token that an operation needs (RFC 6750)."""
-
-    name: str
-    description: str
-    refusal: Unauthorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +94,8 @@ class Operation:
         problem_headers: what some of these have in the head, besides what goes with their kind.
         parameters: what stands in the path, the query or the head.
         body: what is sent.
-        needs: the token without which it is refused.
+        access: what is needed to be answered; None where it is open to everybody.
+        owned: the parameter that tells whose it is that is asked for, and its type.
     """
 
     summary: str
@@ -112,4 +105,13 @@ class Operation:
     problem_headers: Mapping[type[RequestError], Sequence[Header]] = field(default_factory=dict)
     parameters: Sequence[Parameter] = ()
     body: Body | None = None
-    needs: Bearer | None = None
+    access: Access | None = None
+    owned: tuple[str, IdType] | None = None
+
+    def owner(self, parameters: Mapping[str, str]) -> str:
+        """Whose it is that is asked for by these ``parameters`` of the path."""
+        if self.owned is None:
+            return ""
+        name, id_type = self.owned
+        text = parameters[name]
+        return text if id_type.has(text) else id_type.canonical(text)

@@ -6,6 +6,7 @@ from typing import Final
 import orjson
 
 from shared import codec
+from shared.errors import RequestError
 from shared.http import problems
 from shared.http.openapi import vocabulary
 from shared.http.openapi.components import Components, Node
@@ -19,9 +20,12 @@ _Kinds = Mapping[Problem, str]
 """Kinds of problems, each with a sentence that explains one."""
 
 
-def responses(operation: Operation, path: str, components: Components) -> Node:
-    """By status what ``operation`` answers at the ``path`` of an example, and what any route may answer besides."""
-    errors = [*operation.problems, *([] if operation.needs is None else [operation.needs.refusal])]
+def responses(operation: Operation, path: str, components: Components, refusals: Iterable[RequestError]) -> Node:
+    """By status what ``operation`` answers at the ``path`` of an example, and what any route may answer besides.
+
+    ``refusals`` are those of the edge.
+    """
+    errors = [*refusals, *operation.problems]
     own = {problems.of(error): error.detail for error in errors}
     kinds_of = _by_status({**own, **problems.ON_EVERY_ROUTE})
     written: Node = {}
@@ -51,10 +55,7 @@ def _response(
     headers = [*vocabulary.COMMON_HEADERS, *(header for answer in answers for header in answer.headers), *further]
     content = _bodies(answers, components)
     if kinds:
-        headers += [
-            vocabulary.CACHE_CONTROL,
-            *(_PROBLEM_HEADERS[name] for problem in kinds for name in problem.headers),
-        ]
+        headers += [vocabulary.CACHE_CONTROL]
         content[CONTENT_TYPE] = {
             "schema": components.schema(ProblemDetails),
             "examples": {
@@ -65,12 +66,13 @@ def _response(
                 for problem, detail in kinds.items()
             },
         }
+    written = {header.name: components.header(header) for header in headers}
+    for name in dict.fromkeys(name for problem in kinds for name in problem.headers):
+        always = all(name in problem.headers for problem in kinds)
+        written[name] = components.header(_PROBLEM_HEADERS[name], always=always)
     said = [answer.description for answer in answers] + [f"{problem.title}." for problem in kinds]
-    written: Node = {
-        "description": " ".join(dict.fromkeys(said)),
-        "headers": {header.name: components.header(header) for header in headers},
-    }
-    return written | ({"content": content} if content else {})
+    response: Node = {"description": " ".join(dict.fromkeys(said)), "headers": written}
+    return response | ({"content": content} if content else {})
 
 
 def _bodies(answers: Iterable[Answer], components: Components) -> Node:

@@ -14,6 +14,7 @@ from shared.http.content_coding import coding_for, coding_headers
 from shared.http.openapi import vocabulary
 from shared.http.openapi.document import Info, document
 from shared.http.openapi.operation import JSON, Answer, Operation
+from shared.http.openapi.security import security_of
 
 PATH: Final = "/openapi.json"
 _HEADERS: Final = (vocabulary.ETAG, vocabulary.CACHE_CONTROL, vocabulary.VARY)
@@ -46,7 +47,7 @@ class OpenAPIRoute:
         Raises:
             DeclarationError: what they declare contradicts itself.
         """
-        body = codec.document(document(self._info, routing.declared_routes(app)))
+        body = codec.document(document(self._info, routing.declared_routes(app), security_of(app.ctx.edge)))
         self._body = CodedBody(body)
         # Weak: the same in all codings (RFC 9110 §8.8.1).
         self._etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'

@@ -1,0 +1,144 @@
+"""A caller: who sends requests with one header block over connections from one peer, and what is remembered of it."""
+
+import enum
+from typing import Protocol
+
+from shared.edge.access import Access
+from shared.edge.bucket import Bucket
+from shared.edge.form import PLAIN
+from shared.edge.principal import Principal
+from shared.errors import RequestError, TooManyRequests
+
+
+class Head(Protocol):
+    """The header fields of a request that say who asks, and for what kind of answer; None where one is absent."""
+
+    @property
+    def authorization(self) -> str | None:
+        """Credentials (RFC 9110 §11.6.2)."""
+        ...
+
+    @property
+    def accept_encoding(self) -> str | None:
+        """Codings that are liked (RFC 9110 §12.5.3)."""
+        ...
+
+    @property
+    def origin(self) -> str | None:
+        """Whose script asks (RFC 6454 §7)."""
+        ...
+
+    @property
+    def x_forwarded_for(self) -> str | None:
+        """The addresses that proxies have seen."""
+        ...
+
+    @property
+    def forwarded(self) -> str | None:
+        """The same (RFC 7239)."""
+        ...
+
+
+class Peer(Protocol):
+    """The other end of a connection."""
+
+    @property
+    def peer(self) -> str:
+        """Its address; ``unix`` for one in the file system."""
+        ...
+
+    @property
+    def operations(self) -> bool:
+        """Whether it came by the listener for operations."""
+        ...
+
+
+class _Nothing(enum.Enum):
+    """What nobody asks for."""
+
+    ASKED = enum.auto()
+
+
+class Caller:
+    """Who asks. Decided once, and good until the instant ``until`` while the edge's ``generation`` is the same.
+
+    Attributes:
+        peer: whose connections it is about.
+        principal: who the client has shown to be; None where nobody is known.
+        refusal: what it is told where somebody has to be known; None where somebody is.
+        is_failure: whether that is because of a token that is not accepted.
+        unknown: a token of which it cannot be told yet whether it is accepted; else "".
+        is_admin: whether it has the admin token.
+        is_local: whether it is one of those who operate this, on this machine or by their own listener.
+        is_trusted: whether its request ids and trace context are taken over.
+        bucket: what its requests count for; None where nobody counts them.
+        failures: what its refused tokens count for.
+        shown: the form of answers to it that tell how they came about.
+        hidden: the form of those that do not.
+        access, identifier: what it has asked for last.
+        refused: why that is refused; None where it is not.
+        form: in which it is answered.
+        subject: a keyed hash of who it is, for the log; "" where nobody is known.
+        logged: the same as a member of a log line, after a comma.
+    """
+
+    __slots__ = (
+        "_limited",
+        "_limited_at",
+        "access",
+        "bucket",
+        "failures",
+        "form",
+        "generation",
+        "hidden",
+        "identifier",
+        "is_admin",
+        "is_failure",
+        "is_local",
+        "is_trusted",
+        "logged",
+        "peer",
+        "principal",
+        "refusal",
+        "refused",
+        "shown",
+        "subject",
+        "unknown",
+        "until",
+    )
+
+    def __init__(self, peer: str, generation: int, until: float) -> None:
+        self.peer = peer
+        self.generation = generation
+        self.until = until
+        self.principal: Principal | None = None
+        self.refusal: RequestError | None = None
+        self.is_failure = False
+        self.unknown = ""
+        self.is_admin = False
+        self.is_local = False
+        self.is_trusted = True
+        self.bucket: Bucket | None = None
+        self.failures: Bucket | None = None
+        self.shown = self.hidden = self.form = PLAIN
+        self.access: Access | _Nothing | None = _Nothing.ASKED
+        self.identifier = ""
+        self.refused: RequestError | None = None
+        self.subject = self.logged = ""
+        self._limited: TooManyRequests | None = None
+        self._limited_at = 0
+
+    def name(self, subject: str) -> None:
+        """Set what it is called in the log: letters and digits."""
+        self.subject, self.logged = subject, f',"subject":"{subject}"'
+
+    def told(self, now: float) -> str:
+        """``RateLimit`` where little is left, else ""; ``now`` is in seconds since the epoch."""
+        return "" if self.bucket is None else self.bucket.scarce(now) or ""
+
+    def limited(self, bucket: Bucket, now: float) -> TooManyRequests:
+        """What it is told when its ``bucket`` is empty, the same for a second; ``now`` is seconds since the epoch."""
+        second = int(now)
+        if self._limited is None or self._limited_at != second:
+            self._limited, self._limited_at = bucket.refusal(now), second
+        return self._limited

@@ -1,0 +1,268 @@
+"""The one decision before a request is looked at any further: who asks, what they may, how often, in which form.
+
+Head → address of the client → token → access → rate limit → form. Who asks is decided once for each block of header
+fields and remembered with it; what is left for every request is a handful of comparisons. Whatever cannot be decided is
+refused.
+"""
+
+import enum
+import hashlib
+import time
+from contextlib import suppress
+from typing import Final, Literal
+
+from shared.deadline import Clock
+from shared.edge.access import Access
+from shared.edge.addresses import ClientAddresses
+from shared.edge.authenticator import Authenticator
+from shared.edge.bearer import read_bearer, shows
+from shared.edge.bucket import PENDING, REFUSED
+from shared.edge.caller import Caller, Head, Peer
+from shared.edge.challenges import Challenges
+from shared.edge.cors import Cors
+from shared.edge.forms import Forms, Negotiate, no_coding
+from shared.edge.keys import UnknownKey
+from shared.edge.principal import Principal
+from shared.edge.quotas import Quotas
+from shared.edge.revocations import Revocations
+from shared.errors import AccessRefused, Forbidden, RequestError, ServiceUnavailable, Unauthorized
+from shared.settings.secret import Secret
+
+UNDECIDED: Final = ServiceUnavailable("Access tokens cannot be verified at the moment.", 1)
+"""What clients are told while nobody can say who they are."""
+_ABSENT: Final = "This needs Authorization: Bearer with a token."
+_INVALID: Final = "The access token is not accepted."
+_FORBIDDEN: Final = "The access token does not allow this."
+_REMEMBERED_SECONDS: Final = 60.0
+_REFUSED_SECONDS: Final = 1.0
+
+
+class Open(enum.Enum):
+    """A question that cannot be answered at once."""
+
+    QUESTION = enum.auto()
+
+
+OPEN_QUESTION: Final = Open.QUESTION
+Verdict = RequestError | Literal[Open.QUESTION] | None
+"""Why a caller is not let in; None where it is; an open question is one for :meth:`Edge.decide`."""
+
+
+class Edge:
+    """Decides for one app; everything is off where nothing is given.
+
+    Attributes:
+        generation: another number whenever what was decided before may be wrong: keys, revocations, the admin token.
+        cors: whose scripts in browsers may read answers.
+        asks: whether clients have to show who they are.
+    """
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator | None = None,
+        challenges: Challenges | None = None,
+        revocations: Revocations | None = None,
+        quotas: Quotas | None = None,
+        addresses: ClientAddresses | None = None,
+        negotiate: Negotiate = no_coding,
+        cors: Cors | None = None,
+        admin: Secret | None = None,
+        trust_trace: str = "always",
+        diagnostics: str = "all",
+        operations_public: bool = False,
+        log_key: bytes = b"",
+        clock: Clock = time.monotonic,
+        epoch: Clock = time.time,
+    ) -> None:
+        """``clock`` is monotonic, ``epoch`` tells seconds since the epoch."""
+        self.generation = 0
+        self.asks = authenticator is not None
+        self._authenticator = authenticator
+        self._challenges = challenges or Challenges("")
+        self._absent = Unauthorized(_ABSENT, self._challenges.absent)
+        self._invalid = Unauthorized(_INVALID, self._challenges.invalid_token)
+        self._forbidden: dict[str, Forbidden] = {}
+        self._revocations = revocations
+        self._quotas = quotas
+        self._addresses = addresses or ClientAddresses(())
+        self.cors = cors or Cors(())
+        self._forms = Forms(negotiate, self.cors, "" if quotas is None else quotas.policies)
+        self._admin = admin or Secret()
+        self._trust_trace = trust_trace
+        self._by_owner = diagnostics == "owner"
+        self._shows = diagnostics == "all"
+        self._operations_public = operations_public
+        self._log_key = log_key
+        self._clock = clock
+        self._epoch = epoch
+        if authenticator is not None:
+            authenticator.on_change(self.forget)
+        if revocations is not None:
+            revocations.on_change(self.forget)
+
+    @property
+    def has_admin(self) -> bool:
+        """Whether there is an admin token."""
+        return bool(self._admin)
+
+    @property
+    def limits(self) -> bool:
+        """Whether requests are counted."""
+        return self._quotas is not None and bool(self._quotas.policies)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be told who asks."""
+        return self._authenticator is None or self._authenticator.is_ready
+
+    def forget(self) -> None:
+        """What was decided may be wrong: decide anew."""
+        self.generation += 1
+
+    def trusts_trace(self, peer: str) -> bool:
+        """Whether request ids and trace context from there are taken over."""
+        if self._trust_trace == "proxies":
+            return self._addresses.trusts(peer)
+        return self._trust_trace == "always"
+
+    def caller(self, head: Head, peer: Peer) -> Caller:
+        """Who asks by ``head`` over a connection from ``peer``."""
+        now = self._clock()
+        forwarded = head.forwarded if self._addresses.header == "forwarded" else head.x_forwarded_for
+        client = self._addresses.client(peer.peer, forwarded)
+        caller = Caller(peer.peer, self.generation, now + _REMEMBERED_SECONDS)
+        caller.is_trusted = self.trusts_trace(peer.peer)
+        caller.is_local = peer.operations or client.is_local
+        self._identify(caller, head.authorization, now)
+        if self._quotas is not None:
+            principal = caller.principal
+            counted = self._quotas.address if principal is None else self._quotas.user
+            if counted is not None:
+                caller.bucket = counted.bucket(client.address if principal is None else principal.key)
+            if caller.is_failure and self._quotas.failures is not None:
+                caller.failures = self._quotas.failures.bucket(client.address)
+        caller.shown, caller.hidden = self._forms.of(head)
+        return caller
+
+    def _identify(self, caller: Caller, authorization: str | None, now: float) -> None:
+        if authorization is not None and shows(authorization, self._admin):
+            caller.is_admin, caller.refusal = True, self._invalid
+            return
+        try:
+            token = read_bearer(authorization, self._challenges)
+            if token is None:
+                caller.refusal = self._absent
+            elif self._authenticator is None:
+                raise self._invalid.with_traceback(None)
+            else:
+                self._authenticate(self._authenticator, caller, token, now)
+        except RequestError as refusal:
+            caller.refusal, caller.until = refusal.with_traceback(None), now + _REFUSED_SECONDS
+            caller.is_failure = isinstance(refusal, AccessRefused)
+
+    def _authenticate(self, authenticator: Authenticator, caller: Caller, token: str, now: float) -> None:
+        epoch = self._epoch()
+        try:
+            principal = authenticator.authenticate(token, epoch)
+        except UnknownKey:
+            caller.refusal, caller.until, caller.unknown = self._invalid, now, token
+            return
+        if self._revocations is not None and _is_revoked(self._revocations, principal):
+            raise self._invalid.with_traceback(None)
+        caller.principal = principal
+        caller.until = min(caller.until, now + principal.until - epoch)
+        digest = hashlib.blake2b(principal.key.encode(), key=self._log_key, digest_size=8)
+        caller.name(digest.hexdigest())
+
+    def allows(self, caller: Caller, access: Access) -> bool:
+        """Whether the caller may have what needs ``access``."""
+        return self._refusal(caller, access, "") is None
+
+    def admit(self, caller: Caller, access: Access | None, identifier: str) -> Verdict:
+        """Whether the caller may have what needs ``access``, of whoever ``identifier`` is; counts for the caller."""
+        if access is not caller.access or (identifier != caller.identifier and caller.principal is not None):
+            self._judge(caller, access, identifier)
+        refused, bucket = caller.refused, caller.bucket
+        if bucket is not None:
+            if refused is not None and caller.unknown:
+                return OPEN_QUESTION
+            now = self._epoch()
+            verdict = bucket.spend(now)
+            if verdict is PENDING:
+                return OPEN_QUESTION
+            if verdict is REFUSED:
+                return caller.limited(bucket, now)
+        return None if refused is None else self._refuse(caller, refused)
+
+    def _judge(self, caller: Caller, access: Access | None, identifier: str) -> None:
+        """Whether the caller may have that, and in which form; remembered, for most ask for the same again."""
+        caller.access, caller.identifier = access, identifier
+        caller.refused = None if access is None else self._refusal(caller, access, identifier)
+        is_owner = access is not None and _owns(caller, access, identifier)
+        caller.form = caller.shown if self._shows or (self._by_owner and is_owner) else caller.hidden
+
+    async def decide(
+        self, head: Head, peer: Peer, access: Access | None, identifier: str
+    ) -> tuple[Caller, RequestError | None]:
+        """Who asks, and why they are not let in, or None; waits for what is needed to tell."""
+        caller = self.caller(head, peer)
+        verdict = self.admit(caller, access, identifier)
+        if verdict is OPEN_QUESTION and caller.unknown and self._authenticator is not None:
+            with suppress(RequestError):  # it is decided below
+                await self._authenticator.authenticate_anew(caller.unknown, self._epoch())
+            caller = self.caller(head, peer)
+            verdict = UNDECIDED if caller.unknown else self.admit(caller, access, identifier)
+        if verdict is OPEN_QUESTION and caller.bucket is not None and self._quotas is not None:
+            if await self._quotas.settle(caller.bucket) is REFUSED:
+                verdict = caller.limited(caller.bucket, self._epoch())
+            else:
+                verdict = None if caller.refused is None else self._refuse(caller, caller.refused)
+        return caller, UNDECIDED if verdict is OPEN_QUESTION else verdict
+
+    def _refuse(self, caller: Caller, refusal: RequestError) -> RequestError | Literal[Open.QUESTION]:
+        """Count a token that is refused."""
+        if caller.unknown:
+            return OPEN_QUESTION
+        failures = caller.failures
+        if failures is not None and refusal is caller.refusal:
+            now = self._epoch()
+            if failures.spend(now) is REFUSED:
+                return caller.limited(failures, now)
+        return refusal
+
+    def _refusal(self, caller: Caller, access: Access, identifier: str) -> RequestError | None:
+        principal = caller.principal
+        if principal is not None:
+            scopes = principal.scopes
+            if access.owner and not principal.owns(access.owner, identifier):
+                return None if access.any_scope in scopes else self._forbid(access.any_scope or access.scope)
+            if not access.scope or access.scope in scopes or (access.any_scope and access.any_scope in scopes):
+                return None
+            return None if access.local and self._is_open(caller) else self._forbid(access.scope)
+        if access.admin:
+            return None if caller.is_admin else caller.refusal
+        if not self.asks or (access.local and self._is_open(caller)):
+            return None
+        return caller.refusal
+
+    def _forbid(self, scope: str) -> Forbidden:
+        refusal = self._forbidden.get(scope)
+        if refusal is None:
+            refusal = self._forbidden[scope] = Forbidden(_FORBIDDEN, self._challenges.insufficient_scope(scope))
+        return refusal
+
+    def _is_open(self, caller: Caller) -> bool:
+        return self._operations_public or caller.is_local
+
+
+def _is_revoked(revocations: Revocations, principal: Principal) -> bool:
+    """By the claim ``sub``, and by that which says who it is where that is another."""
+    sub = principal.claims.get("sub")
+    subjects = {principal.subject, sub if isinstance(sub, str) else principal.subject}
+    return any(revocations.revokes(principal.token_id, subject, principal.issued_at) for subject in subjects)
+
+
+def _owns(caller: Caller, access: Access, identifier: str) -> bool:
+    principal = caller.principal
+    return principal is not None and bool(access.owner) and principal.owns(access.owner, identifier)

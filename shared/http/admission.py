@@ -1,0 +1,45 @@
+"""Asks the edge whether a request that is on its way is admitted, and waits where that has to be found out first."""
+
+import time
+
+from sanic import Request
+
+from shared.edge.access import Access
+from shared.edge.caller import Peer
+from shared.edge.edge import Edge
+from shared.http.exchange import Exchange, edge_of, exchange_of, peer_of
+from shared.http.openapi.operation import Operation
+from shared.http.request_head import Fields
+
+
+async def admit(
+    exchange: Exchange, edge: Edge, asking: tuple[Fields, Peer], access: Access | None, identifier: str = ""
+) -> None:
+    """Decide who is ``asking``, and let in whoever may have what needs ``access``; once for each exchange.
+
+    ``identifier`` tells whose it is that is asked for.
+
+    Raises:
+        RequestError: why it is refused.
+    """
+    caller, refusal = await edge.decide(*asking, access, identifier)
+    exchange.admit(caller, caller.form, time.time())
+    if refusal is not None:
+        raise refusal.with_traceback(None)
+
+
+async def admit_request(request: Request) -> None:
+    """Admit a request that has come by way of Sanic to its route, or to none; unless that has been decided before.
+
+    Raises:
+        RequestError: why it is refused.
+    """
+    edge, exchange = edge_of(request), exchange_of(request)
+    if edge is None or exchange is None or exchange.caller is not None:
+        return
+    operation: Operation | None = None if request.route is None else getattr(request.route.ctx, "operation", None)
+    asking = Fields.of(b"", request.headers.get), peer_of(request)
+    if operation is None:
+        await admit(exchange, edge, asking, None)
+    else:
+        await admit(exchange, edge, asking, operation.access, operation.owner(request.match_info))

@@ -1,0 +1,71 @@
+"""What is asked of clients before they are answered, as a document tells it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.edge.access import Access
+from shared.edge.edge import UNDECIDED, Edge
+from shared.errors import Forbidden, InvalidAuthorization, RequestError, TooManyRequests, Unauthorized
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A kind of bearer token (RFC 6750)."""
+
+    name: str
+    description: str
+
+
+ADMIN_TOKEN: Final = Bearer("admin_token", "The token that `ADMIN_TOKEN` is set to.")
+ACCESS_TOKEN: Final = Bearer("access_token", "An access token of the issuer, as a JWT (RFC 9068).")
+_MALFORMED: Final = InvalidAuthorization("Authorization is not well formed.")
+_UNAUTHORIZED: Final = Unauthorized("This needs a valid bearer token.")
+_FORBIDDEN: Final = Forbidden("The token does not allow this.")
+_TOO_MANY: Final = TooManyRequests("Too many requests.", 1, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What an app asks of clients.
+
+    Attributes:
+        tokens: whether they have to show an access token.
+        admin: whether there is an admin token.
+        limited: whether their requests are counted.
+    """
+
+    tokens: bool = False
+    admin: bool = False
+    limited: bool = False
+
+    def bearers(self, access: Access | None) -> Sequence[Mapping[Bearer, Sequence[str]]]:
+        """The tokens that allow what needs ``access``, each with its scopes: one will do, or none if one is empty."""
+        if access is None or not (self.tokens or access.admin):
+            return ()
+        found: list[Mapping[Bearer, Sequence[str]]] = []
+        if access.admin and self.admin:
+            found.append({ADMIN_TOKEN: ()})
+        if self.tokens:
+            found += [{ACCESS_TOKEN: (scope,)} for scope in access.scopes] or [{ACCESS_TOKEN: ()}]
+        return [*found, {}] if access.local else found
+
+    def problems(self, access: Access | None) -> Iterator[RequestError]:
+        """How what needs ``access`` may be refused."""
+        if self.bearers(access):
+            yield _MALFORMED
+            yield _UNAUTHORIZED
+            if self.tokens:
+                yield _FORBIDDEN
+                yield UNDECIDED
+        if self.limited:
+            yield _TOO_MANY
+
+
+NO_SECURITY: Final = Security()
+"""Of an app that asks for nothing."""
+
+
+def security_of(edge: Edge | None) -> Security:
+    """What an app asks with this ``edge``."""
+    return NO_SECURITY if edge is None else Security(edge.asks, edge.has_admin, edge.limits)
