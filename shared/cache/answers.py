@@ -11,8 +11,8 @@ from shared.cache.replies import MOVING, Command, Unknown
 from shared.errors import KitError
 
 _WRONG_TYPE: Final = "WRONGTYPE"
-_OTHER: Final = "ERR"
 _NOT_PERMITTED: Final = "NOPERM"
+_ODD_COMMAND: Final = "ERR"
 _ELSEWHERE: Final = "MOVED"
 _MOVING: Final = ("ASK", "TRYAGAIN")
 _ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
@@ -78,10 +78,25 @@ def sum_in(reply: Any) -> int | None:
         NotPermitted: the user may not count.
         Refused: it says that the node is not usable.
     """
-    if isinstance(reply, ResponseError) and _code(reply) in {_WRONG_TYPE, _OTHER}:
+    if is_odd_command(reply) or is_wrong_type(reply):
         return None
     counted = allowed(reply)
     return None if counted is MOVING else int(counted)
+
+
+def is_refused(reply: Any) -> bool:
+    """Whether a node that is well does not do this: it is not permitted, or unknown in this form to its version."""
+    return is_odd_command(reply) or (isinstance(reply, ResponseError) and _code(reply) == _NOT_PERMITTED)
+
+
+def is_odd_command(reply: Any) -> bool:
+    """Whether the node does not know the command in this form."""
+    return isinstance(reply, ResponseError) and _code(reply) == _ODD_COMMAND
+
+
+def is_wrong_type(reply: Any) -> bool:
+    """Whether the key holds something else than the command is for."""
+    return isinstance(reply, ResponseError) and _code(reply) == _WRONG_TYPE
 
 
 def is_elsewhere(reply: Any) -> bool:
@@ -97,23 +112,19 @@ def found_in(replies: list[Any]) -> Found:
     """
     data = replies[0]
     stamp = stamp_in(replies[1]) if len(replies) > 1 else None
-    odd = _is_wrong_type(data)
+    odd = is_wrong_type(data)
     data = None if odd else usable(data)
     return MOVED if data is MOVING or isinstance(stamp, Unknown) else Found(data, stamp, odd)
 
 
 def stamp_in(reply: Any) -> bytes | Unknown | None:
     """What stands where a stamp should: garbage tells before from after as well, and the next purge overwrites it."""
-    if _is_wrong_type(reply):
+    if is_wrong_type(reply):
         return _ODD_STAMP
     stamp = usable(reply)
     if stamp is None or stamp is MOVING:
         return stamp
     return bytes(stamp)[: len(NO_STAMP)].ljust(len(NO_STAMP), b"\0")
-
-
-def _is_wrong_type(reply: Any) -> bool:
-    return isinstance(reply, ResponseError) and _code(reply) == _WRONG_TYPE
 
 
 def usable(reply: Any) -> Any:

@@ -14,6 +14,7 @@ from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import NearTier, OnLoss, Token, Trust
 from shared.cache.redis import RedisTier, TierDown
 from shared.cache.replies import Command
+from shared.cache.watched_log import Records, WatchedLog
 from shared.deadline import Clock, since_boot
 from shared.observing import metrics
 
@@ -70,6 +71,7 @@ class Cache:
         self.clock = clock
         self._hits = {tier: metrics.cache_hits.labels(tier) for tier in ("redis", "memory")}
         self._misses = {tier: metrics.cache_misses.labels(tier) for tier in ("redis", "memory")}
+        self._logs: dict[str, WatchedLog] = {}
 
     @property
     def near(self) -> NearTier:
@@ -87,10 +89,12 @@ class Cache:
         return self._near.trust
 
     async def __aenter__(self) -> Self:
-        """Open both tiers; does not wait for Redis."""
+        """Open both tiers; does not wait for Redis, but for what it has of logs if it is there."""
         metrics.cache_tier_up.labels("memory").set(1)
         if self._redis is not None:
             await self._redis.__aenter__()
+        for log in self._logs.values():
+            await log.open()
         return self
 
     async def __aexit__(
@@ -99,6 +103,8 @@ class Cache:
         """Finish writes under way, for a second at most, and close."""
         if self._redis is not None:
             await self._redis.__aexit__(kind, error, frames)
+        for log in self._logs.values():
+            await log.close()
 
     def lookup_near(self, key: str) -> Entry | None:
         """The fresh entry that memory has under ``key``; one synchronous call, counted as a hit or a miss."""
@@ -218,6 +224,21 @@ class Cache:
         """Drop everything; returns whether every process is told, now or when it reconnects."""
         self._near.flush()
         return await self._everywhere(RedisTier.purge_all)
+
+    def watch_log(self, name: str, records: Records, keep: float) -> None:
+        """Share ``records`` with every process, by the log of this ``name``, before the cache is opened.
+
+        Each is kept in Redis for ``keep`` seconds.
+        """
+        if self._redis is not None:
+            self._logs[name] = WatchedLog(self.keys.log(name), self._redis, records, keep)
+
+    async def append_to_log(self, name: str, record: bytes) -> bool:
+        """Tell of a record that is known here; returns whether every process is told, now or when it reconnects.
+
+        If not, they are told as soon as Redis takes it.
+        """
+        return await self._everywhere(lambda _: self._logs[name].append(record))
 
     async def _everywhere(self, purge: Callable[[RedisTier], Awaitable[None]]) -> bool:
         if self._redis is None:

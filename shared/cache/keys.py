@@ -54,6 +54,10 @@ class Keys:
         """The key of one thing; ``variant`` tells it from others of a varied kind, and has no brace in it."""
         return f"{self._entries[kind]}{{{subject}}}{variant}"
 
+    def log(self, name: str) -> str:
+        """Where the log of this name stands; a colon in none tells it from entries."""
+        return f"{self.prefix}{name}"
+
     def entry_prefix(self, kind: str) -> str:
         """What stands before the subject and a closing brace in every key of this kind."""
         return f"{self._entries[kind]}{{"

@@ -142,9 +142,12 @@ class Link(asyncio.Protocol):
             return
         self.lost.set_result(error)
         waiting, self._waiting = self._waiting, deque()
+        cause: BaseException | None = error  # of the first alone, whose answer was being read
         for group in waiting:
             if not group.future.done():
-                group.future.set_exception(LinkLost(type(error).__name__))
+                lost = LinkLost(type(error).__name__)
+                lost.__cause__, cause = cause, None
+                group.future.set_exception(lost)
 
     async def close(self) -> None:
         """End the connection."""

@@ -15,6 +15,8 @@ from shared.cache.answers import (
     check_permitted,
     found_in,
     is_elsewhere,
+    is_refused,
+    is_wrong_type,
     raise_if_replica,
     stamp_in,
     sum_in,
@@ -93,6 +95,17 @@ class Links:
             LinkLost, Refused: there is no answer.
         """
         return all_usable(await self._link(key).execute(*commands))
+
+    async def attempt(self, key: str, *commands: Command) -> list[Any]:
+        """Send commands that the node of ``key`` may refuse; a refusal, or another type there, stays an error answer.
+
+        Any other answer may be :data:`MOVING`.
+
+        Raises:
+            LinkLost, Refused: there is no answer.
+        """
+        replies = await self._link(key).execute(*commands)
+        return [reply if is_refused(reply) or is_wrong_type(reply) else usable(reply) for reply in replies]
 
     async def execute_all(self, *commands: Command) -> list[list[Any]]:
         """Send the same commands to every node; error answers stay as they are.

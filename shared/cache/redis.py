@@ -3,7 +3,7 @@
 import asyncio
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -149,6 +149,31 @@ class RedisTier:
         except FAULTS as error:
             raise self._fault(error) from error
 
+    async def attempt(self, key: str, *commands: Command) -> list[Any]:
+        """Send commands about ``key`` that Redis may refuse; a refusal, or another type there, is an error answer.
+
+        An answer is :data:`MOVING` while the slot of ``key`` is moved to another node.
+
+        Raises:
+            TierDown: there is no answer.
+        """
+        self._require_up()
+        try:
+            return await self._supervisor.links.attempt(key, *commands)
+        except FAULTS as error:
+            raise self._fault(error) from error
+
+    def listen(self, key: str, changed: Callable[[bool], None]) -> None:
+        """Call ``changed`` when ``key`` may have changed, and with True when anything may have: with a new connection.
+
+        It is called with each heartbeat as well.
+        """
+        self._supervisor.listeners[key] = changed
+
+    def earliest_ms(self) -> int:
+        """Milliseconds since the epoch by the clock of Redis, or less."""
+        return self._supervisor.redis_clock.earliest_ms()
+
     async def execute_many(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
         """Send commands, each about a key, before anything else is sent; their answers, in no order.
 
@@ -221,8 +246,7 @@ class RedisTier:
 
     def stored(self, entry: Entry, token: Token) -> StoredEntry:
         """``entry`` in the form in which it is stored now."""
-        redis_ms = self._supervisor.redis_clock.earliest_ms()
-        return StoredEntry.of(entry, self._clock(), redis_ms, token.generation, token.stamp)
+        return StoredEntry.of(entry, self._clock(), self.earliest_ms(), token.generation, token.stamp)
 
     async def purge(self, subject: str, keep_stamp: float) -> None:
         """Drop what is owned by ``subject`` and outdate what is being loaded for it, in every process.

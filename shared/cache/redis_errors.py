@@ -35,6 +35,11 @@ def reason(error: BaseException) -> tuple[str, bool]:
     return (str(error) or type(error.__cause__ or error).__name__)[:_MAX_TEXT], False
 
 
+def is_caused_by(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether ``error``, or what has led to it, is of this ``kind``."""
+    return any(isinstance(one, kind) for one in _chain(error))
+
+
 class StateLog:
     """Logs the state of Redis: one line per change of state, and per change of its reason."""
 

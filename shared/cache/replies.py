@@ -42,6 +42,21 @@ def _is_time(reply: list[Any]) -> bool:
     return len(reply) == 2 and all(type(number) is bytes and number.isdigit() for number in reply)
 
 
+def _is_record_id(reply: bytes) -> bool:
+    return all(number.isdigit() for number in reply.partition(b"-")[::2])
+
+
+def _is_record(reply: Any) -> bool:
+    match reply:
+        case [bytes() as record_id, list() as fields]:
+            return _is_record_id(record_id) and all(type(field) is bytes for field in fields)
+    return False
+
+
+def _is_range(reply: list[Any]) -> bool:
+    return all(map(_is_record, reply))
+
+
 def _is_page(reply: list[Any]) -> bool:
     match reply:
         case [bytes() as cursor, list() as keys]:
@@ -65,6 +80,8 @@ _REPLIES: Final[Mapping[str | bytes | int, ReplyTypes]] = {
     "INFO": _BYTES,
     # By quotas alone; who may not use it has shares of them.
     "INCRBY": _WHOLE,
+    "XADD": {bytes: _is_record_id, **_ERROR},
+    "XRANGE": {list: _is_range, **_ERROR},
     # By scripts and by clearing a namespace of shared.cache.table alone; who may not use them lacks only that.
     "EVAL": _WHOLE,
     "SCAN": {list: _is_page, **_ERROR},

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from types import TracebackType
 from typing import Final, Self
@@ -51,6 +51,8 @@ class RedisSupervisor:
         links: to all of its nodes, of use while it does.
         redis_clock: what the clock of the node that has the generation says.
         lost_at: when it was found last that Redis has lost what it had, on ``clock``; minus infinity for never.
+        listeners: by key who is told that it may have changed, or (True) that anything may have; while Redis is up
+            with each heartbeat too.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class RedisSupervisor:
         self.links = Links(topology, keys, self._on_change)
         self.lost_at = -math.inf
         self._clock = clock
+        self.listeners: dict[str, Callable[[bool], None]] = {}
         self._topology = topology
         self._near = near
         self._keys = keys
@@ -169,6 +172,8 @@ class RedisSupervisor:
         self._gauge.set(1)
         metrics.cache_coherent.set(int(tracked))
         self._state_log.up(tracked)
+        for changed in self.listeners.values():
+            changed(True)
 
     async def _heartbeat(self) -> None:
         while True:
@@ -188,6 +193,8 @@ class RedisSupervisor:
                 continue
             if generation is not MOVING and generation != self._near.generation:
                 self.start_generation(_trusted_generation(generation))
+            for changed in self.listeners.values():
+                changed(False)
 
     async def _generation(self) -> bytes | Unknown:
         """The generation; another one where there is none, or where Redis's clock was set back.
@@ -216,6 +223,9 @@ class RedisSupervisor:
         if changed is None:
             self.lost_at = self._clock()
         self._near.invalidate(changed)
+        for key, listener in self.listeners.items():
+            if changed is None or key in changed:
+                listener(changed is None)
         if changed is None or self._keys.generation in changed:
             # Which one has begun is asked; that what there was is outdated is certain now, whatever becomes of that.
             self.start_generation(os.urandom(len(NO_STAMP)))

@@ -61,6 +61,39 @@ def test_an_answer_fits_its_command_or_is_none(command: str, answer: Any) -> Non
             _check(answer, fits)
 
 
+RECORDS: Final[dict[str, list[Any]]] = {
+    "XADD": [b"1764096000000-0", b"0-1", ERROR],
+    "XRANGE": [[], [[b"1-0", []]], [[b"1-0", [b"r", b"a"]], [b"1-1", [b""]]], ERROR],
+}
+NO_RECORDS: Final[dict[str, list[Any]]] = {
+    "XADD": [b"", b"1", b"1-", b"-1", b"a-b", b"1-0-1", "1-0", 1, None, []],
+    "XRANGE": [
+        *(None, b"", {}, [None], [[]], [[b"1-0"]], [[b"1-0", None]], [[b"1-0", []], [b"1-", []]]),
+        *([record] for record in ([1, []], [b"1-0", [1]], [b"1-0", [], []], b"1-0")),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "fits"),
+    [
+        (command, answer, fits)
+        for answers, fits in ((RECORDS, True), (NO_RECORDS, False))
+        for command in answers
+        for answer in answers[command]
+    ],
+    ids=repr,
+)
+def test_records_have_an_id_and_fields(command: str, answer: Any, fits: bool) -> None:
+    """All of them, and no more than that."""
+    (types,) = reply_types([(command, "key")])
+    if fits:
+        _check(answer, types)
+    else:
+        with pytest.raises(OddReply):
+            _check(answer, types)
+
+
 @pytest.mark.parametrize(
     ("message", "names"),
     [
