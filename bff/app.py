@@ -12,13 +12,14 @@ from bff.aggregates.kind import AggregateKind
 from bff.aggregates.spans import spanned
 from bff.cache_kinds import cache_kinds
 from bff.catalogue import Catalogue, catalogue
+from bff.endpoints.admin import PURGE, REVOKE
 from bff.endpoints.aggregate_routes import AggregateRoutes
 from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
-from bff.endpoints.purge import ACCESS as PURGE
 from bff.endpoints.purge import Purge
+from bff.endpoints.revocations import LOG, RevocationRoutes
 from bff.pages import docs
 from bff.pages.assets import Assets
 from bff.pages.swagger_ui import swagger_ui_files
@@ -90,7 +91,12 @@ def create_app(
     if early is not None:
         for one in chain.from_iterable(served for _, served in endpoints):
             early.declare(one.early_route())
-    purge = Purge(declared.kinds, cache, allowed=edge.has_admin or edge.asks)
+    allowed = edge.has_admin or edge.asks
+    purge = Purge(declared.kinds, cache, allowed=allowed)
+    revoking = RevocationRoutes(built.revocations, cache, allowed=allowed, alone=settings.workers == 1)
+    admin_links = {**purge.links, **revoking.links}
+    if allowed:
+        cache.watch_log(LOG, built.revocations, settings.auth_revocation)
     swagger_ui = swagger_ui_files()
     assets = Assets.with_own(swagger_ui)
     return build_app(
@@ -101,7 +107,7 @@ def create_app(
         ready=lambda: edge.is_ready and not shedder.is_overloaded,
         routes=[
             *(AggregateRoutes(kind, served) for kind, served in endpoints),
-            index(SERVICE, declared.kinds, {"docs": docs.PATH} if swagger_ui else {}, purge.links, assets),
+            index(SERVICE, declared.kinds, {"docs": docs.PATH} if swagger_ui else {}, admin_links, assets),
             docs.Docs(SERVICE, assets, installed=bool(swagger_ui)).routes,
             assets.routes,
             Health(
@@ -114,6 +120,7 @@ def create_app(
             ).routes,
             CacheStats(cache).routes,
             purge.routes,
+            revoking.routes,
             *_metadata(settings, declared),
         ],
         spans=spans,
@@ -126,7 +133,7 @@ def _metadata(settings: GatewaySettings, declared: Catalogue) -> Iterator[Routes
     """Where clients find out whose tokens they need, if they need any and it is known where they reach this."""
     if settings.auth == "jwt" and settings.auth_resource:
         accesses = [kind.access for kind in declared.kinds if kind.access is not None]
-        scopes = chain.from_iterable(access.scopes for access in (*accesses, OPERATIONS, PURGE))
+        scopes = chain.from_iterable(access.scopes for access in (*accesses, OPERATIONS, PURGE, REVOKE))
         yield ProtectedResourceRoute(settings.auth_resource, settings.auth_issuer, scopes)
 
 

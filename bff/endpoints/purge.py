@@ -7,12 +7,12 @@ from typing import Any, Final
 from sanic import HTTPResponse, Request, Sanic
 
 from bff.aggregates.kind import AggregateKind
+from bff.endpoints.admin import ADMIN, PURGE
 from shared.cache.cache import Cache
-from shared.edge.access import Access
 from shared.errors import RequestError, ServiceUnavailable
 from shared.http import routing
 from shared.http.index_route import Link
-from shared.http.openapi.operation import Answer, Operation, Parameter, Tag
+from shared.http.openapi.operation import Answer, Operation, Parameter
 from shared.http.openapi.vocabulary import CACHE_CONTROL
 from shared.ids import IdType
 from shared.observing.logs import log
@@ -21,8 +21,6 @@ _ELSEWHERE: Final = ServiceUnavailable(
     "Dropped in this process. Others could not be told, because Redis is away; try again.", retry_after=2
 )
 _ALL: Final = "/api/cache"
-ACCESS: Final = Access(scope="cache:purge", admin=True)
-ADMIN: Final = Tag("admin", "What only those may do who have the admin token, or an access token for that.")
 
 
 class Purge:
@@ -82,5 +80,5 @@ def _operation(
         (Answer(204, "Dropped, in every process.", headers=(CACHE_CONTROL,)),),
         problems=problems,
         parameters=parameters,
-        access=ACCESS,
+        access=PURGE,
     )

@@ -90,24 +90,23 @@ class Revocations:
 
     Attributes:
         generation: another number whenever a token may be revoked that was not before.
+        keep: for how many seconds those that are made here are kept.
+        clock: tells seconds since the epoch.
     """
 
     def __init__(self, keep: float, clock: Clock = time.time, limit: int = LIMIT) -> None:
-        """Revocations made here are kept for ``keep`` seconds; ``clock`` tells seconds since the epoch."""
         self.generation = 0
-        self._keep = keep
-        self._clock = clock
+        self.keep = keep
+        self.clock = clock
         self._limit = limit
         self._known: dict[Kind, dict[bytes, tuple[float, float]]] = {kind: {} for kind in KINDS}
         self._sweep_at = -math.inf
         self._listeners: list[Callable[[], None]] = []
         self._gauges = {kind: metrics.auth_revocations_known.labels(kind) for kind in KINDS}
+        for gauge in self._gauges.values():
+            gauge.set(0)
         self._added = {kind: metrics.auth_revocations.labels(kind, "added") for kind in KINDS}
         self._lost = {kind: metrics.auth_revocations.labels(kind, "no_room") for kind in KINDS}
-
-    def until(self) -> float:
-        """When a revocation ends that is made now."""
-        return self._clock() + self._keep
 
     def revokes(self, token_id: str | None, subject: str | None, issued_at: float | None) -> bool:
         """Whether a token with these claims (``jti``, ``sub``, ``iat``) is revoked.
@@ -160,7 +159,7 @@ class Revocations:
 
     def known(self) -> Iterator[bytes]:
         """The record of each that has not ended."""
-        now = self._clock()
+        now = self.clock()
         for kind, known in self._known.items():
             name = kind.encode()
             for digest, (not_before, until) in known.items():
@@ -179,7 +178,7 @@ class Revocations:
     def _covers(self, kind: Kind, claim: str, issued_at: float | None) -> bool:
         known = self._known[kind]
         found = known.get(_digest(kind, claim)) if known else None
-        return found is not None and found[1] > self._clock() and (issued_at is None or issued_at < found[0])
+        return found is not None and found[1] > self.clock() and (issued_at is None or issued_at < found[0])
 
     def _merge(self, revocation: Revocation, now: float) -> bool:
         known, (kind, digest, not_before, until) = self._known[revocation.kind], revocation
@@ -197,7 +196,7 @@ class Revocations:
 
     def _sweep(self) -> float:
         """Forget, now and then, what has ended; returns the time."""
-        now = self._clock()
+        now = self.clock()
         if now >= self._sweep_at:
             self._sweep_at = now + _SWEEP_SECONDS
             for kind, known in self._known.items():

@@ -67,7 +67,7 @@ async def test_admin_operations_are_told_apart(start_gateway: StartGateway) -> N
     described = await _described(await start_gateway(ADMIN_TOKEN=TOKEN))
     assert [tag["name"] for tag in described.document["tags"]] == ["aggregates", "operations", "pages", "admin"]
     for method, path, operation in described.operations():
-        is_admin = path.startswith("/api/cache") and method == "DELETE"
+        is_admin = (path.startswith("/api/cache") and method == "DELETE") or path == "/api/revocations"
         assert (operation["tags"] == ["admin"]) == is_admin
         assert operation.get("security") == ([{"admin_token": []}] if is_admin else None)
 

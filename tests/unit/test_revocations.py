@@ -121,10 +121,10 @@ def test_what_has_ended_is_forgotten_and_begins_anew() -> None:
     clock, gauge = Clock(), metrics.auth_revocations_known.labels("jti")
     known = revocations(clock, limit=2)
     for name in "ab":
-        known.add(Revocation.of_token(name, known.until()))
+        known.add(Revocation.of_token(name, clock.now + KEEP))
     assert gauge._value.get() == 2
     clock.now += KEEP
-    assert known.add(Revocation.of_token("a", known.until()))
+    assert known.add(Revocation.of_token("a", clock.now + KEEP))
     assert gauge._value.get() == 1
     clock.now += KEEP
     known.learn(())
