@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_network
 from pathlib import Path
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 from shared.edge.certificate import Certificate
@@ -91,6 +91,7 @@ _YES_OR_NO: Final = values.one_of("true", "false")
 class EdgeSettings(Settings):
     """Who asks, what they may, how often, from where, and in which form they are answered; durations in seconds."""
 
+    reloads: ClassVar[bool] = True
     auth: str = setting(
         "AUTH",
         values.one_of("off", "jwt"),

@@ -29,6 +29,7 @@ from shared.observing.logs import log
 from shared.observing.process_metrics import ProcessMetrics
 from shared.observing.telemetry.spans import Spans
 from shared.serving.loop_errors import report_loop_error
+from shared.serving.reloading import Reload
 from shared.settings.declared import Settings
 
 _OWN_MIDDLEWARE: Final = 2
@@ -77,6 +78,7 @@ def build_app(
     spans: Spans | None = None,
     early: EarlyAnswers | None = None,
     edge: Edge | None = None,
+    reloads: Sequence[Reload] = (),
 ) -> Sanic[Any, Any]:
     """A Sanic app named ``service`` with everything that all our apps have in common.
 
@@ -85,7 +87,8 @@ def build_app(
     raises on entry ends the process, so whatever may be absent (a database, Redis) must be awaited in its own task.
     ``body_limit`` bounds request bodies, in bytes. ``spans`` takes a span of each request.
     ``early`` has what the routes have declared to be answered early. ``edge`` decides who is answered; without one
-    everybody is.
+    everybody is. ``reloads`` are read again on SIGHUP, where the program's settings say that it does that, besides its
+    certificate and its secrets out of files.
     """
     config = Config(env_prefix=None)
     config.update(
@@ -110,6 +113,7 @@ def build_app(
     app.ctx.spans = spans
     app.ctx.early = early
     app.ctx.edge = edge
+    app.ctx.reloads = tuple(reloads)
     app.ctx.limit = Connections(settings.max_connections)
     first = (
         [ProcessMetrics()] if spans is None else [ProcessMetrics(), spans]

@@ -30,11 +30,12 @@ from shared.errors import DeclarationError, SettingsError
 from shared.http.protocol import Protocol, own_listening_socket
 from shared.observing import logs, metric_files, metrics
 from shared.serving.heartbeat import Beat, send_beats
-from shared.serving.stop_signals import StopSignals, handled_signals
+from shared.serving.reloading import Reload, reload_all
+from shared.serving.signals import Signals, hold_hangups, stop_signals
 from shared.serving.workers import Workers, exit_unusable
 from shared.settings.declared import Settings
 from shared.settings.environment import export_environment, read_environment
-from shared.settings.loading import describe, load
+from shared.settings.loading import changing_secrets, describe, load
 
 _BACKLOG = 1024
 _OTHER_DESCRIPTORS = 1024
@@ -84,7 +85,9 @@ def main(service: str, settings: str, factory: str, arguments: Sequence[str] | N
 
 
 def serve(service: str, settings: Settings, factory: str) -> None:
-    """Serve until SIGTERM or SIGINT; returns after requests in flight have been answered."""
+    """Serve until SIGTERM or SIGINT, or SIGHUP where nothing reloads; returns when requests in flight are answered."""
+    if settings.reloads:
+        hold_hangups()
     # Name look-ups share libuv's threads, of which there are four: one name that hangs would stop all others.
     os.environ.setdefault("UV_THREADPOOL_SIZE", "16")
     try:
@@ -92,7 +95,8 @@ def serve(service: str, settings: Settings, factory: str) -> None:
     except SettingsError as error:
         _exit_mistaken(service, error)
     listening = _listen(service, settings)
-    work = partial(run_worker, _Program(service, settings, factory, certificate))
+    program = _Program(service, settings, factory, certificate)
+    work = partial(run_worker, program)
     if settings.workers == 1:
         try:
             work(listening)
@@ -106,7 +110,8 @@ def serve(service: str, settings: Settings, factory: str) -> None:
     with contextlib.suppress(OSError):  # workers try again, and say why it cannot be made
         metric_files.create_directory(directory)
     try:
-        workers = Workers(work, listening, settings.workers, settings.worker_hang)
+        reload = partial(reload_all, program.reloads(), level="debug") if settings.reloads else None
+        workers = Workers(work, listening, settings.workers, settings.worker_hang, reload)
         status = workers.serve(settings.shutdown_drain, settings.shutdown_grace)
     finally:
         logs.flush()
@@ -124,21 +129,29 @@ class _Program:
     factory: str
     certificate: Certificate | None
 
+    def reloads(self) -> list[Reload]:
+        """What of it may be read again."""
+        found = [Reload(secret.name, secret.reload) for secret in changing_secrets(self.settings)]
+        if self.certificate is not None:
+            found.append(Reload(self.certificate.name, self.certificate.reload))
+        return found
+
 
 def run_worker(program: _Program, listening: socket.socket, beat: Beat | None = None) -> None:
     """Serve on ``listening`` in this process.
 
     One of several workers gets a ``beat`` to send while its loop runs, and stops on SIGTERM alone.
     """
-    stopping = StopSignals(handled_signals() if beat is None else frozenset({signal.SIGTERM}))
     settings, certificate = program.settings, program.certificate
+    stopping = stop_signals(reloads=settings.reloads) if beat is None else frozenset({signal.SIGTERM})
+    signals = Signals(stopping, reloads=settings.reloads)
     logs.configure(program.service, settings.log_level)
     app = _build(program.service, settings, program.factory)
     if beat is None:
         own_listening_socket(app, listening)
     else:
         send_beats(app, beat)
-    stopping.stop_on_signal(app)
+    signals.heed(app, partial(reload_all, [*program.reloads(), *app.ctx.reloads]))
     _raise_descriptor_limit(settings.max_connections + _OTHER_DESCRIPTORS)
     _tune_memory()
     app.prepare(

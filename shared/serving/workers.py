@@ -25,7 +25,7 @@ from shared.http.protocol import stop_accepting
 from shared.observing import metrics
 from shared.observing.logs import log, log_error
 from shared.serving.heartbeat import BEAT_SECONDS, Beat, SilenceTimer, beat_sender, has_beat
-from shared.serving.stop_signals import accept_only_sigterm, handled_signals, other_signals_blocked
+from shared.serving.signals import accept_as_worker, on_hangup, other_signals_blocked, stop_signals
 
 Run = Callable[[socket, Beat], None]
 """Serves on the socket until SIGTERM, and beats; must be importable, for it runs in a new interpreter."""
@@ -34,6 +34,7 @@ _STABLE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 1.0
 _MARGIN_SECONDS: Final = 5.0
 _SIGNAL_SECONDS: Final = 0.5
+_MAX_WAKES: Final = 65_536
 _CLEAN_EXITS: Final = (0, -signal.SIGTERM)  # the latter of one that had not begun to serve
 
 UNUSABLE: Final = 2
@@ -49,13 +50,21 @@ class _Worker:
 
 
 class Workers:
-    """``count`` processes that each ``run`` on ``listening``; one silent for ``hang_timeout`` seconds is killed."""
+    """``count`` processes that each ``run`` on ``listening``; one silent for ``hang_timeout`` seconds is killed.
 
-    def __init__(self, run: Run, listening: socket, count: int, hang_timeout: float) -> None:
+    With ``reload`` SIGHUP is for all of them, those that are just starting too: here it reads again what later ones are
+    started with, and they do so for themselves.
+    """
+
+    def __init__(
+        self, run: Run, listening: socket, count: int, hang_timeout: float, reload: Callable[[], object] | None = None
+    ) -> None:
         self._run = run
         self._listening = listening
         self._count = count
         self._hang_timeout = hang_timeout
+        self._reload = reload
+        self._hung_up = False
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._ended: list[int] = []
@@ -63,6 +72,8 @@ class Workers:
         self._stopping = False
         self._unusable = False
         self._wake_reader, self._wake_writer = os.pipe()
+        os.set_blocking(self._wake_reader, False)
+        os.set_blocking(self._wake_writer, False)
         self._error_token, token_writer = self._context.Pipe(duplex=False)
         token_writer.send_bytes(b"")  # the one worker that reads it reports the error for all
         self._token_writer = token_writer
@@ -74,22 +85,42 @@ class Workers:
 
         Returns the exit status: 0, 1 when one of them had to be killed or failed at the end, or :data:`UNUSABLE`.
         """
-        for number in handled_signals():
-            signal.signal(number, self._on_signal)
+        for number in stop_signals(reloads=self._reload is not None):
+            signal.signal(number, self._on_stop)
+        if self._reload is not None:
+            on_hangup(self._on_hangup)
         looked = time.monotonic()
         while not self._stopping:
             self._start_missing()
             wait([self._wake_reader, *(worker.process.sentinel for worker in self._workers)], BEAT_SECONDS)
             self._reap()
+            self._pass_on_hangup()
             looked, before = time.monotonic(), looked
             self._kill_hanging(looked - before)
         clean = self._stop_all(0.0 if self._unusable else drain, grace)
         return UNUSABLE if self._unusable else int(not clean)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
+        self._wake()
+
+    def _on_hangup(self) -> None:
+        self._hung_up = True
+        self._wake()
+
+    def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.write(self._wake_writer, b"!")
+
+    def _pass_on_hangup(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_reader, _MAX_WAKES)
+        if self._hung_up and self._reload is not None:
+            self._hung_up = False
+            self._reload()
+            for worker in self._workers:
+                if worker.process.is_alive() and worker.process.pid is not None:
+                    os.kill(worker.process.pid, signal.SIGHUP)
 
     def _start_missing(self) -> None:
         while len(self._workers) < self._count and time.monotonic() >= self._next_start and not self._stopping:
@@ -104,7 +135,11 @@ class Workers:
         with contextlib.ExitStack() as undo, beating:
             undo.enter_context(pulse)
             os.set_blocking(pulse.fileno(), False)
-            process = self._context.Process(target=_work, args=(self._run, self._listening, self._error_token, beating))
+            process = self._context.Process(
+                target=_work,
+                args=(self._run, self._listening, self._error_token, beating),
+                kwargs={"reloads": self._reload is not None},
+            )
             with other_signals_blocked():
                 process.start()
             undo.pop_all()
@@ -179,8 +214,8 @@ class Workers:
             self._ended.append(worker.process.pid)
 
 
-def _work(run: Run, listening: socket, error_token: Connection, beating: Connection) -> None:
-    accept_only_sigterm()
+def _work(run: Run, listening: socket, error_token: Connection, beating: Connection, *, reloads: bool) -> None:
+    accept_as_worker(reloads=reloads)
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     try:
         run(listening, beat_sender(beating))

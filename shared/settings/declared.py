@@ -6,7 +6,7 @@ Each field stands beside its variable's name, its kind, its default and a senten
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from shared.settings import values
 from shared.settings.secret import Secret
@@ -79,8 +79,12 @@ def prefixed(shape: type[Any], prefix: str, label: str, defaults: Mapping[str, s
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every app needs to be served."""
+    """What every app needs to be served.
 
+    An app that ``reloads`` has something that is read again on SIGHUP, which stops any other.
+    """
+
+    reloads: ClassVar[bool] = False
     host: str = setting("HOST", values.HOST, "127.0.0.1", "Address to listen on.")
     port: int = setting("PORT", values.integer(1, 65535), "8000", "Port to listen on.")
     workers: int = setting("WORKERS", values.integer(1, 64), "1", "Processes that answer requests.")

@@ -80,5 +80,5 @@ def read_secret(variable: str, path: str) -> str:
     except ValueError:
         raise SettingsError([f"{named}: expected a file with text in UTF-8"]) from None
     if not text or len(data) > _MAX_BYTES:
-        raise SettingsError([f"{named}: expected a file with the secret and nothing else"])
+        raise SettingsError([f"{named}: expected a file with its value and nothing else"])
     return text

@@ -329,8 +329,8 @@ def test_a_secret_may_come_in_a_file(tmp_path: Path) -> None:
     [
         (None, "expected a file that can be read (No such file or directory)"),
         (b"\xff\xfe", "expected a file with text in UTF-8"),
-        (b" \n", "expected a file with the secret and nothing else"),
-        (b"x" * 65_537, "expected a file with the secret and nothing else"),
+        (b" \n", "expected a file with its value and nothing else"),
+        (b"x" * 65_537, "expected a file with its value and nothing else"),
     ],
     ids=["absent", "binary", "empty", "long"],
 )
