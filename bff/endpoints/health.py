@@ -108,7 +108,7 @@ class Health:
     def _operation(self) -> Operation:
         serves, fails = "It can serve: healthy, or degraded when something is missing.", "It can serve nothing new."
         described = [*self._described(200, serves, "healthy"), *self._described(503, fails, "unhealthy")]
-        return Operation("How every component is", OPERATIONS, described)
+        return Operation("How every component is", OPERATIONS, described, operational=True)
 
     def _described(self, status: int, description: str, components: ComponentStatus) -> Iterator[Answer]:
         report = self._report(dict.fromkeys([*self._upstreams, "redis"], components), EXAMPLE_TIME, blind=False)

@@ -58,6 +58,7 @@ class Exchange:
         else:
             trace = begin_trace(None, None, None)
         exchange = cls.start(trace, time.monotonic())
+        exchange.facts.update(request.app.ctx.facts)
         request.ctx.exchange = exchange
         return exchange
 

@@ -30,6 +30,7 @@ _OPERATION: Final = Operation(
     ),
     problems=(TOO_MANY,),
     access=access.OPERATIONS,
+    operational=True,
 )
 
 

@@ -11,7 +11,7 @@ import enum
 import time
 from functools import partial
 from socket import socket
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sanic import Sanic
 from sanic.exceptions import RequestCancelled
@@ -51,13 +51,14 @@ class Protocol(HttpProtocol):
     """One connection of a client.
 
     Attributes:
+        operations: whether it came through the port for operations.
         fields: those of its last early request: most clients send the same ones again.
-        operations: whether it has come by the listener for operations.
         peer: the address of the other end; "" where that is a socket in the file system.
         refused: why nothing that it sends is taken any more.
     """
 
     HTTP_CLASS = StrictHttp
+    operations: ClassVar[bool] = False
 
     __slots__ = (
         "_early",
@@ -69,7 +70,6 @@ class Protocol(HttpProtocol):
         "_slow_reader",
         "_state",
         "fields",
-        "operations",
         "peer",
         "refused",
     )
@@ -86,7 +86,6 @@ class Protocol(HttpProtocol):
         self._idle = False
         self._eof = False
         self.fields: Fields | None = None
-        self.operations = False
         self.peer = ""
         self.refused: RejectedRequest | None = None
 
@@ -324,6 +323,14 @@ class Protocol(HttpProtocol):
             self.data_received(self._received.take_all())
         elif self._eof:
             self.close()
+
+
+class OperationsProtocol(Protocol):
+    """One connection of somebody who runs this."""
+
+    operations: ClassVar[bool] = True
+
+    __slots__ = ()
 
 
 def _address_of(transport: asyncio.BaseTransport) -> str:

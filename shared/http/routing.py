@@ -72,6 +72,15 @@ def declared_routes(app: Sanic[Any, Any]) -> Iterator[Route]:
         yield Route(method, _template(route.path), name, route.ctx.operation)
 
 
+def share_operational(app: Sanic[Any, Any], to: Sanic[Any, Any]) -> None:
+    """Let ``to`` answer what ``app`` has for those who run it."""
+    for route in app.router.routes:
+        operation = getattr(route.ctx, "operation", None)
+        if operation is not None and operation.operational:
+            name = route.name.removeprefix(f"{app.name}.")
+            _add(to, f"/{route.path}", route.handler, name, operation, *sorted(route.methods))
+
+
 def add_options(app: Sanic[Any, Any], cors: Cors | None = None) -> None:
     """Answer OPTIONS with 204 and ``Allow`` on every path routed so far (RFC 9110 §9.3.7).
 

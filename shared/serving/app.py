@@ -12,22 +12,19 @@ from sanic.config import Config
 import shared
 from shared.edge.edge import Edge
 from shared.http import routing
-from shared.http.admission import admit_request
-from shared.http.connections import Connections
 from shared.http.early_answers import EarlyAnswers
 from shared.http.exchange import count_failures_from_zero
 from shared.http.metrics_route import metrics_route
-from shared.http.middleware import ObservedSanic, ProblemErrors, TimedRequest, add_headers
 from shared.http.openapi.document import Info
 from shared.http.openapi.operation import Answer, Operation, example_of
 from shared.http.openapi.route import OpenAPIRoute
 from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS
 from shared.http.protocol import drain
-from shared.http.spans import TracedSanic
 from shared.observing import metrics
 from shared.observing.logs import log
 from shared.observing.process_metrics import ProcessMetrics
 from shared.observing.telemetry.spans import Spans
+from shared.serving.bare_app import bare_app
 from shared.serving.loop_errors import report_loop_error
 from shared.serving.reloading import Reload
 from shared.settings.declared import Settings
@@ -102,19 +99,10 @@ def build_app(
         REQUEST_TIMEOUT=10,
         RESPONSE_TIMEOUT=60,
     )
-    app_type = ObservedSanic if spans is None else TracedSanic
-    app = app_type(
-        service,
-        config=config,
-        error_handler=ProblemErrors(),
-        request_class=TimedRequest,
-        configure_logging=False,
-    )
-    app.ctx.spans = spans
+    app = bare_app(service, config, spans, settings.max_connections)
     app.ctx.early = early
     app.ctx.edge = edge
     app.ctx.reloads = tuple(reloads)
-    app.ctx.limit = Connections(settings.max_connections)
     first = (
         [ProcessMetrics()] if spans is None else [ProcessMetrics(), spans]
     )  # spans may come until all else is closed
@@ -123,8 +111,6 @@ def build_app(
     app.register_listener(lifecycle.started, "after_server_start")
     app.register_listener(lifecycle.stopping, "before_server_stop")
     app.register_listener(lifecycle.stop, "after_server_stop")
-    app.on_request(admit_request)
-    app.on_response(add_headers)  # type: ignore[no-untyped-call]
     openapi = OpenAPIRoute(Info(service, shared.__version__, description))
     groups: list[Routes] = [*routes, lifecycle.routes, metrics_route, openapi]
     for group in groups:
@@ -192,6 +178,7 @@ _LIVE: Final = Operation(
     "Whether the process lives",
     OPERATIONS,
     (Answer(200, "It does.", Liveness, headers=(CACHE_CONTROL,), examples=example_of(_ALIVE)),),
+    operational=True,
 )
 _READY: Final = Operation(
     "Whether traffic is taken",
@@ -206,4 +193,5 @@ _READY: Final = Operation(
             examples=example_of(_NOT_READY),
         ),
     ),
+    operational=True,
 )

@@ -13,7 +13,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,8 @@ from shared.errors import DeclarationError, SettingsError
 from shared.http.protocol import Protocol, own_listening_socket
 from shared.observing import logs, metric_files, metrics
 from shared.serving.heartbeat import Beat, send_beats
+from shared.serving.listeners import BACKLOG, Listeners, listen
+from shared.serving.operations import serve_operations
 from shared.serving.reloading import Reload, reload_all
 from shared.serving.signals import Signals, hold_hangups, stop_signals
 from shared.serving.workers import Workers, exit_unusable
@@ -37,7 +38,6 @@ from shared.settings.declared import Settings
 from shared.settings.environment import export_environment, read_environment
 from shared.settings.loading import changing_secrets, describe, load
 
-_BACKLOG = 1024
 _OTHER_DESCRIPTORS = 1024
 """For services, Redis, files and what is being accepted."""
 _TLS_TIMES: Final = {"ssl_handshake_timeout": 10.0, "ssl_shutdown_timeout": 60.0}
@@ -94,7 +94,7 @@ def serve(service: str, settings: Settings, factory: str) -> None:
         certificate = settings.certificate() if isinstance(settings, EdgeSettings) else None
     except SettingsError as error:
         _exit_mistaken(service, error)
-    listening = _listen(service, settings)
+    listening = listen(service, settings)
     program = _Program(service, settings, factory, certificate)
     work = partial(run_worker, program)
     if settings.workers == 1:
@@ -137,7 +137,7 @@ class _Program:
         return found
 
 
-def run_worker(program: _Program, listening: socket.socket, beat: Beat | None = None) -> None:
+def run_worker(program: _Program, listening: Listeners, beat: Beat | None = None) -> None:
     """Serve on ``listening`` in this process.
 
     One of several workers gets a ``beat`` to send while its loop runs, and stops on SIGTERM alone.
@@ -148,21 +148,24 @@ def run_worker(program: _Program, listening: socket.socket, beat: Beat | None = 
     logs.configure(program.service, settings.log_level)
     app = _build(program.service, settings, program.factory)
     if beat is None:
-        own_listening_socket(app, listening)
+        own_listening_socket(app, listening.public)
     else:
         send_beats(app, beat)
+    if listening.operations is not None:
+        stop_seconds = settings.shutdown_drain + settings.shutdown_grace
+        serve_operations(app, listening.operations, stop_seconds=stop_seconds)
     signals.heed(app, partial(reload_all, [*program.reloads(), *app.ctx.reloads]))
     _raise_descriptor_limit(settings.max_connections + _OTHER_DESCRIPTORS)
     _tune_memory()
     app.prepare(
-        sock=listening,
+        sock=listening.public,
         ssl=None if certificate is None else certificate.server_context(),
         protocol=Protocol,
         single_process=True,
         register_sys_signals=False,
         access_log=False,
         motd=False,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
     )
     if certificate is not None:
         app.state.server_info[0].settings["asyncio_server_kwargs"] = _TLS_TIMES
@@ -230,14 +233,3 @@ def _tune_memory() -> None:
     gc.set_threshold(20_000, 20, 50)
     with contextlib.suppress(AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _listen(service: str, settings: Settings) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        sys.stderr.write(f"{service}: cannot listen on {where}: {reason}\n")
-        raise SystemExit(1) from None

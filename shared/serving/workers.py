@@ -1,6 +1,6 @@
-"""Worker processes behind one listening socket: started, watched, replaced when they die, stopped together.
+"""Worker processes behind the same listening sockets: started, watched, replaced when they die, stopped together.
 
-The main process only watches. It hands the listening socket to every worker, so that one that dies takes none of
+The main process only watches. It hands the listening sockets to every worker, so that one that dies takes none of
 the waiting connections with it; a worker that cannot be built, because its app contradicts itself, ends all. One whose
 loop does not turn is killed. Sanic's own process manager replaces neither.
 """
@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from socket import socket
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -25,10 +24,11 @@ from shared.http.protocol import stop_accepting
 from shared.observing import metrics
 from shared.observing.logs import log, log_error
 from shared.serving.heartbeat import BEAT_SECONDS, Beat, SilenceTimer, beat_sender, has_beat
+from shared.serving.listeners import Listeners
 from shared.serving.signals import accept_as_worker, on_hangup, other_signals_blocked, stop_signals
 
-Run = Callable[[socket, Beat], None]
-"""Serves on the socket until SIGTERM, and beats; must be importable, for it runs in a new interpreter."""
+Run = Callable[[Listeners, Beat], None]
+"""Serves on the sockets until SIGTERM, and beats; must be importable, for it runs in a new interpreter."""
 
 _STABLE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 1.0
@@ -57,7 +57,12 @@ class Workers:
     """
 
     def __init__(
-        self, run: Run, listening: socket, count: int, hang_timeout: float, reload: Callable[[], object] | None = None
+        self,
+        run: Run,
+        listening: Listeners,
+        count: int,
+        hang_timeout: float,
+        reload: Callable[[], object] | None = None,
     ) -> None:
         self._run = run
         self._listening = listening
@@ -183,7 +188,7 @@ class Workers:
         drained = time.monotonic() + drain
         self._signal_until(drained)  # they are gone before, where there was nobody to drain
         with contextlib.suppress(OSError):
-            stop_accepting(self._listening)
+            stop_accepting(self._listening.public)
         self._listening.close()
         self._signal_until(drained + grace + _MARGIN_SECONDS)
         for worker in self._workers:
@@ -214,7 +219,7 @@ class Workers:
             self._ended.append(worker.process.pid)
 
 
-def _work(run: Run, listening: socket, error_token: Connection, beating: Connection, *, reloads: bool) -> None:
+def _work(run: Run, listening: Listeners, error_token: Connection, beating: Connection, *, reloads: bool) -> None:
     accept_as_worker(reloads=reloads)
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     try:

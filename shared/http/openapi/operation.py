@@ -96,6 +96,9 @@ class Operation:
         body: what is sent.
         access: what is needed to be answered; None where it is open to everybody.
         owned: the parameter that tells whose it is that is asked for, and its type.
+        operational: whether the port for operations has it as well, and has it open.
+        probe: whether whoever asks must not mistake a refusal for an answer: it is given whatever quota is used up.
+        operational: whether the port for operations has it as well, and has it open.
     """
 
     summary: str
@@ -107,6 +110,8 @@ class Operation:
     body: Body | None = None
     access: Access | None = None
     owned: tuple[str, IdType] | None = None
+    operational: bool = False
+    probe: bool = False
 
     def owner(self, parameters: Mapping[str, str]) -> str:
         """Whose it is that is asked for by these ``parameters`` of the path."""
