@@ -126,6 +126,7 @@ def create_app(
         spans=spans,
         early=early,
         edge=edge,
+        reloads=built.reloads,
     )
 
 

@@ -6,7 +6,6 @@ from functools import partial
 from bff.aggregates.kind import AggregateKind
 from bff.pages.assets import Assets
 from bff.pages.index import index_page
-from bff.pages.page import IsSecure, by_own_tls
 from shared.http.index_route import IndexRoute, Link
 
 
@@ -16,10 +15,8 @@ def index(
     pages: Mapping[str, str],
     admin: Mapping[str, Link],
     assets: Assets,
-    *,
-    is_secure: IsSecure = by_own_tls,
 ) -> IndexRoute:
     """The route of the index; ``pages`` has further ones by name, ``admin`` those that need the admin token."""
     aggregates = {kind.name: f"{kind.path}/{{{kind.parameter}}}" for kind in kinds}
     links = {**aggregates, **pages, "cache_stats": "/api/cache/stats"}
-    return IndexRoute(service, links, admin, partial(index_page, assets=assets, is_secure=is_secure))
+    return IndexRoute(service, links, admin, partial(index_page, assets=assets))

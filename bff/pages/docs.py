@@ -5,7 +5,7 @@ from typing import Any, Final
 from sanic import Sanic
 
 from bff.pages.assets import PAGES, Assets
-from bff.pages.page import IsSecure, Page, by_own_tls
+from bff.pages.page import Page
 from bff.pages.swagger_ui import DISTRIBUTION
 from shared.http import routing
 from shared.http.openapi.operation import Operation
@@ -17,11 +17,11 @@ PATH: Final = "/docs"
 class Docs:
     """The page, or one that says that it cannot be had: 404, where Swagger UI is not ``installed``."""
 
-    def __init__(self, service: str, assets: Assets, *, installed: bool, is_secure: IsSecure = by_own_tls) -> None:
+    def __init__(self, service: str, assets: Assets, *, installed: bool) -> None:
         self._page = (
-            Page("docs", assets, is_secure, service=service)
+            Page("docs", assets, service=service)
             if installed
-            else Page("no_docs", assets, is_secure, status=404, service=service, distribution=DISTRIBUTION)
+            else Page("no_docs", assets, status=404, service=service, distribution=DISTRIBUTION)
         )
 
     def routes(self, app: Sanic[Any, Any]) -> None:

@@ -5,18 +5,17 @@ from collections.abc import Iterable
 from typing import Final
 
 from bff.pages.assets import Assets
-from bff.pages.page import Html, IsSecure, Page, by_own_tls, fill, template
+from bff.pages.page import Html, Page, fill, template
 from shared.http.index_route import Index
 
 _parameters: Final = re.compile(r"\{(\w+)\}").findall
 
 
-def index_page(index: Index, assets: Assets, is_secure: IsSecure = by_own_tls) -> Page:
+def index_page(index: Index, assets: Assets) -> Page:
     """The page for this ``index``; a path with parameters gets a field for each."""
     return Page(
         "index",
         assets,
-        is_secure,
         service=index.name,
         version=index.version,
         lookups=_rows(_lookup(name, path) for name, path in index.links.items() if _parameters(path)),

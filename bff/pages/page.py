@@ -4,7 +4,7 @@ import hashlib
 import html
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
@@ -17,6 +17,7 @@ from bff.pages.assets import PATH, Assets
 from shared.http.coded_body import CodedBody
 from shared.http.conditional import matches
 from shared.http.content_coding import coding_for, coding_headers
+from shared.http.exchange import edge_of, peer_of
 from shared.http.openapi.operation import Answer, Header
 from shared.http.openapi.vocabulary import CACHE_CONTROL, ETAG, VARY
 from shared.memoized import Memoized
@@ -45,13 +46,12 @@ _HEADERS: Final = (
 _asset = re.compile(rf"{PATH}([\w.-]+)")
 
 
-IsSecure = Callable[[Request], bool]
-"""Tells whether a request has come by HTTPS."""
-
-
-def by_own_tls(request: Request) -> bool:
-    """Whether the connection that ``request`` came by is TLS."""
-    return request.conn_info is not None and bool(request.conn_info.ssl)
+def came_by_https(request: Request) -> bool:
+    """Whether ``request`` has come by TLS: to this process, or to a proxy that is trusted and says so."""
+    if request.conn_info is not None and request.conn_info.ssl:
+        return True
+    edge = edge_of(request)
+    return edge is not None and edge.says_https(peer_of(request).peer, request.headers.get("x-forwarded-proto"))
 
 
 class Html(str):
@@ -85,12 +85,9 @@ class Page:
 
     media_type: Final = "text/html;charset=utf-8"
 
-    def __init__(
-        self, name: str, assets: Assets, is_secure: IsSecure = by_own_tls, status: int = 200, **values: str
-    ) -> None:
+    def __init__(self, name: str, assets: Assets, status: int = 200, **values: str) -> None:
         self._template = template(name)
         self._assets = assets
-        self._is_secure = is_secure
         self._status = status
         self._values = values
         self._rendered = Memoized(self._render, math.inf)
@@ -102,7 +99,7 @@ class Page:
         """The page, or that the one at hand is still good."""
         rendered = await self._rendered()
         headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", **_SECURITY_HEADERS}
-        if self._is_secure(request):
+        if came_by_https(request):
             headers |= _HTTPS_ONLY
         if self._status == HTTPStatus.OK and matches(request.headers.get("if-none-match"), rendered.etag):
             return HTTPResponse(status=304, headers=headers | coding_headers("identity"))

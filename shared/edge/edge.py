@@ -126,6 +126,10 @@ class Edge:
             return self._addresses.trusts(peer)
         return self._trust_trace == "always"
 
+    def says_https(self, peer: str, proto: str | None) -> bool:
+        """Whether somebody who is trusted says, in ``X-Forwarded-Proto``, that the client has come by TLS."""
+        return self._addresses.says_https(peer, proto)
+
     def caller(self, head: Head, peer: Peer) -> Caller:
         """Who asks by ``head`` over a connection from ``peer``."""
         now = self._clock()
@@ -135,7 +139,7 @@ class Edge:
         caller.is_trusted = self.trusts_trace(peer.peer)
         caller.is_local = peer.operations or client.is_local
         self._identify(caller, head.authorization, now)
-        if self._quotas is not None:
+        if self._quotas is not None and not peer.operations:
             principal = caller.principal
             counted = self._quotas.address if principal is None else self._quotas.user
             if counted is not None:

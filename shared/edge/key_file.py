@@ -19,13 +19,15 @@ class KeyFile(KeySource):
         self.reload()
         return self
 
-    def reload(self) -> None:
-        """Read it again; one that cannot be read, or holds no keys, changes nothing; how it went is logged."""
+    def reload(self) -> bool:
+        """Read it again, and tell whether there are others now; one without keys changes nothing and is logged."""
+        before = self.keys
         self._state = ""  # whoever says so wants to know, each time
         try:
             with self._path.open("rb") as file:
                 keys = KeySet.parse(file.read(MAX_BYTES + 1))
         except (OSError, ValueError) as error:
-            self._failed(error, still_good=self.keys is not None)
+            self._failed(error, still_good=before is not None)
         else:
             self._succeeded(keys)
+        return self.keys is not before

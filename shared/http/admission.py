@@ -7,6 +7,7 @@ from sanic import Request
 from shared.edge.access import Access
 from shared.edge.caller import Peer
 from shared.edge.edge import Edge
+from shared.errors import TooManyRequests
 from shared.http.exchange import Exchange, edge_of, exchange_of, peer_of
 from shared.http.openapi.operation import Operation
 from shared.http.request_head import Fields
@@ -41,5 +42,9 @@ async def admit_request(request: Request) -> None:
     asking = Fields.of(b"", request.headers.get), peer_of(request)
     if operation is None:
         await admit(exchange, edge, asking, None)
-    else:
+        return
+    try:
         await admit(exchange, edge, asking, operation.access, operation.owner(request.match_info))
+    except TooManyRequests:
+        if not operation.probe:
+            raise

@@ -178,6 +178,7 @@ _LIVE: Final = Operation(
     "Whether the process lives",
     OPERATIONS,
     (Answer(200, "It does.", Liveness, headers=(CACHE_CONTROL,), examples=example_of(_ALIVE)),),
+    probe=True,
     operational=True,
 )
 _READY: Final = Operation(
@@ -194,4 +195,5 @@ _READY: Final = Operation(
         ),
     ),
     operational=True,
+    probe=True,
 )

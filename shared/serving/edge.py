@@ -1,5 +1,7 @@
 """Builds the edge of an app from its settings, on what it needs: the pooled session, and the cache's Redis."""
 
+from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Final
 
 from shared.cache.cache import Cache
@@ -19,7 +21,9 @@ from shared.edge.revocations import Revocations
 from shared.edge.settings import EdgeSettings
 from shared.edge.tokens import Verifier
 from shared.http.content_coding import negotiate
+from shared.observing.logs import log
 from shared.serving.app import Resource
+from shared.serving.reloading import Reload
 from shared.settings.secret import Secret
 from shared.upstream.document import document_at
 from shared.upstream.transport import Session
@@ -37,10 +41,13 @@ class BuiltEdge:
         keys: those that tokens are verified with; None where nobody is asked who they are.
         quotas: the rate limits.
         resources: all that is to be open.
+        reloads: what is read again, or forgotten, when files may have changed.
     """
 
     def __init__(self, settings: EdgeSettings, session: Session, cache: Cache, admin: Secret) -> None:
         """``session`` fetches keys, and in the ``cache`` processes share their quotas; ``admin`` is the admin token."""
+        if settings.auth == "off" and not _is_loopback(settings.host):
+            log("warning", "nobody is asked who they are", "edge", setting="AUTH", host=settings.host)
         challenges = Challenges(settings.auth_resource)
         ledger = None if cache.redis is None else QuotaLedger(cache.redis, cache.keys)
         self.revocations = Revocations(settings.auth_revocation)
@@ -62,7 +69,25 @@ class BuiltEdge:
             operations_public=settings.ops_public == "true",
             log_key=settings.auth_log_key.encode()[:_MAX_HASH_KEY],
         )
+        self.reloads = [Reload("who has asked", self._forget), *self._reloads()]
         self.resources: list[Resource] = [self.quotas, *([] if self.keys is None else [self.keys])]
+
+    def _reloads(self) -> Iterator[Reload]:
+        keys = self.keys
+        if isinstance(keys, KeyFile):
+            yield Reload("AUTH_JWKS_FILE", keys.reload)
+
+    def _forget(self) -> bool:
+        """The admin token may be another one."""
+        self.edge.forget()
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _keys(settings: EdgeSettings, session: Session) -> KeySource:

@@ -19,11 +19,13 @@ from bff.aggregates.kind import AggregateKind
 from bff.pages.assets import Assets
 from bff.pages.docs import Docs
 from bff.pages.index import index_page
-from bff.pages.page import IsSecure, by_own_tls, fill
+from bff.pages.page import fill
 from bff.pages.swagger_ui import DISTRIBUTION
 from bff.parts.part import Aggregate
 from bff.parts.sources import Sources
 from bff.sources.users import USER
+from shared.edge.addresses import ClientAddresses
+from shared.edge.edge import Edge
 from shared.http.index_route import IndexRoute
 from shared.serving.app import build_app
 from shared.settings.declared import Settings
@@ -154,23 +156,24 @@ async def test_the_index_is_json_for_all_others(start_gateway: StartGateway, acc
     assert {"docs", "openapi"} <= answer.json()["links"].keys()
 
 
-def _app_of_pages(is_secure: IsSecure) -> Sanic[Any, Any]:
+def _app_of_pages(*trusted: str) -> Sanic[Any, Any]:
     assets = Assets.with_own({})
-    docs = Docs("test", assets, installed=False, is_secure=is_secure)
-    index = IndexRoute("test", {}, page=partial(index_page, assets=assets, is_secure=is_secure))
-    return build_app("test", load(Settings, {}), routes=[index, docs.routes])
+    docs = Docs("test", assets, installed=False)
+    index = IndexRoute("test", {}, page=partial(index_page, assets=assets))
+    edge = Edge(addresses=ClientAddresses(trusted))
+    return build_app("test", load(Settings, {}), routes=[index, docs.routes], edge=edge)
 
 
 @pytest.mark.parametrize(("path", "status"), [("/", 200), ("/docs", 404)])
 async def test_who_has_come_by_https_is_to_come_so_again(sanic_client: Any, path: str, status: int) -> None:
     """For a year, told by every answer with a page or about one; nobody else is told (RFC 6797 §7.2)."""
-    client = await sanic_client(_app_of_pages(lambda request: request.headers.get("x-tls") == "yes"))
+    client = await sanic_client(_app_of_pages("127.0.0.1"))
     for condition, expected in ((None, status), ("*", 304 if status == 200 else status)):
-        for told, secure in ({"X-TLS": "yes"}, "max-age=31536000"), ({}, None):
+        for told, secure in ({"X-Forwarded-Proto": "https"}, "max-age=31536000"), ({}, None):
             headers = {"Accept": BROWSER, **told} | ({} if condition is None else {"If-None-Match": condition})
             answer = await client.get(path, headers=headers)
             assert (answer.status_code, answer.headers.get(HSTS)) == (expected, secure)
-    answer = await client.get("/health/live", headers={"X-TLS": "yes"})
+    answer = await client.get("/health/live", headers={"X-Forwarded-Proto": "https"})
     assert HSTS not in answer.headers
 
 
@@ -180,7 +183,7 @@ async def test_a_connection_of_our_own_with_tls_is_https(test_server: Any, over_
     context, trusting, authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(), trustme.CA()
     authority.issue_cert("localhost").configure_cert(context)
     authority.configure_trust(trusting)
-    server = await test_server(_app_of_pages(by_own_tls), ssl=context if over_tls else None)
+    server = await test_server(_app_of_pages(), ssl=context if over_tls else None)
     tls: dict[str, Any] = {"ssl": trusting, "server_hostname": "localhost"} if over_tls else {}
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, **tls)
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\nX-Forwarded-Proto: https\r\n\r\n")
