@@ -5,8 +5,8 @@
 #     tests/run.sh tests/unit -k cache a part of it
 #     tests/run.sh -n 0                one after another; -n 4: side by side in four processes
 #
-# Needs Python 3.11 or newer. Tests that need promtool, Prometheus, Alertmanager, PostgreSQL, libfaketime, wrk, Chromium
-# or npm are left out, and named, where those are not installed; REQUIRE_ALL=1 keeps them, so that a missing tool fails.
+# Needs Python 3.11 or newer. Tests that need promtool, Prometheus, Alertmanager, PostgreSQL, libfaketime, wrk, Chromium,
+# npm, nginx or HAProxy are left out, and named, where those are not installed; REQUIRE_ALL=1 keeps them, so that a missing tool fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -37,6 +37,8 @@ if [[ -z ${REQUIRE_ALL:-} ]]; then
     command -v wrk >/dev/null || leave_out wrk wrk wrk
     command -v chromium >/dev/null || leave_out chromium Chromium chromium
     command -v npm >/dev/null || leave_out node npm "nodejs npm"
+    PATH=$PATH:/usr/sbin command -v nginx >/dev/null || leave_out nginx nginx nginx-light
+    PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || leave_out haproxy HAProxy haproxy
 fi
 
 selection=()

@@ -1,0 +1,1 @@
+"""nginx and HAProxy before the gateway, with the configurations of docs/edge."""
