@@ -1,5 +1,6 @@
 """A proxy before a server of the test, with its configuration out of docs/edge, ports and certificates filled in."""
 
+import http.client
 import re
 import shutil
 import socket
@@ -74,6 +75,26 @@ class Proxy:
     def forwarded(self) -> list[str]:
         """Each request that it may have passed on."""
         return [line for line in self.requests.read_text(errors="replace").splitlines() if self.is_forwarded(line)]
+
+
+class Client(http.client.HTTPSConnection):
+    """One connection to a proxy."""
+
+    def __init__(self, proxy: Proxy, source: str = "127.0.0.1") -> None:
+        super().__init__("localhost")
+        self.sock = proxy.connect(source)
+
+    def ask(
+        self, path: str, fields: list[tuple[str, str]] | None = None, method: str = "GET", body: bytes = b""
+    ) -> http.client.HTTPResponse:
+        """Send a request and return the answer, of which the body is still to be read."""
+        self.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in fields or []:
+            self.putheader(name, value)
+        if body:
+            self.putheader("Content-Length", str(len(body)))
+        self.endheaders(body or None)
+        return self.getresponse()
 
 
 @contextmanager

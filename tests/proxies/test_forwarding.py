@@ -16,7 +16,7 @@ from shared.http.strict_head import MAX_HEAD_BYTES
 from shared.settings.loading import load
 from tests.fixtures.processes import free_port
 from tests.proxies.backend import CHECK, DROP, FIRST, SECOND, STREAM, Backend
-from tests.proxies.proxies import CONFIGURATIONS, KINDS, Proxy, running
+from tests.proxies.proxies import CONFIGURATIONS, KINDS, Client, Proxy, running
 
 FORGED = [
     [("X-Forwarded-For", "1.2.3.4")],
@@ -48,26 +48,6 @@ def proxy(request: pytest.FixtureRequest, tmp_path: Path, backend: Backend) -> I
     """Each proxy in turn, before that."""
     with running(request.param, tmp_path, backend.port) as found:
         yield found
-
-
-class Client(http.client.HTTPSConnection):
-    """One connection to a proxy."""
-
-    def __init__(self, proxy: Proxy, source: str = "127.0.0.1") -> None:
-        super().__init__("localhost")
-        self.sock = proxy.connect(source)
-
-    def ask(
-        self, path: str, fields: list[tuple[str, str]] | None = None, method: str = "GET", body: bytes = b""
-    ) -> http.client.HTTPResponse:
-        """Send a request and return the answer, of which the body is still to be read."""
-        self.putrequest(method, path, skip_accept_encoding=True)
-        for name, value in fields or []:
-            self.putheader(name, value)
-        if body:
-            self.putheader("Content-Length", str(len(body)))
-        self.endheaders(body or None)
-        return self.getresponse()
 
 
 def _ask(proxy: Proxy, path: str, fields: list[tuple[str, str]] | None = None, method: str = "GET") -> int:
