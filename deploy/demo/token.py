@@ -22,18 +22,24 @@ class Token:
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
         self.text = ""
-        self._is_told = False
+        self._has_failed = False
 
     async def keep_fresh(self) -> None:
-        """Get a token, and a new one time and again, until cancelled; the last one stays while there is no other."""
+        """Get a new one time and again, until cancelled."""
         while self._command:
-            printed = await self._run()
-            if printed:
-                self.text = printed
-            elif not self._is_told:
-                log("warning", "no token", "demo", program=self._command[0])
-            self._is_told = not printed
-            await asyncio.sleep(RENEW_SECONDS if printed else RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS if self._has_failed else RENEW_SECONDS)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Get a new one; the last one stays where there is no other."""
+        if not self._command:
+            return
+        printed = await self._run()
+        if printed:
+            self.text = printed
+        elif not self._has_failed:
+            log("warning", "no token", "demo", program=self._command[0])
+        self._has_failed = not printed
 
     async def _run(self) -> str:
         try:

@@ -54,6 +54,7 @@ class Traffic:
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             await self._all_ready(session)
+            await self._token.renew()
             log("info", "traffic started", "demo", targets=list(self._addresses), purges=bool(self._admin_token))
             async with asyncio.TaskGroup() as sending:
                 sending.create_task(self._token.keep_fresh())
