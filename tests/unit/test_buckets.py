@@ -215,6 +215,17 @@ def test_who_waits_is_thought_of() -> None:
     assert [process.spend(START) for _ in range(39)] == [ADMITTED] * 39
 
 
+def test_the_next_lease_is_asked_for_before_one_is_spent() -> None:
+    """Two are left then, and one is given on credit, before anybody has to wait."""
+    _, process = alone()
+    for _ in range(20):
+        process.spend(START)
+        settle(process)
+    while not process.asked:
+        assert process.spend(START) is ADMITTED
+    assert [process.spend(START) for _ in range(3)] == [ADMITTED, ADMITTED, PENDING]
+
+
 def test_a_refusal_asks_nobody() -> None:
     """Until the window is over; then there is another quota."""
     _, process = alone(Rate(5, 60))
@@ -241,7 +252,9 @@ def test_an_answer_to_a_window_that_is_over_is_nothing() -> None:
 def test_without_a_ledger_there_are_shares() -> None:
     """From the first request on, and for good."""
     process = Process(None, PER_MINUTE, 4)
-    assert [process.spend(START) for _ in range(30)] == [ADMITTED] * 25 + [REFUSED] * 5
+    assert process.spend(START) is ADMITTED
+    assert process.bucket.left_estimate(START) == 24
+    assert [process.spend(START) for _ in range(29)] == [ADMITTED] * 24 + [REFUSED] * 5
     assert process.spend(START + 60) is ADMITTED
 
 
@@ -253,6 +266,7 @@ def test_what_is_spent_of_a_share_is_written_down_later() -> None:
         settle(one)
     ledger.is_up = False
     assert sum(one.spend(START) is ADMITTED for _ in range(100)) == 15
+    assert one.bucket.left_estimate(START) == 0
     ledger.is_up = True
     for process in (one, other):
         for _ in range(200):
@@ -260,6 +274,21 @@ def test_what_is_spent_of_a_share_is_written_down_later() -> None:
             settle(process, START + 2)
     on_credit = 1
     assert one.admitted.total() + other.admitted.total() == 100 + on_credit
+
+
+def test_a_share_is_no_more_than_that_because_it_is_written_down() -> None:
+    """What others had taken before leaves nothing for whoever has spent a share meanwhile."""
+    _, (one, other, *_) = processes(4)
+    for _ in range(80):
+        one.spend(START)
+        settle(one)
+    assert other.spend(START) is ADMITTED
+    other.bucket.wait_no_longer()
+    assert [other.spend(START) for _ in range(40)].count(ADMITTED) == 24
+    for _ in range(200):
+        settle(other)
+        other.spend(START)
+    assert other.admitted.total() == 25
 
 
 def test_a_ledger_that_is_away_is_asked_once_a_second() -> None:
@@ -303,8 +332,34 @@ def test_a_ledger_that_forgot_is_not_trusted_in_this_window() -> None:
     assert process.admitted[(START + 60) // 60] == 100
 
 
+def test_whoever_has_seen_nothing_does_not_trust_it_either() -> None:
+    """What all others had taken is not written down any more."""
+    ledger, four = processes(4)
+    for _ in range(100):
+        four[0].spend(START)
+        settle(four[0])
+    ledger.now += 1
+    ledger.lose()
+    for process in four[1:]:
+        for _ in range(100):
+            process.spend(START + 1)
+            settle(process, START + 1)
+        assert process.admitted.total() == 25
+    ledger.now += 60
+    for _ in range(200):
+        four[1].spend(ledger.now)
+        settle(four[1], ledger.now)
+    assert four[1].admitted[ledger.now // 60] == 100
+
+
 def test_a_clock_that_is_set_back() -> None:
     """Nobody is refused until it has come where it was: it is an earlier window."""
+    _, process = alone()
+    for _ in range(20):
+        process.spend(START)
+        settle(process)
+    process.spend(START - 3600)
+    assert [ask.key.split(":")[1] for ask in process.asked] == [str(int(START - 3600) // 60)]
     _, process = alone(Rate(1, 60))
     assert process.spend(START) is ADMITTED
     settle(process)
