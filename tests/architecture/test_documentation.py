@@ -74,6 +74,13 @@ def test_every_metric_is_documented() -> None:
     assert listed == exported
 
 
+def test_every_test_that_a_page_names_is_there() -> None:
+    """By file or folder; those that a page tells to write are among its examples."""
+    for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]:
+        for name in re.findall(r"`(tests/[a-z_/]+(?:\.py)?)`", page.read_text()):
+            assert any((place / name).exists() for place in (ROOT, DOCS / "examples")), f"{page.name}: {name}"
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     """Every relative link in README, docs and clients points to a file or folder of the repository."""
     for page in [*ROOT.glob("*.md"), ROOT / "clients/README.md", *DOCS.rglob("*.md")]:
