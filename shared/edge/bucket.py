@@ -9,9 +9,9 @@ A quota is for all processes together, in windows that begin for all of them at 
                                          │  repaid from the lease; others
                                          │  are pending, for a moment
 
-While the ledger is away, or slow, each process spends at most its share of the quota. What it has spent then is written
-down with the next lease. A ledger that has lost what it had been told would give the quota once more: for the rest of
-the window there are only shares.
+While the ledger is slow, each process spends its share of what is left, and while it is away, its share of the quota.
+What it has spent then is written down with the next lease. A ledger that has lost what it had been told would give the
+quota once more: for the rest of the window there are only shares.
 """
 
 import enum
@@ -134,10 +134,13 @@ class Bucket:
             self._go_alone(now + _RETRY_SECONDS)
 
     def wait_no_longer(self) -> None:
-        """The answer takes too long; until it comes nobody else waits for it."""
+        """The answer takes too long; until it comes nobody else waits for it.
+
+        Beyond its leases a process has its part of what was left to all when it last heard of that.
+        """
         if self._asked is not None:
             self._is_late = True
-            self._take_share()
+            self._raise_to(self._leased + max(1, self._beyond // self._terms.processes))
 
     def left_estimate(self, now: float) -> int:
         """How many more requests there may be in this window, as far as is known here."""
@@ -192,7 +195,7 @@ class Bucket:
         self._ask_again_at(0.0)
         if self._terms.ledger is None:
             self._beyond = 0
-            self._take_share()
+            self._raise_to(self._terms.share)
             self._ask_again_at(ends)
 
     def _ask_for_lease(self, now: float) -> None:
@@ -214,11 +217,11 @@ class Bucket:
     def _go_alone(self, retry_at: float) -> None:
         self._terms.unavailable.inc()
         self._beyond = 0
-        self._take_share()
+        self._raise_to(self._terms.share)
         self._ask_again_at(retry_at)
 
-    def _take_share(self) -> None:
-        more = self._terms.share - self._given
+    def _raise_to(self, given: int) -> None:
+        more = given - self._given
         if more > 0:
             self._given += more
             self._left += more

@@ -81,7 +81,7 @@ class Quotas:
     async def settle(self, bucket: Bucket) -> Verdict:
         """Wait until it is known what becomes of a request that is pending: ``ADMITTED`` or ``REFUSED``.
 
-        After 20 ms the share of this process decides.
+        After 20 ms the share of this process in what was left decides.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience

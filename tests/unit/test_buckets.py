@@ -284,6 +284,7 @@ def test_a_share_is_no_more_than_that_because_it_is_written_down() -> None:
         settle(one)
     assert other.spend(START) is ADMITTED
     other.bucket.wait_no_longer()
+    other.bucket.wait_no_longer()
     assert [other.spend(START) for _ in range(40)].count(ADMITTED) == 24
     for _ in range(200):
         settle(other)
@@ -313,6 +314,24 @@ def test_a_slow_ledger_keeps_nobody_waiting_again() -> None:
     settle(process)
     assert process.spend(START) is ADMITTED
     assert sum(ledger.taken.values()) >= 25
+
+
+def test_of_little_that_was_left_little_is_given_to_whoever_is_late() -> None:
+    """Of what all processes have together: the part of one."""
+    _, (one, other, *_) = processes(4)
+    for _ in range(80):
+        one.spend(START)
+        settle(one)
+    leased = 0
+    while other.spend(START) is not PENDING:
+        if other.asked and not leased:
+            leased = other.asked[0].want
+            settle(other)
+    left_to_all = other.bucket.left_estimate(START) + 1  # which was given on credit
+    before = other.admitted.total()
+    other.bucket.wait_no_longer()
+    assert [other.spend(START) for _ in range(40)].count(ADMITTED) == leased + left_to_all // 4 - before
+    assert other.spend(START) is REFUSED
 
 
 def test_a_ledger_that_forgot_is_not_trusted_in_this_window() -> None:
