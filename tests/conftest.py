@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.fixtures.redis_sets",
     "tests.fixtures.odd_redis",
     "tests.fixtures.require_all",
+    "tests.fixtures.same_bytes",
     "tests.fixtures.small_disk",
     "tests.fixtures.system",
     "tests.kit.caches",

@@ -1,16 +1,12 @@
 """Whatever comes in, the answers are the same bytes whether hits in memory are answered early or not."""
 
 import asyncio
-import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any, Final
+from typing import Final
 
-import orjson
-import pytest
 from prometheus_client import REGISTRY
 
 from shared.observing.metrics import connections
@@ -18,7 +14,8 @@ from tests.fixtures.conversations import ServerSide
 from tests.fixtures.fake_services import FakeServices, order, product, user
 from tests.fixtures.gateway import Clock, Gateway, StartGateway
 from tests.fixtures.log_lines import heard
-from tests.fixtures.odd_requests import TRACES, WITH_BODIES, Conversation, Ids, OddRequests
+from tests.fixtures.odd_requests import WITH_BODIES, Conversation, Ids, OddRequests
+from tests.fixtures.same_bytes import told, without_what_must_differ
 
 SEED: Final = 4711
 CONVERSATIONS: Final = 3_000
@@ -38,12 +35,6 @@ IDS: Final = Ids(
 )
 
 _OF_TIME: Final = re.compile(r"^(process_|python_|event_loop_|worker_|log_lines_)|_(bucket|sum|created)$")
-_MADE_ID: Final = re.compile(r"[0-9a-f]{32}")
-_GIVEN_TRACES: Final = frozenset(trace.encode() for trace in TRACES)
-_DATE: Final = re.compile(rb"(?<=\r\nDate: )[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT(?=\r\n)")
-_REQUEST_ID: Final = re.compile(rb'(\r\nX-Request-ID: |"request_id":")[0-9a-f]{32}(?=[\r"])')
-_TRACE_PARENT: Final = re.compile(rb"(?<=\r\ntraceparent: 00-)([0-9a-f]{32})-[0-9a-f]{16}(?=-0[01]\r\n)")
-_DURATION: Final = re.compile(rb"(?<=;dur=)\d+\.(\d+)")
 
 
 @dataclass
@@ -56,14 +47,6 @@ class Seen:
     logged: list[Mapping[str, object]] = field(default_factory=list)
 
 
-def without_what_must_differ(stream: bytes) -> bytes:
-    """Answers without the instant, ids that the gateway made, and what was measured."""
-    stream = _DATE.sub(b"now", stream)
-    stream = _REQUEST_ID.sub(rb"\1made", stream)
-    stream = _TRACE_PARENT.sub(lambda m: (m[1] if m[1] in _GIVEN_TRACES else b"made") + b"-made", stream)
-    return _DURATION.sub(lambda m: b"d" * len(m[1]), stream)  # as many decimals as there were
-
-
 def _counted() -> dict[str, float]:
     return {
         f"{sample.name} {sorted(sample.labels.items())}": sample.value
@@ -73,14 +56,6 @@ def _counted() -> dict[str, float]:
     }
 
 
-def _told(line: bytes) -> Mapping[str, object]:
-    document: dict[str, Any] = orjson.loads(line)
-    for name in ("request_id", "trace_id"):
-        if _MADE_ID.fullmatch(document[name] or "") and document[name] not in TRACES:
-            document[name] = "made"
-    return {name: value for name, value in document.items() if name not in {"timestamp", "duration_ms"}}
-
-
 def _services() -> FakeServices:
     names = sorted({*IDS.warm, *IDS.cold})
     return FakeServices(
@@ -88,16 +63,6 @@ def _services() -> FakeServices:
         orders={name: [order(f"o-{name}", name, "p1", "p2")] for name in names},
         products={name: product(name) for name in ("p1", "p2")},
     )
-
-
-@pytest.fixture
-def server_side(monkeypatch: pytest.MonkeyPatch) -> ServerSide:
-    """The server's end of connections; what is put together takes no time and happens at one instant."""
-    instant = SimpleNamespace(monotonic=lambda: 0.0, time=lambda: 1_800_000_000.0)
-    monkeypatch.setattr("bff.endpoints.aggregates.time", instant)
-    monkeypatch.setattr("shared.cache.cache.JITTER", 0.0)
-    monkeypatch.setattr(logging.getLogger("sanic.error"), "disabled", True)  # it tells of each hostile one at length
-    return ServerSide(monkeypatch)
 
 
 async def _warm(gateway: Gateway) -> list[str]:
@@ -125,7 +90,7 @@ async def _run(start_gateway: StartGateway, server_side: ServerSide, early: str)
     while connections._value.get() > idle:  # left open, it would be closed in the middle of a run that takes long
         await asyncio.sleep(0)
     before = _counted()
-    with heard(lambda line: seen.logged.append(_told(line))):
+    with heard(lambda line: seen.logged.append(told(line))):
         for conversation in conversations:
             clock.now += conversation.ages
             earlier = server_side.early
