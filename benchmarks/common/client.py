@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from benchmarks.common.coding import decoded
 from benchmarks.common.ports import LOCAL
 
 _ATTEMPTS: Final = 2
@@ -35,6 +36,15 @@ class Answer:
     headers: dict[str, str]
     body: bytes
     size: int
+
+    @property
+    def content(self) -> bytes:
+        """The body without its coding.
+
+        Raises:
+            ValueError: it has another one than that which it is said to have.
+        """
+        return decoded(self.body, self.headers)
 
 
 @dataclass(eq=False)

@@ -32,7 +32,7 @@ def kind_of(answer: Answer, user_id: str) -> Kind:
     if answer.status != 200:
         return Kind.FAILED
     try:
-        return _kind_of_profile(orjson.loads(answer.body), user_id)
+        return _kind_of_profile(orjson.loads(answer.content), user_id)
     except (ValueError, LookupError, TypeError):
         return Kind.FAILED
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from benchmarks.common.issuer import Issuer
 from benchmarks.common.process import Process
 from benchmarks.speed import usage, wrk
 from benchmarks.speed.cores import Placement
@@ -58,6 +59,7 @@ class Bench:
 
     services: Services
     redis: Process
+    issuer: Issuer
     placement: Placement
     folder: Path
 

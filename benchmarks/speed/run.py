@@ -13,6 +13,7 @@ from typing import Final
 
 from benchmarks.common import redis
 from benchmarks.common.client import BrokenAnswer, Client, NoAnswer
+from benchmarks.common.issuer import Issuer
 from benchmarks.common.ports import LOCAL, free_port
 from benchmarks.common.process import CannotRun, Process
 from benchmarks.speed import targets, wrk
@@ -22,7 +23,7 @@ from benchmarks.speed.scenarios import Scenario
 from benchmarks.speed.services import Services
 from benchmarks.speed.stage import Stage
 from benchmarks.speed.targets import Target
-from benchmarks.speed.workloads import PROFILE, check
+from benchmarks.speed.workloads import check
 
 _WARM_SECONDS: Final = 1
 _NUMBERS: Final = 1_000_000
@@ -74,7 +75,9 @@ async def run(plan: Plan, tell: Tell) -> Results:
         store = redis.redis_server(folder, placement.load)
         ending.push_async_callback(store.end)
         await store.start()
-        bench = Bench(services, store, placement, folder)
+        issuer = Issuer()
+        issuer.publish(folder)
+        bench = Bench(services, store, issuer, placement, folder)
         numbers = itertools.count(_NUMBERS, _NUMBERS)
         for number in range(1, plan.rounds + 1):
             for target, scenarios in itertools.groupby(plan.scenarios, key=lambda scenario: scenario.target):
@@ -106,7 +109,7 @@ async def _turn(
         if target == targets.GATEWAY:
             results.starts.append(time.monotonic() - begun)
         for scenario in scenarios:
-            stage = Stage(client, bench.services, next(numbers))
+            stage = Stage(client, bench.services, next(numbers), bench.issuer)
             load = await scenario.workload.prepare(stage)
             size = await check(scenario.workload, load, stage)
             for seconds in (_WARM_SECONDS, plan.seconds):
@@ -133,7 +136,7 @@ def _server(target: Target, bench: Bench) -> Process:
         bench.folder,
         cores=bench.placement.gateway,
     )
-    server.question = f"GET {PROFILE}user1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    server.question = f"GET {target.question} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     return server
 
 

@@ -22,12 +22,18 @@ class Scenario:
 GATEWAY: Final = (
     Scenario("hit", "one user, in memory", targets.GATEWAY, workloads.HIT),
     Scenario(
+        "hit-open", "`hit` by a browser that shows a token, which nobody asks for", targets.GATEWAY, workloads.OPEN
+    ),
+    Scenario(
         "hit-zipf", "2,000 users in memory, asked for by a Zipf distribution", targets.GATEWAY, workloads.HIT_MANY
     ),
     Scenario("conditional", "the client has it already: 304", targets.GATEWAY, workloads.NOT_MODIFIED),
     Scenario("mixed", "95 % of those 2,000, 5 % asked for the first time", targets.GATEWAY, workloads.MIXED),
     Scenario("cold-shared", "first time; the products are known", targets.GATEWAY, workloads.COLD_SHARED),
     Scenario("cold", "first time, nothing is known", targets.GATEWAY, workloads.COLD),
+    Scenario("hit-guarded", "`hit-open` with tokens, rate limits and CORS on", targets.GUARDED, workloads.GUARDED),
+    Scenario("hit-proxied", "the same of 1,000 users mixed, by way of a proxy", targets.GUARDED, workloads.PROXIED),
+    Scenario("refused", "`hit-guarded` beyond the quota: 429", targets.REFUSING, workloads.REFUSED),
     Scenario("hit-not-early", "`hit` with `EARLY_ANSWERS=false`", targets.NOT_EARLY, workloads.HIT),
     Scenario("degraded", "user service down, breaker open, stale parts", targets.DEGRADED, workloads.DEGRADED),
     Scenario("two-workers", "`hit-zipf` with `WORKERS=2`", targets.TWO_WORKERS, workloads.HIT_MANY),
@@ -61,10 +67,10 @@ def chosen(only: Sequence[str]) -> Sequence[Scenario]:
     if not only:
         return (*GATEWAY, *FLOORS, *WITHOUT)
     wanted = set(only)
-    own = [scenario for scenario in GATEWAY if scenario.name in wanted]
-    wanted |= {floor for scenario in own for floor in scenario.workload.floors}
+    compared = (*GATEWAY, *FLOORS)
+    wanted |= {floor for scenario in compared if scenario.name in wanted for floor in scenario.workload.floors}
     without = WITHOUT if OBSERVING in only else ()
-    return (*own, *(floor for floor in FLOORS if floor.name in wanted), *without)
+    return (*(scenario for scenario in compared if scenario.name in wanted), *without)
 
 
 def names() -> Sequence[str]:

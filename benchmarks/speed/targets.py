@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from benchmarks.common import issuer
+from benchmarks.common.ports import LOCAL
+
 
 @dataclass(frozen=True)
 class Target:
-    """A program (``python -m …``) and its settings beyond addresses."""
+    """A program (``python -m …``) and its settings beyond addresses; it runs once ``question`` has an answer of 200."""
 
     command: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
+    question: str = "/api/profile/user1"
 
 
 _LASTING: Final = {"CACHE_TTL_SECONDS": "300"}
@@ -29,6 +33,23 @@ DEGRADED: Final = Target(
         "BREAKER_OPEN_SECONDS": "60",
     },
 )
+
+ORIGIN: Final = "https://app.invalid"
+"""Whose scripts may read answers of those below."""
+_GUARDED: Final = {
+    **_LASTING,
+    **issuer.SETTINGS,
+    "CORS_ORIGINS": ORIGIN,
+    "TRUSTED_PROXIES": LOCAL,
+    "RATE_LIMIT_ADDRESS": "100000000/60",
+    "RATE_LIMIT_FAILURES": "100000000/60",
+}
+GUARDED: Final = Target(
+    ("bff",),
+    {**_GUARDED, "RATE_LIMIT_USER": "100000000/60"},  # so many that nobody gets near it, and all are counted
+    question="/health/ready",
+)
+REFUSING: Final = Target(("bff",), {**_GUARDED, "RATE_LIMIT_USER": "1/99999"}, question="/health/ready")
 
 OBSERVED: Final = Target(("bff",), {**_LASTING, "LOG_LEVEL": "info"})
 """As it is; a process of its own, so that it has done just what those have done that it is compared with."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
@@ -10,6 +10,7 @@ from benchmarks.common.kinds import Kind, kind_of
 from benchmarks.common.process import CannotRun
 from benchmarks.speed.people import OWN
 from benchmarks.speed.stage import Stage
+from benchmarks.speed.targets import ORIGIN
 from benchmarks.speed.wrk import Load
 
 PROFILE: Final = "/api/profile/"
@@ -21,6 +22,9 @@ _NEW_EVERY: Final = 20
 _STALE_PEOPLE: Final = 20_000
 """So many that each is asked for less than once in a second, after which what the services said is over."""
 _OPENING_CALLS: Final = 40
+_CLIENTS: Final = 1_000
+_BEYOND_QUOTA: Final = 10
+_ZSTD: Final = {"Accept-Encoding": "zstd"}
 _PATIENCE_SECONDS: Final = 30.0
 
 
@@ -34,7 +38,7 @@ class Workload:
         status: of every answer.
         kind: what an answer is worth; None for a server that does not say.
         cached: whether it comes from the cache, as ``Cache-Status`` has it; None for a server that does not say.
-        floors: what it is held against: shares of floors, by their names.
+        floors: what it is held against: shares of other scenarios, by their names.
     """
 
     prepare: Callable[[Stage], Awaitable[Load]]
@@ -88,6 +92,30 @@ async def _degraded(stage: Stage) -> Load:
     return Load(people[_OPENING_CALLS:] + people[:_OPENING_CALLS])
 
 
+async def _browser(stage: Stage) -> Load:
+    """One user with a token, in a browser, on a page of another origin."""
+    fields = {"Authorization": f"Bearer {stage.issuer.token('user1')}", "Origin": ORIGIN, **_ZSTD}
+    await stage.ask_with([(PROFILE + "user1", fields)])
+    return Load([PROFILE + "user1"], fields)
+
+
+async def _proxied(stage: Stage) -> Load:
+    """Many users with tokens of their own, by way of one proxy, which mixes them on the connections it keeps."""
+    paths, own = _people(_CLIENTS), []
+    for number, path in enumerate(paths):
+        token = stage.issuer.token(path.removeprefix(PROFILE))
+        own.append({"Authorization": f"Bearer {token}", "X-Forwarded-For": f"198.18.{number // 250}.{number % 250}"})
+    load = Load(paths, {"Origin": ORIGIN, **_ZSTD}, own)
+    await stage.ask_with((path, load.headers_of(number)) for number, path in enumerate(paths))
+    return load
+
+
+async def _refused(stage: Stage) -> Load:
+    load = await _browser(stage)
+    await stage.ask_with([(load.paths[0], load.headers)] * _BEYOND_QUOTA)
+    return replace(load, refused=True)
+
+
 _FROM_CACHE: Final = {"bare": 1.0}
 _FROM_SERVICES: Final = {"calls": 1.0}
 
@@ -98,6 +126,11 @@ MIXED: Final = Workload(_mixed, calls=2 / _NEW_EVERY, floors={"bare": 1 - 1 / _N
 COLD: Final = Workload(_cold, calls=3, cached=False, floors=_FROM_SERVICES)
 COLD_SHARED: Final = Workload(_cold_shared, calls=2, cached=False, floors=_FROM_SERVICES)
 DEGRADED: Final = Workload(_degraded, calls=1, kind=Kind.STALE, cached=False)
+
+OPEN: Final = Workload(_browser, calls=0, cached=True, floors=_FROM_CACHE)
+GUARDED: Final = Workload(_browser, calls=0, cached=True, floors={"hit-open": 1.0})
+PROXIED: Final = Workload(_proxied, calls=0, cached=True, floors={"hit": 1.0})
+REFUSED: Final = Workload(_refused, calls=0, status=429, kind=None, floors={"hit-guarded": 1.0})
 
 READY_BYTES: Final = Workload(_one, calls=0, kind=None)
 BARE_CALLS: Final = Workload(_cold, calls=3, kind=None)
@@ -111,9 +144,10 @@ async def check(workload: Workload, load: Load, stage: Stage) -> int:
     """
     wrong = ""
     for number in range(3):  # what is still being written, or runs out just now, may spoil one
-        path = load.paths[number % len(load.paths)].replace("*", str(stage.first + number))
+        place = number % len(load.paths)
+        path = load.paths[place].replace("*", str(stage.first + number))
         before = stage.services.asked
-        answer = await stage.client.get(path, load.headers)
+        answer = await stage.client.get(path, load.headers_of(place))
         calls = stage.services.asked - before
         said = answer.headers.get("cache-status", "")
         is_hit = "; hit" in said if said else None

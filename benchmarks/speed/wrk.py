@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,10 +19,23 @@ _figures = re.compile(r"^FIGURES (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked for in turn; a ``*`` in a path becomes a number that nobody has asked for before."""
+    """What is asked for in turn; a ``*`` in a path becomes a number that nobody has asked for before.
+
+    Attributes:
+        paths: one for each request.
+        headers: of every request.
+        own: what the request for each path has besides; nothing, or as many as there are paths.
+        refused: whether every answer is to be a status from 400 on.
+    """
 
     paths: Sequence[str]
     headers: Mapping[str, str] = field(default_factory=dict)
+    own: Sequence[Mapping[str, str]] = ()
+    refused: bool = False
+
+    def headers_of(self, number: int) -> Mapping[str, str]:
+        """All of the request for that path."""
+        return {**self.headers, **self.own[number]} if self.own else self.headers
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ async def run(load: Load, port: int, *, seconds: int, connections: int, first: i
         CannotRun: wrk does not do its work.
     """
     paths = folder / "paths.txt"
-    paths.write_text("".join(f"{path}\n" for path in load.paths))
+    paths.write_text("".join(f"{line}\n" for line in _lines(load)))
     headers = [part for name, value in load.headers.items() for part in ("-H", f"{name}: {value}")]
     process = await asyncio.create_subprocess_exec(
         program(), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", *headers,
@@ -85,5 +98,12 @@ async def run(load: Load, port: int, *, seconds: int, connections: int, first: i
         size=got["bytes"] / requests,
         p50=got["p50"] / 1e6,
         p99=got["p99"] / 1e6,
-        errors=got["errors"],
+        errors=got["errors"] + (got["requests"] - got["refused"] if load.refused else got["refused"]),
     )
+
+
+def _lines(load: Load) -> Iterator[str]:
+    """As the script reads them."""
+    for number, path in enumerate(load.paths):
+        own = load.own[number] if load.own else {}
+        yield "\t".join([path, *(f"{name}: {value}" for name, value in own.items())])

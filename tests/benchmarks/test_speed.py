@@ -41,6 +41,18 @@ def test_a_scenario_is_measured_beside_its_floor(tmp_path: Path) -> None:
     assert hit["of_floor"] == pytest.approx(hit["rate"] / bare["rate"])
 
 
+@pytest.mark.wrk
+def test_tokens_quotas_and_proxies_get_the_answers_that_they_should(tmp_path: Path) -> None:
+    """Everything on, one client and many, and what is refused: no answer of another size or status."""
+    figures = tmp_path / "figures.json"
+    wanted = ("hit-guarded", "hit-proxied", "refused")
+    done = _run("--short", "--json", figures, *(part for name in wanted for part in ("--only", name)))
+    assert done.returncode == 0, done.stderr
+    scenarios = {one["name"]: one for one in json.loads(figures.read_text())["scenarios"]}
+    assert {name: scenarios[name]["errors"] for name in wanted} == dict.fromkeys(wanted, 0)
+    assert all(scenarios[name]["of_floor_cpu"] > 0 for name in wanted)
+
+
 def test_without_wrk_it_says_what_to_install(tmp_path: Path) -> None:
     """Nothing is started, and the message names the Debian package."""
     done = _run("--only", "hit", path=str(tmp_path))
