@@ -24,6 +24,7 @@ from shared.edge.forms import Forms, Negotiate, no_coding
 from shared.edge.keys import UnknownKey
 from shared.edge.principal import Principal
 from shared.edge.quotas import Quotas
+from shared.edge.refusal_counts import RefusalCounts
 from shared.edge.revocations import Revocations
 from shared.errors import AccessRefused, Forbidden, RequestError, ServiceUnavailable, Unauthorized
 from shared.settings.secret import Secret
@@ -83,6 +84,7 @@ class Edge:
         self._absent = Unauthorized(_ABSENT, self._challenges.absent)
         self._invalid = Unauthorized(_INVALID, self._challenges.invalid_token)
         self._forbidden: dict[str, Forbidden] = {}
+        self._refusals = RefusalCounts(self._absent)
         self._revocations = revocations
         self._quotas = quotas
         self._addresses = addresses or ClientAddresses(())
@@ -222,10 +224,13 @@ class Edge:
                 verdict = caller.limited(caller.bucket, self._epoch())
             else:
                 verdict = None if caller.refused is None else self._refuse(caller, caller.refused)
-        return caller, UNDECIDED if verdict is OPEN_QUESTION else verdict
+        if verdict is OPEN_QUESTION or verdict is UNDECIDED:
+            self._refusals.count(UNDECIDED)
+            return caller, UNDECIDED
+        return caller, verdict
 
     def _refuse(self, caller: Caller, refusal: RequestError) -> RequestError | Literal[Open.QUESTION]:
-        """Count a token that is refused."""
+        """Count a request that is refused, for whoever shows a token that is not accepted as well."""
         if caller.unknown:
             return OPEN_QUESTION
         failures = caller.failures
@@ -233,6 +238,7 @@ class Edge:
             now = self._epoch()
             if failures.spend(now) is REFUSED:
                 return caller.limited(failures, now)
+        self._refusals.count(refusal)
         return refusal
 
     def _refusal(self, caller: Caller, access: Access, identifier: str) -> RequestError | None:

@@ -202,6 +202,9 @@ LEASE_OUTCOMES: Final = ("granted", "exhausted", "unavailable")
 rate_limit_subjects: Final = Gauge(
     "rate_limit_subjects", "Subjects that have spent something of a quota.", ["policy"], multiprocess_mode="livesum"
 )
+auth_refused: Final = _QuickCounter(
+    "auth_refused_total", "Requests refused because of their access token, or the lack of one.", ["reason"]
+)
 auth_keys: Final = Gauge(
     "auth_keys",
     "Keys that tokens can be verified with, by where they come from.",
@@ -251,9 +254,9 @@ _ALL = (
     cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
     part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
     upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_essential, upstream_in_flight,
-    upstream_limit, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects, auth_keys, auth_keys_fetched,
-    auth_key_fetches, auth_revocations_known, auth_revocations, event_loop_lag, worker_cpu, worker_memory,
-    worker_descriptors, log_lines_dropped, build_info,
+    upstream_limit, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects, auth_refused, auth_keys,
+    auth_keys_fetched, auth_key_fetches, auth_revocations_known, auth_revocations, event_loop_lag, worker_cpu,
+    worker_memory, worker_descriptors, log_lines_dropped, build_info,
 )  # fmt: skip
 
 

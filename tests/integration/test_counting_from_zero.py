@@ -41,6 +41,11 @@ def _expected() -> Iterator[Series]:
         yield series("upstream_retries_total", service_name=service, outcome=outcome)
     for service, state in product(_SERVICES, ("closed", "half_open", "open")):
         yield series("upstream_breaker_changes_total", service_name=service, state=state)
+
+
+def _of_requests() -> Iterator[Series]:
+    for reason in ("absent", "malformed", "invalid", "forbidden", "undecided"):
+        yield series("auth_refused_total", reason=reason)
     for status in ("500", "503"):
         yield series("http_requests_total", method="GET", endpoint=_PROFILE, status=status)
         yield series("http_requests_total", method="DELETE", endpoint="/api/cache/profile/<user_id>", status=status)
@@ -65,7 +70,7 @@ def test_every_kind_of_event_is_counted_from_zero(
     """All label values that are known beforehand are there at the start, and failing brings no further ones."""
     system = start_system(REDIS_URL=redis_server.url, WORKERS=workers, ADMIN_TOKEN="open-sesame")
     first = scraped(system.gateway)
-    wanted = {one: first.values.get(one) for one in _expected()}
+    wanted = {one: first.values.get(one) for one in (*_expected(), *_of_requests())}
     assert {one: value for one, value in wanted.items() if value != 0} == {}
     assert first.tally("upstream_essential") == {
         series("upstream_essential", service_name=name): value for name, value in zip(_SERVICES, (1, 1, 0), strict=True)
