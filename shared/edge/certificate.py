@@ -3,11 +3,14 @@
 import os
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography import x509
+
 from shared.errors import SettingsError
+from shared.observing import metrics
 from shared.settings import pem
 
 _PREFIX: Final = "TLS_"
@@ -42,6 +45,7 @@ class Certificate:
         if content == self._content:
             return False
         self._content, self._context = content, self._made(content)
+        self._tell_end()
         return True
 
     def server_context(self) -> ssl.SSLContext:
@@ -50,6 +54,7 @@ class Certificate:
         # certificate has one of its own, which a handshake takes over when it has said hello.
         context = self._made(self._content)
         context.sni_callback = self._choose
+        self._tell_end()
         return context
 
     def __getstate__(self) -> dict[str, Any]:
@@ -63,6 +68,11 @@ class Certificate:
 
     def _choose(self, handshake: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
         handshake.context = self._context
+
+    def _tell_end(self) -> None:
+        with suppress(ValueError):  # OpenSSL, which takes more, can use it
+            end = x509.load_pem_x509_certificate(self._content[0]).not_valid_after_utc
+            metrics.tls_certificate_expires.labels(self.name).set(end.timestamp())
 
     def _read(self) -> tuple[bytes, bytes]:
         cert_file, key_file = self._files

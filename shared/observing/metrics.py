@@ -220,6 +220,12 @@ auth_keys_fetched: Final = Gauge(
 auth_key_fetches: Final = _QuickCounter(
     "auth_key_fetches_total", "Attempts to read these keys from there.", ["source", "outcome"]
 )
+tls_certificate_expires: Final = Gauge(
+    "tls_certificate_expires_timestamp_seconds",
+    "When the certificate that clients are shown ends, in seconds since the epoch.",
+    ["certificate"],
+    multiprocess_mode="livemin",
+)
 event_loop_lag: Final = BatchHistogram(
     "event_loop_lag_seconds",
     "How much later than asked for the event loop came back.",
@@ -255,8 +261,8 @@ _ALL = (
     part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
     upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_essential, upstream_in_flight,
     upstream_limit, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects, auth_refused, auth_keys,
-    auth_keys_fetched, auth_key_fetches, auth_revocations_known, auth_revocations, event_loop_lag, worker_cpu,
-    worker_memory, worker_descriptors, log_lines_dropped, build_info,
+    auth_keys_fetched, auth_key_fetches, auth_revocations_known, auth_revocations, tls_certificate_expires,
+    event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped, build_info,
 )  # fmt: skip
 
 

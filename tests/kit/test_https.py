@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.fixtures.certificates import HOST, client_context, new_pair
+from tests.fixtures.exposition import read, series
 from tests.fixtures.processes import App, StartApp, wait_until
 
 PROGRAM = "tests.kit.edge_demo"
@@ -69,6 +70,19 @@ def _piece(wire: ssl.SSLSocket) -> bytes:
 def events(app: App) -> list[dict[str, Any]]:
     """The log, each line read."""
     return [json.loads(line) for line in app.lines().splitlines()]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_metrics_tell_when_the_certificate_ends(start_app: StartApp, tmp_path: Path, workers: str) -> None:
+    """Whichever worker is asked."""
+    pair = new_pair(tmp_path)
+    with connected(start_app(PROGRAM, WORKERS=workers, **pair.environment)) as wire:
+        ask(wire, "/metrics")
+        status, body = read_answer(wire)
+    assert status == 200
+    assert read(body.decode()).tally("tls_certificate_expires_timestamp_seconds") == {
+        series("tls_certificate_expires_timestamp_seconds", certificate="TLS_CERT_FILE"): pair.ends
+    }
 
 
 @pytest.mark.parametrize("fields", [(), ("Connection: close",)])

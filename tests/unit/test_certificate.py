@@ -3,10 +3,12 @@
 import pickle
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import trustme
+from prometheus_client import REGISTRY
 
 from shared.edge.certificate import Certificate
 from shared.edge.settings import EdgeSettings
@@ -118,6 +120,26 @@ def test_what_cannot_be_used_changes_nothing(pair: Pair, spoil: Callable[[Pair],
         load(EdgeSettings, pair.environment)
 
 
+def _told_end() -> float | None:
+    return REGISTRY.get_sample_value("tls_certificate_expires_timestamp_seconds", {"certificate": "TLS_CERT_FILE"})
+
+
+def test_the_end_that_is_told_is_that_of_the_certificate_in_use(pair: Pair) -> None:
+    """Of the first certificate in the file, which is ours; it changes with it, and not with what cannot be used."""
+    certificate = _read(pair)
+    certificate.server_context()
+    assert _told_end() == pair.ends
+    soon = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
+    pair.renew(ends=soon)
+    assert certificate.reload()
+    assert _told_end() == soon.timestamp()
+    pair.renew()
+    pair.key_file.write_bytes(b"")
+    with pytest.raises(SettingsError):
+        certificate.reload()
+    assert _told_end() == soon.timestamp()
+
+
 def test_a_key_may_stand_beside_its_certificate(pair: Pair) -> None:
     """One file has both then."""
     number = pair.renew()
@@ -125,6 +147,7 @@ def test_a_key_may_stand_beside_its_certificate(pair: Pair) -> None:
     certificate = load(EdgeSettings, {"TLS_CERT_FILE": str(pair.cert_file)}).certificate()
     assert certificate is not None
     assert number_of(_shown(certificate.server_context(), client_context())) == number
+    assert _told_end() == pair.ends
 
 
 def test_a_key_alone_is_a_mistake(pair: Pair) -> None:
