@@ -1,6 +1,6 @@
 """The gateway's composition root: the only place that knows all its parts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Final
@@ -39,7 +39,7 @@ from shared.http.load_shedder import LoadShedder
 from shared.http.protected_resource_route import ProtectedResourceRoute
 from shared.observing.telemetry.build import spans_for
 from shared.observing.telemetry.spans import Spans
-from shared.serving.app import Resource, Routes, build_app
+from shared.serving.app import Resource, build_app
 from shared.serving.edge import BuiltEdge
 from shared.upstream.call import Send
 from shared.upstream.transport import Session
@@ -98,6 +98,10 @@ def create_app(
     if allowed:
         cache.watch_log(LOG, built.revocations, settings.auth_revocation)
     swagger_ui = swagger_ui_files()
+    further = {"docs": docs.PATH} if swagger_ui else {}
+    metadata = _metadata(settings, declared)
+    if metadata is not None:
+        further["protected_resource"] = metadata.path
     assets = Assets.with_own(swagger_ui)
     return build_app(
         SERVICE,
@@ -107,7 +111,7 @@ def create_app(
         ready=lambda: edge.is_ready and not shedder.is_overloaded,
         routes=[
             *(AggregateRoutes(kind, served) for kind, served in endpoints),
-            index(SERVICE, declared.kinds, {"docs": docs.PATH} if swagger_ui else {}, admin_links, assets),
+            index(SERVICE, declared.kinds, further, admin_links, assets),
             docs.Docs(SERVICE, assets, installed=bool(swagger_ui)).routes,
             assets.routes,
             Health(
@@ -121,7 +125,7 @@ def create_app(
             CacheStats(cache).routes,
             purge.routes,
             revoking.routes,
-            *_metadata(settings, declared),
+            *([] if metadata is None else [metadata]),
         ],
         spans=spans,
         early=early,
@@ -130,12 +134,13 @@ def create_app(
     )
 
 
-def _metadata(settings: GatewaySettings, declared: Catalogue) -> Iterator[Routes]:
+def _metadata(settings: GatewaySettings, declared: Catalogue) -> ProtectedResourceRoute | None:
     """Where clients find out whose tokens they need, if they need any and it is known where they reach this."""
-    if settings.auth == "jwt" and settings.auth_resource:
-        accesses = [kind.access for kind in declared.kinds if kind.access is not None]
-        scopes = chain.from_iterable(access.scopes for access in (*accesses, OPERATIONS, PURGE, REVOKE))
-        yield ProtectedResourceRoute(settings.auth_resource, settings.auth_issuer, scopes)
+    if settings.auth == "off" or not settings.auth_resource:
+        return None
+    accesses = [kind.access for kind in declared.kinds if kind.access is not None]
+    scopes = chain.from_iterable(access.scopes for access in (*accesses, OPERATIONS, PURGE, REVOKE))
+    return ProtectedResourceRoute(settings.auth_resource, settings.auth_issuer, scopes)
 
 
 def gateway_cache(

@@ -139,7 +139,10 @@ class Edge:
         client = self._addresses.client(peer.peer, forwarded)
         caller = Caller(peer.peer, self.generation, now + _REMEMBERED_SECONDS)
         caller.is_trusted = self.trusts_trace(peer.peer)
-        caller.is_local = peer.operations or client.is_local
+        # A proxy that nobody knows of would make a neighbour of everybody.
+        is_passed_on = head.x_forwarded_for is not None or head.forwarded is not None
+        is_local = client.is_local and (not is_passed_on or self._addresses.trusts(peer.peer))
+        caller.is_local = peer.operations or is_local
         self._identify(caller, head.authorization, now)
         if self._quotas is not None and not peer.operations:
             principal = caller.principal

@@ -30,7 +30,7 @@ class ProtectedResourceRoute:
 
     def __init__(self, resource: str, issuer: str, scopes: Iterable[str]) -> None:
         """``scopes`` are those that its routes ask for."""
-        self._path = urlsplit(metadata_url(resource)).path
+        self.path = urlsplit(metadata_url(resource)).path
         self._metadata = ProtectedResource(resource, [issuer], sorted(set(scopes)), ["header"])
         self._body = codec.encode(self._metadata)
 
@@ -40,7 +40,7 @@ class ProtectedResourceRoute:
             200, "The metadata.", ProtectedResource, headers=(CACHE_CONTROL,), examples={"example": self._body}
         )
         operation = Operation("Whose access tokens are asked for", OPERATIONS, (answer,))
-        routing.get(app, self._path, self._answer, "protected_resource", operation)
+        routing.get(app, self.path, self._answer, "protected_resource", operation)
 
     async def _answer(self, _request: Request) -> HTTPResponse:
         return routing.encoded_response(self._body, headers=_HEADERS)

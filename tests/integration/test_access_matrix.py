@@ -261,7 +261,7 @@ def start(start_gateway: StartGateway, server_side: ServerSide, issuer: Issuer, 
         )
         gateway = await start_gateway(services, clock=Clock(), **_environment(issuer, tmp_path, early))
         revocations: Revocations = gateway.client.app.ctx.edge._revocations
-        revocations.add(Revocation.of_token("lost", revocations.until()))
+        revocations.add(Revocation.of_token("lost", revocations.clock() + 60))
         return Running(gateway, server_side, issuer, support)
 
     return start
