@@ -36,8 +36,9 @@ async def admit_request(request: Request) -> None:
         RequestError: why it is refused.
     """
     edge, exchange = edge_of(request), exchange_of(request)
-    if edge is None or exchange is None or exchange.caller is not None:
+    if edge is None or exchange is None or exchange.is_judged:
         return
+    exchange.is_judged = True  # if it cannot be, that is the answer
     operation: Operation | None = None if request.route is None else getattr(request.route.ctx, "operation", None)
     asking = Fields.of(b"", request.headers.get), peer_of(request)
     if operation is None:

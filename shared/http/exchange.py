@@ -32,6 +32,7 @@ class Exchange:
         facts: go into its access line.
         diagnostics: the fields of its answer, errors included, that tell how that came about.
         caller: who asks; None until that is decided.
+        is_judged: whether it has been asked if it is admitted.
         form: in which the answer is given.
         rate_limit: the value of ``RateLimit`` in its head; "" where nothing needs to be told.
         logged: false for one of those that are counted and not written down.
@@ -42,6 +43,7 @@ class Exchange:
     facts: dict[str, object] = field(default_factory=dict)
     diagnostics: dict[str, str] = field(default_factory=dict)
     caller: Caller | None = None
+    is_judged: bool = False
     form: Form = PLAIN
     rate_limit: str = ""
     logged: bool = True

@@ -14,7 +14,6 @@ from sanic.exceptions import BadURL, RequestCancelled, RequestTimeout
 from sanic.handlers import ErrorHandler
 from sanic.http import Http
 
-from shared.errors import RequestError
 from shared.http import problems
 from shared.http.admission import admit_request
 from shared.http.exchange import CLIENT_LEFT, Exchange, exchange_of
@@ -81,7 +80,7 @@ class ObservedSanic(Sanic[Any, Any]):
         try:
             try:
                 await admit_request(request)  # what found no route counts for somebody too
-            except RequestError as refused:
+            except Exception as refused:  # noqa: BLE001 - whatever it is, it is the answer
                 exception = refused
             await super().handle_exception(request, exception, run_middleware)
             status = _status(request)
