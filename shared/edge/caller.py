@@ -84,7 +84,7 @@ class Caller:
 
     __slots__ = (
         "_limited",
-        "_limited_at",
+        "_limited_when",
         "access",
         "bucket",
         "failures",
@@ -126,7 +126,7 @@ class Caller:
         self.refused: RequestError | None = None
         self.subject = self.logged = ""
         self._limited: TooManyRequests | None = None
-        self._limited_at = 0
+        self._limited_when: tuple[Bucket, int] | None = None
 
     def name(self, subject: str) -> None:
         """Set what it is called in the log: letters and digits."""
@@ -138,7 +138,7 @@ class Caller:
 
     def limited(self, bucket: Bucket, now: float) -> TooManyRequests:
         """What it is told when its ``bucket`` is empty, the same for a second; ``now`` is seconds since the epoch."""
-        second = int(now)
-        if self._limited is None or self._limited_at != second:
-            self._limited, self._limited_at = bucket.refusal(now), second
+        when = bucket, int(now)
+        if self._limited is None or self._limited_when != when:
+            self._limited, self._limited_when = bucket.refusal(now), when
         return self._limited

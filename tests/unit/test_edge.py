@@ -9,6 +9,7 @@ import pytest
 from shared.edge.access import OPERATIONS, SIGNED_IN, Access
 from shared.edge.addresses import ClientAddresses
 from shared.edge.authenticator import Authenticator
+from shared.edge.caller import Caller
 from shared.edge.challenges import Challenges
 from shared.edge.claims import TokenRules
 from shared.edge.cors import Cors
@@ -17,7 +18,14 @@ from shared.edge.key_source import KeySource
 from shared.edge.keys import KeySet
 from shared.edge.revocations import Revocation, Revocations
 from shared.edge.tokens import Verifier
-from shared.errors import Forbidden, InvalidAuthorization, RequestError, ServiceUnavailable, Unauthorized
+from shared.errors import (
+    Forbidden,
+    InvalidAuthorization,
+    RequestError,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthorized,
+)
 from shared.http.request_head import Fields
 from shared.settings.secret import Secret
 from tests.fixtures.issuer import AUDIENCE, ISSUER, Issuer, signing_key
@@ -236,3 +244,23 @@ async def test_forms_are_few_and_told_apart_by_what_they_say(scene: Scene) -> No
     }
     assert len(forms) == 2
     assert {form.vary for form in forms} == {"Origin"}
+
+
+class _Full:
+    """A bucket with nothing in it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def refusal(self, _now: float) -> TooManyRequests:
+        """Names itself."""
+        return TooManyRequests(self.name, 1, {})
+
+
+def test_whoever_has_used_up_two_quotas_is_told_of_the_one_that_counts() -> None:
+    """What is said of one is not said of the other, in the same second either."""
+    caller = Caller("203.0.113.9", 0, 1.0)
+    buckets: Any = [_Full(name) for name in ("user", "failures")]
+    told = [caller.limited(bucket, now) for now in (1.0, 1.5, 2.0) for bucket in buckets]
+    assert [one.detail for one in told] == ["user", "failures"] * 3
+    assert caller.limited(buckets[1], 2.9) is told[-1]
