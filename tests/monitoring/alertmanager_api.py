@@ -38,10 +38,10 @@ class AlertmanagerApi:
         assert status == 200, body
 
     def silent(self) -> list[tuple[str, str]]:
-        """Name and service of each alert that another one keeps silent, sorted."""
+        """Of each alert that another one keeps silent: its name, and its service or else instance; sorted."""
         found = json.loads(self._ask("GET", "/api/v2/alerts")[1])
         silent = [alert["labels"] for alert in found if alert["status"]["inhibitedBy"]]
-        return sorted((labels["alertname"], labels["service_name"]) for labels in silent)
+        return sorted((labels["alertname"], labels.get("service_name") or labels["instance"]) for labels in silent)
 
     def _ask(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_TIMEOUT_SECONDS)

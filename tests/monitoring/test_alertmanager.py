@@ -62,7 +62,13 @@ def test_what_keeps_an_alert_silent_exists() -> None:
     text = _FILE.read_text()
     named = {name for found in re.findall(r'alertname=~?"([\w|]+)"', text) for name in found.split("|")}
     assert named <= {alert["alert"] for alert in definitions.alerts()}
-    assert [rule["equal"] for rule in yaml_of(_FILE)["inhibit_rules"]] == [["job"], ["job"], ["service_name"]]
+    assert [rule["equal"] for rule in yaml_of(_FILE)["inhibit_rules"]] == [
+        ["job"],
+        ["job"],
+        ["service_name"],
+        ["job", "instance"],
+        ["job", "instance"],
+    ]
 
 
 @pytest.mark.alertmanager
@@ -80,6 +86,24 @@ def test_a_service_that_is_down_stands_for_its_breaker(tmp_path: Path) -> None:
     expected = [("BreakerOpen", "stock_level"), ("UpstreamFailing", "stock_level")]
     with running_alertmanager(_FILE, tmp_path) as alertmanager:
         alertmanager.send(alerts)
+        wait_until(lambda: alertmanager.silent() == expected, f"not just these are silent: {expected}")
+
+
+@pytest.mark.alertmanager
+def test_a_gateway_without_redis_or_keys_stands_for_what_that_costs(tmp_path: Path) -> None:
+    """Of the same gateway, and only for that."""
+    gateways = [
+        {"alertname": name, "severity": "warning", "job": "api-gateway", "instance": instance}
+        for name in ("QuotasNotShared", "SigningKeysOld")
+        for instance in ("a", "b")
+    ]
+    causes = [
+        {"alertname": "RedisTierDown", "severity": "warning", "job": "api-gateway", "instance": "a"},
+        {"alertname": "SigningKeysMissing", "severity": "critical", "job": "api-gateway", "instance": "b"},
+    ]
+    expected = [("QuotasNotShared", "a"), ("SigningKeysOld", "b")]
+    with running_alertmanager(_FILE, tmp_path) as alertmanager:
+        alertmanager.send([*causes, *gateways])
         wait_until(lambda: alertmanager.silent() == expected, f"not just these are silent: {expected}")
 
 
