@@ -31,6 +31,14 @@ OVERVIEW: Final = Place(
     "gateway",
     "monitoring.md",
 )
+EDGE: Final = Place(
+    "edge",
+    "profile-gateway-edge",
+    "Edge",
+    "Refusals, keys, revocations, rate limits, connections",
+    "gateway",
+    "configuration.md",
+)
 CACHE: Final = Place(
     "cache",
     "profile-gateway-cache",
@@ -72,7 +80,7 @@ HOST: Final = Place(
     "running.md",
 )
 
-PLACES: Final = (OVERVIEW, CACHE, UPSTREAMS, SERVICES, REDIS, HOST)
+PLACES: Final = (OVERVIEW, EDGE, CACHE, UPSTREAMS, SERVICES, REDIS, HOST)
 
 EACH_RUNBOOK: Final = {
     "title": "Runbook",

@@ -141,6 +141,7 @@ def _requests() -> Section:
                 Query(_of_requests(FAILED), "failed 5xx"),
                 Query(_of_requests('status=~"4.."'), "refused 4xx"),
                 limits=FEW,
+                more=links.EDGE,
             ),
             *(
                 lines(

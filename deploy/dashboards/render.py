@@ -8,9 +8,9 @@ from typing import Any, Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as model
 
-from deploy.dashboards import cache, host, overview, redis, services, upstreams
+from deploy.dashboards import cache, edge, host, overview, redis, services, upstreams
 
-_MODULES: Final = (overview, cache, upstreams, services, redis, host)
+_MODULES: Final = (overview, edge, cache, upstreams, services, redis, host)
 
 
 def files() -> Mapping[str, str]:

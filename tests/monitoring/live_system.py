@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import yaml
 
 from deploy import targets
 from deploy.local.prometheus import TARGETS
+from tests.fixtures.certificates import AUTHORITY, HOST, client_context, new_pair
+from tests.fixtures.issuer import Issuer, KeyServer
 from tests.fixtures.processes import App, free_port, wait_until
 from tests.fixtures.redis_server import RedisServer
 from tests.monitoring.definitions import CONFIG, RULE_FILES, yaml_of
@@ -23,6 +26,15 @@ from tests.monitoring.traffic import LightTraffic
 _ADMIN_TOKEN = "purge-me-0123456789"
 _CACHE_TTL_SECONDS = "2"
 """So short that entries expire, are refreshed early and must be stood in for while the tests wait."""
+
+_GATEWAY = "api-gateway"
+_LIMITS = {
+    "RATE_LIMIT_USER": "1000000/60",
+    "RATE_LIMIT_ADDRESS": "1000000/60",
+    "RATE_LIMIT_FAILURES": "1000/60",
+}
+"""Which nobody uses up."""
+_TOKEN_SECONDS = 3600
 
 _MODULES = {"user-service": "users", "order-service": "orders", "product-service": "products"}
 
@@ -44,28 +56,35 @@ def live_system(
     rule_files: Sequence[Path] = RULE_FILES,
     gateway: Mapping[str, str] | None = None,
     purges: bool = True,
+    guarded: bool = False,
 ) -> Iterator[LiveSystem]:
     """Gateway, services, Redis, exporters and Prometheus on free ports, under light traffic, once every target is up.
 
-    ``gateway`` has further settings of the gateway; ``purges`` are part of the traffic, or not. Logs and data go to
-    ``folder``.
+    ``gateway`` has further settings of the gateway; ``purges`` are part of the traffic, or not. A ``guarded`` gateway
+    asks for tokens, counts requests and speaks TLS. Logs and data go to ``folder``.
     """
     jobs = [job["job_name"] for job in yaml_of(CONFIG)["scrape_configs"] if "static_configs" in job]
     ports = {job: free_port() for job in (*jobs, *_MODULES)}
     redis = RedisServer(_program("redis-server"), folder, free_port())
-    commands = _commands(folder, ports, redis.port, rule_files)
+    commands = _commands(folder, ports, redis.port, rule_files, guarded=guarded)
+    token, issuer = _ADMIN_TOKEN, Issuer()
     with ExitStack() as stack:
+        if guarded:
+            token = issuer.token(scope="profile:read:any cache:purge", exp=int(time.time()) + _TOKEN_SECONDS)
+            keys = stack.enter_context(KeyServer(issuer.key_set()))
+            gateway = {**keys.environment, **_LIMITS, **new_pair(folder).environment, **(gateway or {})}
         redis.start()
         stack.callback(redis.kill)
         apps = _apps(folder, ports, redis.url, gateway or {})
         (folder / TARGETS).parent.mkdir()
-        targets.write(targets.addresses(apps["api-gateway"].environment), folder / TARGETS)
+        targets.write(targets.addresses(apps[_GATEWAY].environment), folder / TARGETS)
         for app in apps.values():
             stack.callback(app.stop)
             app.start()
         for name, command in commands.items():
             stack.enter_context(_running(command, folder / f"{name}.log"))
-        traffic = stack.enter_context(LightTraffic(ports["api-gateway"], _ADMIN_TOKEN, purges=purges))
+        context = client_context() if guarded else None
+        traffic = stack.enter_context(LightTraffic(ports[_GATEWAY], token, purges=purges, context=context))
         prometheus = PrometheusApi(ports["prometheus"])
         wait_until(prometheus.is_ready, "Prometheus is not ready:\n{}", folder / "prometheus.log")
         wait_until(prometheus.all_up, "some target is not up")
@@ -88,15 +107,17 @@ def _apps(folder: Path, ports: Mapping[str, int], redis_url: str, more: Mapping[
         "CACHE_TTL_SECONDS": _CACHE_TTL_SECONDS,
         **more,
     }
-    return apps | {"api-gateway": App("bff", ports["api-gateway"], gateway, folder / "bff.log")}
+    return apps | {_GATEWAY: App("bff", ports[_GATEWAY], gateway, folder / "bff.log")}
 
 
 def _commands(
-    folder: Path, ports: Mapping[str, int], redis_port: int, rule_files: Sequence[Path]
+    folder: Path, ports: Mapping[str, int], redis_port: int, rule_files: Sequence[Path], *, guarded: bool
 ) -> dict[str, list[str]]:
     listen = {job: f"--web.listen-address=127.0.0.1:{port}" for job, port in ports.items()}
     config = folder / "prometheus.yml"
-    config.write_text(_derived_config(ports, rule_files))
+    authority = folder / "authority.pem"
+    AUTHORITY.cert_pem.write_to_path(str(authority))
+    config.write_text(_derived_config(ports, rule_files, authority if guarded else None))
     return {
         "redis-exporter": [
             _program("prometheus-redis-exporter", "redis_exporter"),
@@ -113,7 +134,7 @@ def _commands(
     }
 
 
-def _derived_config(ports: Mapping[str, int], rule_files: Sequence[Path]) -> str:
+def _derived_config(ports: Mapping[str, int], rule_files: Sequence[Path], authority: Path | None) -> str:
     config = yaml_of(CONFIG)
     config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(file) for file in rule_files]
@@ -121,6 +142,8 @@ def _derived_config(ports: Mapping[str, int], rule_files: Sequence[Path]) -> str
     for job in config["scrape_configs"]:
         for group in job.get("static_configs", ()):
             group["targets"] = [f"127.0.0.1:{ports[job['job_name']]}"]
+        if authority is not None and job["job_name"] == _GATEWAY:
+            job |= {"scheme": "https", "tls_config": {"ca_file": str(authority), "server_name": HOST}}
     return yaml.safe_dump(config)
 
 

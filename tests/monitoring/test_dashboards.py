@@ -41,6 +41,20 @@ _WANTED = {
         "Tier state",
         "From the cache",
     },
+    "edge": {
+        "Refused by status",
+        "Share refused",
+        "Refused by reason",
+        "Keys",
+        "Age of the keys",
+        "Key fetches",
+        "Revocations in force",
+        "Refused by rate limit",
+        "Leases by outcome",
+        "Subjects counted",
+        "Connections",
+        "Certificate ends in",
+    },
     "cache": {
         "Tier state",
         "Coherence",
@@ -103,6 +117,7 @@ def test_the_dashboards_are_there() -> None:
     titles = {file.stem: definitions.dashboard(file)["title"] for file in definitions.DASHBOARD_FILES}
     assert titles == {
         "gateway": "Gateway",
+        "edge": "Edge",
         "cache": "Cache",
         "upstreams": "Upstreams",
         "services": "Services",

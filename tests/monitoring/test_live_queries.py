@@ -53,8 +53,11 @@ _SEEN_WHEN_WELL = (
     "cache_redis_lag_seconds > 0",
     'part_sources_total{part="products", source="cache"} > 0',
     'http_requests_total{method="DELETE", status="204"} > 0',
+    'auth_refused_total{reason="absent"} > 0',
+    'rate_limit_leases_total{policy="user", outcome="granted"} > 0',
+    "auth_keys > 0",
 )
-"""What the traffic does to the cache, before anything fails."""
+"""What the traffic does to cache and edge, before anything fails."""
 
 _SEEN_WITHOUT_ORDERS = (
     'aggregate_parts_total{part="orders", status="missing"} > 0',
@@ -70,7 +73,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusA
     Older parts have stood in for those of the order service in some answers and others have missed them, and its
     breaker has opened.
     """
-    with live_system(tmp_path_factory.mktemp("live")) as system:
+    with live_system(tmp_path_factory.mktemp("live"), guarded=True) as system:
         for seen in _SEEN_WHEN_WELL:
             _wait_for_data(system.prometheus, seen)
         orders = system.apps["order-service"]

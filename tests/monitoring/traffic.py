@@ -1,9 +1,10 @@
-"""Light traffic of every kind: known and ever new users, unknown ones, bad input, unknown routes, pairs, purges.
+"""Light traffic of every kind: users, known, ever new and unknown, nobody, bad input, unknown routes, pairs, purges.
 
 It counts what it is answered, as the gateway should have counted it.
 """
 
 import http.client
+import ssl
 import threading
 from collections import Counter
 from contextlib import ExitStack, closing
@@ -11,10 +12,13 @@ from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
+from tests.fixtures.certificates import HOST
+
 _PAUSE_SECONDS: Final = 0.05
 _ANSWER_SECONDS: Final = 30
 _KNOWN: Final = "/api/profile/user123"
 _NEW: Final = "/api/profile/user{}"
+_ANONYMOUS: Final = "anonymous"
 _ROUNDS: Final[tuple[tuple[str, ...], ...]] = (
     (f"GET {_KNOWN}",),
     (f"GET {_NEW}",),
@@ -22,11 +26,15 @@ _ROUNDS: Final[tuple[tuple[str, ...], ...]] = (
     ("GET /api/profile/!",),
     ("GET /nowhere/{}",),
     (f"GET {_KNOWN}",),
+    (f"GET {_KNOWN} {_ANONYMOUS}",),
     (f"GET {_NEW}", f"GET {_NEW}"),
     (f"GET {_KNOWN}",),
     ("DELETE /api/cache/profile/user{}",),
 )
-"""What is sent at once, round by round; braces are a number that is another one in each round."""
+"""What is sent at once, round by round; braces are a number that is another one in each round.
+
+What is anonymous shows no token.
+"""
 
 
 _ENDPOINTS: Final = {
@@ -44,10 +52,12 @@ class LightTraffic:
         answered: answers by method, endpoint and status.
     """
 
-    def __init__(self, port: int, admin_token: str, *, purges: bool = True) -> None:
+    def __init__(self, port: int, token: str, *, purges: bool = True, context: ssl.SSLContext | None = None) -> None:
+        """``token`` is shown with each request; over TLS where there is a ``context``."""
         self._port = port
+        self._context = context
         self._rounds = [each for each in _ROUNDS if purges or not each[0].startswith("DELETE")]
-        self._headers = {"Authorization": f"Bearer {admin_token}"}
+        self._headers = {"Authorization": f"Bearer {token}"}
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._send)
         self.answered: Counter[tuple[str, str, str]] = Counter()
@@ -66,15 +76,19 @@ class LightTraffic:
         self._enough.set()
         self._thread.join()
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._context is None:
+            return http.client.HTTPConnection("127.0.0.1", self._port, timeout=_ANSWER_SECONDS)
+        return http.client.HTTPSConnection(HOST, self._port, timeout=_ANSWER_SECONDS, context=self._context)
+
     def _send(self) -> None:
         for number in count(1):
             with ExitStack() as stack:
                 waiting: list[tuple[str, str, http.client.HTTPConnection]] = []
                 for request in self._rounds[number % len(self._rounds)]:
-                    method, path = request.format(number % 1000 + 1).split(" ")
-                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_ANSWER_SECONDS)
-                    stack.enter_context(closing(connection))
-                    connection.request(method, path, headers=self._headers)
+                    method, path, *anonymous = request.format(number % 1000 + 1).split(" ")
+                    connection = stack.enter_context(closing(self._connection()))
+                    connection.request(method, path, headers={} if anonymous else self._headers)
                     endpoint = next(label for begin, label in _ENDPOINTS.items() if path.startswith(begin))
                     waiting.append((method, endpoint, connection))
                 for method, endpoint, connection in waiting:
