@@ -1,14 +1,13 @@
 """Whoever is not let in is counted once, by why: answered early or by way of Sanic, at once or after waiting."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from tests.fixtures.exposition import read
 from tests.fixtures.gateway import Gateway, StartGateway
-from tests.fixtures.issuer import AUDIENCE, ISSUER, Issuer, KeyServer, signing_key
+from tests.fixtures.issuer import Issuer, KeyServer, signing_key
 
 _REASONS: Final = ("absent", "malformed", "invalid", "forbidden", "undecided")
 _PROFILE: Final = "/api/profile/user1"
@@ -35,14 +34,6 @@ _SHOWN: Final[Mapping[str, tuple[Callable[[Issuer], str], int, str]]] = {
 _early = pytest.mark.parametrize("early", ["true", "false"])
 
 
-@pytest.fixture
-def asks(issuer: Issuer, tmp_path: Path) -> Mapping[str, str]:
-    """Settings of a gateway that has the issuer's keys from the start."""
-    keys = tmp_path / "keys.json"
-    keys.write_bytes(issuer.key_set())
-    return {"AUTH": "jwt", "AUTH_JWKS_FILE": str(keys), "AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": AUDIENCE}
-
-
 async def _counted(gateway: Gateway) -> dict[str, float]:
     found = read((await gateway.get("/metrics")).text)
     return {reason: found.value("auth_refused_total", reason=reason) for reason in _REASONS}
@@ -60,7 +51,7 @@ async def _added(gateway: Gateway, ask: Callable[[], Any]) -> tuple[list[int], d
 @pytest.mark.parametrize(("shown", "status", "reason"), _SHOWN.values(), ids=_SHOWN)
 async def test_refused_tokens_count_by_reason(  # noqa: PLR0917 - what is shown, and where
     start_gateway: StartGateway,
-    asks: Mapping[str, str],
+    asks_for_tokens: Mapping[str, str],
     issuer: Issuer,
     early: str,
     shown: Callable[[Issuer], str],
@@ -68,7 +59,7 @@ async def test_refused_tokens_count_by_reason(  # noqa: PLR0917 - what is shown,
     reason: str,
 ) -> None:
     """Each request that is refused counts for one reason, and one that is let in for none."""
-    gateway = await start_gateway(EARLY_ANSWERS=early, **asks)
+    gateway = await start_gateway(EARLY_ANSWERS=early, **asks_for_tokens)
     authorization = shown(issuer)
     fields = {"Authorization": authorization} if authorization else {}
     found = await _added(gateway, lambda: gateway.get(_PROFILE, **fields))
@@ -97,9 +88,9 @@ async def test_admin_routes_count_too(start_gateway: StartGateway, fields: Mappi
 
 @_early
 async def test_a_used_up_quota_is_counted_as_that(
-    start_gateway: StartGateway, asks: Mapping[str, str], early: str
+    start_gateway: StartGateway, asks_for_tokens: Mapping[str, str], early: str
 ) -> None:
     """Of refused tokens from an address that are too many, those that are answered 429 count for their limit alone."""
-    gateway = await start_gateway(EARLY_ANSWERS=early, RATE_LIMIT_FAILURES="2/86400", **asks)
+    gateway = await start_gateway(EARLY_ANSWERS=early, RATE_LIMIT_FAILURES="2/86400", **asks_for_tokens)
     found = await _added(gateway, lambda: gateway.get(_PROFILE, Authorization="Bearer nonsense"))
     assert found == ([401, 401, 429], {"invalid": 2})

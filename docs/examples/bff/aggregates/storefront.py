@@ -8,6 +8,7 @@ from bff.sources.orders import ORDERS
 from bff.sources.products import PRODUCTS
 from bff.sources.reviews import REVIEWS
 from bff.sources.users import USER
+from shared.edge.access import Access
 
 
 async def load_storefront(user_id: str, sources: Sources) -> Aggregate:
@@ -28,4 +29,5 @@ STOREFRONT = AggregateKind(
     load_storefront,
     parts=(USER, ORDERS, PRODUCTS, REVIEWS),
     counted=(ORDERS, PRODUCTS, REVIEWS),
+    access=Access(owner="sub", scope="storefront:read", any_scope="storefront:read:any"),
 )

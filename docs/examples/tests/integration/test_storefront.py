@@ -1,12 +1,14 @@
 """``GET /api/storefront/{user_id}``: a profile with the user's reviews."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
 from shared.errors import Unreachable
 from tests.fixtures.fake_services import FakeServices
 from tests.fixtures.gateway import Clock, StartGateway
+from tests.fixtures.issuer import Issuer
 
 STOREFRONT = "/api/storefront/user1"
 REVIEW = {
@@ -69,6 +71,18 @@ async def test_a_purge_drops_reviews_too(start_gateway: StartGateway, services: 
     assert purged.status_code == 204
     services.failures["review_service"] = Unreachable("down")
     assert (await gateway.get(STOREFRONT)).json()["reviews"] is None
+
+
+async def test_a_storefront_is_for_whom_it_is_about(
+    start_gateway: StartGateway, services: FakeServices, issuer: Issuer, asks_for_tokens: Mapping[str, str]
+) -> None:
+    """And for those who may see any."""
+    gateway = await start_gateway(services, **asks_for_tokens)
+    shown = [("user1", "storefront:read"), ("user2", "storefront:read"), ("shop", "storefront:read:any")]
+    tokens = [issuer.token(subject, scope=scope) for subject, scope in shown]
+    answers = [await gateway.get(STOREFRONT, Authorization=f"Bearer {token}") for token in tokens]
+    assert [answer.status_code for answer in answers] == [200, 403, 200]
+    assert (await gateway.get(STOREFRONT)).status_code == 401
 
 
 async def test_reviews_that_hang_cost_their_own_time(start_gateway: StartGateway, services: FakeServices) -> None:
