@@ -41,12 +41,13 @@ _MODULES = {"user-service": "users", "order-service": "orders", "product-service
 
 @dataclass(frozen=True)
 class LiveSystem:
-    """What runs: the apps by the names of their jobs, Redis, Prometheus, and clients."""
+    """What runs: the apps by the names of their jobs, Redis, Prometheus, clients, and who publishes keys for tokens."""
 
     prometheus: PrometheusApi
     apps: Mapping[str, App]
     redis: RedisServer
     traffic: LightTraffic
+    keys: KeyServer
 
 
 @contextmanager
@@ -69,9 +70,9 @@ def live_system(
     commands = _commands(folder, ports, redis.port, rule_files, guarded=guarded)
     token, issuer = _ADMIN_TOKEN, Issuer()
     with ExitStack() as stack:
+        keys = stack.enter_context(KeyServer(issuer.key_set()))
         if guarded:
             token = issuer.token(scope="profile:read:any cache:purge", exp=int(time.time()) + _TOKEN_SECONDS)
-            keys = stack.enter_context(KeyServer(issuer.key_set()))
             gateway = {**keys.environment, **_LIMITS, **new_pair(folder).environment, **(gateway or {})}
         redis.start()
         stack.callback(redis.kill)
@@ -88,7 +89,7 @@ def live_system(
         prometheus = PrometheusApi(ports["prometheus"])
         wait_until(prometheus.is_ready, "Prometheus is not ready:\n{}", folder / "prometheus.log")
         wait_until(prometheus.all_up, "some target is not up")
-        yield LiveSystem(prometheus, apps, redis, traffic)
+        yield LiveSystem(prometheus, apps, redis, traffic, keys)
 
 
 def _apps(folder: Path, ports: Mapping[str, int], redis_url: str, more: Mapping[str, str]) -> dict[str, App]:

@@ -26,6 +26,8 @@ _WITHOUT_ORDERS: Final[set[Alert]] = {
     ("PartialAnswers", "orders"),
     ("PartialAnswers", "products"),
 }
+_WITHOUT_LEASES: Final[Alert] = ("QuotasNotShared", "api-gateway")
+_WITHOUT_KEYS: Final[Alert] = ("SigningKeysMissing", "api-gateway")
 _WHILE_THEY_LAST: Final = {"InstanceDown", "BreakerOpen"}
 """Of these, the alerts that end with the fault; the others look back over minutes."""
 _BEFORE_AND_AFTER: Final = {"UpstreamFailing"}
@@ -37,15 +39,29 @@ _COUNTED: Final = 'http_requests_total{job="api-gateway", endpoint!~"/metrics|/h
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[LiveSystem]:
-    """A system whose breakers look often whether a service is back, under rules with little patience.
+def rules(tmp_path: Path) -> list[Path]:
+    """Rules with little patience."""
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    return short_rules(folder)
+
+
+@pytest.fixture
+def system(tmp_path: Path, rules: list[Path]) -> Iterator[LiveSystem]:
+    """A system whose breakers look often whether a service is back.
 
     Nobody purges: without Redis a purge cannot be done everywhere and fails, which counts against the availability.
     """
-    rules = tmp_path / "rules"
-    rules.mkdir()
     settings = {"BREAKER_OPEN_MAX_SECONDS": "5"}
-    with live_system(tmp_path, rule_files=short_rules(rules), gateway=settings, purges=False) as running:
+    with live_system(tmp_path, rule_files=rules, gateway=settings, purges=False) as running:
+        yield running
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, rules: list[Path]) -> Iterator[LiveSystem]:
+    """A system whose gateway asks for tokens, and counts by the second."""
+    limits = {"RATE_LIMIT_USER": "100000/1", "RATE_LIMIT_ADDRESS": "100000/1"}
+    with live_system(tmp_path, rule_files=rules, gateway=limits, purges=False, guarded=True) as running:
         yield running
 
 
@@ -101,7 +117,31 @@ def test_faults_raise_their_alerts_and_no_others(system: LiveSystem) -> None:
     assert fired <= {name for name, _ in _WITHOUT_REDIS | _WITHOUT_ORDERS} | _BEFORE_AND_AFTER | _OF_THE_MACHINE
 
 
+@pytest.mark.timeout(300)
+def test_faults_of_the_edge_raise_their_alerts(guarded: LiveSystem) -> None:
+    """Losing Redis leaves each process with a share of quotas; a gateway that starts without keys lets nobody in."""
+    _wait_for_alerts(guarded, set())
+    guarded.redis.kill()
+    waits = (*_WITHOUT_LEASES, "pending")  # for longer than a test can
+    wait_until(lambda: waits in guarded.prometheus.active_alerts(), "nobody is told that quotas are not shared")
+
+    guarded.traffic.stop()
+    gateway = guarded.apps["api-gateway"]
+    gateway.stop()
+    guarded.keys.status = 500
+    gateway.launch()
+    fires = (*_WITHOUT_KEYS, "firing")
+    wait_until(lambda: fires in guarded.prometheus.active_alerts(), "nobody is told that keys are missing")
+    guarded.keys.status = 200
+    gateway.wait_ready()
+    wait_until(lambda: fires not in guarded.prometheus.active_alerts(), "the alert outlasts its fault")
+
+
 def test_the_alerts_named_here_exist() -> None:
     """A name that no rule has would be expected in vain, or let something pass."""
-    named = {name for name, _ in _WITHOUT_REDIS | _WITHOUT_ORDERS} | _BEFORE_AND_AFTER | _OF_THE_MACHINE
+    named = (
+        {name for name, _ in {*_WITHOUT_REDIS, *_WITHOUT_ORDERS, _WITHOUT_LEASES, _WITHOUT_KEYS}}
+        | _BEFORE_AND_AFTER
+        | _OF_THE_MACHINE
+    )
     assert named <= {rule["alert"] for rule in definitions.alerts()}
