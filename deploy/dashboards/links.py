@@ -37,7 +37,7 @@ EDGE: Final = Place(
     "Edge",
     "Refusals, keys, revocations, rate limits, connections",
     "gateway",
-    "configuration.md",
+    "edge.md",
 )
 CACHE: Final = Place(
     "cache",
