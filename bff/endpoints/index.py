@@ -10,13 +10,9 @@ from shared.http.index_route import IndexRoute, Link
 
 
 def index(
-    service: str,
-    kinds: Sequence[AggregateKind],
-    pages: Mapping[str, str],
-    admin: Mapping[str, Link],
-    assets: Assets,
+    service: str, kinds: Sequence[AggregateKind], pages: Mapping[str, str], admin: Mapping[str, Link], assets: Assets
 ) -> IndexRoute:
-    """The route of the index; ``pages`` has further ones by name, ``admin`` those that need the admin token."""
+    """The route of the index; ``pages`` has further ones by name, ``admin`` those for administrators."""
     aggregates = {kind.name: f"{kind.path}/{{{kind.parameter}}}" for kind in kinds}
     links = {**aggregates, **pages, "cache_stats": "/api/cache/stats"}
     return IndexRoute(service, links, admin, partial(index_page, assets=assets))

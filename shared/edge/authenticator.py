@@ -17,14 +17,9 @@ _RETRY_SECONDS: Final = 1
 
 
 class Authenticator:
-    """Authenticates by bearer tokens; instants are seconds since the epoch.
-
-    Attributes:
-        generation: another number as soon as other keys count; what was learnt of a token before is to be asked again.
-    """
+    """Authenticates by bearer tokens; instants are seconds since the epoch."""
 
     def __init__(self, verifier: Verifier, source: KeySource, challenges: Challenges) -> None:
-        self.generation = 0
         self._verifier = verifier
         self._source = source
         self._challenges = challenges
@@ -83,7 +78,6 @@ class Authenticator:
         return Unauthorized(_REFUSED, self._challenges.invalid_token)
 
     def _keys_changed(self) -> None:
-        self.generation += 1
         self._refused.clear()
         keys = self._source.keys
         self._verified.retain(frozenset() if keys is None else keys.identities)

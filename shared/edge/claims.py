@@ -60,14 +60,12 @@ def principal_of(claims: Mapping[str, Any], rules: TokenRules, now: float, signe
         raise ValueError("an id that is none")
     subject = _subject(claims.get(rules.subject_claim))
     return Principal(
-        issuer=rules.issuer,
         subject=subject,
         key=f"{rules.issuer}|{subject}",
         scopes=_scopes(claims),
         claims=claims,
         token_id=token_id,
         issued_at=issued_at,
-        expires=expires,
         until=min(expires + rules.leeway, now + rules.cache),
         signed_by=signed_by,
     )

@@ -1,6 +1,6 @@
 """CORS: whose scripts in browsers may read answers (Fetch Standard §3.2). The origin of a request alone decides."""
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 _EXPOSED: Final = "ETag, Cache-Status, Server-Timing, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
@@ -30,14 +30,6 @@ class Cors:
     def headers_for(self, origin: str | None) -> Mapping[str, str]:
         """The fields of an answer to a request from ``origin``, whatever its status; of a ``Vary`` one more member."""
         return self._of_origins.get(origin, self._of_others)
-
-    def add_to(self, headers: MutableMapping[str, str], origin: str | None) -> None:
-        """Put those fields among the ``headers`` of an answer; its ``Vary`` keeps what it names."""
-        named = headers.get("Vary")
-        headers.update(self.headers_for(origin))
-        if named is not None and named != headers["Vary"]:
-            members = [*named.split(", "), *headers["Vary"].split(", ")]
-            headers["Vary"] = ", ".join(dict.fromkeys(members))
 
     def preflight(self, origin: str | None, method: str | None, allowed: Iterable[str]) -> Mapping[str, str]:
         """The fields of an answer to OPTIONS where ``allowed`` are the methods that work; none if it is no preflight.

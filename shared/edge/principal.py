@@ -10,26 +10,22 @@ class Principal(msgspec.Struct, frozen=True):
     """Whoever shows a token that was verified; instants are seconds since the epoch.
 
     Attributes:
-        issuer: who says so.
         subject: who it is, by the claim that the settings name.
-        key: both in one text; tells one principal from all others.
+        key: the issuer and that, in one text; tells one principal from all others.
         scopes: what may be done with the token (RFC 6749 §3.3).
         claims: all that the token says.
         token_id: its claim ``jti``; "" without.
         issued_at: its claim ``iat``; minus infinity without, so that it is older than any revocation.
-        expires: its claim ``exp``, which says nothing about leeway.
         until: from then on the token has to be verified again: it is too old, or remembered for long enough.
         signed_by: the identity of the key that has signed it (:class:`shared.edge.keys.Key`).
     """
 
-    issuer: str
     subject: str
     key: str
     scopes: frozenset[str]
     claims: Mapping[str, Any]
     token_id: str
     issued_at: float
-    expires: float
     until: float
     signed_by: str
 

@@ -89,13 +89,11 @@ class Revocations:
     """Those that this process knows of.
 
     Attributes:
-        generation: another number whenever a token may be revoked that was not before.
         keep: for how many seconds those that are made here are kept.
         clock: tells seconds since the epoch.
     """
 
     def __init__(self, keep: float, clock: Clock = time.time, limit: int = LIMIT) -> None:
-        self.generation = 0
         self.keep = keep
         self.clock = clock
         self._limit = limit
@@ -171,7 +169,6 @@ class Revocations:
         self._listeners.append(listener)
 
     def _changed(self) -> None:
-        self.generation += 1
         for listener in self._listeners:
             listener()
 

@@ -31,8 +31,7 @@ class ProtectedResourceRoute:
     def __init__(self, resource: str, issuer: str, scopes: Iterable[str]) -> None:
         """``scopes`` are those that its routes ask for."""
         self.path = urlsplit(metadata_url(resource)).path
-        self._metadata = ProtectedResource(resource, [issuer], sorted(set(scopes)), ["header"])
-        self._body = codec.encode(self._metadata)
+        self._body = codec.encode(ProtectedResource(resource, [issuer], sorted(set(scopes)), ["header"]))
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the route to ``app``."""

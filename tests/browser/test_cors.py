@@ -50,7 +50,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._answer(200, b"<!doctype html><title>A page</title>", {"Content-Type": "text/html"})
             return
         headers = {"ETag": 'W/"1"', "RateLimit": '"user";r=1;t=2', "X-Inner": "no"}
-        self._api.cors.add_to(headers, self.headers["Origin"])
+        headers |= self._api.cors.headers_for(self.headers["Origin"])
         status = int(self.path[1:])
         self._answer(status, b"" if status == 304 else self.headers.get("Authorization", "nobody").encode(), headers)
 

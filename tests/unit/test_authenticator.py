@@ -163,21 +163,21 @@ async def test_keys_that_come_end_refusals(loop: object) -> None:
 
 
 async def test_keys_that_go_take_their_tokens_along(loop: object) -> None:
-    """And leave those of others; each change is another generation, and the same keys again are none."""
+    """And leave those of others; who listens hears of each change, and the same keys again are none."""
     source = Published(FIRST, SECOND)
     asked, verifier = authenticator(source)
     of_first, of_second = ISSUED.token(key=FIRST), ISSUED.token(key=SECOND)
-    generations = [asked.generation]
+    changes: list[str] = []
+    asked.on_change(lambda: changes.append("keys"))
     for token in (of_first, of_second):
         asked.authenticate(token, NOW)
     source.publish(SECOND, FIRST)
-    generations.append(asked.generation)
+    assert not changes
     source.publish(SECOND)
-    generations.append(asked.generation)
     with pytest.raises(UnknownKey):
         asked.authenticate(of_first, NOW)
     asked.authenticate(of_second, NOW)
-    assert (generations, verifier.verified) == ([0, 0, 1], 3)
+    assert (changes, verifier.verified) == (["keys"], 3)
 
 
 def test_a_key_of_the_same_name_is_another() -> None:

@@ -9,7 +9,9 @@ from sanic.compat import Header
 
 from bff.settings import GatewaySettings
 from shared.edge.cors import Cors
+from shared.edge.forms import Forms
 from shared.errors import SettingsError
+from shared.http.request_head import Fields
 from shared.settings.loading import load
 
 LISTED = ("https://app.example.org", "http://localhost:3000", "capacitor://localhost")
@@ -94,14 +96,15 @@ def test_nobody_is_let_in_by_another_name(origin: str | None, listed: list[str],
 def test_what_an_answer_varies_by_is_kept(
     kind: type[dict[str, str]], had: Mapping[str, str], has: str, origin: str | None
 ) -> None:
-    """However often its fields are added, and without a list nothing is changed."""
+    """However often it is completed, and without a list nothing is changed."""
     headers = kind({"ETag": "x", **had})
-    Cors(()).add_to(headers, origin)
+    for form in Forms().of(Fields(b"", origin=origin)):
+        assert form.complete(headers) == {}
     assert dict(headers) == {"ETag": "x", **had}
-    for _ in range(2):
-        Cors(LISTED).add_to(headers, origin)
-        let_in = origin in LISTED
-        told = {**SIMPLE, "Access-Control-Allow-Origin": origin} if let_in else {}
+    let_in = origin in LISTED
+    told = {**SIMPLE, "Access-Control-Allow-Origin": origin} if let_in else {}
+    for form in Forms(cors=Cors(LISTED)).of(Fields(b"", origin=origin)):
+        headers.update(form.complete(headers))
         assert dict(headers) == {"ETag": "x", **told, "Vary": has}
 
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from shared.edge.principal import Principal
 from shared.edge.token_table import RefusedTokens, VerifiedTokens
 
-SOMEBODY = Principal("i", "s", "i|s", frozenset(), {}, "", 0.0, 2_000.0, 2_000.0, "key-1")
+SOMEBODY = Principal("s", "i|s", frozenset(), {}, "", 0.0, 2_000.0, "key-1")
 
 
 def until(instant: float, signed_by: str = "key-1") -> Principal:
