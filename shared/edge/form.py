@@ -5,7 +5,6 @@ from typing import Final, Literal
 
 Coding = Literal["zstd", "gzip", "identity"]
 """Content codings (RFC 9110 §8.4.1, RFC 8878 §7.2) that there are."""
-HeaderFields = tuple[tuple[str, str], ...]
 
 
 class Form:
@@ -20,7 +19,9 @@ class Form:
 
     __slots__ = ("coding", "fields", "shows_diagnostics", "vary")
 
-    def __init__(self, coding: Coding, fields: HeaderFields, vary: str, *, shows_diagnostics: bool) -> None:
+    def __init__(
+        self, coding: Coding, fields: tuple[tuple[str, str], ...], vary: str, *, shows_diagnostics: bool
+    ) -> None:
         self.coding = coding
         self.fields = fields
         self.vary = vary

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from shared.http.content_coding import Coding
+from shared.edge.form import Coding
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -1,13 +1,12 @@
 """Content codings (RFC 9110 §8.4, §12.5.3): which of zstd (RFC 8878), gzip and none a client likes best."""
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 from sanic import Request
 
+from shared.edge.form import Coding
 from shared.grammar import WEIGHT
-
-Coding = Literal["zstd", "gzip", "identity"]
 
 _OFFERED: Final[tuple[Coding, ...]] = ("zstd", "gzip", "identity")
 """The first of those that a client likes equally is taken."""

@@ -8,9 +8,10 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from shared.edge import access
+from shared.edge.form import Coding
 from shared.http import routing
 from shared.http.coded_body import CodedBody
-from shared.http.content_coding import Coding, coding_for, coding_headers
+from shared.http.content_coding import coding_for, coding_headers
 from shared.http.cost_limit import TOO_MANY, CostLimited
 from shared.http.openapi.operation import Answer, Operation
 from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS, VARY

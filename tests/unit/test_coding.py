@@ -11,8 +11,9 @@ from aiohttp.compression_utils import ZSTDDecompressor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.edge.form import Coding
 from shared.http.coded_body import MIN_CODED, CodedBody
-from shared.http.content_coding import Coding, coding_headers, negotiate
+from shared.http.content_coding import coding_headers, negotiate
 
 CODINGS: tuple[Coding, ...] = ("zstd", "gzip", "identity")
 DECODE: Mapping[Coding, Callable[[bytes], bytes]] = {
