@@ -11,9 +11,10 @@ from shared.edge.token_table import RefusedTokens, VerifiedTokens
 from shared.edge.tokens import MAX_TOKEN_BYTES, InvalidToken, Verifier
 from shared.errors import ServiceUnavailable, Unauthorized
 
-_REFUSED: Final = "The access token is not accepted."
-_NO_KEYS: Final = "Access tokens cannot be verified at the moment."
-_RETRY_SECONDS: Final = 1
+NOT_ACCEPTED: Final = "The access token is not accepted."
+"""All that clients are told of a token that is refused, whyever."""
+UNDECIDED: Final = ServiceUnavailable("Access tokens cannot be verified at the moment.", retry_after=1)
+"""What they are told while nobody can say who they are."""
 
 
 class Authenticator:
@@ -51,7 +52,7 @@ class Authenticator:
             raise self._unauthorized()
         keys = self._source.keys
         if keys is None:
-            raise ServiceUnavailable(_NO_KEYS, _RETRY_SECONDS)
+            raise UNDECIDED.with_traceback(None)
         try:
             principal = self._verifier.verify(token, keys, now)
         except InvalidToken:
@@ -75,7 +76,7 @@ class Authenticator:
             raise self._unauthorized() from None
 
     def _unauthorized(self) -> Unauthorized:
-        return Unauthorized(_REFUSED, self._challenges.invalid_token)
+        return Unauthorized(NOT_ACCEPTED, self._challenges.invalid_token)
 
     def _keys_changed(self) -> None:
         self._refused.clear()

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from shared.deadline import Clock
 from shared.edge.access import Access
 from shared.edge.addresses import ClientAddresses
-from shared.edge.authenticator import Authenticator
+from shared.edge.authenticator import NOT_ACCEPTED, UNDECIDED, Authenticator
 from shared.edge.bearer import read_bearer, shows
 from shared.edge.bucket import PENDING, REFUSED
 from shared.edge.caller import Caller, Head, Peer
@@ -26,13 +26,10 @@ from shared.edge.principal import Principal
 from shared.edge.quotas import Quotas
 from shared.edge.refusal_counts import RefusalCounts
 from shared.edge.revocations import Revocations
-from shared.errors import AccessRefused, Forbidden, RequestError, ServiceUnavailable, Unauthorized
+from shared.errors import AccessRefused, Forbidden, RequestError, Unauthorized
 from shared.settings.secret import Secret
 
-UNDECIDED: Final = ServiceUnavailable("Access tokens cannot be verified at the moment.", 1)
-"""What clients are told while nobody can say who they are."""
 _ABSENT: Final = "This needs Authorization: Bearer with a token."
-_INVALID: Final = "The access token is not accepted."
 _FORBIDDEN: Final = "The access token does not allow this."
 _REMEMBERED_SECONDS: Final = 60.0
 _REFUSED_SECONDS: Final = 1.0
@@ -82,7 +79,7 @@ class Edge:
         self._authenticator = authenticator
         self._challenges = challenges or Challenges("")
         self._absent = Unauthorized(_ABSENT, self._challenges.absent)
-        self._invalid = Unauthorized(_INVALID, self._challenges.invalid_token)
+        self._invalid = Unauthorized(NOT_ACCEPTED, self._challenges.invalid_token)
         self._forbidden: dict[str, Forbidden] = {}
         self._refusals = RefusalCounts(self._absent)
         self._revocations = revocations
@@ -221,13 +218,14 @@ class Edge:
             with suppress(RequestError):  # it is decided below
                 await self._authenticator.authenticate_anew(caller.unknown, self._epoch())
             caller = self.caller(head, peer)
-            verdict = UNDECIDED if caller.unknown else self.admit(caller, access, identifier)
-        if verdict is OPEN_QUESTION and caller.bucket is not None and self._quotas is not None:
+            if not caller.unknown:
+                verdict = self.admit(caller, access, identifier)
+        if verdict is OPEN_QUESTION and not caller.unknown and caller.bucket is not None and self._quotas is not None:
             if await self._quotas.settle(caller.bucket) is REFUSED:
                 verdict = caller.limited(caller.bucket, self._epoch())
             else:
                 verdict = None if caller.refused is None else self._refuse(caller, caller.refused)
-        if verdict is OPEN_QUESTION or verdict is UNDECIDED:
+        if verdict is OPEN_QUESTION:
             self._refusals.count(UNDECIDED)
             return caller, UNDECIDED
         return caller, verdict

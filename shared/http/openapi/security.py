@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.edge.access import Access
-from shared.edge.edge import UNDECIDED, Edge
+from shared.edge.authenticator import UNDECIDED
+from shared.edge.edge import Edge
 from shared.errors import Forbidden, InvalidAuthorization, RequestError, TooManyRequests, Unauthorized
 
 
