@@ -67,14 +67,14 @@ class Caller:
         principal: who the client has shown to be; None where nobody is known.
         refusal: what it is told where somebody has to be known; None where somebody is.
         is_failure: whether that is because of a token that is not accepted.
-        unknown: a token of which it cannot be told yet whether it is accepted; else "".
+        unverified: a token of which it cannot be told yet whether it is accepted; else "".
         is_admin: whether it has the admin token.
         is_local: whether it is one of those who operate this, on this machine or by their own listener.
         is_trusted: whether its request ids and trace context are taken over.
         bucket: what its requests count for; None where nobody counts them.
         failures: what its refused tokens count for.
-        shown: the form of answers to it that tell how they came about.
-        hidden: the form of those that do not.
+        with_diagnostics: the form of answers to it that tell how they came about.
+        without_diagnostics: the form of those that do not.
         access, identifier: what it has asked for last.
         refused: why that is refused; None where it is not.
         form: in which it is answered.
@@ -83,14 +83,13 @@ class Caller:
     """
 
     __slots__ = (
-        "_limited",
-        "_limited_when",
+        "_too_many",
+        "_too_many_when",
         "access",
         "bucket",
         "failures",
         "form",
         "generation",
-        "hidden",
         "identifier",
         "is_admin",
         "is_failure",
@@ -101,10 +100,11 @@ class Caller:
         "principal",
         "refusal",
         "refused",
-        "shown",
         "subject",
-        "unknown",
         "until",
+        "unverified",
+        "with_diagnostics",
+        "without_diagnostics",
     )
 
     def __init__(self, peer: str, generation: int, until: float) -> None:
@@ -114,31 +114,31 @@ class Caller:
         self.principal: Principal | None = None
         self.refusal: RequestError | None = None
         self.is_failure = False
-        self.unknown = ""
+        self.unverified = ""
         self.is_admin = False
         self.is_local = False
         self.is_trusted = True
         self.bucket: Bucket | None = None
         self.failures: Bucket | None = None
-        self.shown = self.hidden = self.form = PLAIN
+        self.with_diagnostics = self.without_diagnostics = self.form = PLAIN
         self.access: Access | _Nothing | None = _Nothing.ASKED
         self.identifier = ""
         self.refused: RequestError | None = None
         self.subject = self.logged = ""
-        self._limited: TooManyRequests | None = None
-        self._limited_when: tuple[Bucket, int] | None = None
+        self._too_many: TooManyRequests | None = None
+        self._too_many_when: tuple[Bucket, int] | None = None
 
     def name(self, subject: str) -> None:
         """Set what it is called in the log: letters and digits."""
         self.subject, self.logged = subject, f',"subject":"{subject}"'
 
-    def told(self, now: float) -> str:
+    def rate_limit(self, now: float) -> str:
         """``RateLimit`` where little is left, else ""; ``now`` is in seconds since the epoch."""
         return "" if self.bucket is None else self.bucket.scarce(now) or ""
 
-    def limited(self, bucket: Bucket, now: float) -> TooManyRequests:
+    def too_many(self, bucket: Bucket, now: float) -> TooManyRequests:
         """What it is told when its ``bucket`` is empty, the same for a second; ``now`` is seconds since the epoch."""
         when = bucket, int(now)
-        if self._limited is None or self._limited_when != when:
-            self._limited, self._limited_when = bucket.refusal(now), when
-        return self._limited
+        if self._too_many is None or self._too_many_when != when:
+            self._too_many, self._too_many_when = bucket.refusal(now), when
+        return self._too_many

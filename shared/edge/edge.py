@@ -35,15 +35,15 @@ _REMEMBERED_SECONDS: Final = 60.0
 _REFUSED_SECONDS: Final = 1.0
 
 
-class Open(enum.Enum):
-    """A question that cannot be answered at once."""
+class Deferred(enum.Enum):
+    """A decision that cannot be made at once: keys are to be fetched first, or a lease."""
 
-    QUESTION = enum.auto()
+    DEFERRED = enum.auto()
 
 
-OPEN_QUESTION: Final = Open.QUESTION
-Verdict = RequestError | Literal[Open.QUESTION] | None
-"""Why a caller is not let in; None where it is; an open question is one for :meth:`Edge.decide`."""
+DEFERRED: Final = Deferred.DEFERRED
+Decision = RequestError | Literal[Deferred.DEFERRED] | None
+"""Why a caller is not let in; None where it is; what is deferred is for :meth:`Edge.decide`, which can wait."""
 
 
 class Edge:
@@ -148,7 +148,7 @@ class Edge:
                 caller.bucket = counted.bucket(client.address if principal is None else principal.key)
             if caller.is_failure and self._quotas.failures is not None:
                 caller.failures = self._quotas.failures.bucket(client.address)
-        caller.shown, caller.hidden = self._forms.of(head)
+        caller.with_diagnostics, caller.without_diagnostics = self._forms.of(head)
         return caller
 
     def _identify(self, caller: Caller, authorization: str | None, now: float) -> None:
@@ -172,7 +172,7 @@ class Edge:
         try:
             principal = authenticator.authenticate(token, epoch)
         except UnknownKey:
-            caller.refusal, caller.until, caller.unknown = self._invalid, now, token
+            caller.refusal, caller.until, caller.unverified = self._invalid, now, token
             return
         if self._revocations is not None and _is_revoked(self._revocations, principal):
             raise self._invalid.with_traceback(None)
@@ -185,20 +185,20 @@ class Edge:
         """Whether the caller may have what needs ``access``."""
         return self._refusal(caller, access, "") is None
 
-    def admit(self, caller: Caller, access: Access | None, identifier: str) -> Verdict:
+    def admit(self, caller: Caller, access: Access | None, identifier: str) -> Decision:
         """Whether the caller may have what needs ``access``, of whoever ``identifier`` is; counts for the caller."""
         if access is not caller.access or (identifier != caller.identifier and caller.principal is not None):
             self._judge(caller, access, identifier)
         refused, bucket = caller.refused, caller.bucket
         if bucket is not None:
-            if refused is not None and caller.unknown:
-                return OPEN_QUESTION
+            if refused is not None and caller.unverified:
+                return DEFERRED
             now = self._epoch()
             verdict = bucket.spend(now)
             if verdict is PENDING:
-                return OPEN_QUESTION
+                return DEFERRED
             if verdict is REFUSED:
-                return caller.limited(bucket, now)
+                return caller.too_many(bucket, now)
         return None if refused is None else self._refuse(caller, refused)
 
     def _judge(self, caller: Caller, access: Access | None, identifier: str) -> None:
@@ -206,39 +206,40 @@ class Edge:
         caller.access, caller.identifier = access, identifier
         caller.refused = None if access is None else self._refusal(caller, access, identifier)
         is_owner = access is not None and _owns(caller, access, identifier)
-        caller.form = caller.shown if self._shows or (self._by_owner and is_owner) else caller.hidden
+        shows = self._shows or (self._by_owner and is_owner)
+        caller.form = caller.with_diagnostics if shows else caller.without_diagnostics
 
     async def decide(
         self, head: Head, peer: Peer, access: Access | None, identifier: str
     ) -> tuple[Caller, RequestError | None]:
         """Who asks, and why they are not let in, or None; waits for what is needed to tell."""
         caller = self.caller(head, peer)
-        verdict = self.admit(caller, access, identifier)
-        if verdict is OPEN_QUESTION and caller.unknown and self._authenticator is not None:
+        decision = self.admit(caller, access, identifier)
+        if decision is DEFERRED and caller.unverified and self._authenticator is not None:
             with suppress(RequestError):  # it is decided below
-                await self._authenticator.authenticate_anew(caller.unknown, self._epoch())
+                await self._authenticator.authenticate_anew(caller.unverified, self._epoch())
             caller = self.caller(head, peer)
-            if not caller.unknown:
-                verdict = self.admit(caller, access, identifier)
-        if verdict is OPEN_QUESTION and not caller.unknown and caller.bucket is not None and self._quotas is not None:
+            if not caller.unverified:
+                decision = self.admit(caller, access, identifier)
+        if decision is DEFERRED and not caller.unverified and caller.bucket is not None and self._quotas is not None:
             if await self._quotas.settle(caller.bucket) is REFUSED:
-                verdict = caller.limited(caller.bucket, self._epoch())
+                decision = caller.too_many(caller.bucket, self._epoch())
             else:
-                verdict = None if caller.refused is None else self._refuse(caller, caller.refused)
-        if verdict is OPEN_QUESTION:
+                decision = None if caller.refused is None else self._refuse(caller, caller.refused)
+        if decision is DEFERRED:
             self._refusals.count(UNDECIDED)
             return caller, UNDECIDED
-        return caller, verdict
+        return caller, decision
 
-    def _refuse(self, caller: Caller, refusal: RequestError) -> RequestError | Literal[Open.QUESTION]:
+    def _refuse(self, caller: Caller, refusal: RequestError) -> RequestError | Literal[Deferred.DEFERRED]:
         """Count a request that is refused, for whoever shows a token that is not accepted as well."""
-        if caller.unknown:
-            return OPEN_QUESTION
+        if caller.unverified:
+            return DEFERRED
         failures = caller.failures
         if failures is not None and refusal is caller.refusal:
             now = self._epoch()
             if failures.spend(now) is REFUSED:
-                return caller.limited(failures, now)
+                return caller.too_many(failures, now)
         self._refusals.count(refusal)
         return refusal
 

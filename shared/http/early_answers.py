@@ -160,7 +160,7 @@ class EarlyAnswers:
         trace = fields.trace() if caller.is_trusted else begin_trace(None, None, None)
         now = time.time()
         to_request_id, to_duration, to_body, body = ready.head(status, caller.form, now)
-        limit = f"\r\nRateLimit: {told}" if caller.bucket is not None and (told := caller.told(now)) else ""
+        limit = f"\r\nRateLimit: {told}" if caller.bucket is not None and (told := caller.rate_limit(now)) else ""
         duration = time.monotonic() - started
         milliseconds = f"{duration * 1000:.3f}"
         answer = (
@@ -192,7 +192,7 @@ class EarlyAnswers:
         trace = fields.trace() if caller.is_trusted else begin_trace(None, None, None)
         now = time.time()
         status, head, body = self._refusals.answer(
-            refusal, caller.form, trace, path=f"{declared.path}{identifier}", rate_limit=caller.told(now), now=now
+            refusal, caller.form, trace, path=f"{declared.path}{identifier}", rate_limit=caller.rate_limit(now), now=now
         )
         duration = time.monotonic() - started
         tally = route.tallies.get((method, status)) or route.tally(method, status)

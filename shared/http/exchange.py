@@ -76,7 +76,7 @@ class Exchange:
         self.caller, self.form = caller, form
         if caller.subject:
             self.facts["subject"] = caller.subject
-        self.rate_limit = caller.told(now)
+        self.rate_limit = caller.rate_limit(now)
 
     def complete(self, own: MutableMapping[str, str]) -> dict[str, str]:
         """The fields that go into the head of the answer beside its ``own``, of which ``Vary`` is completed."""

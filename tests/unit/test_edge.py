@@ -238,7 +238,7 @@ async def test_forms_are_few_and_told_apart_by_what_they_say(scene: Scene) -> No
     """Whatever origins and codings clients make up, there is one for each that makes a difference."""
     edge = scene.edge(cors=Cors(["https://app.example.org"]), diagnostics="all")
     forms = {
-        edge.caller(Fields(b"", origin=origin, accept_encoding=f"x{number}"), Peer()).shown
+        edge.caller(Fields(b"", origin=origin, accept_encoding=f"x{number}"), Peer()).with_diagnostics
         for number in range(100)
         for origin in (None, "https://app.example.org", f"https://evil{number}.example")
     }
@@ -261,6 +261,6 @@ def test_whoever_has_used_up_two_quotas_is_told_of_the_one_that_counts() -> None
     """What is said of one is not said of the other, in the same second either."""
     caller = Caller("203.0.113.9", 0, 1.0)
     buckets: Any = [_Full(name) for name in ("user", "failures")]
-    told = [caller.limited(bucket, now) for now in (1.0, 1.5, 2.0) for bucket in buckets]
+    told = [caller.too_many(bucket, now) for now in (1.0, 1.5, 2.0) for bucket in buckets]
     assert [one.detail for one in told] == ["user", "failures"] * 3
-    assert caller.limited(buckets[1], 2.9) is told[-1]
+    assert caller.too_many(buckets[1], 2.9) is told[-1]
