@@ -84,7 +84,7 @@ class Caller:
 
     __slots__ = (
         "_too_many",
-        "_too_many_when",
+        "_too_many_of",
         "access",
         "bucket",
         "failures",
@@ -126,7 +126,7 @@ class Caller:
         self.refused: RequestError | None = None
         self.subject = self.logged = ""
         self._too_many: TooManyRequests | None = None
-        self._too_many_when: tuple[Bucket, int] | None = None
+        self._too_many_of: tuple[Bucket, int] | None = None
 
     def name(self, subject: str) -> None:
         """Set what it is called in the log: letters and digits."""
@@ -137,8 +137,8 @@ class Caller:
         return "" if self.bucket is None else self.bucket.scarce(now) or ""
 
     def too_many(self, bucket: Bucket, now: float) -> TooManyRequests:
-        """What it is told when its ``bucket`` is empty, the same for a second; ``now`` is seconds since the epoch."""
-        when = bucket, int(now)
-        if self._too_many is None or self._too_many_when != when:
-            self._too_many, self._too_many_when = bucket.refusal(now), when
+        """What it is told when ``bucket`` is empty, the same for a second; ``now`` is in seconds since the epoch."""
+        of = bucket, int(now)
+        if self._too_many is None or self._too_many_of != of:
+            self._too_many, self._too_many_of = bucket.refusal(now), of
         return self._too_many

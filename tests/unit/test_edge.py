@@ -6,16 +6,17 @@ from typing import Any, Final
 
 import pytest
 
+from bff.settings import GatewaySettings
 from shared.edge.access import OPERATIONS, SIGNED_IN, Access
 from shared.edge.addresses import ClientAddresses
 from shared.edge.authenticator import Authenticator
-from shared.edge.caller import Caller
 from shared.edge.challenges import Challenges
 from shared.edge.claims import TokenRules
 from shared.edge.cors import Cors
 from shared.edge.edge import Edge
 from shared.edge.key_source import KeySource
 from shared.edge.keys import KeySet
+from shared.edge.quotas import Quotas
 from shared.edge.revocations import Revocation, Revocations
 from shared.edge.tokens import Verifier
 from shared.errors import (
@@ -27,6 +28,7 @@ from shared.errors import (
     Unauthorized,
 )
 from shared.http.request_head import Fields
+from shared.settings.loading import load
 from shared.settings.secret import Secret
 from tests.fixtures.issuer import AUDIENCE, ISSUER, Issuer, signing_key
 
@@ -246,21 +248,12 @@ async def test_forms_are_few_and_told_apart_by_what_they_say(scene: Scene) -> No
     assert {form.vary for form in forms} == {"Origin"}
 
 
-class _Full:
-    """A bucket with nothing in it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def refusal(self, _now: float) -> TooManyRequests:
-        """Names itself."""
-        return TooManyRequests(self.name, 1, {})
-
-
-def test_whoever_has_used_up_two_quotas_is_told_of_the_one_that_counts() -> None:
-    """What is said of one is not said of the other, in the same second either."""
-    caller = Caller("203.0.113.9", 0, 1.0)
-    buckets: Any = [_Full(name) for name in ("user", "failures")]
-    told = [caller.too_many(bucket, now) for now in (1.0, 1.5, 2.0) for bucket in buckets]
-    assert [one.detail for one in told] == ["user", "failures"] * 3
-    assert caller.too_many(buckets[1], 2.9) is told[-1]
+async def test_each_refusal_names_the_quota_that_is_used_up(scene: Scene) -> None:
+    """A refused token counts for two, which may both end within a second."""
+    settings = load(GatewaySettings, {"RATE_LIMIT_FAILURES": "1/60", "RATE_LIMIT_ADDRESS": "3/60"})
+    edge = scene.edge(epoch=lambda: 1_000.0, quotas=Quotas(settings, None, 1, clock=lambda: 1_000.0))
+    caller = edge.caller(Fields(b"", authorization="Bearer x.y.z"), Peer())
+    refusals = [edge.admit(caller, OWNED, "ada") for _ in range(5)]
+    assert isinstance(refusals[0], Unauthorized)
+    used_up = [one.fields["RateLimit"].partition(";")[0] for one in refusals if isinstance(one, TooManyRequests)]
+    assert used_up == ['"failures"', '"failures"', '"address"', '"address"']
