@@ -203,11 +203,11 @@ class Edge:
 
     def _judge(self, caller: Caller, access: Access | None, identifier: str) -> None:
         """Whether the caller may have that, and in which form; remembered, for most ask for the same again."""
-        caller.access, caller.identifier = access, identifier
         caller.refused = None if access is None else self._refusal(caller, access, identifier)
         is_owner = access is not None and _owns(caller, access, identifier)
         shows = self._shows or (self._by_owner and is_owner)
         caller.form = caller.with_diagnostics if shows else caller.without_diagnostics
+        caller.access, caller.identifier = access, identifier
 
     async def decide(
         self, head: Head, peer: Peer, access: Access | None, identifier: str

@@ -124,6 +124,7 @@ class EarlyAnswers:
         if fields is None or route is None or not route.has(subject):
             return None
         declared, edge, caller = route.declared, self._edge, fields.caller
+        admitted: Caller | None = None
         try:
             if (
                 caller is None
@@ -134,17 +135,16 @@ class EarlyAnswers:
                 caller = fields.caller = edge.caller(fields, client)
             refusal = edge.admit(caller, declared.access, subject)
             if refusal is None:
+                admitted = caller
                 ready = declared.ready(subject)
                 if ready is not None:
                     return self._ready_bytes(route, ready, method, fields, caller, started)
             elif isinstance(refusal, RequestError):
                 return self._refused_bytes(route, refusal, method, subject, fields, caller, started)
-            else:
-                caller = None
-        except Exception as error:  # noqa: BLE001 - the endpoint itself may do better
+        except Exception as error:  # noqa: BLE001 - the endpoint itself may do better, for whoever is let in
             log_error("unexpected error", "app", error)
-        form = PLAIN if caller is None else caller.form
-        return partial(self._respond, declared, _EarlyRequest(method, subject, fields, client, caller, form, started))
+        form = PLAIN if admitted is None else admitted.form
+        return partial(self._respond, declared, _EarlyRequest(method, subject, fields, client, admitted, form, started))
 
     def _ready_bytes(  # noqa: PLR0917 - by name they would cost more
         self,

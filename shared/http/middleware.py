@@ -80,7 +80,7 @@ class ObservedSanic(Sanic[Any, Any]):
         try:
             try:
                 await admit_request(request)  # what found no route counts for somebody too
-            except Exception as refused:  # noqa: BLE001 - whatever it is, it is the answer
+            except Exception as refused:  # noqa: BLE001 - a fault of ours has an answer like any other
                 exception = refused
             await super().handle_exception(request, exception, run_middleware)
             status = _status(request)
