@@ -55,11 +55,15 @@ class ClientAddresses:
     def client(self, peer: str, forwarded: str | None = None) -> Client:
         """Who a request on a connection of ``peer`` comes from.
 
-        ``forwarded`` is the field of proxies, its lines joined by commas.
+        ``forwarded`` is the field of proxies, its lines joined by commas. Whoever says that something was forwarded is
+        not the client, believed or not; and what is local to another machine is not to this one.
         """
         hop = self._peer(peer)
-        if forwarded is None or not hop.is_trusted:
+        if forwarded is None:
             return hop.client
+        if not hop.is_trusted:
+            return hop.client._replace(is_local=False)
+        is_here = hop.client.is_local or hop is self._unix
         nodes = forwarded.rsplit(",", _MAX_HOPS)
         for text in reversed(nodes if len(nodes) <= _MAX_HOPS else nodes[1:]):
             element = text.strip(_SPACE)
@@ -70,9 +74,12 @@ class ClientAddresses:
             if further is None:
                 return hop.client._replace(is_local=False)
             hop = further
+            is_here = is_here and hop.client.is_local
             if not hop.is_trusted:
-                return hop.client
-        return hop.client if len(nodes) <= _MAX_HOPS else hop.client._replace(is_local=False)
+                break
+        else:
+            is_here = is_here and len(nodes) <= _MAX_HOPS
+        return hop.client._replace(is_local=is_here and hop.client.is_local)
 
     def says_https(self, peer: str, proto: str | None) -> bool:
         """Whether ``X-Forwarded-Proto`` says, by somebody who is trusted, that the client has used TLS."""

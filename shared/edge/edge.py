@@ -132,14 +132,13 @@ class Edge:
     def caller(self, head: Head, peer: Peer) -> Caller:
         """Who asks by ``head`` over a connection from ``peer``."""
         now = self._clock()
-        forwarded = head.forwarded if self._addresses.header == "forwarded" else head.x_forwarded_for
-        client = self._addresses.client(peer.peer, forwarded)
+        heard, unheard = head.x_forwarded_for, head.forwarded
+        if self._addresses.header == "forwarded":
+            heard, unheard = unheard, heard
+        client = self._addresses.client(peer.peer, heard)
         caller = Caller(peer.peer, self.generation, now + _REMEMBERED_SECONDS)
         caller.is_trusted = self.trusts_trace(peer.peer)
-        # A proxy that nobody knows of would make a neighbour of everybody.
-        is_passed_on = head.x_forwarded_for is not None or head.forwarded is not None
-        is_local = client.is_local and (not is_passed_on or self._addresses.trusts(peer.peer))
-        caller.is_local = peer.operations or is_local
+        caller.is_local = peer.operations or (client.is_local and unheard is None)
         self._identify(caller, head.authorization, now)
         if self._quotas is not None and not peer.operations:
             principal = caller.principal
