@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
-from shared.edge.certificate import Certificate
 from shared.edge.rate import RATE, Rate
 from shared.settings import pem, values
 from shared.settings.declared import Settings, setting
@@ -224,14 +223,6 @@ class EdgeSettings(Settings):
         yield from pem.pair_conflicts("TLS_", self.tls_cert_file, self.tls_key_file)
         if self.ops_port == self.port:
             yield f"OPS_PORT={self.ops_port}: expected another port than PORT"
-
-    def certificate(self) -> Certificate | None:
-        """What clients are shown over TLS; None where there is none.
-
-        Raises:
-            SettingsError: what is in the files cannot be used.
-        """
-        return Certificate(self.tls_cert_file, self.tls_key_file) if self.tls_cert_file else None
 
     @property
     def shows_diagnostics(self) -> str:

@@ -23,11 +23,10 @@ from sanic import Sanic
 
 import shared
 from shared.broken_pipe import tolerate_broken_pipe
-from shared.edge.certificate import Certificate
-from shared.edge.settings import EdgeSettings
 from shared.errors import DeclarationError, SettingsError
 from shared.http.protocol import Protocol, own_listening_socket
 from shared.observing import logs, metric_files, metrics
+from shared.serving.certificate import Certificate, certificate_of
 from shared.serving.heartbeat import Beat, send_beats
 from shared.serving.listeners import BACKLOG, Listeners, listen
 from shared.serving.operations import serve_operations
@@ -91,7 +90,7 @@ def serve(service: str, settings: Settings, factory: str) -> None:
     # Name look-ups share libuv's threads, of which there are four: one name that hangs would stop all others.
     os.environ.setdefault("UV_THREADPOOL_SIZE", "16")
     try:
-        certificate = settings.certificate() if isinstance(settings, EdgeSettings) else None
+        certificate = certificate_of(settings)
     except SettingsError as error:
         _exit_mistaken(service, error)
     listening = listen(service, settings)

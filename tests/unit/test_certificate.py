@@ -10,9 +10,9 @@ import pytest
 import trustme
 from prometheus_client import REGISTRY
 
-from shared.edge.certificate import Certificate
 from shared.edge.settings import EdgeSettings
 from shared.errors import SettingsError
+from shared.serving.certificate import Certificate, certificate_of
 from shared.settings.loading import load
 from tests.fixtures.certificates import HOST, Pair, client_context, new_pair, number_of
 
@@ -144,7 +144,7 @@ def test_a_key_may_stand_beside_its_certificate(pair: Pair) -> None:
     """One file has both then."""
     number = pair.renew()
     pair.cert_file.write_bytes(pair.key_file.read_bytes() + pair.cert_file.read_bytes())
-    certificate = load(EdgeSettings, {"TLS_CERT_FILE": str(pair.cert_file)}).certificate()
+    certificate = certificate_of(load(EdgeSettings, {"TLS_CERT_FILE": str(pair.cert_file)}))
     assert certificate is not None
     assert number_of(_shown(certificate.server_context(), client_context())) == number
     assert _told_end() == pair.ends

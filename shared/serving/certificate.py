@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from shared.edge.settings import EdgeSettings
 from shared.errors import SettingsError
 from shared.observing import metrics
 from shared.settings import pem
+from shared.settings.declared import Settings
 
 _PREFIX: Final = "TLS_"
 _MAX_BYTES: Final = 2**20
@@ -91,6 +93,17 @@ class Certificate:
         except OSError:
             raise SettingsError([pem.no_pair(_PREFIX, *self._files)]) from None
         return context
+
+
+def certificate_of(settings: Settings) -> Certificate | None:
+    """What clients are shown over TLS; None where there is none.
+
+    Raises:
+        SettingsError: what is in the files cannot be used.
+    """
+    if not isinstance(settings, EdgeSettings) or not settings.tls_cert_file:
+        return None
+    return Certificate(settings.tls_cert_file, settings.tls_key_file)
 
 
 def _bytes_of(name: str, path: str) -> bytes:
