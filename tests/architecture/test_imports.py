@@ -55,6 +55,8 @@ def test_dependencies_point_one_way() -> None:
         ("bff/pages/docs.py", "import bff.parts.part"),
         ("shared/cache/entry.py", "import shared.upstream.call"),
         ("shared/upstream/call.py", "import shared.cache.entry"),
+        ("shared/edge/cors.py", "import shared.http.exchange"),
+        ("shared/edge/ledger.py", "import redis"),
     ],
 )
 def test_an_import_in_the_wrong_direction_is_noticed(tmp_path: Path, module: str, line: str) -> None:
