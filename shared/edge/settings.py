@@ -73,7 +73,7 @@ def _readable(text: str) -> str:
         raise ValueError(text) from error
 
 
-def _claim(text: str) -> str:
+def _visible(text: str) -> str:
     if _word(text) is None:
         raise ValueError(text)
     return text
@@ -81,8 +81,8 @@ def _claim(text: str) -> str:
 
 DOCUMENT_URL: Final = Kind("an http:// or https:// address that can be looked up, without credentials", _document_url)
 READABLE_FILE: Final = Kind("a file that can be read", _readable)
-_CLAIM: Final = Kind("the name of a claim", _claim)
-_VISIBLE: Final = Kind("visible ASCII characters without a comma", _claim)
+_CLAIM: Final = Kind("the name of a claim", _visible)
+_VISIBLE: Final = Kind("visible ASCII characters without a comma", _visible)
 _YES_OR_NO: Final = values.one_of("true", "false")
 
 
@@ -225,6 +225,6 @@ class EdgeSettings(Settings):
             yield f"OPS_PORT={self.ops_port}: expected another port than PORT"
 
     @property
-    def shows_diagnostics(self) -> str:
+    def diagnostics_for(self) -> str:
         """Who is told how an answer came about: owner, all or none."""
         return self.diagnostics or ("all" if self.auth == "off" else "owner")

@@ -65,7 +65,7 @@ class BuiltEdge:
             cors=Cors(settings.cors_origins or ()),
             admin=admin,
             trust_trace=settings.trust_trace,
-            diagnostics=settings.shows_diagnostics,
+            diagnostics=settings.diagnostics_for,
             operations_public=settings.ops_public == "true",
             log_key=settings.auth_log_key.encode()[:_MAX_HASH_KEY],
         )
