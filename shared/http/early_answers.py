@@ -35,7 +35,6 @@ from shared.http.fields_table import FieldsTable
 from shared.http.request_head import Fields
 from shared.http.response_head import JSON, Body, closing, lines, opening
 from shared.observing.logs import log, log_error
-from shared.observing.tracing import begin_trace
 from shared.timestamps import http_date
 
 Respond = Callable[[], Coroutine[Any, Any, bytes]]
@@ -157,7 +156,7 @@ class EarlyAnswers:
     ) -> bytes:
         wanted, declared = fields.if_none_match, route.declared
         status = 304 if wanted is not None and matches(wanted, ready.etag) else 200
-        trace = fields.trace() if caller.is_trusted else begin_trace(None, None, None)
+        trace = fields.trace(is_trusted=caller.is_trusted)
         now = time.time()
         to_request_id, to_duration, to_body, body = ready.head(status, caller.form, now)
         limit = f"\r\nRateLimit: {told}" if caller.bucket is not None and (told := caller.rate_limit(now)) else ""
@@ -189,7 +188,7 @@ class EarlyAnswers:
         started: float,
     ) -> bytes:
         declared = route.declared
-        trace = fields.trace() if caller.is_trusted else begin_trace(None, None, None)
+        trace = fields.trace(is_trusted=caller.is_trusted)
         now = time.time()
         status, head, body = self._refusals.answer(
             refusal, caller.form, trace, path=f"{declared.path}{identifier}", rate_limit=caller.rate_limit(now), now=now
@@ -213,9 +212,8 @@ class EarlyAnswers:
 
     async def _respond(self, declared: EarlyRoute, request: _EarlyRequest) -> bytes:
         fields, edge = request.fields, self._edge
-        exchange = Exchange.start(
-            fields.trace() if edge.trusts_trace(request.peer.peer) else begin_trace(None, None, None), request.started
-        )
+        trace = fields.trace(is_trusted=edge.trusts_trace(request.peer.peer))
+        exchange = Exchange.start(trace, request.started)
         status = CLIENT_LEFT
         try:
             try:

@@ -60,8 +60,10 @@ class Fields:
             get("forwarded"),
         )
 
-    def trace(self) -> Trace:
-        """The identity of a request with these fields."""
+    def trace(self, *, is_trusted: bool) -> Trace:
+        """The identity of a request with these fields, or one of its own where what they say is not taken over."""
+        if not is_trusted:
+            return begin_trace(None, None, None)
         return begin_trace(self.request_id, self.traceparent, self.tracestate)
 
 
