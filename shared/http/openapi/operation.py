@@ -96,7 +96,6 @@ class Operation:
         body: what is sent.
         access: what is needed to be answered; None where it is open to everybody.
         owned: the parameter that tells whose it is that is asked for, and its type.
-        operational: whether the port for operations has it as well, and has it open.
         probe: whether whoever asks must not mistake a refusal for an answer: it is given whatever quota is used up.
         operational: whether the port for operations has it as well, and has it open.
     """
