@@ -24,10 +24,15 @@ class KeyFile(KeySource):
         before = self.keys
         self._state = ""  # whoever says so wants to know, each time
         try:
-            with self._path.open("rb") as file:
-                keys = KeySet.parse(file.read(MAX_BYTES + 1))
+            keys = KeySet.parse(self._read())
         except (OSError, ValueError) as error:
             self._failed(error, still_good=before is not None)
         else:
             self._succeeded(keys)
         return self.keys is not before
+
+    def _read(self) -> bytes:
+        if not self._path.is_file():  # nobody knows when a pipe ends, or whether it begins
+            raise ValueError("not a regular file")
+        with self._path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)

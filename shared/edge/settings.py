@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_network
-from pathlib import Path
 from typing import ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
@@ -65,14 +64,6 @@ def _document_url(text: str) -> str:
     return text
 
 
-def _readable(text: str) -> str:
-    try:
-        with Path(text).open("rb"):
-            return text
-    except OSError as error:
-        raise ValueError(text) from error
-
-
 def _visible(text: str) -> str:
     if _word(text) is None:
         raise ValueError(text)
@@ -80,7 +71,7 @@ def _visible(text: str) -> str:
 
 
 DOCUMENT_URL: Final = Kind("an http:// or https:// address that can be looked up, without credentials", _document_url)
-READABLE_FILE: Final = Kind("a file that can be read", _readable)
+_READABLE_FILE: Final = Kind("a regular file that can be read", pem.readable_file)
 _CLAIM: Final = Kind("the name of a claim", _visible)
 _VISIBLE: Final = Kind("visible ASCII characters without a comma", _visible)
 _YES_OR_NO: Final = values.one_of("true", "false")
@@ -100,7 +91,7 @@ class EdgeSettings(Settings):
     auth_jwks_url: str = setting(
         "AUTH_JWKS_URL", DOCUMENT_URL, "", "Where the issuer publishes its keys (RFC 7517 §5)."
     )
-    auth_jwks_file: str = setting("AUTH_JWKS_FILE", READABLE_FILE, "", "The issuer's keys in a file, instead of that.")
+    auth_jwks_file: str = setting("AUTH_JWKS_FILE", _READABLE_FILE, "", "The issuer's keys in a file, instead of that.")
     auth_issuer: str = setting("AUTH_ISSUER", _VISIBLE, "", "Who issues the tokens: exactly their claim iss.")
     auth_audience: str = setting("AUTH_AUDIENCE", _VISIBLE, "", "Who they are for: among their claim aud.")
     auth_algorithms: Listed = setting(

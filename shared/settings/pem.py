@@ -46,7 +46,12 @@ def _certificates(text: str) -> str:
     return text
 
 
-def _file(text: str) -> str:
+def readable_file(text: str) -> str:
+    """``text``, the path of a regular file that can be read.
+
+    Raises:
+        ValueError: it is none.
+    """
     _check_regular(text)
     try:
         Path(text).read_bytes()
@@ -62,4 +67,4 @@ def _check_regular(text: str) -> None:
 
 
 CERTIFICATES: Final = Kind("a readable file of certificates in PEM form", _certificates)
-KEY: Final = Kind("a readable file with a private key in PEM form", _file)
+KEY: Final = Kind("a readable file with a private key in PEM form", readable_file)

@@ -1,7 +1,8 @@
 """Who shows a token: asked of the table first, then of the keys, and of newer keys at last."""
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -191,8 +192,19 @@ def test_a_key_of_the_same_name_is_another() -> None:
         asked.authenticate(token, NOW)
 
 
-@pytest.mark.parametrize("broken", [b"", b"{}", b'{"keys": []}', b"<html>", None])
-async def test_a_broken_file_changes_nothing(loop: object, tmp_path: Path, broken: bytes | None) -> None:
+_BROKEN: Final[Mapping[str, Callable[[Path], object]]] = {
+    "gone": Path.unlink,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "empty": lambda path: path.write_bytes(b""),
+    "no set": lambda path: path.write_bytes(b"{}"),
+    "no keys": lambda path: path.write_bytes(b'{"keys": []}'),
+    "a page": lambda path: path.write_bytes(b"<html>"),
+}
+
+
+@pytest.mark.parametrize("broken", _BROKEN)
+async def test_a_broken_file_changes_nothing(loop: object, tmp_path: Path, broken: str) -> None:
     """It is said, and the next good one counts; at the start there are no keys until then."""
     lines: list[bytes] = []
     path = tmp_path / "keys.json"
@@ -203,13 +215,16 @@ async def test_a_broken_file_changes_nothing(loop: object, tmp_path: Path, broke
             token = ISSUED.token(key=SECOND)
             with pytest.raises(Unauthorized):
                 await asked.authenticate_anew(token, NOW)
-            path.unlink() if broken is None else path.write_bytes(broken)
+            _BROKEN[broken](path)
             source.reload()
             source.reload()
             assert asked.authenticate(ISSUED.token(key=FIRST), NOW).subject == "user123"
             async with KeyFile(str(path)) as started_late:
                 assert not has_keys(started_late)
-                path.write_bytes(ISSUED.key_set(FIRST, SECOND))
+                good = tmp_path / "good.json"
+                good.write_bytes(ISSUED.key_set(FIRST, SECOND))
+                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+                good.rename(path)
                 for one in (source, started_late):
                     one.reload()
             assert asked.authenticate(token, NOW).subject == "user123"

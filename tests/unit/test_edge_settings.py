@@ -1,8 +1,14 @@
-"""Settings of the edge: which addresses of key sets can be meant."""
+"""Settings of the edge: which addresses and files of key sets can be meant."""
+
+import os
+from pathlib import Path
 
 import pytest
 
+from bff.settings import GatewaySettings
 from shared.edge.settings import DOCUMENT_URL
+from shared.errors import SettingsError
+from shared.settings.loading import load
 
 
 @pytest.mark.parametrize(
@@ -27,3 +33,12 @@ def test_what_is_none_is_refused(url: str) -> None:
     """Nor can anything be put into the request by it."""
     with pytest.raises(ValueError):  # noqa: PT011 - the kind is all there is
         DOCUMENT_URL.parse(url)
+
+
+def test_keys_come_from_a_regular_file(tmp_path: Path) -> None:
+    """A start would wait for a pipe, and there is nothing to read in the others."""
+    pipe, absent = tmp_path / "pipe", tmp_path / "absent"
+    os.mkfifo(pipe)
+    for path in (pipe, absent, tmp_path):
+        with pytest.raises(SettingsError, match=f"AUTH_JWKS_FILE='{path}': expected a regular file"):
+            load(GatewaySettings, {"AUTH_JWKS_FILE": str(path)})
