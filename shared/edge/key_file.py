@@ -5,6 +5,7 @@ from typing import Self
 
 from shared.edge.key_source import KeySource
 from shared.edge.keys import MAX_BYTES, KeySet
+from shared.settings.values import Kind
 
 
 class KeyFile(KeySource):
@@ -24,15 +25,27 @@ class KeyFile(KeySource):
         before = self.keys
         self._state = ""  # whoever says so wants to know, each time
         try:
-            keys = KeySet.parse(self._read())
+            keys = _read(self._path)
         except (OSError, ValueError) as error:
             self._failed(error, still_good=before is not None)
         else:
             self._succeeded(keys)
         return self.keys is not before
 
-    def _read(self) -> bytes:
-        if not self._path.is_file():  # nobody knows when a pipe ends, or whether it begins
-            raise ValueError("not a regular file")
-        with self._path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+
+def _read(path: Path) -> KeySet:
+    if not path.is_file():  # nobody knows when a pipe ends, or whether it begins
+        raise ValueError("no regular file")
+    with path.open("rb") as file:
+        return KeySet.parse(file.read(MAX_BYTES + 1))
+
+
+def _parse(text: str) -> str:
+    try:
+        _read(Path(text))
+    except OSError as error:
+        raise ValueError(text) from error
+    return text
+
+
+KEY_SET_FILE = Kind("a regular file with a set of keys (RFC 7517), one of them a public key for signatures", _parse)

@@ -55,7 +55,10 @@ class KeySource:
     def _failed(self, error: Exception, *, still_good: bool) -> None:
         """``still_good`` are the keys of before, if there are any."""
         self._outcomes["failure"].inc()
-        facts = {"error": type(error).__name__, **({"detail": str(error)} if isinstance(error, KitError) else {})}
+        facts = {
+            "error": type(error).__name__,
+            **({"detail": str(error)} if isinstance(error, KitError | ValueError) else {}),
+        }
         if still_good:
             self._log_change("kept", "warning", "signing keys are those of before", **facts)
             return

@@ -4,10 +4,11 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_network
+from ipaddress import IPv4Network, IPv6Address, ip_network
 from typing import ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
+from shared.edge.key_file import KEY_SET_FILE
 from shared.edge.rate import RATE, Rate
 from shared.settings import pem, values
 from shared.settings.declared import Settings, setting
@@ -24,6 +25,7 @@ _ALGORITHMS: Final = (
 _word = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,256}").fullmatch
 _media_type = re.compile(r"[A-Za-z0-9!#$&^_.+-]+(?:/[A-Za-z0-9!#$&^_.+-]+)?").fullmatch
 _scheme = re.compile(r"[a-z][a-z0-9+.-]*").fullmatch
+_MAPPED_BITS: Final = 96
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 _query = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+").fullmatch
 LONGEST_SECONDS: Final = 7 * 86_400
@@ -43,7 +45,17 @@ def _token_type(text: str) -> str:
 
 
 def _network(text: str) -> str:
-    return text if text == UNIX else str(ip_network(text, strict=False))
+    """As clients are told from others: without zone, and one that stands for IPv4 addresses as those."""
+    if text == UNIX:
+        return text
+    network = ip_network(text)
+    first = network.network_address
+    if isinstance(first, IPv6Address):
+        if first.scope_id is not None:
+            raise ValueError(text)
+        if first.ipv4_mapped is not None and network.prefixlen >= _MAPPED_BITS:
+            return str(IPv4Network((first.ipv4_mapped, network.prefixlen - _MAPPED_BITS)))
+    return str(network)
 
 
 def _origin(text: str) -> str:
@@ -71,7 +83,6 @@ def _visible(text: str) -> str:
 
 
 DOCUMENT_URL: Final = Kind("an http:// or https:// address that can be looked up, without credentials", _document_url)
-_READABLE_FILE: Final = Kind("a regular file that can be read", pem.readable_file)
 _CLAIM: Final = Kind("the name of a claim", _visible)
 _VISIBLE: Final = Kind("visible ASCII characters without a comma", _visible)
 _YES_OR_NO: Final = values.one_of("true", "false")
@@ -91,7 +102,7 @@ class EdgeSettings(Settings):
     auth_jwks_url: str = setting(
         "AUTH_JWKS_URL", DOCUMENT_URL, "", "Where the issuer publishes its keys (RFC 7517 §5)."
     )
-    auth_jwks_file: str = setting("AUTH_JWKS_FILE", _READABLE_FILE, "", "The issuer's keys in a file, instead of that.")
+    auth_jwks_file: str = setting("AUTH_JWKS_FILE", KEY_SET_FILE, "", "The issuer's keys in a file, instead of that.")
     auth_issuer: str = setting("AUTH_ISSUER", _VISIBLE, "", "Who issues the tokens: exactly their claim iss.")
     auth_audience: str = setting("AUTH_AUDIENCE", _VISIBLE, "", "Who they are for: among their claim aud.")
     auth_algorithms: Listed = setting(
@@ -160,7 +171,7 @@ class EdgeSettings(Settings):
     )
     trusted_proxies: Listed | Literal[""] = setting(
         "TRUSTED_PROXIES",
-        values.listed("addresses and networks, or unix", _network),
+        values.listed("addresses, networks such as 10.0.0.0/8, or unix", _network),
         "",
         "Whose word counts about the addresses of clients.",
     )

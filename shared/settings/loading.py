@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from shared.errors import DeclarationError, SettingsError
 from shared.settings.declared import Group, Settings, Variable, declarations, variables
@@ -10,6 +10,7 @@ from shared.settings.masking import MASK, without_secrets
 from shared.settings.secret import FILE, Secret, read_secret
 
 S = TypeVar("S", bound=Settings)
+_LONGEST_SHOWN: Final = 200
 
 
 def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
@@ -68,7 +69,7 @@ def _parsed(declared: Variable | Group, environ: Mapping[str, str], mistakes: li
     except SettingsError as error:
         mistakes.extend(error.mistakes)
     except ValueError:
-        mistakes.append(f"{declared.name}={shown(declared, text)!r}: expected {declared.kind.expected}")
+        mistakes.append(f"{declared.name}={_cut(shown(declared, text))!r}: expected {declared.kind.expected}")
     else:
         if declared.changes:
             return Secret(value, variable=declared.name, kind=declared.kind, path=path)
@@ -94,6 +95,10 @@ def shown(variable: Variable, text: str) -> str:
     if variable.secret:
         return MASK
     return without_secrets(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def describe(settings: Settings) -> str:

@@ -147,4 +147,4 @@ def listed(expected: str, parse: Callable[[str], str]) -> Kind[Listed]:
             raise ValueError(text)
         return words
 
-    return Kind(f"{expected}, with commas between them", parse_all)
+    return Kind(f"{expected}, each once, with commas between them", parse_all)

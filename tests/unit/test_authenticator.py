@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -192,10 +193,15 @@ def test_a_key_of_the_same_name_is_another() -> None:
         asked.authenticate(token, NOW)
 
 
+def _replace(make: Callable[[Path], None], path: Path) -> None:
+    path.unlink()
+    make(path)
+
+
 _BROKEN: Final[Mapping[str, Callable[[Path], object]]] = {
     "gone": Path.unlink,
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
-    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a folder": partial(_replace, Path.mkdir),
+    "a pipe": partial(_replace, os.mkfifo),
     "empty": lambda path: path.write_bytes(b""),
     "no set": lambda path: path.write_bytes(b"{}"),
     "no keys": lambda path: path.write_bytes(b'{"keys": []}'),
