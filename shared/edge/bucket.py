@@ -164,7 +164,7 @@ class Bucket:
         return TooManyRequests(
             f"The quota {terms.name} of {terms.quota} in {terms.seconds} seconds is used up.",
             self.reset_seconds(now),
-            {"RateLimit": self.rate_limit(now), "RateLimit-Policy": terms.policies},
+            {"RateLimit": self.rate_limit(now)},
         )
 
     def _spend(self, now: float) -> Verdict:

@@ -64,8 +64,7 @@ class Quotas:
         named = [*zip(rates._fields, rates, strict=True)]
         self.policies = ", ".join(policy(name, rate) for name, rate in named if rate)
         self.user, self.address, self.failures = (
-            Subjects(Terms(name, rate, processes, ledger, self.policies), self._ask) if rate else None
-            for name, rate in named
+            Subjects(Terms(name, rate, processes, ledger), self._ask) if rate else None for name, rate in named
         )
 
     async def __aenter__(self) -> Self:

@@ -15,16 +15,14 @@ class Terms:
         first, most: sizes of leases; the later ones are larger, towards the end of a quota they are smaller again.
         low: when so little is left of a lease, the next is asked for.
         ledger: what all processes share; None where this is to be had by shares alone.
-        policies: ``RateLimit-Policy``, of all limits that there are.
     """
 
-    def __init__(self, name: str, rate: Rate, processes: int, ledger: Ledger | None, policies: str) -> None:
+    def __init__(self, name: str, rate: Rate, processes: int, ledger: Ledger | None) -> None:
         """``processes`` is their number, this one included."""
         self.name: Final = name
         self.quota, self.seconds = rate
         self.processes = processes
         self.ledger = ledger
-        self.policies = policies
         self.share = max(1, self.quota // processes)
         self.first = max(1, self.quota // 50)
         self.most = max(1, self.quota // 10)

@@ -154,7 +154,7 @@ def subjects(capacity: int) -> Subjects:
     def ask(_bucket: Bucket, _ask: Ask) -> bool:
         return False
 
-    return Subjects(Terms("user", Rate(2, 60), 1, None, ""), ask, capacity)
+    return Subjects(Terms("user", Rate(2, 60), 1, None), ask, capacity)
 
 
 def test_nobody_has_two_buckets() -> None:
