@@ -94,10 +94,10 @@ class AggregateEndpoint:
         )
 
     def _ready(self, identifier: str) -> ReadyResponse | None:
-        entry = self._through.peek(f"{self._key_prefix}{identifier}}}")
+        now = self._cache.clock()
+        entry = self._through.peek(f"{self._key_prefix}{identifier}}}", now)
         if entry is None or not isinstance(ready := entry.decoded, ReadyResponse):  # nothing, or a 404
             return None
-        now = self._cache.clock()
         if now >= ready.headers_until:
             times = _Lifetime.of(entry, now)
             ready.set_headers(

@@ -115,9 +115,9 @@ class Cache:
             self._misses["memory"].inc()
         return entry
 
-    def peek_near(self, key: str) -> Entry | None:
-        """The fresh entry that memory has under ``key``; not counted (see :meth:`count_near_hits`)."""
-        return self._near.fresh(key)
+    def peek_near(self, key: str, now: float) -> Entry | None:
+        """The entry that memory has under ``key``, fresh ``now``; not counted (see :meth:`count_near_hits`)."""
+        return self._near.fresh(key, now)
 
     def count_near_hits(self, number: int) -> None:
         """Count lookups by :meth:`peek_near` whose entries have been served."""

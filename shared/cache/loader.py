@@ -144,16 +144,16 @@ class ReadThrough(Generic[T]):
             self._refresh_early(key, entry, load)
         return entry
 
-    def peek(self, key: str) -> Entry | None:
-        """What :meth:`near` returns, where that starts no refresh; not counted (see ``Cache.count_near_hits``)."""
-        entry = self._cache.peek_near(key)
-        return None if entry is None or self._needs_refresh(entry) else entry
+    def peek(self, key: str, now: float) -> Entry | None:
+        """What :meth:`near` returns, where that starts no refresh ``now``; not counted (``Cache.count_near_hits``)."""
+        entry = self._cache.peek_near(key, now)
+        return None if entry is None or (entry.is_due(now) and self._may_refresh()) else entry
 
-    def _needs_refresh(self, entry: Entry) -> bool:
-        return self._cache.is_due(entry) and len(self._flights) < _MAX_REFRESHES and not self._busy()
+    def _may_refresh(self) -> bool:
+        return len(self._flights) < _MAX_REFRESHES and not self._busy()
 
     def _refresh_early(self, key: str, entry: Entry, load: Load[T]) -> None:
-        if self._needs_refresh(entry):
+        if self._cache.is_due(entry) and self._may_refresh():
             entry.refresh_from = _NEVER
             self._flights.start_in_background(key, lambda: self._refresh(key, load))
 

@@ -99,10 +99,10 @@ class NearTier:
         """Where the entries are."""
         return self._store
 
-    def fresh(self, key: str) -> Entry | None:
-        """The entry under ``key`` if it may be served as current."""
+    def fresh(self, key: str, now: float | None = None) -> Entry | None:
+        """The entry under ``key`` if it may be served as current, ``now`` or at this moment."""
         entry = self._store.peek(key) if self._trusted else None
-        if entry is None or self._clock() < entry.fresh_until:
+        if entry is None or (self._clock() if now is None else now) < entry.fresh_until:
             return entry
         self.kept(key)  # or dropped
         return None

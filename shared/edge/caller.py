@@ -63,7 +63,6 @@ class Caller:
     """Who asks. Decided once, and good until the instant ``until`` while the edge's ``generation`` is the same.
 
     Attributes:
-        peer: whose connections it is about.
         principal: who the client has shown to be; None where nobody is known.
         refusal: what it is told where somebody has to be known; None where somebody is.
         is_failure: whether that is because of a token that is not accepted.
@@ -96,7 +95,6 @@ class Caller:
         "is_local",
         "is_trusted",
         "logged",
-        "peer",
         "principal",
         "refusal",
         "refused",
@@ -107,8 +105,7 @@ class Caller:
         "without_diagnostics",
     )
 
-    def __init__(self, peer: str, generation: int, until: float) -> None:
-        self.peer = peer
+    def __init__(self, generation: int, until: float) -> None:
         self.generation = generation
         self.until = until
         self.principal: Principal | None = None

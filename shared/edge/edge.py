@@ -136,7 +136,7 @@ class Edge:
         if self._addresses.header == "forwarded":
             heard, unheard = unheard, heard
         client = self._addresses.client(peer.peer, heard)
-        caller = Caller(peer.peer, self.generation, now + _REMEMBERED_SECONDS)
+        caller = Caller(self.generation, now + _REMEMBERED_SECONDS)
         caller.is_trusted = self.trusts_trace(peer.peer)
         caller.is_local = peer.operations or (client.is_local and unheard is None)
         self._identify(caller, head.authorization, now)
@@ -184,21 +184,23 @@ class Edge:
         """Whether the caller may have what needs ``access``."""
         return self._refusal(caller, access, "") is None
 
-    def admit(self, caller: Caller, access: Access | None, identifier: str) -> Decision:
-        """Whether the caller may have what needs ``access``, of whoever ``identifier`` is; counts for the caller."""
+    def admit(self, caller: Caller, access: Access | None, identifier: str, now: float) -> Decision:
+        """Whether the caller may have what needs ``access``, of whoever ``identifier`` is; counts for the caller.
+
+        ``now`` is in seconds since the epoch.
+        """
         if access is not caller.access or (identifier != caller.identifier and caller.principal is not None):
             self._judge(caller, access, identifier)
         refused, bucket = caller.refused, caller.bucket
         if bucket is not None:
             if refused is not None and caller.unverified:
                 return DEFERRED
-            now = self._epoch()
             verdict = bucket.spend(now)
             if verdict is PENDING:
                 return DEFERRED
             if verdict is REFUSED:
                 return caller.too_many(bucket, now)
-        return None if refused is None else self._refuse(caller, refused)
+        return None if refused is None else self._refuse(caller, refused, now)
 
     def _judge(self, caller: Caller, access: Access | None, identifier: str) -> None:
         """Whether the caller may have that, and in which form; remembered, for most ask for the same again."""
@@ -213,32 +215,30 @@ class Edge:
     ) -> tuple[Caller, RequestError | None]:
         """Who asks, and why they are not let in, or None; waits for what is needed to tell."""
         caller = self.caller(head, peer)
-        decision = self.admit(caller, access, identifier)
+        decision = self.admit(caller, access, identifier, self._epoch())
         if decision is DEFERRED and caller.unverified and self._authenticator is not None:
             with suppress(RequestError):  # it is decided below
                 await self._authenticator.authenticate_anew(caller.unverified, self._epoch())
             caller = self.caller(head, peer)
             if not caller.unverified:
-                decision = self.admit(caller, access, identifier)
+                decision = self.admit(caller, access, identifier, self._epoch())
         if decision is DEFERRED and not caller.unverified and caller.bucket is not None and self._quotas is not None:
             if await self._quotas.settle(caller.bucket) is REFUSED:
                 decision = caller.too_many(caller.bucket, self._epoch())
             else:
-                decision = None if caller.refused is None else self._refuse(caller, caller.refused)
+                decision = None if caller.refused is None else self._refuse(caller, caller.refused, self._epoch())
         if decision is DEFERRED:
             self._refusals.count(UNDECIDED)
             return caller, UNDECIDED
         return caller, decision
 
-    def _refuse(self, caller: Caller, refusal: RequestError) -> RequestError | Literal[Deferred.DEFERRED]:
+    def _refuse(self, caller: Caller, refusal: RequestError, now: float) -> RequestError | Literal[Deferred.DEFERRED]:
         """Count a request that is refused, for whoever shows a token that is not accepted as well."""
         if caller.unverified:
             return DEFERRED
         failures = caller.failures
-        if failures is not None and refusal is caller.refusal:
-            now = self._epoch()
-            if failures.spend(now) is REFUSED:
-                return caller.too_many(failures, now)
+        if failures is not None and refusal is caller.refusal and failures.spend(now) is REFUSED:
+            return caller.too_many(failures, now)
         self._refusals.count(refusal)
         return refusal
 

@@ -117,29 +117,25 @@ class EarlyAnswers:
             return None
         block, fields = data[line.end() :], client.fields
         if fields is None or fields.block != block:
-            fields = client.fields = self._fields.get(block)
+            fields = client.fields = self._fields.get(block, client.peer)
         method, path, identifier, query = line.groups()
         subject, route = identifier.decode(), self._routes.get(path + query)
-        if fields is None or route is None or not route.has(subject):
+        if fields is None or route is None or not (route.is_id is None or route.is_id(subject)):
             return None
         declared, edge, caller = route.declared, self._edge, fields.caller
         admitted: Caller | None = None
         try:
-            if (
-                caller is None
-                or caller.generation != edge.generation
-                or caller.until <= started
-                or caller.peer != client.peer
-            ):
+            if caller is None or caller.generation != edge.generation or caller.until <= started:
                 caller = fields.caller = edge.caller(fields, client)
-            refusal = edge.admit(caller, declared.access, subject)
+            now = time.time()
+            refusal = edge.admit(caller, declared.access, subject, now)
             if refusal is None:
                 admitted = caller
                 ready = declared.ready(subject)
                 if ready is not None:
-                    return self._ready_bytes(route, ready, method, fields, caller, started)
+                    return self._ready_bytes(route, ready, method, fields, caller, started, now)
             elif isinstance(refusal, RequestError):
-                return self._refused_bytes(route, refusal, method, subject, fields, caller, started)
+                return self._refused_bytes(route, refusal, method, subject, fields, caller, started, now)
         except Exception as error:  # noqa: BLE001 - the endpoint itself may do better, for whoever is let in
             log_error("unexpected error", "app", error)
         form = PLAIN if admitted is None else admitted.form
@@ -153,13 +149,13 @@ class EarlyAnswers:
         fields: Fields,
         caller: Caller,
         started: float,
+        now: float,
     ) -> bytes:
-        wanted, declared = fields.if_none_match, route.declared
+        wanted, declared, bucket = fields.if_none_match, route.declared, caller.bucket
         status = 304 if wanted is not None and matches(wanted, ready.etag) else 200
         trace = fields.trace(is_trusted=caller.is_trusted)
-        now = time.time()
         to_request_id, to_duration, to_body, body = ready.head(status, caller.form, now)
-        limit = f"\r\nRateLimit: {told}" if caller.bucket is not None and (told := caller.rate_limit(now)) else ""
+        limit = f"\r\nRateLimit: {told}" if bucket is not None and (told := bucket.scarce(now)) else ""
         duration = time.monotonic() - started
         milliseconds = f"{duration * 1000:.3f}"
         answer = (
@@ -186,20 +182,18 @@ class EarlyAnswers:
         fields: Fields,
         caller: Caller,
         started: float,
+        now: float,
     ) -> bytes:
-        declared = route.declared
         trace = fields.trace(is_trusted=caller.is_trusted)
-        now = time.time()
-        status, head, body = self._refusals.answer(
-            refusal, caller.form, trace, path=f"{declared.path}{identifier}", rate_limit=caller.rate_limit(now), now=now
-        )
+        path = f"{route.declared.path}{identifier}"
+        status, answer = self._refusals.answer(refusal, caller, trace, path, now, with_body=method == b"GET")
         duration = time.monotonic() - started
         tally = route.tallies.get((method, status)) or route.tally(method, status)
         tally.line.log(now, trace, f"{duration * 1000:.3f}", caller.logged)
         if not tally.durations:
             self._unflushed.append(tally)
         tally.durations.append(duration)
-        return head + body if method == b"GET" else head
+        return answer
 
     def send(self, transport: asyncio.Transport, answer: bytes) -> None:
         """Send a ready answer, once all answers of this turn of the event loop are counted.

@@ -33,12 +33,8 @@ class TalliedRoute:
 
     def __init__(self, declared: EarlyRoute) -> None:
         self.declared = declared
+        self.is_id = declared.is_id
         self.tallies: dict[tuple[bytes, int], Tally] = {}
-
-    def has(self, identifier: str) -> bool:
-        """Whether that is one of its ids."""
-        is_id = self.declared.is_id
-        return is_id is None or is_id(identifier)
 
     def tally(self, method: bytes, status: int) -> Tally:
         """A new one, of hits with this status or of refusals."""

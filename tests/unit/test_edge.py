@@ -211,10 +211,10 @@ async def test_what_was_decided_ends_with_its_reasons(scene: Scene, change: str)
     """What is remembered of a caller is of no use any more, and a new decision refuses."""
     edge, head = scene.edge(), scene.head(jti="one")
     before = edge.caller(head, Peer())
-    assert edge.admit(before, OWNED, "ada") is None
+    assert edge.admit(before, OWNED, "ada", 0.0) is None
     _CHANGES[change](scene, edge)
     assert before.generation != edge.generation
-    assert edge.admit(edge.caller(head, Peer()), OWNED, "ada") is not None
+    assert edge.admit(edge.caller(head, Peer()), OWNED, "ada", 0.0) is not None
 
 
 async def test_a_caller_is_remembered_no_longer_than_its_token_is_good(scene: Scene) -> None:
@@ -253,7 +253,7 @@ async def test_each_refusal_names_the_quota_that_is_used_up(scene: Scene) -> Non
     settings = load(GatewaySettings, {"RATE_LIMIT_FAILURES": "1/60", "RATE_LIMIT_ADDRESS": "3/60"})
     edge = scene.edge(epoch=lambda: 1_000.0, quotas=Quotas(settings, None, 1, clock=lambda: 1_000.0))
     caller = edge.caller(Fields(b"", authorization="Bearer x.y.z"), Peer())
-    refusals = [edge.admit(caller, OWNED, "ada") for _ in range(5)]
+    refusals = [edge.admit(caller, OWNED, "ada", 1_000.0) for _ in range(5)]
     assert isinstance(refusals[0], Unauthorized)
     used_up = [one.fields["RateLimit"].partition(";")[0] for one in refusals if isinstance(one, TooManyRequests)]
     assert used_up == ['"failures"', '"failures"', '"address"', '"address"']
