@@ -161,13 +161,16 @@ class EdgeSettings(Settings):
         "Who is told how an answer came about (Cache-Status, Age, Server-Timing); all with AUTH=off, else owner.",
     )
     rate_limit_user: Rate | Literal[""] = setting(
-        "RATE_LIMIT_USER", RATE, "", "Requests of one subject, such as 100/60 for a hundred in a minute; empty for any."
+        "RATE_LIMIT_USER",
+        RATE,
+        "",
+        "Requests of one subject, such as 100/60 for a hundred in a minute; empty for any number.",
     )
     rate_limit_address: Rate | Literal[""] = setting(
-        "RATE_LIMIT_ADDRESS", RATE, "", "Requests of one address by clients who are not known; empty for any."
+        "RATE_LIMIT_ADDRESS", RATE, "", "Requests of one address by clients who are not known; empty for any number."
     )
     rate_limit_failures: Rate | Literal[""] = setting(
-        "RATE_LIMIT_FAILURES", RATE, "", "Refused tokens from one address; empty for any."
+        "RATE_LIMIT_FAILURES", RATE, "", "Refused tokens from one address; empty for any number."
     )
     trusted_proxies: Listed | Literal[""] = setting(
         "TRUSTED_PROXIES",
