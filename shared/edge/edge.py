@@ -15,6 +15,7 @@ from shared.deadline import Clock
 from shared.edge.access import Access
 from shared.edge.addresses import ClientAddresses
 from shared.edge.authenticator import NOT_ACCEPTED, UNDECIDED, Authenticator
+from shared.edge.authorizer import Authorizer
 from shared.edge.bearer import read_bearer, shows
 from shared.edge.bucket import PENDING, REFUSED
 from shared.edge.caller import Caller, Head, Peer
@@ -26,11 +27,10 @@ from shared.edge.principal import Principal
 from shared.edge.quotas import Quotas
 from shared.edge.refusal_counts import RefusalCounts
 from shared.edge.revocations import Revocations
-from shared.errors import AccessRefused, Forbidden, RequestError, Unauthorized
+from shared.errors import AccessRefused, RequestError, Unauthorized
 from shared.settings.secret import Secret
 
 _ABSENT: Final = "This needs Authorization: Bearer with a token."
-_FORBIDDEN: Final = "The access token does not allow this."
 _REMEMBERED_SECONDS: Final = 60.0
 _REFUSED_SECONDS: Final = 1.0
 
@@ -80,7 +80,7 @@ class Edge:
         self._challenges = challenges or Challenges("")
         self._absent = Unauthorized(_ABSENT, self._challenges.absent)
         self._invalid = Unauthorized(NOT_ACCEPTED, self._challenges.invalid_token)
-        self._forbidden: dict[str, Forbidden] = {}
+        self._authorizer = Authorizer(self._challenges, asks=self.asks, operations_public=operations_public)
         self._refusals = RefusalCounts(self._absent)
         self._revocations = revocations
         self._quotas = quotas
@@ -91,7 +91,6 @@ class Edge:
         self._trust_trace = trust_trace
         self._by_owner = diagnostics == "owner"
         self._shows = diagnostics == "all"
-        self._operations_public = operations_public
         self._log_key = log_key
         self._clock = clock
         self._epoch = epoch
@@ -182,7 +181,7 @@ class Edge:
 
     def allows(self, caller: Caller, access: Access) -> bool:
         """Whether the caller may have what needs ``access``."""
-        return self._refusal(caller, access, "") is None
+        return self._authorizer.refusal(caller, access, "") is None
 
     def admit(self, caller: Caller, access: Access | None, identifier: str, now: float) -> Decision:
         """Whether the caller may have what needs ``access``, of whoever ``identifier`` is; counts for the caller.
@@ -204,7 +203,7 @@ class Edge:
 
     def _judge(self, caller: Caller, access: Access | None, identifier: str) -> None:
         """Whether the caller may have that, and in which form; remembered, for most ask for the same again."""
-        caller.refused = None if access is None else self._refusal(caller, access, identifier)
+        caller.refused = None if access is None else self._authorizer.refusal(caller, access, identifier)
         is_owner = access is not None and _owns(caller, access, identifier)
         shows = self._shows or (self._by_owner and is_owner)
         caller.form = caller.with_diagnostics if shows else caller.without_diagnostics
@@ -241,30 +240,6 @@ class Edge:
             return caller.too_many(failures, now)
         self._refusals.count(refusal)
         return refusal
-
-    def _refusal(self, caller: Caller, access: Access, identifier: str) -> RequestError | None:
-        principal = caller.principal
-        if principal is not None:
-            scopes = principal.scopes
-            if access.owner and not principal.owns(access.owner, identifier):
-                return None if access.any_scope in scopes else self._forbid(access.any_scope or access.scope)
-            if not access.scope or access.scope in scopes or (access.any_scope and access.any_scope in scopes):
-                return None
-            return None if access.local and self._is_open(caller) else self._forbid(access.scope)
-        if access.admin:
-            return None if caller.is_admin else caller.refusal
-        if not self.asks or (access.local and self._is_open(caller)):
-            return None
-        return caller.refusal
-
-    def _forbid(self, scope: str) -> Forbidden:
-        refusal = self._forbidden.get(scope)
-        if refusal is None:
-            refusal = self._forbidden[scope] = Forbidden(_FORBIDDEN, self._challenges.insufficient_scope(scope))
-        return refusal
-
-    def _is_open(self, caller: Caller) -> bool:
-        return self._operations_public or caller.is_local
 
 
 def _is_revoked(revocations: Revocations, principal: Principal) -> bool:
