@@ -72,10 +72,6 @@ class Proxy:
         connection = socket.create_connection(("127.0.0.1", self.port), _PATIENCE_SECONDS, (source, 0))
         return _CONTEXT.wrap_socket(connection, server_hostname="localhost")
 
-    def forwarded(self) -> list[str]:
-        """Each request that it may have passed on."""
-        return [line for line in self.requests.read_text(errors="replace").splitlines() if self.is_forwarded(line)]
-
 
 class Client(http.client.HTTPSConnection):
     """One connection to a proxy."""

@@ -19,7 +19,7 @@ from tests.proxies.smuggling import payloads
 CONVERSATIONS = 200
 SEED = 4711
 IDS = Ids(warm=("user123", "user456"), absent=("ghost",), cold=tuple(f"user{number}" for number in range(500, 540)))
-QUIET_SECONDS = 0.2
+QUIET_SECONDS = 0.1
 """A proxy that is silent for so long waits for the rest of a body; nothing is concluded from that."""
 
 
@@ -38,6 +38,22 @@ def proxy(request: pytest.FixtureRequest, tmp_path: Path, system: System) -> Ite
         yield found
 
 
+class _Tail:
+    """A log that is read on from where it was left: there are hundreds of looks at it."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._read = 0
+
+    def lines(self) -> list[str]:
+        """Whole lines that have come since the last look."""
+        with self._log.open("rb") as file:
+            file.seek(self._read)
+            whole = file.read().rpartition(b"\n")
+        self._read += len(whole[0]) + len(whole[1])
+        return whole[0].decode(errors="replace").splitlines()
+
+
 class Witness:
     """Somebody honest, who comes after somebody hostile, and compares what gateway and proxy have counted.
 
@@ -48,7 +64,9 @@ class Witness:
 
     def __init__(self, proxy: Proxy, gateway: App) -> None:
         self._proxy = proxy
-        self._gateway = gateway
+        self._told, self._passed_on = _Tail(gateway.log), _Tail(proxy.requests)
+        self._done: Counter[str] = Counter()
+        self._forwarded: Counter[str] = Counter()
         self._asked = 0
 
     def look(self, told: str) -> list[str]:
@@ -83,17 +101,16 @@ class Witness:
 
     def counts(self) -> tuple["Counter[str]", "Counter[str]"]:
         """What the gateway has done, by the ids of requests, and what the proxy has passed on, by the ids of users."""
-        done = Counter(event["request_id"] for event in self._requests())
-        targets = (re.search(r'"\S+ \S*?([a-z0-9]*)[ ?"]', line) for line in self._proxy.forwarded())
-        return done, Counter(found[1] if found else "" for found in targets)
+        events = map(json.loads, self._told.lines())
+        requests = (one for one in events if one["logger"] == "access" and one.get("route") != "/health/ready")
+        self._done.update(event["request_id"] for event in requests)
+        forwarded = filter(self._proxy.is_forwarded, self._passed_on.lines())
+        targets = (re.search(r'"\S+ \S*?([a-z0-9]*)[ ?"]', line) for line in forwarded)
+        self._forwarded.update(found[1] if found else "" for found in targets)
+        return self._done, self._forwarded
 
     def _has_told(self, request_id: str) -> bool:
-        return any(event["request_id"] == request_id for event in self._requests())
-
-    def _requests(self) -> list[dict[str, Any]]:
-        lines = self._gateway.lines().splitlines(keepends=True)
-        events = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [one for one in events if one["logger"] == "access" and one.get("route") != "/health/ready"]
+        return self.counts()[0][request_id] > 0
 
 
 def _answer(connection: Any) -> tuple[str, Any]:
