@@ -26,7 +26,7 @@ class Authorizer:
         if principal is not None:
             scopes = principal.scopes
             if access.owner and not principal.owns(access.owner, identifier):
-                return None if access.any_scope in scopes else self._forbid(access.any_scope or access.scope)
+                return None if access.any_scope in scopes else self._forbid(access.any_scope)
             if not access.scope or access.scope in scopes or (access.any_scope and access.any_scope in scopes):
                 return None
             return None if access.local and self._is_open(caller) else self._forbid(access.scope)

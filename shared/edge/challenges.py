@@ -23,8 +23,8 @@ class Challenges:
         self.invalid_token = self._with('error="invalid_token"')
 
     def insufficient_scope(self, scope: str) -> str:
-        """A good token that does not allow this; one with ``scope`` (space-separated) would."""
-        return self._with('error="insufficient_scope"', f'scope="{scope}"')
+        """A good token that does not allow this; one with ``scope`` (space-separated) would, none where that is ""."""
+        return self._with('error="insufficient_scope"', *([f'scope="{scope}"'] if scope else []))
 
     def _with(self, *parameters: str) -> str:
         told = ", ".join([*parameters, *([self._metadata] if self._metadata else [])])

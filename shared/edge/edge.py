@@ -245,7 +245,7 @@ class Edge:
 def _is_revoked(revocations: Revocations, principal: Principal) -> bool:
     """By the claim ``sub``, and by that which says who it is where that is another."""
     sub = principal.claims.get("sub")
-    subjects = {principal.subject, sub if isinstance(sub, str) else principal.subject}
+    subjects = {principal.subject, str(sub) if type(sub) in {str, int} else principal.subject}
     return any(revocations.revokes(principal.token_id, subject, principal.issued_at) for subject in subjects)
 
 
