@@ -34,6 +34,7 @@ from shared.http.exchange import CLIENT_LEFT, Exchange
 from shared.http.fields_table import FieldsTable
 from shared.http.request_head import Fields
 from shared.http.response_head import JSON, Body, closing, lines, opening
+from shared.http.strict_head import MAX_HEAD_BYTES
 from shared.observing.logs import log, log_error
 from shared.timestamps import http_date
 
@@ -113,7 +114,7 @@ class EarlyAnswers:
         """
         started = time.monotonic()
         line = None if self._loop is None else self._request_line(data)
-        if line is None:
+        if line is None or len(data) > MAX_HEAD_BYTES:
             return None
         block, fields = data[line.end() :], client.fields
         if fields is None or fields.block != block:

@@ -13,9 +13,6 @@ from shared.edge.caller import Caller
 from shared.grammar import HOST, TOKEN
 from shared.observing.tracing import Trace, begin_trace
 
-HEAD_LIMIT: Final = 8100
-"""Longest block of fields that is read, in bytes; with a request line it is as long as a head may be."""
-
 _BLOCK: Final = re.compile(rb"(?:%b:[\t\x20-\x7e]*\r\n)+\r\n" % TOKEN)
 _is_host: Final = re.compile(HOST).fullmatch
 _DOUBTFUL: Final = frozenset(
@@ -72,7 +69,7 @@ def read_fields(block: bytes) -> Fields | None:
 
     ``block`` is everything after the request line (RFC 9112 §5).
     """
-    if len(block) > HEAD_LIMIT or _BLOCK.fullmatch(block) is None:
+    if _BLOCK.fullmatch(block) is None:
         return None
     found: dict[str, str] = {}
     for line in block[:-4].decode("ascii").split("\r\n"):

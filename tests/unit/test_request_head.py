@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.http.request_head import HEAD_LIMIT, Fields, read_fields
+from shared.http.request_head import Fields, read_fields
 from shared.http.strict_head import read_head
 
 
@@ -76,13 +76,6 @@ def test_a_connection_that_is_to_stay_open(connection: str) -> None:
 def test_what_leaves_a_doubt_is_not_read(doubtful: bytes) -> None:
     """Bodies, upgrades, duplicates, other bytes than plain ones, more or less than one head."""
     assert read_fields(doubtful) is None
-
-
-def test_long_heads_are_not_read() -> None:
-    """The bound counts the empty line too."""
-    bare = len(block("Host: x", "Long: "))
-    assert read_fields(block("Host: x", "Long: " + "l" * (HEAD_LIMIT - bare))) is not None
-    assert read_fields(block("Host: x", "Long: " + "l" * (HEAD_LIMIT - bare + 1))) is None
 
 
 _NAMES = st.sampled_from(
