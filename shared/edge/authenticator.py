@@ -10,11 +10,13 @@ from shared.edge.principal import Principal
 from shared.edge.token_table import RefusedTokens, VerifiedTokens
 from shared.edge.tokens import MAX_TOKEN_BYTES, InvalidToken, Verifier
 from shared.errors import ServiceUnavailable, Unauthorized
+from shared.observing.logs import log_deduplicated
 
 NOT_ACCEPTED: Final = "The access token is not accepted."
 """All that clients are told of a token that is refused, whyever."""
 UNDECIDED: Final = ServiceUnavailable("Access tokens cannot be verified at the moment.", retry_after=1)
 """What they are told while nobody can say who they are."""
+_EVENT: Final = "access token not accepted"
 
 
 class Authenticator:
@@ -55,8 +57,9 @@ class Authenticator:
             raise UNDECIDED.with_traceback(None)
         try:
             principal = self._verifier.verify(token, keys, now)
-        except InvalidToken:
+        except InvalidToken as error:
             self._refused.put(token, now)
+            log_deduplicated("info", _EVENT, "auth", reason=str(error))
             raise self._unauthorized() from None
         self._verified.put(token, principal, now)
         return principal
@@ -73,6 +76,7 @@ class Authenticator:
             return self.authenticate(token, now)
         except UnknownKey:
             self._refused.put(token, now)
+            log_deduplicated("info", _EVENT, "auth", reason="a key that the issuer does not publish")
             raise self._unauthorized() from None
 
     def _unauthorized(self) -> Unauthorized:

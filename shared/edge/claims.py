@@ -47,14 +47,18 @@ def principal_of(claims: Mapping[str, Any], rules: TokenRules, now: float, signe
     Raises:
         ValueError: it is not.
     """
-    if claims.get("iss") != rules.issuer or rules.audience not in _texts(claims.get("aud")):
-        raise ValueError("from somebody else, or for somebody else")
+    if claims.get("iss") != rules.issuer:
+        raise ValueError("another issuer")
+    if rules.audience not in _texts(claims.get("aud", [])):
+        raise ValueError("another audience")
     if "cnf" in claims:
         raise ValueError("bound to a key (RFC 7800), of which nothing is shown")
     expires = _instant(claims, "exp", None)
     issued_at = _instant(claims, "iat", -inf)
-    if now >= expires + rules.leeway or max(issued_at, _instant(claims, "nbf", -inf)) > now + rules.leeway:
-        raise ValueError("over, or not begun")
+    if now >= expires + rules.leeway:
+        raise ValueError("ended")
+    if max(issued_at, _instant(claims, "nbf", -inf)) > now + rules.leeway:
+        raise ValueError("not begun")
     token_id = claims.get("jti", "")
     if not isinstance(token_id, str) or not token_id.isprintable():
         raise ValueError("an id that is none")
@@ -75,7 +79,7 @@ def _texts(value: object) -> list[str]:
     """``value``, a text or a list of texts."""
     listed: list[Any] = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) for one in listed):
-        raise ValueError("not text")
+        raise ValueError("an audience or scope that is no text")
     return listed
 
 

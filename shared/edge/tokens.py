@@ -20,7 +20,7 @@ _match = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)").ful
 
 
 class InvalidToken(ValueError):
-    """A token that is not accepted; the text is for us alone."""
+    """A token that is not accepted; the text says why, with nothing of it, and is for us alone."""
 
 
 class Verifier:
@@ -42,7 +42,8 @@ class Verifier:
         try:
             return self._verify(token, keys, now)
         except ValueError as error:
-            raise InvalidToken(str(error)) from error
+            # What others say of it may have some of it in it.
+            raise InvalidToken(str(error) if type(error) is ValueError else "unreadable") from error
 
     def _verify(self, token: str, keys: KeySet, now: float) -> Principal:
         parts = _match(token) if len(token) <= MAX_TOKEN_BYTES else None

@@ -56,6 +56,37 @@ def test_all_others_are_refused(make: Callable[[Issuer], str]) -> None:
     assert not is_accepted(make(issuer()))
 
 
+REASONS: Final[Mapping[str, str]] = {
+    "expired": "ended",
+    "not yet": "not begun",
+    "forged signature": "a signature of somebody else",
+    "wrong audience": "another audience",
+    "no audience": "another audience",
+    "wrong issuer": "another issuer",
+    "wrong type": "another type",
+    "no type": "another type",
+    "algorithm of another key": "a key for something else",
+    "too long": "no signed token of at most 6 KiB",
+    "garbage": "no signed token of at most 6 KiB",
+}
+
+
+@pytest.mark.parametrize(("what", "reason"), REASONS.items())
+def test_it_is_known_why(what: str, reason: str) -> None:
+    """To whoever looks after the gateway: what to compare with the settings."""
+    with pytest.raises(InvalidToken, match=f"^{reason}$"):
+        verify(REFUSED[what](issuer()))
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_nothing_of_a_token_is_in_the_reason(header: bytes, payload: bytes) -> None:
+    """What cannot be read is called that, whatever those say who could not read it."""
+    token = issuer().keys["ES256"].sign(header, payload)
+    with pytest.raises(InvalidToken) as refused:
+        verify(token)
+    assert str(refused.value) in {"unreadable", "not an object", "no signed token of at most 6 KiB"}
+
+
 def test_a_principal_is_what_the_token_says() -> None:
     """All of it, and until when it counts."""
     found = verify(issuer().token("user123", scope="a b  c", jti="x", tenant={"id": 1}))
