@@ -1,4 +1,7 @@
-"""Shows one profile, and how current each part is: ``client.sh start USER_ID``, from the gateway at GATEWAY_URL."""
+"""Shows one profile, and how current each part is: ``client.sh start USER_ID``, from the gateway at GATEWAY_URL.
+
+Where the gateway asks for access tokens, that in ACCESS_TOKEN is shown.
+"""
 
 import os
 import sys
@@ -7,7 +10,7 @@ from http import HTTPStatus
 from typing import Final, assert_never
 
 import httpx
-from profile_gateway_client import Client
+from profile_gateway_client import AuthenticatedClient
 from profile_gateway_client.api.aggregates import profile
 from profile_gateway_client.models import Fresh, Missing, Partial, ProblemDetails, Profile, Stale
 from profile_gateway_client.types import Unset
@@ -56,13 +59,18 @@ def refusal(problem: object, status: HTTPStatus, headers: Mapping[str, str]) -> 
     return f"{problem.title}: {problem.detail}{again} (request {problem.request_id or UNKNOWN})"
 
 
+def connect(url: str, token: str) -> AuthenticatedClient:
+    """A client that shows the token, if there is one."""
+    return AuthenticatedClient(url, token=token and f"Bearer {token}", prefix="", timeout=httpx.Timeout(10))
+
+
 def main(arguments: list[str]) -> int:
     """Print the profile of the user who is named; 0 when there is one, be it partial."""
     if len(arguments) != 1:
         print("usage: client.sh start USER_ID", file=sys.stderr)
         return 2
     url = os.environ.get("GATEWAY_URL", "http://127.0.0.1:8000")
-    with Client(url, timeout=httpx.Timeout(10)) as client:
+    with connect(url, os.environ.get("ACCESS_TOKEN", "")) as client:
         try:
             answer = profile.sync_detailed(arguments[0], client=client)
         except (httpx.HTTPError, *UNREADABLE) as error:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import Client, Clients
+from tests.fixtures.issuer import AUDIENCE, ISSUER, Issuer
 from tests.fixtures.processes import free_port, wait_until
 from tests.fixtures.system import StartSystem, System
 
@@ -26,16 +27,16 @@ CHANGES_FOUND = {
 }
 
 
-def _told(client: Client, system: System, user_id: str) -> list[str]:
+def _told(client: Client, system: System, user_id: str, token: str = "") -> list[str]:
     """What its example prints of a profile, be it partial: that is no failure."""
-    ended = client.run("start", user_id, GATEWAY_URL=system.gateway.url)
+    ended = client.run("start", user_id, GATEWAY_URL=system.gateway.url, ACCESS_TOKEN=token)
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout.splitlines()
 
 
-def _refused(client: Client, url: str, user_id: str) -> str:
+def _refused(client: Client, url: str, user_id: str, token: str = "") -> str:
     """What its example says when there is no profile."""
-    ended = client.run("start", user_id, GATEWAY_URL=url)
+    ended = client.run("start", user_id, GATEWAY_URL=url, ACCESS_TOKEN=token)
     assert (ended.returncode, ended.stdout) == (1, "")
     return ended.stderr
 
@@ -60,6 +61,33 @@ def test_the_example_is_of_the_types_generated(clients: Clients, language: str) 
 
 
 @LANGUAGES
+def test_tokens_are_shown_where_they_are_asked_for(
+    clients: Clients, start_system: StartSystem, tmp_path: Path, language: str
+) -> None:
+    """By the example as it is, made of the document of a gateway that asks for them; refusals are told in its words."""
+    issuer, keys = Issuer(), tmp_path / "keys.json"
+    keys.write_bytes(issuer.key_set())
+    asks = {"AUTH": "jwt", "AUTH_JWKS_FILE": str(keys), "AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": AUDIENCE}
+    client = _copied(clients, tmp_path).by_language[language]
+    for step in ("generate", "check"):
+        ended = client.run(step, **asks)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    system = start_system(**asks)
+    token = issuer.token("user123", scope="profile:read")
+    assert _told(client, system, "user123", token)[0] == "Profile of user123: complete"
+    assert _refused(client, system.gateway.url, "user456", token).startswith("Forbidden: ")
+    assert _refused(client, system.gateway.url, "user123", "nonsense").startswith("Unauthorized: The access token is ")
+    assert _refused(client, system.gateway.url, "user123").startswith("Unauthorized: This needs ")
+
+
+def _copied(clients: Clients, folder: Path) -> Clients:
+    """Another copy, with what is installed in the first."""
+    copy = shutil.copytree(clients.folder.parent, folder / "copy", symlinks=True, ignore=MODULES) / "clients"
+    (copy / "typescript/node_modules").symlink_to(clients.typescript.folder / "node_modules")
+    return Clients(copy)
+
+
+@LANGUAGES
 def test_types_that_changed_are_found(clients: Clients, tmp_path: Path, language: str) -> None:
     """An age that is text, and a status that the example says nothing of: it no longer compiles."""
     changed: Any = json.loads((clients.folder / "openapi.json").read_text())
@@ -74,11 +102,10 @@ def test_types_that_changed_are_found(clients: Clients, tmp_path: Path, language
     products["anyOf"].append({"$ref": "#/components/schemas/Late"})
     products["discriminator"]["mapping"]["late"] = "#/components/schemas/Late"
 
-    copy = shutil.copytree(clients.folder.parent, tmp_path / "changed", symlinks=True, ignore=MODULES) / "clients"
-    (copy / "typescript/node_modules").symlink_to(clients.typescript.folder / "node_modules")
-    (copy / "changed.json").write_text(json.dumps(changed))
-    (copy / "document.sh").write_text("#!/bin/sh\ncp ../changed.json ../openapi.json\n")
-    client = Clients(copy).by_language[language]
+    copy = _copied(clients, tmp_path)
+    (copy.folder / "changed.json").write_text(json.dumps(changed))
+    (copy.folder / "document.sh").write_text("#!/bin/sh\ncp ../changed.json ../openapi.json\n")
+    client = copy.by_language[language]
     generated = client.run("generate")
     assert generated.returncode == 0, generated.stdout + generated.stderr
     checked = client.run("check")

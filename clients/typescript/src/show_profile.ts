@@ -1,4 +1,7 @@
-/** Shows one profile, and how current each part of it is: `npm start -- USER_ID`, from the gateway at GATEWAY_URL. */
+/**
+ * Shows one profile, and how current each part of it is: `npm start -- USER_ID`, from the gateway at GATEWAY_URL.
+ * Where the gateway asks for access tokens, that in ACCESS_TOKEN is shown.
+ */
 
 import createClient from "openapi-fetch";
 
@@ -54,8 +57,10 @@ async function main(userId: string | undefined): Promise<number> {
     return 2;
   }
   const baseUrl = process.env["GATEWAY_URL"] ?? "http://127.0.0.1:8000";
+  const token = process.env["ACCESS_TOKEN"];
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
   try {
-    const { data, error, response } = await createClient<paths>({ baseUrl }).GET("/api/profile/{user_id}", {
+    const { data, error, response } = await createClient<paths>({ baseUrl, headers }).GET("/api/profile/{user_id}", {
       params: { path: { user_id: userId } },
       signal: AbortSignal.timeout(10_000),
     });
