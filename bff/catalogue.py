@@ -29,14 +29,18 @@ class Catalogue:
         own = [seconds for part in self.parts.values() for seconds in (part.ttl, part.stale) if seconds is not None]
         return max(*common, *own)
 
-    def overview(self, urls: Mapping[str, str]) -> Iterator[str]:
-        """Lines for people: the services, which are at ``urls``, and the aggregates."""
+    def overview(self, urls: Mapping[str, str], *, asks: bool) -> Iterator[str]:
+        """Lines for people: the services, which are at ``urls``, and the aggregates.
+
+        Who may have these is told where the gateway ``asks`` clients who they are.
+        """
         yield from ("", "Services:")
         for name, service in self.services.items():
             yield f"  {name} at {urls[name]}, {'essential' if service.essential else 'optional'}"
         yield from ("", "Aggregates:")
         for kind in self.kinds:
-            yield f"  {kind.path}/{{{kind.parameter}}} of {', '.join(part.name for part in kind.parts)}"
+            whom = f", for {kind.access or 'everybody'}" if asks else ""
+            yield f"  {kind.path}/{{{kind.parameter}}} of {', '.join(part.name for part in kind.parts)}{whom}"
 
 
 def catalogue(kinds: Iterable[AggregateKind]) -> Catalogue:

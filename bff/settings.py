@@ -190,7 +190,8 @@ class GatewaySettings(EdgeSettings, TracedSettings):
 
     def overview(self) -> Iterator[str]:
         """The services with their addresses, and the aggregates with their parts."""
-        yield from self.declared.overview({name: own.url for name, own in self.services.items()})
+        urls = {name: own.url for name, own in self.services.items()}
+        yield from self.declared.overview(urls, asks=self.auth != "off")
 
     @property
     def alone(self) -> float:

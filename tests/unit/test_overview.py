@@ -1,6 +1,10 @@
 """What ``python -m bff --check`` prints below the settings."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Final
+
+import pytest
 
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.profile import PROFILE
@@ -10,6 +14,8 @@ from bff.parts.sources import Sources
 from bff.settings import GatewaySettings, settings_for
 from bff.sources.products import PRODUCTS
 from bff.sources.users import USER
+from shared.edge.access import SIGNED_IN, Access
+from shared.errors import DeclarationError
 from shared.settings.loading import load
 from shared.upstream.service import Service
 
@@ -41,6 +47,41 @@ def test_services_and_aggregates_are_shown() -> None:
         "  /api/profile/{user_id} of user, orders, products",
         "  /api/levels/{user_id} of level",
     ]
+
+
+ACCESSES: Final[Mapping[str, Access | None]] = {
+    "everybody": None,
+    "anybody with a token": SIGNED_IN,
+    "anybody with stock:read": Access(scope="stock:read"),
+    "anybody with stock:read or stock:write": Access(scope="stock:read", any_scope="stock:write"),
+    "its owner (sub)": Access(owner="sub"),
+    "its owner (tenant) with stock:read": Access(owner="tenant", scope="stock:read"),
+    "its owner (sub), anybody with stock:any": Access(owner="sub", any_scope="stock:any"),
+}
+
+
+@pytest.mark.parametrize(("whom", "access"), ACCESSES.items())
+def test_who_may_have_an_aggregate_is_shown(whom: str, access: Access | None) -> None:
+    """Where clients are asked who they are, so that what is open to too many is seen before the start."""
+    asks = {"AUTH": "jwt", "AUTH_JWKS_URL": "https://a/k", "AUTH_ISSUER": "https://a", "AUTH_AUDIENCE": "b"}
+    kinds = [replace(PROFILE, access=access)]
+    shown = "  /api/profile/{user_id} of user, orders, products"
+    assert _lines(kinds, **asks)[-1] == f"{shown}, for {whom}"
+    assert _lines(kinds)[-1] == shown
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"any_scope": "stock:any"}, "lets in anybody"),
+        ({"scope": "stock read"}, "is no scope"),
+        ({"owner": "sub", "any_scope": 'all"'}, "is no scope"),
+    ],
+)
+def test_access_that_contradicts_itself_is_refused(declared: Mapping[str, Any], told: str) -> None:
+    """At the start, in a sentence."""
+    with pytest.raises(DeclarationError, match=f"^access: .*{told}"):
+        Access(**declared)
 
 
 def test_what_is_declared_is_shown_by_default() -> None:
