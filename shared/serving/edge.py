@@ -46,7 +46,7 @@ class BuiltEdge:
 
     def __init__(self, settings: EdgeSettings, session: Session, cache: Cache, admin: Secret) -> None:
         """``session`` fetches keys, and in the ``cache`` processes share their quotas; ``admin`` is the admin token."""
-        if settings.auth == "off" and not _is_loopback(settings.host):
+        if settings.auth == "off" and (settings.auth_issuer or not _is_loopback(settings.host)):
             log("warning", "nobody is asked who they are", "edge", setting="AUTH", host=settings.host)
         challenges = Challenges(settings.auth_resource)
         ledger = None if cache.redis is None else QuotaLedger(cache.redis, cache.keys)
