@@ -54,7 +54,7 @@ class Authenticator:
             raise self._unauthorized()
         keys = self._source.keys
         if keys is None:
-            raise UNDECIDED.with_traceback(None)
+            raise ServiceUnavailable(UNDECIDED.detail, UNDECIDED.retry_after)  # raised, it holds on to its frames
         try:
             principal = self._verifier.verify(token, keys, now)
         except InvalidToken as error:

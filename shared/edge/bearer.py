@@ -10,7 +10,7 @@ from shared.settings.secret import Secret
 
 _match = re.compile(r"(?ai:bearer) +([A-Za-z0-9._~+/-]+=*)").fullmatch
 _is_bearer = re.compile(r"bearer(?![A-Za-z0-9!#$%&'*+.^_`|~-])", re.IGNORECASE | re.ASCII).match
-_DETAIL: Final = "The Authorization header is not of the form: Bearer, a space, and a token."
+MALFORMED: Final = "The Authorization header is not of the form: Bearer, a space, and a token."
 
 
 def read_bearer(authorization: str | None, challenges: Challenges) -> str | None:
@@ -25,7 +25,7 @@ def read_bearer(authorization: str | None, challenges: Challenges) -> str | None
     if found is not None:
         return found[1]
     if _is_bearer(authorization):
-        raise InvalidAuthorization(_DETAIL, challenges.invalid_request)
+        raise InvalidAuthorization(MALFORMED, challenges.invalid_request)
     return None
 
 

@@ -16,7 +16,7 @@ from shared.edge.access import Access
 from shared.edge.addresses import ClientAddresses
 from shared.edge.authenticator import NOT_ACCEPTED, UNDECIDED, Authenticator
 from shared.edge.authorizer import Authorizer
-from shared.edge.bearer import read_bearer, shows
+from shared.edge.bearer import MALFORMED, read_bearer, shows
 from shared.edge.bucket import PENDING, REFUSED
 from shared.edge.caller import Caller, Head, Peer
 from shared.edge.challenges import Challenges
@@ -27,7 +27,7 @@ from shared.edge.principal import Principal
 from shared.edge.quotas import Quotas
 from shared.edge.refusal_counts import RefusalCounts
 from shared.edge.revocations import Revocations
-from shared.errors import AccessRefused, RequestError, Unauthorized
+from shared.errors import InvalidAuthorization, RequestError, ServiceUnavailable, Unauthorized
 from shared.settings.secret import Secret
 
 _ABSENT: Final = "This needs Authorization: Bearer with a token."
@@ -80,6 +80,7 @@ class Edge:
         self._challenges = challenges or Challenges("")
         self._absent = Unauthorized(_ABSENT, self._challenges.absent)
         self._invalid = Unauthorized(NOT_ACCEPTED, self._challenges.invalid_token)
+        self._malformed = InvalidAuthorization(MALFORMED, self._challenges.invalid_request)
         self._authorizer = Authorizer(self._challenges, asks=self.asks, operations_public=operations_public)
         self._refusals = RefusalCounts(self._absent)
         self._revocations = revocations
@@ -153,31 +154,43 @@ class Edge:
         if authorization is not None and shows(authorization, self._admin):
             caller.is_admin, caller.refusal = True, self._invalid
             return
+        refusal: RequestError | None
+        # What was raised holds all that was going on, the request above all: none of it is remembered.
         try:
             token = read_bearer(authorization, self._challenges)
             if token is None:
                 caller.refusal = self._absent
-            elif self._authenticator is None:
-                raise self._invalid.with_traceback(None)
-            else:
-                self._authenticate(self._authenticator, caller, token, now)
-        except RequestError as refusal:
-            caller.refusal, caller.until = refusal.with_traceback(None), now + _REFUSED_SECONDS
-            caller.is_failure = isinstance(refusal, AccessRefused)
+                return
+            refusal = self._invalid
+            if self._authenticator is not None:
+                refusal = self._authenticate(self._authenticator, caller, token, now)
+        except InvalidAuthorization:
+            refusal = self._malformed
+        except Unauthorized:
+            refusal = self._invalid
+        except ServiceUnavailable:
+            refusal = UNDECIDED
+        if refusal is not None:
+            caller.refusal, caller.until = refusal, now + _REFUSED_SECONDS
+            caller.is_failure = refusal is not UNDECIDED
 
-    def _authenticate(self, authenticator: Authenticator, caller: Caller, token: str, now: float) -> None:
+    def _authenticate(
+        self, authenticator: Authenticator, caller: Caller, token: str, now: float
+    ) -> Unauthorized | None:
+        """Set who shows ``token``, or that this is not known yet; or tell why nobody does."""
         epoch = self._epoch()
         try:
             principal = authenticator.authenticate(token, epoch)
         except UnknownKey:
             caller.refusal, caller.until, caller.unverified = self._invalid, now, token
-            return
+            return None
         if self._revocations is not None and _is_revoked(self._revocations, principal):
-            raise self._invalid.with_traceback(None)
+            return self._invalid
         caller.principal = principal
         caller.until = min(caller.until, now + principal.until - epoch)
         digest = hashlib.blake2b(principal.key.encode(), key=self._log_key, digest_size=8)
         caller.name(digest.hexdigest())
+        return None
 
     def allows(self, caller: Caller, access: Access) -> bool:
         """Whether the caller may have what needs ``access``."""

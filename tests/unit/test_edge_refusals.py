@@ -1,6 +1,10 @@
-"""What somebody is told by the edge is about what has stopped them."""
+"""What the edge decides about somebody: what they are told is about what has stopped them, and little is remembered."""
 
-from collections.abc import Sequence
+import gc
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import pytest
@@ -19,10 +23,12 @@ from shared.edge.tokens import Verifier
 from shared.errors import AccessRefused, TooManyRequests
 from shared.http.request_head import Fields
 from shared.settings.loading import load
-from tests.fixtures.issuer import AUDIENCE, ISSUER, Issuer
+from shared.settings.secret import Secret
+from tests.fixtures.issuer import AUDIENCE, ISSUER, REFUSED, Issuer
 
 _NOW: Final = 1_796_000_000.0
 _CHALLENGES: Final = Challenges("")
+_ADMIN: Final = "an-admin-token-0123456789"
 
 
 class _Peer(NamedTuple):
@@ -30,25 +36,58 @@ class _Peer(NamedTuple):
     operations: bool = False
 
 
-def _authenticator(issuer: Issuer, subject_claim: str = "sub") -> Authenticator:
+def _authenticator(issuer: Issuer, subject_claim: str, *, has_keys: bool) -> Authenticator:
     types = frozenset({"at+jwt"})
     rules = TokenRules(ISSUER, AUDIENCE, frozenset({"ES256"}), types, subject_claim)
     source = KeySource("file")
-    source.keys = KeySet.parse(issuer.key_set())
+    source.keys = KeySet.parse(issuer.key_set()) if has_keys else None
     return Authenticator(Verifier(rules), source, _CHALLENGES)
 
 
 def _edge(
-    issuer: Issuer, subject_claim: str = "sub", revocations: Revocations | None = None, quotas: Quotas | None = None
+    issuer: Issuer,
+    subject_claim: str = "sub",
+    revocations: Revocations | None = None,
+    quotas: Quotas | None = None,
+    *,
+    has_keys: bool = True,
 ) -> Edge:
     return Edge(
-        authenticator=_authenticator(issuer, subject_claim),
+        authenticator=_authenticator(issuer, subject_claim, has_keys=has_keys),
         challenges=_CHALLENGES,
         revocations=revocations,
         quotas=quotas,
         clock=lambda: _NOW,
         epoch=lambda: _NOW,
+        admin=Secret(_ADMIN),
     )
+
+
+@dataclass(weakref_slot=True, slots=True)
+class _Mortal:
+    """A head of which it can be told whether anybody still holds it."""
+
+    authorization: str | None
+    accept_encoding: str | None = None
+    origin: str | None = None
+    x_forwarded_for: str | None = None
+    forwarded: str | None = None
+
+
+def _bearer(made: Callable[[Issuer], str], issuer: Issuer) -> str:
+    return f"Bearer {made(issuer)}"
+
+
+_SHOWN: Final[Mapping[str, Callable[[Issuer], str | None]]] = {
+    "nothing": lambda _issuer: None,
+    "no credentials of ours": lambda _issuer: "Basic x",
+    "two words": lambda _issuer: "Bearer a b",
+    "the admin token": lambda _issuer: f"Bearer {_ADMIN}",
+    "a good token": lambda issuer: f"Bearer {issuer.token()}",
+    "a revoked token": lambda issuer: f"Bearer {issuer.token('lost')}",
+    "a token of an unknown key": lambda issuer: f"Bearer {issuer.token(header={'kid': 'unknown'})}",
+    **{name: partial(_bearer, made) for name, made in REFUSED.items()},
+}
 
 
 def _shown(token: str) -> Fields:
@@ -107,3 +146,25 @@ def test_a_challenge_names_a_scope_that_would_do(issuer: Issuer, access: Access,
     if scope is not None:
         again = _shown(issuer.token("other", scope=scope))
         assert edge.admit(edge.caller(again, _Peer()), access, "user123", _NOW) is None
+
+
+@pytest.mark.parametrize("has_keys", [True, False])
+@pytest.mark.parametrize("shown", _SHOWN.values(), ids=_SHOWN)
+def test_who_asks_is_remembered_without_the_request(
+    issuer: Issuer, shown: Callable[[Issuer], str | None], has_keys: bool
+) -> None:
+    """Whoever is refused is not remembered with all that was going on when that was found out."""
+    revocations = Revocations(600, lambda: _NOW)
+    revocations.add(Revocation.of_subject("lost", _NOW + 1, _NOW + 600))
+    edge = _edge(issuer, revocations=revocations, has_keys=has_keys)
+    head = _Mortal(shown(issuer))
+    held = weakref.ref(head)
+    gc.disable()
+    try:
+        caller = edge.caller(head, _Peer())
+        edge.admit(caller, Access(), "", _NOW)
+        del head
+        assert held() is None
+    finally:
+        gc.enable()
+    assert caller.principal is not None or caller.refusal is not None
