@@ -6,7 +6,6 @@ refused.
 """
 
 import enum
-import hashlib
 import time
 from contextlib import suppress
 from typing import Final, Literal
@@ -14,25 +13,21 @@ from typing import Final, Literal
 from shared.deadline import Clock
 from shared.edge.access import Access
 from shared.edge.addresses import ClientAddresses
-from shared.edge.authenticator import NOT_ACCEPTED, UNDECIDED, Authenticator
+from shared.edge.authenticator import UNDECIDED, Authenticator
 from shared.edge.authorizer import Authorizer
-from shared.edge.bearer import MALFORMED, read_bearer, shows
 from shared.edge.bucket import PENDING, REFUSED
 from shared.edge.caller import Caller, Head, Peer
 from shared.edge.challenges import Challenges
 from shared.edge.cors import Cors
 from shared.edge.forms import Forms, Negotiate, no_coding
-from shared.edge.keys import UnknownKey
-from shared.edge.principal import Principal
+from shared.edge.identification import Identification
 from shared.edge.quotas import Quotas
 from shared.edge.refusal_counts import RefusalCounts
 from shared.edge.revocations import Revocations
-from shared.errors import InvalidAuthorization, RequestError, ServiceUnavailable, Unauthorized
+from shared.errors import RequestError
 from shared.settings.secret import Secret
 
-_ABSENT: Final = "This needs Authorization: Bearer with a token."
 _REMEMBERED_SECONDS: Final = 60.0
-_REFUSED_SECONDS: Final = 1.0
 
 
 class Deferred(enum.Enum):
@@ -77,22 +72,20 @@ class Edge:
         self.generation = 0
         self.asks = authenticator is not None
         self._authenticator = authenticator
-        self._challenges = challenges or Challenges("")
-        self._absent = Unauthorized(_ABSENT, self._challenges.absent)
-        self._invalid = Unauthorized(NOT_ACCEPTED, self._challenges.invalid_token)
-        self._malformed = InvalidAuthorization(MALFORMED, self._challenges.invalid_request)
-        self._authorizer = Authorizer(self._challenges, asks=self.asks, operations_public=operations_public)
-        self._refusals = RefusalCounts(self._absent)
-        self._revocations = revocations
+        challenges = challenges or Challenges("")
+        self._admin = admin or Secret()
+        self._identification = Identification(
+            challenges, authenticator, revocations, self._admin, log_key=log_key, epoch=epoch
+        )
+        self._authorizer = Authorizer(challenges, asks=self.asks, operations_public=operations_public)
+        self._refusals = RefusalCounts(self._identification.absent)
         self._quotas = quotas
         self._addresses = addresses or ClientAddresses(())
         self.cors = cors or Cors(())
         self._forms = Forms(negotiate, self.cors, "" if quotas is None else quotas.policies)
-        self._admin = admin or Secret()
         self._trust_trace = trust_trace
         self._by_owner = diagnostics == "owner"
         self._shows = diagnostics == "all"
-        self._log_key = log_key
         self._clock = clock
         self._epoch = epoch
         if authenticator is not None:
@@ -139,7 +132,7 @@ class Edge:
         caller = Caller(self.generation, now + _REMEMBERED_SECONDS)
         caller.is_trusted = self.trusts_trace(peer.peer)
         caller.is_local = peer.operations or (client.is_local and unheard is None)
-        self._identify(caller, head.authorization, now)
+        self._identification.identify(caller, head.authorization, now)
         if self._quotas is not None and not peer.operations:
             principal = caller.principal
             counted = self._quotas.address if principal is None else self._quotas.user
@@ -149,48 +142,6 @@ class Edge:
                 caller.failures = self._quotas.failures.bucket(client.address)
         caller.with_diagnostics, caller.without_diagnostics = self._forms.of(head)
         return caller
-
-    def _identify(self, caller: Caller, authorization: str | None, now: float) -> None:
-        if authorization is not None and shows(authorization, self._admin):
-            caller.is_admin, caller.refusal = True, self._invalid
-            return
-        refusal: RequestError | None
-        # What was raised holds all that was going on, the request above all: none of it is remembered.
-        try:
-            token = read_bearer(authorization, self._challenges)
-            if token is None:
-                caller.refusal = self._absent
-                return
-            refusal = self._invalid
-            if self._authenticator is not None:
-                refusal = self._authenticate(self._authenticator, caller, token, now)
-        except InvalidAuthorization:
-            refusal = self._malformed
-        except Unauthorized:
-            refusal = self._invalid
-        except ServiceUnavailable:
-            refusal = UNDECIDED
-        if refusal is not None:
-            caller.refusal, caller.until = refusal, now + _REFUSED_SECONDS
-            caller.is_failure = refusal is not UNDECIDED
-
-    def _authenticate(
-        self, authenticator: Authenticator, caller: Caller, token: str, now: float
-    ) -> Unauthorized | None:
-        """Set who shows ``token``, or that this is not known yet; or tell why nobody does."""
-        epoch = self._epoch()
-        try:
-            principal = authenticator.authenticate(token, epoch)
-        except UnknownKey:
-            caller.refusal, caller.until, caller.unverified = self._invalid, now, token
-            return None
-        if self._revocations is not None and _is_revoked(self._revocations, principal):
-            return self._invalid
-        caller.principal = principal
-        caller.until = min(caller.until, now + principal.until - epoch)
-        digest = hashlib.blake2b(principal.key.encode(), key=self._log_key, digest_size=8)
-        caller.name(digest.hexdigest())
-        return None
 
     def allows(self, caller: Caller, access: Access) -> bool:
         """Whether the caller may have what needs ``access``."""
@@ -253,13 +204,6 @@ class Edge:
             return caller.too_many(failures, now)
         self._refusals.count(refusal)
         return refusal
-
-
-def _is_revoked(revocations: Revocations, principal: Principal) -> bool:
-    """By the claim ``sub``, and by that which says who it is where that is another."""
-    sub = principal.claims.get("sub")
-    subjects = {principal.subject, str(sub) if type(sub) in {str, int} else principal.subject}
-    return any(revocations.revokes(principal.token_id, subject, principal.issued_at) for subject in subjects)
 
 
 def _owns(caller: Caller, access: Access, identifier: str) -> bool:
