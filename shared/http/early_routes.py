@@ -15,6 +15,10 @@ VARY: Final = {"Vary": "Accept-Encoding"}
 """What every answer says that there is in several codings."""
 
 
+_MAX_HEADS: Final = 4
+"""That an answer has ready, and as many of its 304: its clients are of few kinds, and what it takes is counted."""
+
+
 class _Head(NamedTuple):
     """The head of an answer, without what is another one for each request: its ids, the time it took, what is left.
 
@@ -67,6 +71,8 @@ class ReadyResponse:
         heads = self._whole if status == 200 else self._unchanged
         head = heads.get(form)
         if head is None:
+            if len(heads) >= _MAX_HEADS:
+                heads.clear()
             head = heads[form] = self._composed(status, form, http_date(now))
         return head
 

@@ -3,6 +3,7 @@
 import gc
 import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import islice, product
 from random import randbytes
 
 import pytest
@@ -17,8 +18,12 @@ from bff.sources.products import PRODUCTS, Product
 from bff.sources.users import USER
 from shared import codec
 from shared.cache.cache import Cache, Value
+from shared.edge.cors import Cors
 from shared.edge.form import Form
+from shared.edge.forms import Forms
+from shared.http.content_coding import negotiate
 from shared.http.early_routes import ReadyResponse
+from shared.http.request_head import Fields
 from shared.settings.loading import load
 from tests.fixtures import fake_services
 from tests.fixtures.fake_services import FakeServices
@@ -26,6 +31,8 @@ from tests.fixtures.gateway import StartGateway
 
 NUMBER = 3_000
 TOLERANCE = 0.25
+_FEW = 300
+_HEADS_BYTES = 8_000
 ZSTD = Form("zstd", (), "", shows_diagnostics=True)
 _read_product = codec.decoder(Product)
 
@@ -94,6 +101,39 @@ def test_the_figure_is_what_entries_really_take(make: Callable[[Cache, int], Ite
     finally:
         tracemalloc.stop()
     assert cache._near.store.bytes == pytest.approx(taken, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("size", [200, 3_000])
+def test_no_client_makes_an_answer_take_much_more(size: int) -> None:
+    """In whichever forms it is asked for, within one second too: of ready heads there are few."""
+    origins = [f"https://app{number}.example.org" for number in range(20)]
+    forms = Forms(negotiate, Cors(origins))
+    asked = [
+        form
+        for origin, coding in product([*origins, None], ["zstd", "gzip", None])
+        for form in forms.of(Fields(b"", origin=origin, accept_encoding=coding))
+    ]
+    settings = load(GatewaySettings, {})
+    cache = gateway_cache(settings, AGGREGATES)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for value in islice(_profiles(cache, size), _FEW):
+            ready = value.decoded
+            assert isinstance(ready, ReadyResponse)
+            ready.set_headers({True: (), False: ()}, (), until=0.0)
+            for form, status in product(asked, (200, 304)):
+                ready.head(status, form, 0.0)
+            token = cache.issue_token()
+            cache.put(token, [value])
+            cache.release_token(token)
+            del value, token, ready
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert taken < cache._near.store.bytes + _FEW * _HEADS_BYTES
 
 
 @pytest.mark.parametrize("size", [1_000, 100_000, 400_000])
