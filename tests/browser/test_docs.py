@@ -1,9 +1,12 @@
 """The documentation in a browser: it is read and tried there, without anything from elsewhere."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, VisitPage
+from tests.fixtures.issuer import AUDIENCE, ISSUER, Issuer
 from tests.fixtures.system import StartSystem, System
 
 pytestmark = pytest.mark.chromium
@@ -21,6 +24,16 @@ def _open(visit: Visit, path: str, method: str = "get") -> None:
     operation = visit.page.locator(f".opblock-{method}").filter(has=visit.page.locator(f'[data-path="{path}"]'))
     operation.get_by_role("button").first.click()
     operation.get_by_role("button", name="Try it out").click()
+
+
+def _authorize(visit: Visit, token: str, scheme: str = "admin_token") -> None:
+    """Give the page a token for those operations that need one of this ``scheme``."""
+    visit.page.locator(".btn.authorize").click()
+    dialog = visit.page.locator(".dialog-ux")
+    one = dialog.locator(".auth-container").filter(has_text=scheme)
+    one.get_by_role("textbox").fill(token)
+    one.get_by_role("button", name="Apply credentials").click()
+    dialog.get_by_role("button", name="Close").last.click()
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
@@ -66,14 +79,31 @@ def test_a_call_with_a_token_is_tried(start_system: StartSystem, visit: VisitPag
     one.page.get_by_role("button", name="Execute").click()
     expect(status).to_have_text("401")
     one.complaints.clear()  # a browser tells of such statuses in its console
-    one.page.locator(".btn.authorize").click()
-    dialog = one.page.locator(".dialog-ux")
-    dialog.get_by_role("textbox").fill(TOKEN)
-    dialog.get_by_role("button", name="Apply credentials").click()
-    dialog.get_by_role("button", name="Close").last.click()
+    _authorize(one, TOKEN)
     one.page.get_by_role("button", name="Execute").click()
     expect(status).to_have_text("204")
     assert one.complaints == []
+
+
+def test_a_profile_is_shown_to_its_owner(start_system: StartSystem, visit: VisitPage, tmp_path: Path) -> None:
+    """Where the gateway asks for access tokens, whoever gives one to the page has what it is for, and no more."""
+    issuer, keys = Issuer(), tmp_path / "keys.json"
+    keys.write_bytes(issuer.key_set())
+    asks = {"AUTH": "jwt", "AUTH_JWKS_FILE": str(keys), "AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": AUDIENCE}
+    system = start_system(ADMIN_TOKEN=TOKEN, **asks)
+    one = visit(f"{system.gateway.url}/docs")
+    _open(one, "/api/profile/{user_id}")
+    status = one.page.locator(".live-responses-table .response .response-col_status")
+    name = one.page.get_by_placeholder("user_id")
+    name.fill("user123")
+    one.page.get_by_role("button", name="Execute").click()
+    expect(status).to_have_text("401")
+    _authorize(one, issuer.token("user123", scope="profile:read"), "access_token")
+    one.page.get_by_role("button", name="Execute").click()
+    expect(status).to_have_text("200")
+    name.fill("user456")
+    one.page.get_by_role("button", name="Execute").click()
+    expect(status).to_have_text("403")
 
 
 def test_it_comes_in_few_bytes(running_system: System, visit: VisitPage) -> None:
