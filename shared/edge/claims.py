@@ -10,7 +10,8 @@ from shared.edge.settings import EdgeSettings
 
 _LATEST: Final = 2.0**53
 """No instant is farther from the epoch, in seconds: beyond, numbers are not exact."""
-_MAX_SUBJECT: Final = 256
+_MAX_ID: Final = 256
+"""Characters of an id: of what has a longer one nothing could be revoked."""
 NO_TYPE: Final = "none"
 """Stands among types for a token that does not say its own."""
 
@@ -60,7 +61,7 @@ def principal_of(claims: Mapping[str, Any], rules: TokenRules, now: float, signe
     if max(issued_at, _instant(claims, "nbf", -inf)) > now + rules.leeway:
         raise ValueError("not begun")
     token_id = claims.get("jti", "")
-    if not isinstance(token_id, str) or not token_id.isprintable():
+    if not isinstance(token_id, str) or len(token_id) > _MAX_ID or not token_id.isprintable():
         raise ValueError("an id that is none")
     subject = _subject(claims.get(rules.subject_claim))
     return Principal(
@@ -96,7 +97,7 @@ def _subject(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("a subject that is no text")  # noqa: TRY004 - as above
     subject = str(value)
-    if not 0 < len(subject) <= _MAX_SUBJECT or not subject.isprintable():
+    if not 0 < len(subject) <= _MAX_ID or not subject.isprintable():
         raise ValueError("a subject that nobody has")
     return subject
 
