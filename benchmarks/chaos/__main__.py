@@ -27,6 +27,7 @@ _SHORT_WARM_SECONDS: Final = 0.5
 _RATE: Final = 100.0
 _HOSTILE_REQUESTS: Final = 100_000
 _HOSTILE_SHORT_REQUESTS: Final = 6_000
+_ATTEMPTS: Final = 20_000
 _CANNOT_RUN: Final = 3
 
 R = TypeVar("R")
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if any((name in PARTIES) is not options.hostile for name in options.only or ()):
         parser.error(f"--only: with --hostile one of {', '.join(PARTIES)}, without it a fault")
+    if options.guarded and not options.hostile:
+        parser.error("--guarded: with --hostile alone")
     try:
         return _hostile(options) if options.hostile else _faults(options, parser)
     except CannotRun as error:
@@ -81,7 +84,8 @@ def _hostile(options: argparse.Namespace) -> int:
     say(f"seed        {seed}")
     requests = options.requests or (_HOSTILE_SHORT_REQUESTS if options.short else _HOSTILE_REQUESTS)
     parties = frozenset(options.only or PARTIES)
-    result = asyncio.run(_until_signal(run_hostile(seed, requests, parties)))
+    attempts = _ATTEMPTS if options.guarded else 0
+    result = asyncio.run(_until_signal(run_hostile(seed, requests, parties, attempts)))
     say(hostile_report.text(result))
     return 1 if result.failures.counts else 0
 
@@ -120,6 +124,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--hostile", action="store_true", help="instead: services, Redis and clients misbehave at random"
+    )
+    parser.add_argument(
+        "--guarded",
+        action="store_true",
+        help=f"with --hostile: the whole edge is on, and {_ATTEMPTS:,} requests are made for what is another's",
     )
     parser.add_argument("--seed", type=whole, metavar="N", help="of a hostile run, to draw the same again")
     parser.add_argument(

@@ -13,6 +13,7 @@ from benchmarks.chaos.hostile import rude_heads, truth
 from benchmarks.chaos.hostile.asked import Asked, http
 from benchmarks.chaos.hostile.draw import dice
 from benchmarks.chaos.hostile.failures import Failures
+from benchmarks.chaos.hostile.forgeries import FORGERIES
 from benchmarks.chaos.hostile.judge import Judge, Question, is_complete
 from benchmarks.chaos.hostile.link import ODDITIES, reply_end
 from benchmarks.chaos.hostile.meddling import MEDDLINGS
@@ -171,7 +172,7 @@ def test_a_seed_draws_the_same_again() -> None:
 
 def test_names_are_unique() -> None:
     """A fault in the journal is one line of one list."""
-    for listed in (MISBEHAVIOURS, MEDDLINGS, ODDITIES, HABITS):
+    for listed in (MISBEHAVIOURS, MEDDLINGS, ODDITIES, HABITS, FORGERIES):
         names = [one.name for one in listed]
         assert len(set(names)) == len(names)
 

@@ -12,6 +12,7 @@ from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.judge import Judge, Question
 from benchmarks.chaos.hostile.reading import Broken, Received
 from benchmarks.chaos.hostile.wire import Wire
+from benchmarks.common.issuer import Tokens
 
 ADMIN_TOKEN: Final = "hostile-admin-token"  # noqa: S105 - of a gateway that lives for minutes
 PATIENCE_SECONDS: Final = 15.0
@@ -39,8 +40,10 @@ _FIELDS: Final = (
     "Cookie: a=b", "Cache-Control: no-cache", "Cache-Control: max-age=0", "Pragma: no-cache",
     "X-Forwarded-For: 10.0.0.1, 10.0.0.2",
     "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "Authorization: Bearer t", "DNT: 1",
-    "Connection: keep-alive", "Connection: Keep-Alive", "X-Empty:", "Content-Length: 0",
+    "Accept-Encoding: zstd", "Connection: keep-alive", "Connection: Keep-Alive", "X-Empty:", "Content-Length: 0",
 )  # fmt: skip
+
+_CREDENTIALS: Final = "Authorization:"
 
 
 class Turns:
@@ -71,8 +74,12 @@ class _Habit:
 class Honest:
     """One client with one connection at a time."""
 
-    def __init__(self, name: str, port: int, dice: Random, judge: Judge, failures: Failures) -> None:
+    def __init__(
+        self, name: str, port: int, dice: Random, judge: Judge, failures: Failures, *, tokens: Tokens | None = None
+    ) -> None:
+        """``tokens`` are shown where it is asked for any."""
         self._name = name
+        self._tokens = tokens
         self._port = port
         self._dice = dice
         self._judge = judge
@@ -113,6 +120,8 @@ class Honest:
         conditional = self._tags.get(user_id, "") if self._dice.random() < 0.3 else ""
         method = "HEAD" if self._dice.random() < 0.05 else "GET"
         fields = self._dice.sample(_FIELDS, self._dice.choice((0, 0, 1, 3)))
+        if self._tokens is not None:
+            fields = [field for field in fields if not field.startswith(_CREDENTIALS)]
         last = ["Connection: close"] if self._dice.random() < 0.02 else []
         await self.ask(self._profile(user_id, *fields, *last, method=method, if_none_match=conditional))
 
@@ -161,7 +170,7 @@ class Honest:
 
     async def _purge(self) -> None:
         path = f"/api/cache/profile/{self._dice.choice(truth.USERS)}"
-        authorization = f"Authorization: Bearer {ADMIN_TOKEN}"
+        authorization = f"{_CREDENTIALS} Bearer {ADMIN_TOKEN}"
         await self.ask(self._question("DELETE", path, authorization, statuses=(204,)))
 
     def _profile(self, user_id: str, *fields: str, method: str = "GET", if_none_match: str = "") -> Question:
@@ -180,7 +189,10 @@ class Honest:
     ) -> Question:
         self._asked += 1
         request_id = f"{self._name}-{self._asked}"
-        lines = [f"{method} {path} HTTP/1.1", "Host: gateway", f"X-Request-ID: {request_id}", *fields, "", ""]
+        lines = [f"{method} {path} HTTP/1.1", "Host: gateway", f"X-Request-ID: {request_id}", *fields]
+        if self._tokens is not None and 401 not in statuses and not any(one.startswith(_CREDENTIALS) for one in fields):
+            lines.append(f"{_CREDENTIALS} Bearer {self._tokens.of(user_id)}")
+        lines += ["", ""]
         return Question("\r\n".join(lines).encode(), request_id, path, method, user_id, if_none_match, statuses)
 
     async def _receive(

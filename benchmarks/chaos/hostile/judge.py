@@ -17,7 +17,11 @@ REASONS: Final = frozenset(
     ("timeout", "unavailable", "bad_response", "circuit_open", "overloaded", "no_budget", "too_many")
 )
 _PARTS: Final = ("user", "orders", "products")
-_STATUSES: Final = frozenset((200, 204, 304, 308, 400, 401, 404, 405, 408, 411, 413, 414, 415, 417, 422, 426, 429, 431))
+_STATUSES: Final = frozenset(
+    (200, 204, 304, 308, 400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 417, 422, 426, 429, 431)
+)
+DENIED: Final = frozenset((400, 401, 403, 408, 413, 429, 431, 503))
+"""What may become of a request whose sender may not have it."""
 _FURTHER: Final = 3
 _PROBLEM: Final = "application/problem+json"
 _FIELDS: Final = ("type", "title", "status", "detail", "instance", "request_id")

@@ -1,5 +1,6 @@
 """What the gateway has written: every line is a JSON object, none tells of a fault of its own or of what is secret."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import orjson
 
 from benchmarks.chaos.hostile import truth
 from benchmarks.chaos.hostile.failures import Failures
+from benchmarks.chaos.hostile.forgeries import SUBJECT
 from benchmarks.chaos.hostile.honest import ADMIN_TOKEN
 from benchmarks.chaos.hostile.watch import ABORTED
 
@@ -17,7 +19,9 @@ _FAULTS: Final = (
     "unexpected error", "loop error", "Traceback", "never retrieved", "was destroyed", "never awaited",
     "ResourceWarning",
 )  # fmt: skip
-_SECRETS: Final = (f"@{truth.MAIL}", ADMIN_TOKEN, "Full Name of", "All about")
+_SECRETS: Final = (f"@{truth.MAIL}", ADMIN_TOKEN, "Full Name of", "All about", SUBJECT)
+_is_told_of_a_token = re.compile(r"eyJ|[A-Za-z0-9_-]{40}").search
+"""JSON in base64url, or so much of anything as no other word has: half of a signature."""
 
 
 def hold(log: Path, failures: Failures) -> Counter[str]:
@@ -47,5 +51,5 @@ def _complaints(line: bytes, levels: Counter[str]) -> Iterator[tuple[str, str]]:
     found = [fault for fault in _FAULTS if fault in text]
     if found:
         yield "a fault in the log", f"{place} ({found[0]})"
-    if any(secret in text for secret in _SECRETS):
+    if any(secret in text for secret in _SECRETS) or _is_told_of_a_token(text):
         yield "a secret in the log", "what nobody may read there"

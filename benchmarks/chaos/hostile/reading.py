@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.common.coding import decoded
+
 LIMIT: Final = 8 * 1024 * 1024
 """Bytes of one line or body that are read at most."""
 
@@ -24,7 +26,7 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Received:
-    """One answer: ``head`` as it came, the headers by lower-case name."""
+    """One answer: ``head`` as it came, the headers by lower-case name, the body without its coding."""
 
     status: int
     head: bytes
@@ -56,7 +58,7 @@ async def _receive(reader: asyncio.StreamReader, method: str) -> Received | None
         status, headers = _read_head(head)
         body = b""
         if method != "HEAD" and status >= 200 and status not in {204, 304}:
-            body = await _read_body(reader, headers)
+            body = decoded(await _read_body(reader, headers), headers)
     except asyncio.IncompleteReadError as error:
         if not head and not error.partial:
             return None

@@ -17,6 +17,8 @@ def _lines(result: Result) -> Iterator[str]:
     failures = result.failures
     requests = sum(result.statuses.values())
     yield f"answers     {_listed({str(status): count for status, count in sorted(result.statuses.items())})}"
+    if result.intrusions:
+        yield f"intruders   {_listed({str(status): count for status, count in sorted(result.intrusions.items())})}"
     yield f"calls       {_listed(result.calls)}"
     most = {name: round(value) for name, value in result.most.items()}
     yield f"at most     {_listed(most)}"

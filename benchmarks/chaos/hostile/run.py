@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,16 +15,19 @@ from benchmarks.chaos.hostile.draw import dice
 from benchmarks.chaos.hostile.failures import Failures
 from benchmarks.chaos.hostile.holding import hold
 from benchmarks.chaos.hostile.honest import Honest, Turns
+from benchmarks.chaos.hostile.intruders import Intruder, Intrusions, all_stay_out
 from benchmarks.chaos.hostile.judge import Judge, is_complete
 from benchmarks.chaos.hostile.meddling import meddle
 from benchmarks.chaos.hostile.rude import Rude
 from benchmarks.chaos.hostile.spells import Spell, Weather, spells
 from benchmarks.chaos.hostile.stage import BOUNDS, STALE_SECONDS, TTL_SECONDS, Stage, stage
 from benchmarks.chaos.hostile.watch import Look, Watch
+from benchmarks.common.issuer import Issuer, Tokens
 from shared.cancellation import cancel_and_wait
 
 _HONEST: Final = 96
 _RUDE: Final = 8
+_INTRUDERS: Final = 12
 _RECOVER_SECONDS: Final = 20.0
 _REST_SECONDS: Final = 25.0
 _LOOK_AGAIN_SECONDS: Final = 0.1
@@ -44,6 +47,7 @@ class Result:
         seconds: how long everybody misbehaved.
         most: the greatest that was seen of each figure that is bounded.
         logged: how many lines of each level above info there are, by event.
+        intrusions: how many requests of intruders were answered with each status.
     """
 
     failures: Failures
@@ -53,10 +57,13 @@ class Result:
     seconds: float
     most: Mapping[str, float]
     logged: Counter[str]
+    intrusions: Mapping[int, int]
 
 
-async def run(seed: int, requests: int, parties: AbstractSet[str]) -> Result:
+async def run(seed: int, requests: int, parties: AbstractSet[str], attempts: int = 0) -> Result:
     """Have so many honest ``requests`` made, while the ``parties`` misbehave as drawn from the ``seed``.
+
+    With ``attempts`` everything of the edge is on, and so many requests for what is another's are made besides.
 
     Raises:
         CannotRun: when the system does not get ready.
@@ -65,29 +72,46 @@ async def run(seed: int, requests: int, parties: AbstractSet[str]) -> Result:
     judge = Judge(failures, ttl=TTL_SECONDS, stale=STALE_SECONDS)
     with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as folder:
         async with AsyncExitStack() as ending:
-            on = await stage(Path(folder), weather, failures, ending)
-            seconds, watch = await _Run(on, weather, judge, failures, parties).through(requests)
+            issuer = Issuer() if attempts else None
+            on = await stage(Path(folder), weather, failures, ending, issuer)
+            playing = _Run(on, weather, judge, failures, parties=parties, issuer=issuer)
+            seconds, watch = await playing.through(requests, attempts)
             await on.gateway.end()
             if on.gateway.status:
                 failures.add("a bad end", f"the gateway's exit status is {on.gateway.status}")
         logged = log.hold(on.gateway.log, failures)
     calls = {service.name: service.calls for service in on.services}
-    return Result(failures, judge.judged, sorted(judge.seconds), calls, seconds, watch.most, logged)
+    return Result(failures, judge.judged, sorted(judge.seconds), calls, seconds, watch.most, logged, playing.met)
 
 
 class _Run:
     """The acts of a run, on a stage that has been set."""
 
     def __init__(
-        self, on: Stage, weather: Weather, judge: Judge, failures: Failures, parties: AbstractSet[str]
+        self,
+        on: Stage,
+        weather: Weather,
+        judge: Judge,
+        failures: Failures,
+        *,
+        parties: AbstractSet[str],
+        issuer: Issuer | None,
     ) -> None:
         self._on = on
         self._weather = weather
         self._judge = judge
         self._failures = failures
         self._parties = parties
+        self._issuer = issuer
+        self._tokens = None if issuer is None else Tokens(issuer)
+        self._intrusions = Intrusions()
 
-    async def through(self, requests: int) -> tuple[float, Watch]:
+    @property
+    def met(self) -> Mapping[int, int]:
+        """How many intruders were answered with each status."""
+        return self._intrusions.answers
+
+    async def through(self, requests: int, attempts: int) -> tuple[float, Watch]:
         """Play it; how long the middle took, and who watched."""
         workers = self._on.gateway.children()
         watch = Watch(self._on.gateway.port, workers, BOUNDS, self._failures, self._on.gateway.log)
@@ -97,13 +121,14 @@ class _Run:
         started = loop.time()
         turns = Turns(requests)
         holding = asyncio.create_task(self._hold(turns))
-        half = await self._storm(turns, watch)
+        half = await self._storm(turns, Turns(attempts), watch)
         seconds = loop.time() - started
         self._weather.spell = Spell()
         self._failures.journal.spell = "calm again"
         await self._on.calm()
         await self._everybody_complete("after the last fault")
         await self._keep_asking()
+        await self._stay_out()
         await holding
         self._on.hang_up()
         if self._on.gateway.children() != workers:
@@ -112,7 +137,7 @@ class _Run:
             watch.growth(half, await watch.rest(_REST_SECONDS, begun.descriptors))
         return seconds, watch
 
-    async def _storm(self, turns: Turns, watch: Watch) -> Look | None:
+    async def _storm(self, turns: Turns, attempts: Turns, watch: Watch) -> Look | None:
         seed, port = self._failures.seed, self._on.gateway.port
         rude = [
             Rude(port, dice(seed, "rude", number), self._judge, self._failures)
@@ -125,7 +150,10 @@ class _Run:
             *(client.run() for client in rude),
         ]
         async with _while_running(beside):
-            asking = asyncio.gather(*(self._client(f"h{number}").run(turns) for number in range(_HONEST)))
+            asking = asyncio.gather(
+                *(self._client(f"h{number}").run(turns) for number in range(_HONEST)),
+                *(one.run(attempts) for one in self._intruders(_INTRUDERS)),
+            )
             while turns.is_first_half and not asking.done():  # noqa: ASYNC110 - clients tell nobody
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             half = await watch.look()
@@ -168,7 +196,21 @@ class _Run:
 
     def _client(self, name: str) -> Honest:
         random = dice(self._failures.seed, "honest", name)
-        return Honest(name, self._on.gateway.port, random, self._judge, self._failures)
+        return Honest(name, self._on.gateway.port, random, self._judge, self._failures, tokens=self._tokens)
+
+    def _intruders(self, count: int) -> Iterator[Intruder]:
+        """None where nobody is kept out."""
+        if self._issuer is None:
+            return
+        for number in range(count):
+            random = dice(self._failures.seed, "intruder", number)
+            yield Intruder(self._on.gateway.port, random, self._judge, self._failures, self._issuer, self._intrusions)
+
+    async def _stay_out(self) -> None:
+        """Whatever was revoked while Redis was meddled with."""
+        for intruder in self._intruders(1):
+            if not await all_stay_out(intruder, _RECOVER_SECONDS):
+                self._failures.add("let in", f"with a revoked token, {_RECOVER_SECONDS:.0f} s after the last fault")
 
 
 @asynccontextmanager

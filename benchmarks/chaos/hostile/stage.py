@@ -12,11 +12,14 @@ from benchmarks.chaos.hostile import meddling
 from benchmarks.chaos.hostile.asked import SERVICES
 from benchmarks.chaos.hostile.draw import dice
 from benchmarks.chaos.hostile.failures import Failures
+from benchmarks.chaos.hostile.garbage import ORIGIN
 from benchmarks.chaos.hostile.honest import ADMIN_TOKEN
 from benchmarks.chaos.hostile.link import RedisLink
 from benchmarks.chaos.hostile.service import Service
 from benchmarks.chaos.hostile.spells import Weather
 from benchmarks.chaos.hostile.watch import Bounds
+from benchmarks.common.issuer import SETTINGS as SETTINGS_OF_ISSUER
+from benchmarks.common.issuer import Issuer
 from benchmarks.common.ports import LOCAL, free_port
 from benchmarks.common.process import Process
 from benchmarks.common.redis import redis_server
@@ -49,6 +52,17 @@ SETTINGS: Final[Mapping[str, str]] = {
     "BREAKER_OPEN_SECONDS": "0.2",
     "BREAKER_OPEN_MAX_SECONDS": "0.5",
 }
+
+GUARDED: Final[Mapping[str, str]] = {
+    **SETTINGS_OF_ISSUER,
+    "CORS_ORIGINS": ORIGIN,
+    "TRUSTED_PROXIES": LOCAL,
+    # So many that nobody honest gets there.
+    "RATE_LIMIT_USER": "400/2",
+    "RATE_LIMIT_ADDRESS": "1000000/60",
+    "RATE_LIMIT_FAILURES": "100/2",
+}
+"""Everything of the edge that is off by default."""
 
 BOUNDS: Final = Bounds(
     # What is negative may have a room of its own beside the others.
@@ -86,8 +100,10 @@ class Stage:
             service.hang_up()
 
 
-async def stage(folder: Path, weather: Weather, failures: Failures, ending: AsyncExitStack) -> Stage:
-    """Start everything; ``ending`` ends it.
+async def stage(
+    folder: Path, weather: Weather, failures: Failures, ending: AsyncExitStack, issuer: Issuer | None
+) -> Stage:
+    """Start everything; ``ending`` ends it. With an ``issuer`` the gateway asks for its tokens.
 
     Raises:
         CannotRun: without a redis-server, or when the gateway does not get ready.
@@ -103,8 +119,11 @@ async def stage(folder: Path, weather: Weather, failures: Failures, ending: Asyn
         ending.push_async_callback(one.close)
         await one.open()
     port = free_port()
+    if issuer is not None:
+        issuer.publish(folder)
     environment = {
         **SETTINGS,
+        **({} if issuer is None else GUARDED),
         **{f"{service.name[:-1].upper()}_SERVICE_URL": service.url for service in services},
         "REDIS_URL": f"redis://{LOCAL}:{link.port}/0",
         "PORT": str(port),
