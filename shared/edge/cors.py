@@ -27,6 +27,11 @@ class Cors:
             for origin in origins
         }
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there are any."""
+        return bool(self._of_origins)
+
     def headers_for(self, origin: str | None) -> Mapping[str, str]:
         """The fields of an answer to a request from ``origin``, whatever its status; of a ``Vary`` one more member."""
         return self._of_origins.get(origin, self._of_others)

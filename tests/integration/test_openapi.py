@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from shared.errors import AttemptTimeout, DeclarationError, ServiceUnavailable, 
 from shared.http import routing
 from tests.fixtures.fake_services import FakeServices, product, user
 from tests.fixtures.gateway import Clock, Gateway, StartGateway
+from tests.fixtures.issuer import Issuer
 from tests.fixtures.openapi import Described
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.wire import Wire
@@ -250,6 +252,30 @@ async def test_it_is_true_with_redis_and_while_it_is_away(
         purged = await gateway.client.delete("/api/cache", headers=bearer)
         assert purged.status_code == (204 if is_there else 503)
         described.assert_tells_of("DELETE", "/api/cache", purged)
+
+
+@pytest.mark.parametrize("early", ["true", "false"])
+async def test_it_is_true_of_what_the_edge_adds(
+    start_gateway: StartGateway, asks_for_tokens: Mapping[str, str], issuer: Issuer, early: str
+) -> None:
+    """To answers, good and bad, and to refusals, for scripts of a known origin, of others, and for no script at all."""
+    gateway = await start_gateway(
+        EARLY_ANSWERS=early, RATE_LIMIT_USER="9/3600", RATE_LIMIT_ADDRESS="9/3600", RATE_LIMIT_FAILURES="9/3600",
+        CORS_ORIGINS="https://app.example.org", ADMIN_TOKEN=TOKEN, **asks_for_tokens,
+    )  # fmt: skip
+    owner = f"Bearer {issuer.token('user1', scope='profile:read')}"
+    described = await _described(gateway)
+    described.assert_valid()
+    statuses: Counter[int] = Counter()
+    for origin in ("https://app.example.org", "https://elsewhere.example.org", ""):
+        for template, path in ((PROFILE, "/api/profile/user1"), (PROFILE, "/api/profile/user2"), ("/", "/")):
+            for authorization in (owner, "", "Bearer", "Bearer garbage"):
+                for tag in ("", "*"):
+                    fields = {"Origin": origin, "Authorization": authorization, "If_None_Match": tag}
+                    answer = await gateway.get(path, **{name: value for name, value in fields.items() if value})
+                    described.assert_tells_of("GET", template, answer)
+                    statuses[answer.status_code] += 1
+    assert {*statuses} == {200, 304, 400, 401, 403, 429}
 
 
 async def test_it_is_true_of_operations(start_gateway: StartGateway) -> None:

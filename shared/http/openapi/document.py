@@ -75,7 +75,7 @@ def _operation(route: Route, path: str, components: Components, security: Securi
         "operationId": route.name,
         "summary": operation.summary,
         "tags": [components.tag(operation.tag)],
-        "responses": responses(operation, _filled(path, operation), components, security.problems(operation.access)),
+        "responses": responses(operation, _filled(path, operation), components, security),
     }
     if operation.parameters:
         written["parameters"] = [parameter_object(one) for one in operation.parameters]

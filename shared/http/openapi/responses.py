@@ -6,11 +6,11 @@ from typing import Final
 import orjson
 
 from shared import codec
-from shared.errors import RequestError
 from shared.http import problems
 from shared.http.openapi import vocabulary
 from shared.http.openapi.components import Components, Node
 from shared.http.openapi.operation import Answer, Header, Operation
+from shared.http.openapi.security import Security
 from shared.http.problems import CONTENT_TYPE, Problem, ProblemDetails
 
 _REQUEST_ID: Final = "9f86d081884c4d639b1f0c1f6d2c7a5e"
@@ -20,12 +20,10 @@ _Kinds = Mapping[Problem, str]
 """Kinds of problems, each with a sentence that explains one."""
 
 
-def responses(operation: Operation, path: str, components: Components, refusals: Iterable[RequestError]) -> Node:
-    """By status what ``operation`` answers at the ``path`` of an example, and what any route may answer besides.
-
-    ``refusals`` are those of the edge.
-    """
-    errors = [*refusals, *operation.problems]
+def responses(operation: Operation, path: str, components: Components, security: Security) -> Node:
+    """By status what ``operation`` answers at the ``path`` of an example, and what any route may answer besides."""
+    errors = [*security.problems(operation.access), *operation.problems]
+    beside = [*security.headers()]
     own = {problems.of(error): error.detail for error in errors}
     kinds_of = _by_status({**own, **problems.ON_EVERY_ROUTE})
     written: Node = {}
@@ -35,10 +33,10 @@ def responses(operation: Operation, path: str, components: Components, refusals:
         raised = [type(error) for error in errors if problems.of(error).status == status]
         if answers or raised:
             further = [header for kind in raised for header in operation.problem_headers.get(kind, ())]
-            written[str(status)] = _response(answers, kinds, path, further, components)
+            written[str(status)] = _response(answers, kinds, path, components, further=further, beside=beside)
         else:
             name = "Or".join(problem.title.title().replace(" ", "") for problem in kinds)
-            written[str(status)] = components.response(name, _response([], kinds, "/", (), components))
+            written[str(status)] = components.response(name, _response([], kinds, "/", components, beside=beside))
     return written
 
 
@@ -50,8 +48,15 @@ def _by_status(kinds: _Kinds) -> dict[int, _Kinds]:
 
 
 def _response(
-    answers: Sequence[Answer], kinds: _Kinds, path: str, further: Iterable[Header], components: Components
+    answers: Sequence[Answer],
+    kinds: _Kinds,
+    path: str,
+    components: Components,
+    *,
+    further: Iterable[Header] = (),
+    beside: Iterable[Header],
 ) -> Node:
+    """``further`` are header fields of some problems, ``beside`` those that any answer may have."""
     headers = [*vocabulary.COMMON_HEADERS, *(header for answer in answers for header in answer.headers), *further]
     content = _bodies(answers, components)
     if kinds:
@@ -70,6 +75,8 @@ def _response(
     for name in dict.fromkeys(name for problem in kinds for name in problem.headers):
         always = all(name in problem.headers for problem in kinds)
         written[name] = components.header(_PROBLEM_HEADERS[name], always=always)
+    for header in beside:
+        written.setdefault(header.name, components.header(header, always=False))
     said = [answer.description for answer in answers] + [f"{problem.title}." for problem in kinds]
     response: Node = {"description": " ".join(dict.fromkeys(said)), "headers": written}
     return response | ({"content": content} if content else {})

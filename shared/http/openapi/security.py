@@ -8,6 +8,8 @@ from shared.edge.access import Access
 from shared.edge.authenticator import UNDECIDED
 from shared.edge.edge import Edge
 from shared.errors import Forbidden, InvalidAuthorization, RequestError, TooManyRequests, Unauthorized
+from shared.http.openapi.operation import Header
+from shared.http.openapi.vocabulary import CORS_HEADERS, LIMIT_HEADERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,13 @@ class Security:
         tokens: whether they have to show an access token.
         admin: whether there is an admin token.
         limited: whether their requests are counted.
+        browsers: whether scripts of other origins may read answers.
     """
 
     tokens: bool = False
     admin: bool = False
     limited: bool = False
+    browsers: bool = False
 
     def bearers(self, access: Access | None) -> Sequence[Mapping[Bearer, Sequence[str]]]:
         """The tokens that allow what needs ``access``, each with its scopes: one will do, or none if one is empty."""
@@ -50,6 +54,13 @@ class Security:
         if self.tokens:
             found += [{ACCESS_TOKEN: (scope,)} for scope in access.scopes] or [{ACCESS_TOKEN: ()}]
         return [*found, {}] if access.local else found
+
+    def headers(self) -> Iterator[Header]:
+        """What an answer to anything may have in its head besides."""
+        if self.limited:
+            yield from LIMIT_HEADERS
+        if self.browsers:
+            yield from CORS_HEADERS
 
     def problems(self, access: Access | None) -> Iterator[RequestError]:
         """How what needs ``access`` may be refused."""
@@ -69,4 +80,4 @@ NO_SECURITY: Final = Security()
 
 def security_of(edge: Edge | None) -> Security:
     """What an app asks with this ``edge``."""
-    return NO_SECURITY if edge is None else Security(edge.asks, edge.has_admin, edge.limits)
+    return NO_SECURITY if edge is None else Security(edge.asks, edge.has_admin, edge.limits, edge.cors.is_on)

@@ -30,11 +30,20 @@ COMMON_HEADERS: Final = (
     Header("X-Content-Type-Options", "Always `nosniff`.", {"type": "string", "enum": ["nosniff"]}, always=True),
 )
 
+LIMIT_HEADERS: Final = (
+    Header("RateLimit", "What is left of a quota, and the seconds until it is whole again."),
+    Header("RateLimit-Policy", "The quotas that count here, each with its window in seconds."),
+)
+CORS_HEADERS: Final = (
+    Header("Access-Control-Allow-Origin", "The origin whose scripts may read the answer (CORS)."),
+    Header("Access-Control-Expose-Headers", "The header fields that they may read."),
+    VARY,
+)
+
 PROBLEM_HEADERS: Final = (
     Header("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0}),
     Header("WWW-Authenticate", "How to authenticate (RFC 9110).", always=True),
-    Header("RateLimit", "What is left of a quota, and the seconds until it is whole again."),
-    Header("RateLimit-Policy", "The quotas that count here, each with its window in seconds."),
+    *LIMIT_HEADERS,
 )
 
 IF_NONE_MATCH: Final = Parameter(
