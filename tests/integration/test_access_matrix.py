@@ -260,7 +260,7 @@ def start(start_gateway: StartGateway, server_side: ServerSide, issuer: Issuer, 
             products={name: product(name) for name in ("p1", "p2")},
         )
         gateway = await start_gateway(services, clock=Clock(), **_environment(issuer, tmp_path, early))
-        revocations: Revocations = gateway.client.app.ctx.edge._revocations
+        revocations: Revocations = gateway.client.app.ctx.edge._identification._revocations
         revocations.add(Revocation.of_token("lost", revocations.clock() + 60))
         return Running(gateway, server_side, issuer, support)
 

@@ -82,7 +82,7 @@ async def test_a_token_is_revoked_in_the_middle(
     token = issuer.token("user1", scope="profile:read", jti="this")
     other = issuer.token("support", scope="profile:read:any")
     later = issuer.token("user1", scope="profile:read", jti="another", iat=int(issuer.now()) + 10)
-    revocations: Revocations = gateway.client.app.ctx.edge._revocations
+    revocations: Revocations = gateway.client.app.ctx.edge._identification._revocations
     async with Wire(gateway.client.port) as wire, Wire(gateway.client.port) as another:
         for one in (token, other, later, token):
             for connection in (wire, another):
