@@ -12,12 +12,12 @@ from sanic.touchup import TouchUp
 from tests import sanic_server
 
 pytest_plugins = [
+    "tests.fixtures.issuer",  # others make use of it
     "tests.fixtures.collector",
     "tests.fixtures.gateway",
     "tests.fixtures.parallel",
     "tests.fixtures.processes",
     "tests.fixtures.example_tree",
-    "tests.fixtures.issuer",
     "tests.fixtures.redis_server",
     "tests.fixtures.redis_sets",
     "tests.fixtures.odd_redis",

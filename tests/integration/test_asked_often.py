@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.fixtures.edge_on import SHOWN_TEXT
 from tests.fixtures.gateway import Gateway, StartGateway
 from tests.kit.wire import Wire
 
@@ -16,7 +17,7 @@ ASKERS: Final = 100
 async def _asked(port: int, path: str, **fields: str) -> tuple[int, dict[str, str], bytes]:
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
     async with Wire(port) as wire:
-        wire.send(f"GET {path} HTTP/1.1\r\nHost: a\r\n{head}\r\n".encode())
+        wire.send(f"GET {path} HTTP/1.1\r\nHost: a\r\n{SHOWN_TEXT}{head}\r\n".encode())
         status, headers, body = await wire.answer()
         return status, dict(headers), body
 

@@ -19,12 +19,13 @@ from shared.http.early_answers import EarlyAnswers
 from shared.http.early_routes import ReadyResponse
 from shared.settings.loading import load
 from tests.fixtures.conversations import ServerSide
+from tests.fixtures.edge_on import SHOWN_LINE, edge_for, shown_to
 from tests.fixtures.fake_services import FakeServices
 from tests.fixtures.gateway import Clock
 from tests.fixtures.log_lines import heard
 from tests.kit.wire import Counted
 
-HIT = b"GET /api/profile/user1 HTTP/1.1\r\nHost: x\r\n\r\n"
+HIT = b"GET /api/profile/user1 HTTP/1.1\r\nHost: x\r\n%b\r\n" % SHOWN_LINE
 LABEL = "/api/profile/<user_id>"
 
 
@@ -60,12 +61,14 @@ def start(loop: object, sanic_client: Any, monkeypatch: pytest.MonkeyPatch) -> S
     """A function that serves a gateway; ``change`` is done to its app before, keywords are environment variables."""
 
     async def start(change: Callable[[Sanic[Any, Any]], object] = lambda _: None, **environment: str) -> Running:
-        settings = load(GatewaySettings, {"EARLY_ANSWERS": "true", "CACHE_TTL_SECONDS": "100", **environment})
+        settings = load(
+            GatewaySettings, {**edge_for({}), "EARLY_ANSWERS": "true", "CACHE_TTL_SECONDS": "100", **environment}
+        )
         clock, services = Clock(), FakeServices.with_profile()
         cache = gateway_cache(settings, AGGREGATES, clock=clock)
         app = create_app(settings, transports=services.transports(), cache=cache)
         change(app)
-        client = await sanic_client(app, verify=False)
+        client = await sanic_client(app, verify=False, headers=shown_to({}))
         assert (await client.get("/api/profile/user1")).status_code == 200
         return Running(app, client, cache, clock, services, ServerSide(monkeypatch))
 

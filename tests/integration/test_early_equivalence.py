@@ -34,7 +34,9 @@ IDS: Final = Ids(
     cold=tuple(f"cold{number}" for number in range(40)),
 )
 
-_OF_TIME: Final = re.compile(r"^(process_|python_|event_loop_|worker_|log_lines_)|_(bucket|sum|created)$")
+_OF_TIME: Final = re.compile(
+    r"^(process_|python_|event_loop_|worker_|log_lines_|rate_limit_subjects)|_(bucket|sum|created)$"
+)
 
 
 @dataclass
@@ -45,6 +47,12 @@ class Seen:
     early_in: "Counter[str]" = field(default_factory=Counter)
     counted: Mapping[str, float] = field(default_factory=dict)
     logged: list[Mapping[str, object]] = field(default_factory=list)
+
+    def take_line(self, line: bytes) -> None:
+        """Keep what is logged of a request; how often a token is told of depends on what was told before."""
+        document = told(line)
+        if document["event"] == "request":
+            self.logged.append(document)
 
 
 def _counted() -> dict[str, float]:
@@ -90,7 +98,7 @@ async def _run(start_gateway: StartGateway, server_side: ServerSide, early: str)
     while connections._value.get() > idle:  # left open, it would be closed in the middle of a run that takes long
         await asyncio.sleep(0)
     before = _counted()
-    with heard(lambda line: seen.logged.append(told(line))):
+    with heard(seen.take_line):
         for conversation in conversations:
             clock.now += conversation.ages
             earlier = server_side.early

@@ -16,6 +16,7 @@ from bff.parts.sources import Sources
 from bff.sources.orders import ORDER_SERVICE, Order
 from shared.errors import AttemptTimeout, DeclarationError, ServiceUnavailable, Unreachable
 from shared.http import routing
+from tests.fixtures.edge_on import IS_ON, SHOWN_TEXT
 from tests.fixtures.fake_services import FakeServices, product, user
 from tests.fixtures.gateway import Clock, Gateway, StartGateway
 from tests.fixtures.issuer import Issuer
@@ -61,12 +62,12 @@ async def test_every_route_is_in_it(start_gateway: StartGateway, environment: Ma
         for method in route.methods - {"HEAD", "OPTIONS"}
     }
     assert told == routed
-    assert (("DELETE", "/api/cache") in told) == ("ADMIN_TOKEN" in environment)
+    assert (("DELETE", "/api/cache") in told) == (IS_ON or "ADMIN_TOKEN" in environment)
 
 
 async def test_admin_operations_are_told_apart(start_gateway: StartGateway) -> None:
     """They have a tag, the last one, and the bearer scheme; nothing else has."""
-    described = await _described(await start_gateway(ADMIN_TOKEN=TOKEN))
+    described = await _described(await start_gateway(ADMIN_TOKEN=TOKEN, AUTH="off"))
     assert [tag["name"] for tag in described.document["tags"]] == ["aggregates", "operations", "pages", "admin"]
     for method, path, operation in described.operations():
         is_admin = (path.startswith("/api/cache") and method == "DELETE") or path == "/api/revocations"
@@ -227,7 +228,7 @@ async def test_it_is_true_of_what_is_refused_before_any_route(
     """Problems that any request may meet, whatever it is for."""
     gateway = await start_gateway()
     async with Wire(gateway.client.port) as wire:
-        wire.send(f"GET /api/profile/user1 HTTP/1.1\r\n{fields}\r\n".encode())
+        wire.send(f"GET /api/profile/user1 HTTP/1.1\r\n{SHOWN_TEXT}{fields}\r\n".encode())
         answer = _RawAnswer(*await wire.answer())
     assert answer.status_code == status
     (await _described(gateway)).assert_tells_of("GET", PROFILE, answer)
@@ -296,7 +297,7 @@ async def test_it_is_true_of_operations(start_gateway: StartGateway) -> None:
 
 async def test_it_is_true_of_purges(start_gateway: StartGateway) -> None:
     """With the token, without it, and of an id that is none."""
-    gateway = await start_gateway(ADMIN_TOKEN=TOKEN)
+    gateway = await start_gateway(ADMIN_TOKEN=TOKEN, AUTH="off")
     described = await _described(gateway)
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     statuses = []

@@ -21,11 +21,12 @@ from shared import ids
 from shared.settings.loading import load
 from shared.upstream.call import Call
 from shared.upstream.service import Service
+from tests.fixtures.edge_on import shown_to
 from tests.fixtures.fake_services import FakeServices, user
 from tests.fixtures.gateway import StartGateway
 from tests.fixtures.log_lines import heard
 from tests.fixtures.recording_service import RecordingService
-from tests.fixtures.suite_settings import ANSWER_SECONDS, SUITE_SETTINGS
+from tests.fixtures.suite_settings import ANSWER_SECONDS, suite_settings
 
 TOKEN: Final = "what-only-they-know"
 SOMEBODY: Final = "7f3c1e9a-0b0d-4c3b-9a55-000000000001"
@@ -218,10 +219,12 @@ async def test_a_service_may_stand_below_a_path_and_want_a_token(sanic_client: A
             "USER_SERVICE_TOKEN": TOKEN,
             "ORDER_SERVICE_URL": f"http://127.0.0.1:{orders.port}",
         }
-        settings = load(GatewaySettings, {**SUITE_SETTINGS, **environment})
+        settings = load(GatewaySettings, suite_settings(environment))
         lines: list[bytes] = []
         with heard(lines.append):
-            client = await sanic_client(create_app(settings), verify=False, timeout=ANSWER_SECONDS)
+            client = await sanic_client(
+                create_app(settings), verify=False, timeout=ANSWER_SECONDS, headers=shown_to(environment)
+            )
             answer = await client.get("/api/profile/user1")
             health = await client.get("/health")
             metrics = await client.get("/metrics")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.certificates import new_pair
+from tests.fixtures.edge_on import SHOWN_TEXT
 from tests.fixtures.fake_services import user
 from tests.fixtures.processes import App, StartApp
 from tests.fixtures.recording_service import RecordingService
@@ -19,10 +20,10 @@ def _answers(app: App) -> list[tuple[int, bool | None]]:
     found = []
     with connected(app) as wire:
         for path, fields in ((PROFILE, ()), (PROFILE, ()), (PROFILE, ("X-Odd: 1",)), ("/nowhere", ()), (PROFILE, ())):
-            ask(wire, path, *fields)
+            ask(wire, path, *fields, *SHOWN_TEXT.splitlines())
             status, body = read_answer(wire)
             found.append((status, json.loads(body).get("metadata", {}).get("cached")))
-        wire.sendall(f"GET {PROFILE} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        wire.sendall(f"GET {PROFILE} HTTP/1.1\r\nHost: x\r\n{SHOWN_TEXT}Connection: close\r\n\r\n".encode())
         assert read_answer(wire)[0] == 200
         assert wire.recv(1) == b""
     return found

@@ -30,6 +30,7 @@ from shared.http.index_route import IndexRoute
 from shared.serving.app import build_app
 from shared.settings.declared import Settings
 from shared.settings.loading import load
+from tests.fixtures.edge_on import ALSO_VARY
 from tests.fixtures.gateway import Gateway, StartGateway
 from tests.fixtures.openapi import Described
 from tests.fixtures.processes import StartApp
@@ -122,7 +123,7 @@ async def test_the_index_is_a_page_for_a_browser(start_gateway: StartGateway, ac
     gateway = await start_gateway()
     answer = await gateway.get("/", Accept=accept)
     assert answer.headers["content-type"].startswith("text/html")
-    assert answer.headers["vary"] == "Accept, Accept-Encoding"
+    assert answer.headers["vary"] == f"Accept, Accept-Encoding{ALSO_VARY}"
     for link in (await gateway.get("/")).json()["links"].values():
         assert f'href="{link}"' in answer.text or f'data-path="{link}"' in answer.text, link
 
@@ -152,7 +153,7 @@ async def test_the_index_is_json_for_all_others(start_gateway: StartGateway, acc
     """As soon as a page is not liked better."""
     answer = await (await start_gateway()).get("/", Accept=accept)
     assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["vary"] == "Accept, Accept-Encoding"
+    assert answer.headers["vary"] == f"Accept, Accept-Encoding{ALSO_VARY}"
     assert {"docs", "openapi"} <= answer.json()["links"].keys()
 
 

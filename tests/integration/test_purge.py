@@ -33,7 +33,7 @@ async def test_a_purge_drops_what_is_cached(start_gateway: StartGateway, path: s
 @pytest.mark.parametrize("path", [ENTRY, "/api/cache"])
 async def test_without_a_configured_token_there_is_no_such_route(start_gateway: StartGateway, path: str) -> None:
     """Nobody learns that there could be one."""
-    gateway = await start_gateway()
+    gateway = await start_gateway(AUTH="off")
     assert await _delete(gateway, path) == 404
 
 
@@ -54,7 +54,7 @@ async def test_another_token_is_refused(
     start_gateway: StartGateway, authorization: str | bytes | None, status: int
 ) -> None:
     """401 with the scheme that is wanted, 400 for what is no token at all, and nothing is dropped."""
-    gateway = await start_gateway(ADMIN_TOKEN=TOKEN)
+    gateway = await start_gateway(ADMIN_TOKEN=TOKEN, AUTH="off")
     await gateway.get(PROFILE)
     assert await _delete(gateway, ENTRY, authorization) == status
     assert (await gateway.get(PROFILE)).json()["metadata"]["cached"] is True

@@ -81,7 +81,7 @@ async def test_without_keys_nobody_can_tell(
 @pytest.mark.parametrize(("fields", "reason"), [({}, "absent"), ({"Authorization": "Bearer wrong"}, "invalid")])
 async def test_admin_routes_count_too(start_gateway: StartGateway, fields: Mapping[str, str], reason: str) -> None:
     """Where nobody else is asked for a token."""
-    gateway = await start_gateway(ADMIN_TOKEN="open-sesame")
+    gateway = await start_gateway(ADMIN_TOKEN="open-sesame", AUTH="off")
     found = await _added(gateway, lambda: gateway.client.delete("/api/cache", headers=fields))
     assert found == ([401] * _TIMES, {reason: _TIMES})
 

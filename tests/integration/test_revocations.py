@@ -94,7 +94,7 @@ async def test_what_is_no_json_is_400(start_gateway: StartGateway, body: bytes) 
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", f"Basic {TOKEN}"])
 async def test_another_token_is_refused(start_gateway: StartGateway, authorization: str | None) -> None:
     """Before the body is looked at."""
-    gateway = await start_gateway(ADMIN_TOKEN=TOKEN)
+    gateway = await start_gateway(ADMIN_TOKEN=TOKEN, AUTH="off")
     for body in ({"jti": "a"}, b"{"):
         answer = await revoke(gateway, body, authorization)
         assert (answer.status_code, answer.headers["www-authenticate"].split()[0]) == (401, "Bearer")
@@ -103,7 +103,7 @@ async def test_another_token_is_refused(start_gateway: StartGateway, authorizati
 
 async def test_without_a_configured_token_there_is_no_such_route(start_gateway: StartGateway) -> None:
     """Nobody learns that there could be one."""
-    assert (await revoke(await start_gateway(), {"jti": "a"})).status_code == 404
+    assert (await revoke(await start_gateway(AUTH="off"), {"jti": "a"})).status_code == 404
 
 
 async def test_the_index_tells_of_it(start_gateway: StartGateway) -> None:

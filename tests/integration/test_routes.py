@@ -29,8 +29,8 @@ async def test_the_index_links_to_everything(start_gateway: StartGateway) -> Non
 
 async def test_the_index_has_the_admin_routes_where_there_are_any(start_gateway: StartGateway) -> None:
     """Each with its method; where no token is set the routes are not there, and nothing tells of them."""
-    assert "admin" not in (await (await start_gateway()).get("/")).json()
-    gateway = await start_gateway(ADMIN_TOKEN="open-sesame")
+    assert "admin" not in (await (await start_gateway(AUTH="off")).get("/")).json()
+    gateway = await start_gateway(ADMIN_TOKEN="open-sesame", AUTH="off")
     admin = (await gateway.get("/")).json()["admin"]
     assert admin == {
         "purge_all": {"method": "DELETE", "path": "/api/cache"},

@@ -5,6 +5,7 @@ import asyncio
 import orjson
 import pytest
 
+from tests.fixtures.edge_on import SHOWN_TEXT
 from tests.fixtures.gateway import StartGateway
 from tests.kit.wire import Wire
 
@@ -20,7 +21,7 @@ async def test_a_tag_in_any_line_of_a_list_is_found(start_gateway: StartGateway,
     async with Wire(gateway.client.port) as wire:
         for first, second in lines[:3]:
             fields = f"If-None-Match: {first}\r\nIf-None-Match: {second}\r\n"
-            wire.send(f"GET /api/profile/user1 HTTP/1.1\r\nHost: x\r\n{fields}\r\n".encode())
+            wire.send(f"GET /api/profile/user1 HTTP/1.1\r\nHost: x\r\n{SHOWN_TEXT}{fields}\r\n".encode())
             assert (await wire.answer())[0] == 304
 
 
@@ -46,7 +47,7 @@ async def test_who_sends_no_more_gets_the_answer(start_gateway: StartGateway, ea
     gate = gateway.services.gates["users"] = asyncio.Event()
     calls = len(gateway.services.calls)
     async with Wire(gateway.client.port) as wire:
-        wire.send(f"GET /api/profile/{user} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        wire.send(f"GET /api/profile/{user} HTTP/1.1\r\nHost: x\r\n{SHOWN_TEXT}\r\n".encode())
         wire.shut()
         if user != "user1":
             while len(gateway.services.calls) == calls:
@@ -63,7 +64,7 @@ async def test_requests_that_come_together_are_answered_in_their_order(start_gat
     gateway = await start_gateway(EARLY_ANSWERS=early)
     await gateway.get("/api/profile/user1")
     paths = ["/api/profile/user1", "/api/profile/nobody", "/nowhere", "/api/profile/user1", "/", "/api/profile/a.b"]
-    sent = b"".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths)
+    sent = b"".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n{SHOWN_TEXT}\r\n".encode() for path in paths)
     async with Wire(gateway.client.port) as wire:
         for step in (len(sent), 7, 50):
             for place in range(0, len(sent), step):
