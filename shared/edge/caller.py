@@ -44,7 +44,7 @@ class Peer(Protocol):
 
     @property
     def peer(self) -> str:
-        """Its address; ``unix`` for one in the file system."""
+        """Its address; "" for a socket in the file system."""
         ...
 
     @property
