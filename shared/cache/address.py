@@ -23,6 +23,11 @@ _SENTINEL: Final = ("sentinel_username", "sentinel_password")
 _TLS: Final = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
 _CERT_REQS: Final = ("none", "optional", "required")
 _REPLACED: Final = ("host", "port", "connection_class")
+_TIMEOUT: Final = "socket_timeout"
+_TIMEOUTS: Final = (0.01, 2.0)
+
+REPLY_SECONDS: Final = 0.15
+"""How long Redis has for an answer where its address does not say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class RedisAddress:
         tls: whether connections are encrypted.
         options: further arguments of redis-py's connections: credentials, database, TLS files.
         sentinel_options: credentials for the Sentinels themselves.
+        reply_seconds: how long a node has for an answer; after that it is taken for gone.
     """
 
     mode: Mode
@@ -44,6 +50,7 @@ class RedisAddress:
     tls: bool
     options: dict[str, Any]
     sentinel_options: dict[str, Any]
+    reply_seconds: float = REPLY_SECONDS
 
 
 def parse(text: str) -> RedisAddress:
@@ -64,11 +71,12 @@ def parse(text: str) -> RedisAddress:
         raise ValueError(hosts)
     service, database = _service_and_database(mode, path)
     options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else {}
+    reply_seconds = _timeout(options.pop(_TIMEOUT)) if _TIMEOUT in options else REPLY_SECONDS
     _check_options(options, {*(_TLS if plain == "rediss" else ()), *(_SENTINEL if mode == "sentinel" else ())})
     sentinel_options = {name.removeprefix("sentinel_"): options.pop(name) for name in _SENTINEL if name in options}
     parsed = parse_url(f"{plain}://{credentials}{at}localhost/{database}?{urlencode(options)}")
     connection = {name: value for name, value in parsed.items() if name not in _REPLACED}
-    return RedisAddress(mode, addresses, service, plain == "rediss", connection, sentinel_options)
+    return RedisAddress(mode, addresses, service, plain == "rediss", connection, sentinel_options, reply_seconds)
 
 
 def _service_and_database(mode: Mode, path: str) -> tuple[str, str]:
@@ -87,6 +95,13 @@ def _check_options(options: dict[str, str], known: set[str]) -> None:
         raise ValueError(sorted(options.keys() - known))
     if options.get("ssl_cert_reqs", "none") not in _CERT_REQS:
         raise ValueError(options["ssl_cert_reqs"])
+
+
+def _timeout(text: str) -> float:
+    seconds = float(text)
+    if not _TIMEOUTS[0] <= seconds <= _TIMEOUTS[1]:
+        raise ValueError(text)
+    return seconds
 
 
 def _host(text: str, usual_port: int) -> tuple[str, int]:

@@ -3,7 +3,9 @@
 Commands are pipelined: nobody waits for another's answer before asking. Redis answers in order, and tells of changes
 (`CLIENT TRACKING … BCAST … NOLOOP`, server-assisted client-side caching) on this same connection, so that an answer and
 the change that outdates it cannot overtake each other, and what this process writes itself is not announced to it. An
-answer that is overdue means that all are: the link is lost at once.
+answer that is overdue means that all are: the link is lost at once. In the last third of its time it is looked several
+times whether it has come: if this process, or the whole machine, was held up meanwhile, there is time between one look
+and the next for Redis to answer, and to read that.
 
 redis-py opens the connection (TLS, credentials, `HELLO 3`); from then on it is a plain asyncio protocol, read and
 written by hiredis (docs/decisions/0010-redis-protocol.md).
@@ -27,10 +29,9 @@ from shared.observing.logs import log_error
 Changed = Callable[[Iterable[str] | None], None]
 """Told the keys that others have changed, or None for all."""
 
-REPLY_SECONDS: Final = 0.15
 _POST_SECONDS: Final = 0.001
-_GRACE_SECONDS: Final = 0.05
-_TURNS: Final = 4
+_LOOKS: Final = 5
+_LOOK_SHARE: Final = 1 / 15
 _MAX_WAITING: Final = 10_000
 _NOTHING: Final = object()
 _pack: Final = cast("Callable[[Command], bytes]", pack_command)  # which is declared for commands of one word
@@ -74,8 +75,11 @@ class _Group:
 class Link(asyncio.Protocol):
     """A pipelined connection; open it once, and make another when it is lost."""
 
-    def __init__(self, connection: AbstractConnection, changed: Changed) -> None:
-        """``connection`` speaks RESP3 and is not connected yet; ``changed`` gets every change under the prefix."""
+    def __init__(self, connection: AbstractConnection, changed: Changed, reply_seconds: float) -> None:
+        """``connection`` speaks RESP3 and is not connected yet; ``changed`` gets every change under the prefix.
+
+        An answer may take ``reply_seconds``.
+        """
         self._connection = connection
         self._changed = changed
         self._loop = asyncio.get_running_loop()
@@ -87,8 +91,10 @@ class Link(asyncio.Protocol):
         self._post_timer: asyncio.TimerHandle | None = None
         self._waiting: deque[_Group] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
-        self._patient = True
+        self._reply_seconds = reply_seconds
+        self._look_seconds = reply_seconds * _LOOK_SHARE
+        self._early_seconds = reply_seconds - _LOOKS * self._look_seconds
+        self._looks = 0
         self.lost: asyncio.Future[BaseException] = self._loop.create_future()
 
     async def open(self, prefix: str) -> bool:
@@ -133,7 +139,7 @@ class Link(asyncio.Protocol):
         self._outgoing.extend(map(_pack, commands))
         self._waiting.append(_Group(reply_types(commands), self._loop.time(), future))
         if self._timer is None:
-            self._arm(REPLY_SECONDS)
+            self._arm(self._early_seconds)
         return future
 
     def abort(self, error: BaseException) -> None:
@@ -204,7 +210,6 @@ class Link(asyncio.Protocol):
         replies.append(reply)
         if len(replies) == len(types):
             self._waiting.popleft()
-            self._patient = True
             if not group.future.done():
                 group.future.set_result(replies)
 
@@ -214,32 +219,16 @@ class Link(asyncio.Protocol):
             self._changed(names)
 
     def _arm(self, seconds: float) -> None:
-        self._due = self._loop.time() + seconds
         self._timer = self._loop.call_later(seconds, self._check_overdue)
 
     def _check_overdue(self) -> None:
         self._timer = None
-        if not self._waiting or self.lost.done():
-            return
-        now = self._loop.time()
-        left = self._waiting[0].asked_at + REPLY_SECONDS - now
-        if left > 0:
-            self._arm(left)
-        elif self._patient and now - self._due > _GRACE_SECONDS:
-            # The loop itself was held up: the answer may be here and not have been read yet.
-            self._patient = False
-            self._arm(_GRACE_SECONDS)
-        else:
-            self._confirm_overdue(self._waiting[0], _TURNS)
-
-    def _confirm_overdue(self, group: _Group, turns: int) -> None:
-        # What came while the loop was busy is read in its next turns: not before is it known what has not come.
         if self.lost.done() or not self._waiting:
+            self._looks = 0
             return
-        if self._waiting[0] is not group:
-            if self._timer is None:
-                self._arm(max(0.0, self._waiting[0].asked_at + REPLY_SECONDS - self._loop.time()))
-        elif turns:
-            self._loop.call_soon(self._confirm_overdue, group, turns - 1)
+        left = self._waiting[0].asked_at + self._early_seconds - self._loop.time()
+        self._looks = self._looks + 1 if left <= 0 else 0
+        if self._looks > _LOOKS:
+            self.abort(TimeoutError(f"no answer within {self._reply_seconds} s"))
         else:
-            self.abort(TimeoutError(f"no answer within {REPLY_SECONDS} s"))
+            self._arm(max(left, self._look_seconds))

@@ -233,7 +233,8 @@ class Links:
             raise LinkLost("no node has this key") from error
 
     async def _open(self) -> bool:
-        self._links = tuple(Link(connection, self._changed) for connection in await self._topology.connections())
+        connections, seconds = await self._topology.connections(), self._topology.reply_seconds
+        self._links = tuple(Link(connection, self._changed, seconds) for connection in connections)
         tracked = [await link.open(self._keys.prefix) for link in self._links]
         await asyncio.gather(*(self._try(number) for number in range(len(self._links))))
         return all(tracked)

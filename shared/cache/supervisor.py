@@ -38,6 +38,8 @@ FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, NodeRefused)
 """What a Redis that is away, hangs or refuses shows up as."""
 
 _OPEN_SECONDS: Final = 1.0
+_OPEN_ROUND_TRIPS: Final = 7
+"""TCP, TLS, HELLO, TRACKING, what is tried, and the generation, which may have to be begun."""
 _FIRST_ATTEMPT_SECONDS: Final = 0.1
 _UNCERTAIN_SECONDS: Final = 0.15
 _HEARTBEAT_SECONDS: Final = 0.5
@@ -69,6 +71,7 @@ class RedisSupervisor:
         self._clock = clock
         self.listeners: dict[str, Callable[[bool], None]] = {}
         self._topology = topology
+        self._open_seconds = max(_OPEN_SECONDS, _OPEN_ROUND_TRIPS * topology.reply_seconds)
         self._near = near
         self._keys = keys
         self._alone = alone
@@ -138,7 +141,7 @@ class RedisSupervisor:
         await self.links.close()
         while True:
             try:
-                async with asyncio.timeout(_OPEN_SECONDS):
+                async with asyncio.timeout(self._open_seconds):
                     tracked, generation = await cancellable(self._open())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._report(error)

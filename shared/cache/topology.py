@@ -26,7 +26,13 @@ _POLL_SECONDS: Final = 0.5
 
 
 class Topology(Protocol):
-    """Finds the nodes that take writes."""
+    """Finds the nodes that take writes.
+
+    Attributes:
+        reply_seconds: how long each of them has for an answer.
+    """
+
+    reply_seconds: float
 
     async def connections(self) -> Sequence[AbstractConnection]:
         """One connection, not open yet, to each node that takes writes.
@@ -94,6 +100,7 @@ class _Single:
 
     def __init__(self, address: RedisAddress) -> None:
         self._address = address
+        self.reply_seconds = address.reply_seconds
 
     async def connections(self) -> Sequence[AbstractConnection]:
         return [_connection(self._address, *self._address.hosts[0])]
@@ -113,6 +120,7 @@ class _Watched:
 
     def __init__(self, address: RedisAddress) -> None:
         self._address = address
+        self.reply_seconds = address.reply_seconds
         self._master: tuple[str, int] | None = None
         # They are asked one after another.
         timeout = CONNECT_SECONDS / len(address.hosts)
@@ -154,6 +162,7 @@ class _Clustered:
 
     def __init__(self, address: RedisAddress) -> None:
         self._address = address
+        self.reply_seconds = address.reply_seconds
         self._cluster: RedisCluster | None = None
         self._index: dict[str, int] = {}
 

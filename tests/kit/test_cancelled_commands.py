@@ -39,7 +39,7 @@ class _Asking:
 
     def __init__(self, url: str, redis: "Redis") -> None:
         self._single = topology(parse(url))
-        self._redis = redis
+        self.reply_seconds, self._redis = self._single.reply_seconds, redis
         self.connections, self.node_of, self.close = self._single.connections, self._single.node_of, self._single.close
 
     async def moved(self) -> None:

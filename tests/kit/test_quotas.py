@@ -12,8 +12,8 @@ import orjson
 import pytest
 from redis import Redis
 
+from shared.cache.address import REPLY_SECONDS
 from shared.cache.cache import Cache
-from shared.cache.link import REPLY_SECONDS
 from shared.cache.quota_ledger import QuotaLedger
 from shared.edge.bucket import ADMITTED, PENDING, REFUSED, Bucket, Verdict
 from shared.edge.quotas import Quotas
@@ -166,7 +166,7 @@ async def test_a_redis_that_is_restarted(open_side: OpenSide, redis_server: Redi
 
 async def test_a_redis_that_is_back_with_all_it_had(open_side: OpenSide, redis_server: RedisServer) -> None:
     """Only the connections were lost: leases go on in the same window, and what was spent of shares counts."""
-    sides = [await open_side(redis_server.url) for _ in range(PROCESSES)]
+    sides = [await open_side(redis_server.hasty_url) for _ in range(PROCESSES)]
     served = sum(await admitted(sides, 10))
     redis_server.signal(signal.SIGSTOP)
     for side in sides:
@@ -195,7 +195,7 @@ async def test_flushed(open_side: OpenSide, redis_server: RedisServer, meddler: 
 
 async def test_a_redis_that_hangs(open_side: OpenSide, redis_server: RedisServer) -> None:
     """Whoever waits does so for a moment, and nobody does after that; all have their shares."""
-    side = await open_side(redis_server.url, patience=0.02)
+    side = await open_side(redis_server.hasty_url, patience=0.02)
     redis_server.signal(signal.SIGSTOP)
     async with waited() as seconds:
         assert side.bucket.spend(NOW) is ADMITTED

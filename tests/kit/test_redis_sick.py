@@ -10,10 +10,10 @@ import orjson
 import pytest
 from redis import Redis
 
+from shared.cache.address import REPLY_SECONDS
 from shared.cache.cache import Cache
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.cache.keys import Keys
-from shared.cache.link import REPLY_SECONDS
 from shared.cache.near import Trust
 from shared.observing import metrics
 from tests.fixtures.log_lines import heard
@@ -161,7 +161,7 @@ async def test_killed_under_load(open_cache: OpenCache, redis_server: RedisServe
 
 async def test_hanging(open_cache: OpenCache, redis_server: RedisServer, said: list[str]) -> None:
     """A stopped process costs all who ask at the time one timeout together, and nobody after them."""
-    cache = await open_cache(redis_server.url)
+    cache = await open_cache(redis_server.hasty_url)
     redis_server.signal(signal.SIGSTOP)
     try:
         async with waited() as seconds:

@@ -24,7 +24,7 @@ async def test_what_lay_in_the_socket_of_a_hanging_redis_is_as_old_as_it_is(
     open_cache: OpenCache, redis_server: RedisServer
 ) -> None:
     """It is stored when Redis wakes, and its life is over by then."""
-    cache = await open_cache(redis_server.url)
+    cache = await open_cache(redis_server.hasty_url)
     assert cache.redis is not None
     redis_server.signal(signal.SIGSTOP)
     try:

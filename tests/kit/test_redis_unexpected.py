@@ -27,6 +27,7 @@ class Trouble:
 
     def __init__(self, behind: Topology) -> None:
         self._behind = behind
+        self.reply_seconds = behind.reply_seconds
         self.at: dict[str, type[BaseException]] = {}
 
     def strike(self, seam: str) -> None:

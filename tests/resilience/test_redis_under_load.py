@@ -33,13 +33,15 @@ UP, BYPASSED, ABSENT = "redis tier up", "redis tier bypassed", "redis unavailabl
 class Fault:
     """What is done to Redis through a client that outlives it, and how it is undone.
 
-    ``is_felt``: it bypasses Redis; ``refuses``: once that has happened, Redis says why it cannot be used.
+    ``is_felt``: it bypasses Redis; ``refuses``: once that has happened, Redis says why it cannot be used; ``hangs``: it
+    is felt because there is no answer in time.
     """
 
     begin: Callable[[RedisServer, Redis], object]
     end: Callable[[RedisServer, Redis], object] = lambda _server, _client: None
     is_felt: bool = True
     refuses: bool = False
+    hangs: bool = False
 
 
 def _demand_a_password(_server: RedisServer, client: Redis) -> None:
@@ -67,7 +69,9 @@ def _spoil(_server: RedisServer, client: Redis) -> None:
 
 FAULTS: Final = {
     "killed": Fault(lambda server, _: server.kill(), lambda server, _: server.start()),
-    "hanging": Fault(lambda server, _: server.signal(signal.SIGSTOP), lambda server, _: server.signal(signal.SIGCONT)),
+    "hanging": Fault(
+        lambda server, _: server.signal(signal.SIGSTOP), lambda server, _: server.signal(signal.SIGCONT), hangs=True
+    ),
     "out of memory": Fault(
         lambda _, client: client.config_set("maxmemory", 1), lambda _, client: client.config_set("maxmemory", 0)
     ),
@@ -85,7 +89,7 @@ def test_no_client_notices_a_fault_of_redis(start_app: StartApp, redis_server: R
     """Under load a fault of Redis costs no answer, is said once, ends by itself, and leaves nothing behind."""
     fault = FAULTS[name]
     with CountingServices() as services, redis_server.client() as client:
-        gateway = _start(start_app, services, redis_server)
+        gateway = _start(start_app, services, redis_server.hasty_url if fault.hangs else redis_server.url)
         wait_until(lambda: _redis_is("up", gateway), "Redis is not used")
         idle = _descriptors(gateway)
         with Load(gateway.url, users=USERS, connections=CONNECTIONS) as load:
@@ -110,7 +114,7 @@ def test_no_client_notices_that_redis_was_not_there(start_app: StartApp, redis_s
     """A gateway that starts and is loaded before Redis comes serves from memory, and uses Redis from then on."""
     redis_server.kill()
     with CountingServices() as services:
-        gateway = _start(start_app, services, redis_server)
+        gateway = _start(start_app, services, redis_server.url)
         idle = _descriptors(gateway)
         with Load(gateway.url, users=USERS, connections=CONNECTIONS) as load:
             _answers_more(gateway)
@@ -127,8 +131,8 @@ def test_no_client_notices_that_redis_was_not_there(start_app: StartApp, redis_s
     assert _words(gateway) == [ABSENT, UP]
 
 
-def _start(start_app: StartApp, services: CountingServices, redis: RedisServer) -> App:
-    return start_app("bff", REDIS_URL=redis.url, CACHE_TTL_SECONDS=TTL_SECONDS, **services.environment)
+def _start(start_app: StartApp, services: CountingServices, redis_url: str) -> App:
+    return start_app("bff", REDIS_URL=redis_url, CACHE_TTL_SECONDS=TTL_SECONDS, **services.environment)
 
 
 def _nothing_is_left(gateway: App, services: CountingServices, client: Redis, idle: int) -> None:

@@ -12,12 +12,15 @@ GOOD: dict[str, RedisAddress] = {
     "redis://cache": RedisAddress("single", (("cache", 6379),), "", False, {}, {}),
     "redis://cache:7000/3": RedisAddress("single", (("cache", 7000),), "", False, {"db": 3}, {}),
     "redis://[::1]:7000": RedisAddress("single", (("::1", 7000),), "", False, {}, {}),
+    "redis://cache?socket_timeout=0.4": RedisAddress("single", (("cache", 6379),), "", False, {}, {}, 0.4),
     "rediss://cache?ssl_ca_certs=/etc/ca.pem&ssl_check_hostname=false": RedisAddress(
         "single", (("cache", 6379),), "", True, {"ssl_ca_certs": "/etc/ca.pem", "ssl_check_hostname": False}, {}
     ),
     "redis+sentinel://a,b:7000,c/set": RedisAddress(
         "sentinel", (("a", 26379), ("b", 7000), ("c", 26379)), "set", False, {}, {}
     ),
+    "redis+sentinel://a/set?socket_timeout=1": RedisAddress("sentinel", (("a", 26379),), "set", False, {}, {}, 1.0),
+    "redis+cluster://a?socket_timeout=2": RedisAddress("cluster", (("a", 6379),), "", False, {}, {}, 2.0),
     "redis+sentinel://u:p@a/set/2?sentinel_username=s&sentinel_password=q%26": RedisAddress(
         "sentinel",
         (("a", 26379),),
@@ -40,7 +43,9 @@ BAD = [
     "redis://cache/x", "redis://cache/-1", "redis://cache/0/1", "redis://cache//", "redis://cache/٣",
     "redis://cache#1", "redis://cache /0", "redis://cache\n", "redis://cache?x", "redis://cache?db=x",
     # Unknown, not for us to choose, or without TLS: none of them may come up only when the connection is made.
-    "redis://cache?db=1", "redis://cache?max_size=1", "redis://cache?protocol=2", "redis://cache?socket_timeout=9",
+    "redis://cache?db=1", "redis://cache?max_size=1", "redis://cache?protocol=2",
+    "redis://cache?socket_timeout=0", "redis://cache?socket_timeout=2.1", "redis://cache?socket_timeout=nan",
+    "redis://cache?socket_timeout=-1", "redis://cache?socket_timeout=soon", "redis://cache?socket_timeout=",
     "redis://cache?ssl_ca_certs=/etc/ca.pem", "rediss://cache?ssl_ca_certs=", "rediss://cache?ssl_cert_reqs=perhaps",
     "redis://cache?sentinel_password=p", "redis+cluster://a?sentinel_password=p",
     "redis+sentinel://a", "redis+sentinel://a/", "redis+sentinel://a//0", "redis+sentinel://a/set/x",
@@ -87,6 +92,7 @@ async def test_what_is_read_can_be_used(text: str, loop: object) -> None:
     """Nothing in an accepted address is unknown to the connections that are made of it."""
     nodes = topology(parse(text))
     try:
+        assert nodes.reply_seconds == GOOD[text].reply_seconds
         if text.startswith(("redis://", "rediss://")):
             assert len(await nodes.connections()) == 1
     finally:

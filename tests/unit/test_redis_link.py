@@ -9,7 +9,9 @@ import pytest
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, ResponseError
 
+from shared.cache.address import REPLY_SECONDS
 from shared.cache.link import Link, LinkLost
+from tests.fixtures.jumping_loop import JumpingLoop, run
 
 TOLD = b">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n"
 TOLD_ALL = b">2\r\n$10\r\ninvalidate\r\n_\r\n"
@@ -59,7 +61,7 @@ class Opened:
     def __init__(self) -> None:
         self.wire = Wire()
         self.changes: list[Iterable[str] | None] = []
-        self.link = Link(cast("AbstractConnection", self.wire), self.changes.append)
+        self.link = Link(cast("AbstractConnection", self.wire), self.changes.append, REPLY_SECONDS)
 
     async def open(self, answer: bytes) -> bool:
         """Open it; Redis answers this to the wish to be told of changes."""
@@ -155,3 +157,69 @@ async def test_a_redis_that_does_not_tell_of_changes_is_open_all_the_same(loop: 
     made = Opened()
     assert not await made.open(b"-NOPERM no permissions\r\n")
     await made.link.close()
+
+
+async def _asking() -> tuple[Opened, "asyncio.Future[list[object]]", JumpingLoop]:
+    made, loop = Opened(), asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    assert await made.open(b"+OK\r\n")
+    return made, made.link.execute(("PING",)), loop
+
+
+async def _lost_after(made: Opened, loop: JumpingLoop) -> float:
+    begun = loop.time()
+    assert isinstance(await made.link.lost, TimeoutError)
+    return loop.time() - begun
+
+
+def test_an_answer_that_does_not_come_is_overdue_in_time() -> None:
+    """Whoever waits is told then, and not before."""
+
+    async def wait() -> None:
+        made, asked, loop = await _asking()
+        assert await _lost_after(made, loop) == pytest.approx(REPLY_SECONDS)
+        assert isinstance(asked.exception(), LinkLost)
+        await made.link.close()
+
+    run(wait())
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.06, 0.1, 0.15, 0.17, 0.3, 30.0])
+@pytest.mark.parametrize("begun", [0.0, 0.001, 0.05, 0.099, 0.101, 0.12, 0.149])
+def test_a_process_that_was_held_up_is_answered_all_the_same(begun: float, seconds: float) -> None:
+    """Redis may have been held up too: there is time for its answer after that; one that never comes is overdue."""
+
+    async def wait() -> None:
+        for answers in (True, False):
+            made, asked, loop = await _asking()
+            await asyncio.sleep(begun)
+            loop.hold_up(seconds)
+            if answers:
+                await asyncio.sleep(0 if begun > 0.1 else 0.02)
+                made.link.data_received(b"+PONG\r\n")
+                assert await asked == [b"PONG"]
+                await asyncio.sleep(10)
+                assert not made.link.lost.done()
+            else:
+                assert await _lost_after(made, loop) <= REPLY_SECONDS
+            await made.link.close()
+
+    run(wait())
+
+
+@pytest.mark.parametrize("between", [0.03, 0.049, 0.06, 0.14])
+def test_a_redis_that_falls_behind_is_given_up(between: float) -> None:
+    """It answers one after another, each of them somewhat later than the one before, and nobody waits long."""
+
+    async def wait() -> None:
+        made, _, loop = await _asking()
+        for _ in range(100):
+            made.link.execute(("PING",)).add_done_callback(lambda future: future.exception())
+        begun = loop.time()
+        while not made.link.lost.done():
+            await asyncio.sleep(between)
+            made.link.data_received(b"+PONG\r\n")
+        assert loop.time() - begun <= REPLY_SECONDS + between
+        await made.link.close()
+
+    run(wait())
