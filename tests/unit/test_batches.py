@@ -10,6 +10,7 @@ import pytest
 from bff.parts.batches import Batches, Terms
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout
+from tests.fixtures.jumping_loop import now, run
 
 
 async def test_leaving_at_once_leaves_nothing_behind(loop: object) -> None:
@@ -87,12 +88,16 @@ async def test_a_call_is_wanted_as_long_as_by_the_most_patient_of_those_who_wait
     assert wanted_until() == 0.0
 
 
-async def test_what_has_come_before_the_deadline_is_given(loop: object) -> None:
+def test_what_has_come_before_the_deadline_is_given() -> None:
     """One call that hangs costs what it was to give, and nothing of the others."""
-    calls = _Calls()
-    calls.gates["b"] = asyncio.Event()
-    batches: Batches[Sequence[str]] = Batches(calls, max_ids=1, call_timeout=0.0)
-    *given, late = await batches.get([], ["a", "b", "c"], Deadline.after(0.05), ["d"])
+
+    async def get() -> Sequence[object]:
+        calls = _Calls()
+        calls.gates["b"] = asyncio.Event()
+        batches: Batches[Sequence[str]] = Batches(calls, max_ids=1, call_timeout=0.0)
+        return await batches.get([], ["a", "b", "c"], Deadline.after(0.05, now), ["d"])
+
+    *given, late = run(get())
     assert given == [["a"], ["c"], ["d"]]
     assert isinstance(late, AttemptTimeout)
 
