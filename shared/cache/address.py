@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from redis.asyncio.connection import parse_url
 
-from shared.settings.values import Kind
+from shared.settings.values import Kind, seconds
 
 Mode = Literal["single", "sentinel", "cluster"]
 
@@ -24,7 +24,7 @@ _TLS: Final = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostn
 _CERT_REQS: Final = ("none", "optional", "required")
 _REPLACED: Final = ("host", "port", "connection_class")
 _TIMEOUT: Final = "socket_timeout"
-_TIMEOUTS: Final = (0.01, 2.0)
+_SECONDS: Final = seconds(0.01, 2.0)
 
 REPLY_SECONDS: Final = 0.15
 """How long Redis has for an answer where its address does not say otherwise."""
@@ -71,7 +71,7 @@ def parse(text: str) -> RedisAddress:
         raise ValueError(hosts)
     service, database = _service_and_database(mode, path)
     options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else {}
-    reply_seconds = _timeout(options.pop(_TIMEOUT)) if _TIMEOUT in options else REPLY_SECONDS
+    reply_seconds = _SECONDS.parse(options.pop(_TIMEOUT)) if _TIMEOUT in options else REPLY_SECONDS
     _check_options(options, {*(_TLS if plain == "rediss" else ()), *(_SENTINEL if mode == "sentinel" else ())})
     sentinel_options = {name.removeprefix("sentinel_"): options.pop(name) for name in _SENTINEL if name in options}
     parsed = parse_url(f"{plain}://{credentials}{at}localhost/{database}?{urlencode(options)}")
@@ -95,13 +95,6 @@ def _check_options(options: dict[str, str], known: set[str]) -> None:
         raise ValueError(sorted(options.keys() - known))
     if options.get("ssl_cert_reqs", "none") not in _CERT_REQS:
         raise ValueError(options["ssl_cert_reqs"])
-
-
-def _timeout(text: str) -> float:
-    seconds = float(text)
-    if not _TIMEOUTS[0] <= seconds <= _TIMEOUTS[1]:
-        raise ValueError(text)
-    return seconds
 
 
 def _host(text: str, usual_port: int) -> tuple[str, int]:

@@ -30,8 +30,8 @@ Changed = Callable[[Iterable[str] | None], None]
 """Told the keys that others have changed, or None for all."""
 
 _POST_SECONDS: Final = 0.001
+_WATCHED_SHARE: Final = 1 / 3
 _LOOKS: Final = 5
-_LOOK_SHARE: Final = 1 / 15
 _MAX_WAITING: Final = 10_000
 _NOTHING: Final = object()
 _pack: Final = cast("Callable[[Command], bytes]", pack_command)  # which is declared for commands of one word
@@ -92,8 +92,8 @@ class Link(asyncio.Protocol):
         self._waiting: deque[_Group] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._reply_seconds = reply_seconds
-        self._look_seconds = reply_seconds * _LOOK_SHARE
-        self._early_seconds = reply_seconds - _LOOKS * self._look_seconds
+        self._unwatched_seconds = reply_seconds * (1 - _WATCHED_SHARE)
+        self._look_seconds = reply_seconds * _WATCHED_SHARE / _LOOKS
         self._looks = 0
         self.lost: asyncio.Future[BaseException] = self._loop.create_future()
 
@@ -139,7 +139,7 @@ class Link(asyncio.Protocol):
         self._outgoing.extend(map(_pack, commands))
         self._waiting.append(_Group(reply_types(commands), self._loop.time(), future))
         if self._timer is None:
-            self._arm(self._early_seconds)
+            self._arm(self._unwatched_seconds)
         return future
 
     def abort(self, error: BaseException) -> None:
@@ -226,7 +226,7 @@ class Link(asyncio.Protocol):
         if self.lost.done() or not self._waiting:
             self._looks = 0
             return
-        left = self._waiting[0].asked_at + self._early_seconds - self._loop.time()
+        left = self._waiting[0].asked_at + self._unwatched_seconds - self._loop.time()
         self._looks = self._looks + 1 if left <= 0 else 0
         if self._looks > _LOOKS:
             self.abort(TimeoutError(f"no answer within {self._reply_seconds} s"))

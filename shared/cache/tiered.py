@@ -100,7 +100,7 @@ class TieredCache(BaseCache):
 
     Values are whatever the serializer makes of them, text, bytes or numbers: bytes stay bytes, and text comes back as
     text where the serializer has an encoding. ``ttl`` is in seconds, fractions too; None and 0 mean as long as anything
-    is kept, a week. No time-out is set by default: Redis has 150 ms for an answer, and memory needs none.
+    is kept, a week. No time-out is set by default: Redis has a bound of its own, 150 ms, and memory needs none.
     """
 
     NAME = "tiered"

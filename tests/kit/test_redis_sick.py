@@ -189,6 +189,17 @@ async def test_slow(open_cache: OpenCache, proxy: Proxy, meddler: "Redis", said:
     assert_said(said, UP, BYPASSED, UP)
 
 
+async def test_far_away(open_cache: OpenCache, proxy: Proxy, said: list[str]) -> None:
+    """A Redis whose answers take longer than usual is used by whoever allows for that: opening takes longer as well."""
+    proxy.delay = 0.2
+    one, other = [await open_cache(f"redis://{LOCAL}:{proxy.port}?socket_timeout=2") for _ in range(2)]
+    await share(one, other, KEY, b"value")
+    put(one, KEY, b"newer")
+    while await found(other, KEY) != b"newer":
+        await asyncio.sleep(0.001)
+    assert said == [UP, UP]
+
+
 async def test_half_open(open_cache: OpenCache, proxy: Proxy, meddler: "Redis", said: list[str]) -> None:
     """A connection that swallows everything is noticed although nobody asks: memory would be outdated unawares."""
     cache = await open_cache(f"redis://{LOCAL}:{proxy.port}")
