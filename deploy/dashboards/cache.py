@@ -125,7 +125,8 @@ def _tiers() -> Section:
                 "Heartbeat lag",
                 "s",
                 "Round trip of the last heartbeat on the connection that tells of changes, the slowest worker of each"
-                " gateway. At 0.15 s the connection is given up. While Redis is bypassed there is no line.",
+                " gateway. At 0.15 s (socket_timeout) the connection is given up. While Redis is bypassed there is no"
+                " line.",
                 Query(lag, "{{instance}}"),
                 span=6,
                 limits=(Limit(0.05, "orange"), Limit(0.15, "red")),

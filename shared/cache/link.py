@@ -32,6 +32,8 @@ Changed = Callable[[Iterable[str] | None], None]
 _POST_SECONDS: Final = 0.001
 _WATCHED_SHARE: Final = 1 / 3
 _LOOKS: Final = 5
+_CLOCK_SECONDS: Final = 1e-6
+"""A timer may be so much too early."""
 _MAX_WAITING: Final = 10_000
 _NOTHING: Final = object()
 _pack: Final = cast("Callable[[Command], bytes]", pack_command)  # which is declared for commands of one word
@@ -94,7 +96,9 @@ class Link(asyncio.Protocol):
         self._reply_seconds = reply_seconds
         self._unwatched_seconds = reply_seconds * (1 - _WATCHED_SHARE)
         self._look_seconds = reply_seconds * _WATCHED_SHARE / _LOOKS
-        self._looks = 0
+        self._looks: deque[float] = deque(maxlen=_LOOKS + 1)
+        self._due = 0.0
+        self._was_late = False
         self.lost: asyncio.Future[BaseException] = self._loop.create_future()
 
     async def open(self, prefix: str) -> bool:
@@ -123,7 +127,7 @@ class Link(asyncio.Protocol):
         return self._queue(commands)
 
     def post(self, *commands: Command) -> "asyncio.Future[list[Any]]":
-        """Send ``commands`` together with what is asked next, or in a millisecond; otherwise like :meth:`ask`.
+        """Send ``commands`` together with what is asked next, or in a millisecond; otherwise like :meth:`execute`.
 
         Under load that spares a system call, and this process and Redis a wake-up.
         """
@@ -219,16 +223,21 @@ class Link(asyncio.Protocol):
             self._changed(names)
 
     def _arm(self, seconds: float) -> None:
+        self._due = self._loop.time() + seconds
         self._timer = self._loop.call_later(seconds, self._check_overdue)
 
     def _check_overdue(self) -> None:
         self._timer = None
         if self.lost.done() or not self._waiting:
-            self._looks = 0
+            self._looks.clear()
             return
-        left = self._waiting[0].asked_at + self._unwatched_seconds - self._loop.time()
-        self._looks = self._looks + 1 if left <= 0 else 0
-        if self._looks > _LOOKS:
+        now = self._loop.time()
+        # Before a look that comes late Redis may have had no time; the next one counts, however late that is.
+        self._was_late = not self._was_late and now - self._due > self._look_seconds / 2
+        if not self._was_late:
+            self._looks.append(now)
+        watched_from = self._waiting[0].asked_at + self._unwatched_seconds
+        if len(self._looks) > _LOOKS and self._looks[0] >= watched_from - _CLOCK_SECONDS:
             self.abort(TimeoutError(f"no answer within {self._reply_seconds} s"))
         else:
-            self._arm(max(left, self._look_seconds))
+            self._arm(max(watched_from - now, self._look_seconds))

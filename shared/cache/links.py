@@ -235,7 +235,11 @@ class Links:
     async def _open(self) -> bool:
         connections, seconds = await self._topology.connections(), self._topology.reply_seconds
         self._links = tuple(Link(connection, self._changed, seconds) for connection in connections)
-        tracked = [await link.open(self._keys.prefix) for link in self._links]
+        opening = [asyncio.create_task(link.open(self._keys.prefix)) for link in self._links]
+        try:
+            tracked = await asyncio.gather(*opening)
+        finally:
+            await cancel_and_wait(*opening)
         await asyncio.gather(*(self._try(number) for number in range(len(self._links))))
         return all(tracked)
 

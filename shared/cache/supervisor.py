@@ -38,8 +38,8 @@ FAULTS: Final = (RedisError, OSError, TimeoutError, LinkLost, NodeRefused)
 """What a Redis that is away, hangs or refuses shows up as."""
 
 _OPEN_SECONDS: Final = 1.0
-_OPEN_ROUND_TRIPS: Final = 7
-"""TCP, TLS, HELLO, TRACKING, what is tried, and the generation, which may have to be begun."""
+_OPEN_ROUND_TRIPS: Final = 11
+"""A cluster is looked up; then TCP, TLS, HELLO, SELECT, TRACKING, what is tried, and the generation, or a first one."""
 _FIRST_ATTEMPT_SECONDS: Final = 0.1
 _UNCERTAIN_SECONDS: Final = 0.15
 _HEARTBEAT_SECONDS: Final = 0.5

@@ -21,7 +21,9 @@ from redis.maint_notifications import MaintNotificationsConfig
 from shared.cache.address import RedisAddress
 from shared.cache.link import BoundedReader
 
-CONNECT_SECONDS: Final = 0.5
+_CONNECT_SECONDS: Final = 0.5
+_CONNECT_ROUND_TRIPS: Final = 3
+"""TCP, and a handshake of TLS 1.2."""
 _POLL_SECONDS: Final = 0.5
 
 
@@ -69,6 +71,10 @@ def raise_if_cancelled(error: BaseException) -> None:
         raise asyncio.CancelledError from error
 
 
+def _connect_seconds(address: RedisAddress) -> float:
+    return max(_CONNECT_SECONDS, _CONNECT_ROUND_TRIPS * address.reply_seconds)
+
+
 def _connection(address: RedisAddress, host: str, port: int) -> AbstractConnection:
     kind = SSLConnection if address.tls else Connection
     return kind(
@@ -76,7 +82,7 @@ def _connection(address: RedisAddress, host: str, port: int) -> AbstractConnecti
         port=port,
         protocol=3,
         parser_class=_BoundedParser,
-        socket_connect_timeout=CONNECT_SECONDS,
+        socket_connect_timeout=_connect_seconds(address),
         socket_timeout=None,
         retry=Retry(NoBackoff(), 0),
         driver_info=None,
@@ -123,7 +129,7 @@ class _Watched:
         self.reply_seconds = address.reply_seconds
         self._master: tuple[str, int] | None = None
         # They are asked one after another.
-        timeout = CONNECT_SECONDS / len(address.hosts)
+        timeout = _connect_seconds(address) / len(address.hosts)
         options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
         if address.tls:
             options |= {"ssl": True} | {name: value for name, value in address.options.items() if name[:4] == "ssl_"}
@@ -169,10 +175,11 @@ class _Clustered:
     async def connections(self) -> Sequence[AbstractConnection]:
         await self.close()
         options: dict[str, Any] = {**self._address.options, "ssl": self._address.tls}
+        timeout = _connect_seconds(self._address)
         cluster: RedisCluster = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in self._address.hosts],
-            socket_timeout=CONNECT_SECONDS,
-            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
             driver_info=None,
             maint_notifications_config=MaintNotificationsConfig(enabled=False),

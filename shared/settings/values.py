@@ -17,6 +17,9 @@ class Kind(Generic[T_co]):
     parse: Callable[[str], T_co]
 
 
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+
+
 def integer(low: int, high: int) -> Kind[int]:
     """A whole number within bounds, plain digits only."""
 
@@ -33,7 +36,7 @@ def seconds(low: float, high: float) -> Kind[float]:
     """A duration in seconds within bounds."""
 
     def parse(text: str) -> float:
-        value = float(text)
+        value = _number(text)
         if not low <= value <= high:  # also refuses nan
             raise ValueError(text)
         return value
@@ -41,8 +44,15 @@ def seconds(low: float, high: float) -> Kind[float]:
     return Kind(f"a number of seconds from {low:g} to {high:g}", parse)
 
 
+def _number(text: str) -> float:
+    """Digits as they are usually written: Python takes blanks, underscores and digits of other scripts as well."""
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError(text)
+    return float(text)
+
+
 def _share(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 <= value <= 1:  # also refuses nan
         raise ValueError(text)
     return value

@@ -45,7 +45,8 @@ BAD = [
     # Unknown, not for us to choose, or without TLS: none of them may come up only when the connection is made.
     "redis://cache?db=1", "redis://cache?max_size=1", "redis://cache?protocol=2",
     "redis://cache?socket_timeout=0", "redis://cache?socket_timeout=2.1", "redis://cache?socket_timeout=nan",
-    "redis://cache?socket_timeout=-1", "redis://cache?socket_timeout=soon", "redis://cache?socket_timeout=",
+    "redis://cache?socket_timeout=-1", "redis://cache?socket_timeout=0_1", "redis://cache?socket_timeout=%201",
+    "redis://cache?socket_timeout=%D9%A1", "redis://cache?socket_timeout=soon", "redis://cache?socket_timeout=",
     "redis://cache?ssl_ca_certs=/etc/ca.pem", "rediss://cache?ssl_ca_certs=", "rediss://cache?ssl_cert_reqs=perhaps",
     "redis://cache?sentinel_password=p", "redis+cluster://a?sentinel_password=p",
     "redis+sentinel://a", "redis+sentinel://a/", "redis+sentinel://a//0", "redis+sentinel://a/set/x",

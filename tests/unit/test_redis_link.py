@@ -185,7 +185,7 @@ def test_an_answer_that_does_not_come_is_overdue_in_time() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.06, 0.1, 0.15, 0.17, 0.3, 30.0])
-@pytest.mark.parametrize("begun", [0.0, 0.001, 0.05, 0.099, 0.101, 0.12, 0.149])
+@pytest.mark.parametrize("begun", [0.0, 0.001, 0.05, 0.099, 0.101, 0.12, 0.139, 0.141, 0.149])
 def test_a_process_that_was_held_up_is_answered_all_the_same(begun: float, seconds: float) -> None:
     """Redis may have been held up too: there is time for its answer after that; one that never comes is overdue."""
 
@@ -195,7 +195,7 @@ def test_a_process_that_was_held_up_is_answered_all_the_same(begun: float, secon
             await asyncio.sleep(begun)
             loop.hold_up(seconds)
             if answers:
-                await asyncio.sleep(0 if begun > 0.1 else 0.02)
+                await asyncio.sleep(0.02 if begun < 0.1 else 0.005)
                 made.link.data_received(b"+PONG\r\n")
                 assert await asked == [b"PONG"]
                 await asyncio.sleep(10)
@@ -203,6 +203,45 @@ def test_a_process_that_was_held_up_is_answered_all_the_same(begun: float, secon
             else:
                 assert await _lost_after(made, loop) <= REPLY_SECONDS
             await made.link.close()
+
+    run(wait())
+
+
+@pytest.mark.parametrize("latency", [0.09, 0.11, 0.13, 0.145])
+@pytest.mark.parametrize("between", [0.001, 0.005, 0.04, 0.2])
+def test_a_redis_that_is_always_in_time_is_kept(latency: float, between: float) -> None:
+    """Each answer has all of its time, whatever the one before has taken of its own."""
+
+    async def wait() -> None:
+        made, _, loop = await _asking()
+        made.link.data_received(b"+PONG\r\n")
+        for number in range(400):
+            asked = made.link.execute(("PING",))
+            loop.call_later(latency, made.link.data_received, b"+PONG\r\n")
+            asked.add_done_callback(lambda future: future.exception())
+            await asyncio.sleep(between)
+            assert not made.link.lost.done(), f"with command {number}"
+        assert await asked == [b"PONG"]
+        made.link.execute(("PING",)).add_done_callback(lambda future: future.exception())
+        assert await _lost_after(made, loop) == pytest.approx(REPLY_SECONDS)
+        await made.link.close()
+
+    run(wait())
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.006, 0.03, 0.2])
+def test_a_redis_that_hangs_is_noticed_by_a_loop_that_is_held_up_again_and_again(seconds: float) -> None:
+    """Every second look counts at least."""
+
+    async def wait() -> None:
+        made, _, loop = await _asking()
+        turns = 0
+        while not made.link.lost.done():
+            loop.hold_up(seconds)
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert turns < REPLY_SECONDS / (seconds + 0.001) + 20
+        await made.link.close()
 
     run(wait())
 
