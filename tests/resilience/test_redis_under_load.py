@@ -53,18 +53,20 @@ def _spoil(_server: RedisServer, client: Redis) -> None:
     keys = sorted(client.scan_iter(f"{entry_keys.KEYS.prefix}*"))
     assert len(keys) >= USERS
     for number, key in enumerate(keys):
-        client.delete(key)
-        match number % 5:
-            case 0:
-                client.set(key, b"garbage")
-            case 1:
-                client.set(key, b"pgc2" + bytes(60), px=60_000)
-            case 2:
-                client.rpush(key, "a", "list")
-            case 3:
-                client.hset(key, "a", "hash")
-            case _:
-                client.set(key, b"")
+        with client.pipeline() as together:  # the gateway goes on writing
+            together.delete(key)
+            match number % 5:
+                case 0:
+                    together.set(key, b"garbage")
+                case 1:
+                    together.set(key, b"pgc2" + bytes(60), px=60_000)
+                case 2:
+                    together.rpush(key, "a", "list")
+                case 3:
+                    together.hset(key, "a", "hash")
+                case _:
+                    together.set(key, b"")
+            together.execute()
 
 
 FAULTS: Final = {
