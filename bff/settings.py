@@ -17,7 +17,7 @@ from shared.settings.declared import Variable, changing_secret, group, prefixed,
 from shared.settings.secret import Secret
 from shared.upstream import tls
 from shared.upstream.breaker import BreakerRules
-from shared.upstream.client import Policies
+from shared.upstream.logical import Policies
 from shared.upstream.retry import RetryRules
 from shared.upstream.service import ServiceSettings
 

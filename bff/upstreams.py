@@ -17,7 +17,7 @@ from bff.settings import GatewaySettings
 from shared.observing import metrics
 from shared.observing.telemetry.spans import Spans
 from shared.upstream.call import Send
-from shared.upstream.client import Upstream
+from shared.upstream.logical import Upstream
 from shared.upstream.spans import span_attempts
 from shared.upstream.transport import Session
 

@@ -15,7 +15,7 @@ from bff.sources.users import User
 from shared import codec
 from shared.deadline import Deadline
 from shared.upstream.call import Call, Reply
-from shared.upstream.client import Policies, Upstream
+from shared.upstream.logical import Policies, Upstream
 from shared.upstream.reading import json_of
 
 _PRODUCTS: Final = people.products(list(people.products_of("user1")))

@@ -19,7 +19,7 @@ from shared.http.openapi.operation import Answer, Operation, example_of
 from shared.http.openapi.vocabulary import CACHE_CONTROL, EXAMPLE_TIME, OPERATIONS
 from shared.memoized import Memoized
 from shared.timestamps import TimestampText, rfc3339
-from shared.upstream.client import Upstream
+from shared.upstream.logical import Upstream
 
 ComponentStatus = Literal["healthy", "unhealthy", "disabled"]
 

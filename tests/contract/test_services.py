@@ -23,7 +23,7 @@ from shared.cache.loader import Loading
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.settings.loading import load
-from shared.upstream.client import Upstream
+from shared.upstream.logical import Upstream
 from shared.upstream.transport import Session
 from tests.fixtures.processes import StartApp
 

@@ -12,7 +12,7 @@ import pytest
 from shared.deadline import Deadline
 from shared.errors import BadResponse, Unreachable, UpstreamError
 from shared.upstream.call import Call
-from shared.upstream.client import Policies, Upstream
+from shared.upstream.logical import Policies, Upstream
 from shared.upstream.reading import json_of
 from shared.upstream.retry import RetryRules
 from shared.upstream.transport import Session

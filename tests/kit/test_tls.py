@@ -20,7 +20,7 @@ from shared.deadline import Deadline
 from shared.errors import BadResponse, SettingsError, Unreachable
 from shared.settings.loading import load
 from shared.upstream.call import Call
-from shared.upstream.client import Policies, Upstream
+from shared.upstream.logical import Policies, Upstream
 from shared.upstream.reading import json_of
 from shared.upstream.tls import client_context
 from shared.upstream.transport import Session

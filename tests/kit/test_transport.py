@@ -13,7 +13,7 @@ from shared.errors import AttemptTimeout, BadResponse, Overloaded, Unreachable, 
 from shared.observing.tracing import begin_trace, current_trace
 from shared.settings.secret import Secret
 from shared.upstream.call import Call
-from shared.upstream.client import Policies, Upstream
+from shared.upstream.logical import Policies, Upstream
 from shared.upstream.reading import json_of, json_or_absent
 from shared.upstream.retry import RetryRules
 from shared.upstream.timeout import attempt_timeout

@@ -12,7 +12,7 @@ from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, BadResponse, CircuitOpen, NoBudget, Overloaded, Unreachable, UpstreamError
 from shared.upstream.breaker import BreakerRules
 from shared.upstream.call import Call
-from shared.upstream.client import Policies, Upstream
+from shared.upstream.logical import Policies, Upstream
 from shared.upstream.reading import status_only
 from shared.upstream.retry import RetryRules
 from tests.fixtures.jumping_loop import Service, call, now, run

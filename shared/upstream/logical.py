@@ -1,4 +1,4 @@
-"""The client of a named service: its stack of policies, built once."""
+"""Logical: a named service, whichever of its instances answers; its stack of policies, built once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
