@@ -16,6 +16,7 @@
     │       └── Shed                     the same, because there is too much to do
     ├── NotOpen, NoRedis         nobody has a cache to give, or no Redis (``shared.cache.tiered``)
     ├── NoRoom                   too many tokens are revoked (``shared.edge.revocations``)
+    ├── LookupFailed             nobody can tell where a service is (``shared.upstream.lookup.failure``)
     ├── NotPermitted             the Redis user lacks what only this call needs (``shared.cache.links``)
     └── UpstreamError            a named service could not give its part; carries a ``Reason``
         ├── AttemptTimeout           timeout
