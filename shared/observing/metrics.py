@@ -177,6 +177,9 @@ breaker_state: Final = Gauge(
 breaker_changes: Final = _QuickCounter(
     "upstream_breaker_changes_total", "Changes of the breaker's state.", ["service_name", "state"]
 )
+upstream_lookups: Final = _QuickCounter(
+    "upstream_lookups_total", "Look-ups of what a service's address names.", ["service_name", "outcome"]
+)
 upstream_essential: Final = Gauge(
     "upstream_essential",
     "1 for a service that is declared essential, 0 for one that is not.",
@@ -259,10 +262,11 @@ _ALL = (
     cache_misses, cache_tier_up, cache_memory_entries, cache_memory_bytes, cache_coherent, cache_invalidations,
     cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
     part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
-    upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_essential, upstream_in_flight,
-    upstream_limit, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects, auth_refused, auth_keys,
-    auth_keys_fetched, auth_key_fetches, auth_revocations_known, auth_revocations, tls_certificate_expires,
-    event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped, build_info,
+    upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_lookups, upstream_essential,
+    upstream_in_flight, upstream_limit, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects,
+    auth_refused, auth_keys, auth_keys_fetched, auth_key_fetches, auth_revocations_known, auth_revocations,
+    tls_certificate_expires, event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped,
+    build_info,
 )  # fmt: skip
 
 

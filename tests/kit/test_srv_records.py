@@ -1,5 +1,7 @@
 """SRV records and what they lead to, by a real name server."""
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -10,6 +12,7 @@ from shared.upstream.lookup.address import targets
 from shared.upstream.lookup.failure import LookupFailed
 from shared.upstream.lookup.find import Finder
 from shared.upstream.lookup.location import Location
+from shared.upstream.lookup.lookup import Lookup
 from shared.upstream.lookup.names import Names
 from shared.upstream.lookup.srv import SrvRecords
 
@@ -113,3 +116,36 @@ async def test_each_form_of_address_finds_its_instances(server: DnsServer) -> No
     assert list(await finder(known)) == [Location("http://[::1]/v2", ("::1",), 80)]
     assert list(await finder(named)) == [Location("http://two.test.:8001", ("::1", "127.0.0.1"), 8001)]
     assert list(await finder(by_records)) == [Location("https://users.test:8443/v3", ("10.0.0.1",), 8443)]
+
+
+async def test_instances_come_and_go_with_their_records(server: DnsServer) -> None:
+    """Those known stay while the name server says nothing, fails or knows of none."""
+    changes: asyncio.Queue[tuple[Location, ...]] = asyncio.Queue()
+    finder = Finder(Names(look_up), (server.host, server.port))
+    server.say(NAME, service("one.test", 1))
+    async with Lookup("a", targets(f"srv+http://{NAME}"), finder, changes.put_nowait) as lookup:
+        assert [location.label for location in await changes.get()] == ["10.0.0.1:1"]
+        server.say(NAME, service("one.test", 1), service("one.test", 2))
+        lookup.hurry()
+        assert [location.label for location in await changes.get()] == ["10.0.0.1:1", "10.0.0.1:2"]
+        for mode in (Mode.EMPTY, Mode.NXDOMAIN, Mode.SERVFAIL, Mode.SILENT):
+            server.turn(mode)
+            server.asked.clear()
+            while not server.asked:
+                lookup.hurry()
+                await asyncio.sleep(0.01)
+        server.turn(Mode.ANSWER)
+        server.say(NAME, service("one.test", 2))
+        assert [location.label for location in await changes.get()] == ["10.0.0.1:2"]
+
+
+async def test_nothing_is_left_of_a_question_without_an_answer(server: DnsServer) -> None:
+    """No task and no socket, whoever leaves in the middle."""
+    server.turn(Mode.SILENT)
+    finder = Finder(Names(look_up), (server.host, server.port))
+    before = asyncio.all_tasks()
+    async with Lookup("a", targets(f"srv+http://{NAME}"), finder, print):
+        while not server.asked:
+            await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == before
+    gc.collect()
