@@ -4,9 +4,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from bff.catalogue import Catalogue
@@ -15,8 +15,7 @@ from shared.broken_pipe import tolerate_broken_pipe
 from shared.errors import SettingsError
 from shared.settings.environment import read_environment
 from shared.settings.loading import load_variables
-
-_USUAL_PORTS: Final = {"http": 80, "https": 443}
+from shared.upstream.lookup.address import By, targets
 
 
 class Group(TypedDict):
@@ -27,7 +26,7 @@ class Group(TypedDict):
 
 
 def addresses(environ: Mapping[str, str], declared: Catalogue = DECLARED) -> Mapping[str, str]:
-    """The base address of each declared service, by name, as the gateway reads it from its environment.
+    """The address of each declared service, by name, as the gateway reads it from its environment.
 
     Raises:
         SettingsError: one cannot be used.
@@ -36,22 +35,33 @@ def addresses(environ: Mapping[str, str], declared: Catalogue = DECLARED) -> Map
 
 
 def groups(found: Mapping[str, str], declared: Catalogue = DECLARED) -> list[Group]:
-    """A group for each declared service that has metrics, at the address at which it was ``found``."""
+    """Groups of each declared service that has metrics, at the addresses at which it was ``found``."""
     return [
-        _group(found[name], service.metrics_path, name, essential=service.essential)
+        group
         for name, service in declared.services.items()
         if service.metrics_path
+        for group in _groups(found[name], service.metrics_path, name, essential=service.essential)
     ]
 
 
-def _group(base: str, path: str, name: str, *, essential: bool) -> Group:
-    url = urlsplit(base)
-    host = url.hostname or ""
+def _groups(address: str, path: str, name: str, *, essential: bool) -> Iterator[Group]:
+    """One for each scheme and path; SRV records, whose ports are not known here, are left out."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for target in targets(address):
+        if target.by is not By.SRV:
+            url = urlsplit(target.url)
+            host = f"[{target.host}]" if ":" in target.host else target.host
+            places.setdefault((url.scheme, url.path), []).append(f"{host}:{target.port}")
+    for (scheme, base), found in places.items():
+        yield _group(found, scheme, base + path, name, essential=essential)
+
+
+def _group(found: list[str], scheme: str, path: str, name: str, *, essential: bool) -> Group:
     return {
-        "targets": [f"{f'[{host}]' if ':' in host else host}:{url.port or _USUAL_PORTS[url.scheme]}"],
+        "targets": found,
         "labels": {
-            "__scheme__": url.scheme,
-            "__metrics_path__": url.path + path,
+            "__scheme__": scheme,
+            "__metrics_path__": path,
             "job": name.replace("_", "-"),
             "service": name,
             "essential": str(essential).lower(),

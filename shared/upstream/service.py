@@ -9,6 +9,7 @@ from shared.errors import DeclarationError
 from shared.settings import pem, values
 from shared.settings.declared import Variable, changing_secret, prefixed, setting
 from shared.settings.secret import Secret
+from shared.upstream.lookup.address import SERVICE_ADDRESS
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _MAX_CONCURRENCY: Final = 100_000
@@ -18,7 +19,7 @@ _MAX_CONCURRENCY: Final = 100_000
 class ServiceSettings:
     """What may be set of one service; what is "" is as for all of them."""
 
-    url: str = setting("URL", values.BASE_URL, "", "Base address of the {}.")
+    url: str = setting("URL", SERVICE_ADDRESS, "", "Where the {} is.")
     token: Secret = changing_secret(
         "TOKEN", values.TOKEN, "What the gateway shows the {} as Authorization: Bearer, if anything."
     )

@@ -62,6 +62,15 @@ def test_a_service_is_scraped_where_the_gateway_calls_it(url: str, target: str, 
     assert (group["labels"]["__scheme__"], group["labels"]["__metrics_path__"]) == (scheme, path)
 
 
+def test_each_place_of_a_service_is_scraped() -> None:
+    """Those of one scheme and path are a group; ports that stand in SRV records alone are not known here."""
+    first, second = _groups("http://a:1,dns+http://b:2,https://c/v2,http://[::1],srv+http://_http._tcp.d")
+    assert (first["targets"], first["labels"]["__metrics_path__"]) == (["a:1", "b:2", "[::1]:80"], "/metrics")
+    assert (second["targets"], second["labels"]["__metrics_path__"]) == (["c:443"], "/v2/metrics")
+    assert (first["labels"]["__scheme__"], second["labels"]["__scheme__"]) == ("http", "https")
+    assert _groups("srv+http://_http._tcp.d") == []
+
+
 @pytest.mark.parametrize("essential", [True, False])
 def test_labels_tell_which_service_it_is_and_how_much_it_is_missed(essential: bool) -> None:
     """The job is its name as processes have it, as before."""

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.errors import DeclarationError
 from shared.settings import values
 from shared.upstream.lookup.address import SERVICE_ADDRESS, By, Target, targets
+from shared.upstream.service import Service
 from tests.unit.test_addresses import HOSTS, NEVER, NO_HOSTS, PATHS
 
 MEANT = [
@@ -95,3 +97,15 @@ def test_what_is_taken_has_one_form(text: str) -> None:
     assert SERVICE_ADDRESS.parse(normal) == normal
     assert targets(normal) == targets(text)
     assert all(values.BASE_URL.parse(target.url) == target.url for target in targets(text))
+
+
+@pytest.mark.parametrize("url", ["srv+http://users", "http://a,http://a", "http://a,"])
+def test_a_declared_service_is_held_to_the_same(url: str) -> None:
+    """It cannot be started with an address that no setting could have."""
+    with pytest.raises(DeclarationError, match="url"):
+        Service("weather_service", url=url)
+
+
+def test_a_service_may_be_declared_in_several_places() -> None:
+    """In every form that a setting has."""
+    assert Service("weather_service", url=DIFFERENT).variables()["url"].default == DIFFERENT
