@@ -21,6 +21,7 @@
     └── UpstreamError            a named service could not give its part; carries a ``Reason``
         ├── AttemptTimeout           timeout
         ├── Unreachable              unavailable
+        │   └── NotConnected             the same, because nobody listens there
         ├── BadResponse              bad_response
         │   ├── WrongSubject             the same, because it is about something else than was asked for
         │   └── Refused                  the same, because the service does not take the question
@@ -131,6 +132,7 @@ class UpstreamError(KitError):
         retry_after: seconds that the service has asked to be left alone for.
         status: of its answer, where it is the status that says so.
         rest: of an answer about several things what is usable all the same; None when nothing is.
+        instance: of the service, that it comes from; None where the service has one address.
     """
 
     reason: ClassVar[Reason]
@@ -160,6 +162,7 @@ class UpstreamError(KitError):
         self.retry_after = retry_after
         self.status = status
         self.rest = rest
+        self.instance: Any = None
         super().__init__(detail)
 
 
@@ -173,6 +176,10 @@ class Unreachable(UpstreamError):
     """No connection, a broken one, or a status by which the service says it cannot (5xx)."""
 
     reason = "unavailable"
+
+
+class NotConnected(Unreachable):
+    """No connection could be made."""
 
 
 class BadResponse(UpstreamError):

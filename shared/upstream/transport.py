@@ -14,16 +14,19 @@ service sends can grow in memory here.
 """
 
 import asyncio
+import random
 import select
+import socket
 import ssl
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest, ConnectionKey
 from aiohttp.connector import Connection
@@ -34,11 +37,11 @@ from yarl import URL
 
 from shared.cancellation import cancellable
 from shared.deadline import Clock
-from shared.errors import BadResponse, Unreachable
+from shared.errors import BadResponse, NotConnected, Unreachable
 from shared.observing.logs import log_deduplicated
 from shared.settings.secret import Secret
 from shared.upstream.body import read_bounded
-from shared.upstream.call import Call, Reply, Send
+from shared.upstream.call import Call, Reply
 from shared.upstream.interim import Interim
 from shared.upstream.plain_reply import MAX_BYTES, parse_plain
 from shared.upstream.request import CONSTANT_FIELDS, request
@@ -47,6 +50,9 @@ from shared.upstream.statuses import raise_for_status
 BODY_LIMIT: Final = 2 * 1024 * 1024
 KEEPALIVE_SECONDS: Final = 15.0
 """Shorter than any service keeps an idle connection, so that we never write into one that is being closed."""
+CONNECTION_SECONDS: Final = 300.0
+"""A connection is used no longer: whoever balances connections in between must get a new one now and then."""
+_LEAST_SHARE: Final = 0.8
 _MIN_ROUND_TRIP_SECONDS: Final = 25e-6
 """What can be read so soon after the beginning of a write is no answer to it: of 60,000 that a program in C gave on the
 same machine none was. After more time, nothing is known."""
@@ -68,17 +74,27 @@ _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None)
 class Session:
     """The connection pool of one worker; a resource of the app, open while it serves."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None, clock: Clock = time.monotonic) -> None:
-        """``tls`` says whom to trust and as whom to come; None trusts whom the system trusts."""
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None = None,
+        clock: Clock = time.monotonic,
+        connection_seconds: float = CONNECTION_SECONDS,
+    ) -> None:
+        """``tls`` says whom to trust and as whom to come; None trusts whom the system trusts.
+
+        No connection is used for longer than ``connection_seconds``, some of them less, so that not all end together.
+        """
         self._tls = tls
         self._clock = clock
+        self._connection_seconds = connection_seconds
         self._session: aiohttp.ClientSession | None = None
-        self._origins: dict[_Destination, _Origin] = {}
+        self._origins: dict[Transport, _Origin] = {}
 
     async def __aenter__(self) -> Self:
         """Open the pool; no connection is made before it is needed."""
         connector = _Connector(
             self._clock,
+            self._connection_seconds,
             limit=0,
             limit_per_host=0,
             keepalive_timeout=KEEPALIVE_SECONDS,
@@ -96,21 +112,85 @@ class Session:
             await self._session.close()
             self._session = None
 
-    def transport(self, base_url: str, *, token: Secret = NO_TOKEN, tls: ssl.SSLContext | None = None) -> Send:
+    def transport(
+        self,
+        base_url: str,
+        *,
+        token: Secret = NO_TOKEN,
+        tls: ssl.SSLContext | None = None,
+        hosts: Sequence[str] = (),
+        port: int = 0,
+    ) -> "Transport":
         """The innermost sender: one HTTP request to the service at ``base_url``.
 
         ``token``, as it is at the moment, is shown to it as Authorization: Bearer (RFC 6750 §2.1); ``tls`` says whom to
-        trust and as whom to come there, None as everywhere.
+        trust and as whom to come there, None as everywhere. With ``hosts`` (addresses) connections are made to one of
+        these and ``port``; who is meant, and whose certificate is wanted, ``base_url`` still tells.
         """
-        destination = _Destination(base_url, token, tls)
+        return Transport(self, base_url, token, tls, hosts, port)
 
-        async def send(call: Call[Any]) -> Any:
-            return await self._exchange(destination, call)
+    def origin(self, transport: "Transport") -> "_Origin":
+        """What is the same in every request by ``transport``.
 
-        return send
+        Raises:
+            Unreachable: the session is closed.
+        """
+        return self._origins.get(transport) or self._open_origin(transport)
 
-    async def _exchange(self, destination: "_Destination", call: Call[Any]) -> Any:
-        origin = self._origins.get(destination) or self._open_origin(destination)
+    def _open_origin(self, transport: "Transport") -> "_Origin":
+        if self._session is None or self._session.connector is None:
+            raise Unreachable("the session is closed")
+        connector = cast("_Connector", self._session.connector)
+        origin = self._origins[transport] = _Origin(self._session, connector, transport)
+        return origin
+
+    def close(self, transport: "Transport") -> None:
+        """Close the connections that ``transport`` has in the pool, and forget it."""
+        origin = self._origins.pop(transport, None)
+        if origin is not None:
+            origin.close()
+
+
+class Transport:
+    """Requests to one service, or to one of its instances, over connections of its own.
+
+    Attributes:
+        base_url: whom they are for.
+        token: what is shown there.
+        tls: whom to trust and as whom to come there.
+        hosts: addresses at which it is; none where ``base_url`` tells that too.
+        port: of the service there.
+    """
+
+    __slots__ = ("_is_closed", "_session", "base_url", "hosts", "port", "tls", "token")
+
+    def __init__(  # noqa: PLR0917
+        self,
+        session: Session,
+        base_url: str,
+        token: Secret,
+        tls: ssl.SSLContext | None,
+        hosts: Sequence[str],
+        port: int,
+    ) -> None:
+        self._session = session
+        self._is_closed = False
+        self.base_url = base_url
+        self.token = token
+        self.tls = tls
+        self.hosts = hosts
+        self.port = port
+
+    def close(self) -> None:
+        """Close its idle connections at once, and those in use when they have been used."""
+        self._is_closed = True
+        self._session.close(self)
+
+    async def __call__(self, call: Call[Any]) -> Any:
+        """Carry out ``call``."""
+        if self._is_closed:
+            raise Unreachable("the instance has left", retryable=True, at_once=True, is_failure=False)
+        origin = self._session.origin(self)
         protocol: Any = None  # a _ServiceConnection, once there is one
         try:
             connection = origin.connector.take_pooled(origin.key) or await origin.connector.open_new(origin.example)
@@ -127,9 +207,9 @@ class Session:
                 # Also after an answer that is of no use: it may have been another's, and the own one be yet to come.
                 connection.close()
                 raise
-            connection.release()
+            self._release(connection)
         except aiohttp.ClientConnectorError as error:
-            raise self._not_connected(destination.base_url, error) from error
+            raise self._not_connected(error) from error
         except (aiohttp.ClientPayloadError, HttpProcessingError, ValueError) as error:
             raise BadResponse(f"the answer is not valid HTTP ({type(error).__name__})") from error
         except (aiohttp.ClientError, OSError, EofStream) as error:
@@ -139,38 +219,28 @@ class Session:
                     "a pooled connection was stale", retryable=True, at_once=True, is_failure=False
                 ) from error
             if isinstance(refusal := error.__cause__, ssl.SSLError):
-                raise self._refused(destination.base_url, "the service refused the handshake", refusal) from error
+                raise self._refused("the service refused the handshake", refusal) from error
             raise Unreachable(f"the connection broke ({type(error).__name__})") from error
         return value
 
-    def _open_origin(self, destination: "_Destination") -> "_Origin":
-        if self._session is None or self._session.connector is None:
-            raise Unreachable("the session is closed")
-        connector = cast("_Connector", self._session.connector)
-        origin = self._origins[destination] = _Origin(self._session, connector, destination)
-        return origin
+    def _release(self, connection: Connection) -> None:
+        if self._is_closed:
+            connection.close()
+        else:
+            connection.release()
 
-    def _not_connected(self, base_url: str, error: aiohttp.ClientConnectorError) -> Unreachable:
+    def _not_connected(self, error: aiohttp.ClientConnectorError) -> Unreachable:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            return self._refused(base_url, "the service's certificate is not accepted", error.certificate_error)
+            return self._refused("the service's certificate is not accepted", error.certificate_error)
         if isinstance(error, aiohttp.ClientConnectorSSLError):
-            return self._refused(base_url, "the TLS handshake failed", error.os_error)
-        return Unreachable(f"no connection ({type(error).__name__})", retryable=True)
+            return self._refused("the TLS handshake failed", error.os_error)
+        return NotConnected(f"no connection ({type(error).__name__})", retryable=True)
 
-    def _refused(self, base_url: str, what: str, error: Exception) -> Unreachable:
+    def _refused(self, what: str, error: Exception) -> Unreachable:
         """An error that people must repair: it is logged, and not retried."""
         why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
-        log_deduplicated("error", "upstream TLS failed", "upstream", address=base_url, error=f"{what}: {why}")
+        log_deduplicated("error", "upstream TLS failed", "upstream", address=self.base_url, error=f"{what}: {why}")
         return Unreachable(f"{what}: {why}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Destination:
-    """A service, and what it is shown; each has connections of its own where that differs."""
-
-    base_url: str
-    token: Secret
-    tls: ssl.SSLContext | None
 
 
 class _Origin:
@@ -182,18 +252,24 @@ class _Origin:
         path: what stands before the path of each call.
     """
 
-    __slots__ = ("_fields", "_host", "_shown", "_token", "connector", "example", "key", "path")
+    __slots__ = ("_fields", "_host", "_name", "_shown", "_token", "connector", "example", "key", "path")
 
-    def __init__(self, session: aiohttp.ClientSession, connector: "_Connector", destination: _Destination) -> None:
-        url = URL(destination.base_url, encoded=True)
-        self.connector = connector
-        self.example = ClientRequest(
-            "GET", url, loop=asyncio.get_running_loop(), session=session, ssl=destination.tls or True
+    def __init__(self, session: aiohttp.ClientSession, connector: "_Connector", transport: Transport) -> None:
+        url = URL(transport.base_url, encoded=True)
+        example = partial(
+            ClientRequest, "GET", loop=asyncio.get_running_loop(), session=session, ssl=transport.tls or True
         )
+        named = example(url)
+        self._name = ""
+        self.connector = connector
+        self.example = named
+        if transport.hosts:
+            self._name = connector.addresses.add(transport.hosts)
+            self.example = example(url.with_host(self._name).with_port(transport.port), server_hostname=url.raw_host)
         self.key = self.example.connection_key
         self.path = url.raw_path.rstrip("/")
-        self._host = f"{HOST}: {self.example.headers[HOST]}\r\n"
-        self._token = destination.token
+        self._host = f"{HOST}: {named.headers[HOST]}\r\n"
+        self._token = transport.token
         self._shown: str | None = None
         self._fields = ""
 
@@ -206,24 +282,79 @@ class _Origin:
             self._fields = f"{self._host}{shown}{CONSTANT_FIELDS}"
         return self._fields
 
+    def close(self) -> None:
+        """Close what is in the pool."""
+        self.connector.addresses.remove(self._name)
+        self.connector.close_pooled(self.key)
+
+
+class _Addresses(AbstractResolver):
+    """Where instances are, each under a name of its own that nobody can look up; the system knows all others."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, Sequence[str]] = {}
+        self._numbers = count(1)
+        self._system = aiohttp.ThreadedResolver()
+
+    def add(self, hosts: Sequence[str]) -> str:
+        """The name for what is at one of ``hosts``."""
+        name = f"instance-{next(self._numbers)}.invalid"  # RFC 6761 §6.4
+        self._hosts[name] = hosts
+        return name
+
+    def remove(self, name: str) -> None:
+        """Forget it."""
+        self._hosts.pop(name, None)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of ``host``; called by aiohttp for each new connection."""
+        hosts = self._hosts.get(host)
+        if hosts is None:
+            return await self._system.resolve(host, port, family)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=one,
+                port=port,
+                family=socket.AF_INET6 if ":" in one else socket.AF_INET,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for one in hosts
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
 
 class _Connector(aiohttp.TCPConnector):
     """Makes connections of ours, and gives none in which unread bytes wait."""
 
-    def __init__(self, clock: Clock, **options: Any) -> None:
-        super().__init__(**options)
-        self._factory = cast("partial[ResponseHandler]", partial(_ServiceConnection, loop=self._loop, clock=clock))
+    def __init__(self, clock: Clock, connection_seconds: float, **options: Any) -> None:
+        self.addresses = _Addresses()
+        super().__init__(resolver=self.addresses, use_dns_cache=False, **options)
+        made = partial(_ServiceConnection, loop=self._loop, clock=clock, seconds=connection_seconds)
+        self._factory = cast("partial[ResponseHandler]", made)
 
     def take_pooled(self, key: ConnectionKey) -> Connection | None:
         """One that lay in the pool; those there that are of no use any more are closed, which is no attempt."""
         idle: Any = self._conns.get(key)
         while idle:
             protocol, since = idle.popleft()
-            if time.monotonic() - since <= KEEPALIVE_SECONDS and protocol.is_idle():
+            if time.monotonic() - since <= KEEPALIVE_SECONDS and not protocol.is_old() and protocol.is_idle():
                 self._acquired.add(protocol)
                 return Connection(self, key, protocol, self._loop)
             protocol.close()
         return None
+
+    def close_pooled(self, key: ConnectionKey) -> None:
+        """Close those that lie in the pool."""
+        idle: Any = self._conns.get(key)
+        while idle:
+            protocol, _since = idle.popleft()
+            protocol.close()
 
     async def open_new(self, example: ClientRequest) -> Connection:
         """A new one.
@@ -248,9 +379,17 @@ class _Connector(aiohttp.TCPConnector):
 class _ServiceConnection(ResponseHandler):
     """One connection: what the service says is an answer only while a request is outstanding (RFC 9112 §9.2)."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        seconds: float,
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """It may be used for ``seconds``, or up to a fifth less."""
         super().__init__(loop)
         self._clock = clock
+        self._old_from = clock() + draw(_LEAST_SHARE, 1.0) * seconds
         self._write: Callable[[bytes], None] = lambda _data: None
         self._unread: Callable[[int], object] = lambda _milliseconds: None
         self._encrypted = False
@@ -266,10 +405,14 @@ class _ServiceConnection(ResponseHandler):
         """One parser and one look at the socket serve the connection for as long as it lives."""
         super().connection_made(transport)
         self.set_response_params(read_until_eof=True, auto_decompress=False)
-        socket = select.poll()
-        socket.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-        self._write, self._unread = cast("asyncio.Transport", transport).write, socket.poll
+        readable = select.poll()
+        readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self._write, self._unread = cast("asyncio.Transport", transport).write, readable.poll
         self._encrypted = transport.get_extra_info("sslcontext") is not None
+
+    def is_old(self) -> bool:
+        """Whether no further request may be written."""
+        return self._clock() >= self._old_from
 
     def is_idle(self) -> bool:
         """Whether it is open and holds no unread bytes, so that a request may be written."""
