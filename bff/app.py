@@ -42,6 +42,7 @@ from shared.observing.telemetry.spans import Spans
 from shared.serving.app import Resource, build_app
 from shared.serving.edge import BuiltEdge
 from shared.upstream.call import Send
+from shared.upstream.concrete import Concrete
 from shared.upstream.transport import Session
 
 SERVICE: Final = "api-gateway"
@@ -54,7 +55,7 @@ DESCRIPTION: Final = (
 def create_app(
     settings: GatewaySettings,
     *,
-    transports: Mapping[str, Send] | None = None,
+    transports: Mapping[str, Send | Concrete] | None = None,
     cache: Cache | None = None,
     kinds: Sequence[AggregateKind] = AGGREGATES,
 ) -> Sanic[Any, Any]:
@@ -63,10 +64,11 @@ def create_app(
     declared = catalogue(kinds)
     kinds = declared.kinds if spans is None else [spanned(kind, spans) for kind in declared.kinds]
     resources: list[Resource] = []
-    session = Session()
+    session = Session(connection_seconds=settings.upstream_connection)
     resources.append(session)
     if transports is None:
         transports = build_transports(settings, session)
+    resources += [one for one in transports.values() if isinstance(one, Concrete)]
     if cache is None:
         cache = gateway_cache(settings, kinds, spans=spans)
     shedder = LoadShedder(settings.max_in_flight)

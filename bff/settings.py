@@ -147,6 +147,18 @@ class GatewaySettings(EdgeSettings, TracedSettings):
         "static",
         "Whether that number is fixed, or shrinks and grows with how the service copes (aimd).",
     )
+    upstream_connection: float = setting(
+        "UPSTREAM_CONNECTION_SECONDS",
+        values.seconds(1, 86_400),
+        "300",
+        "How long a connection to a service is used at most, so that load balancers in between get new ones.",
+    )
+    upstream_hedge: str = setting(
+        "UPSTREAM_HEDGE",
+        values.one_of("p95", "off"),
+        "p95",
+        "Whether a read that takes longer than 95 % of them is sent to another instance too, where there are several.",
+    )
     max_in_flight: int = setting(
         "MAX_REQUESTS_IN_FLIGHT",
         values.integer(1, 1_000_000),

@@ -17,21 +17,40 @@ from bff.settings import GatewaySettings
 from shared.observing import metrics
 from shared.observing.telemetry.spans import Spans
 from shared.upstream.call import Send
+from shared.upstream.concrete import Concrete
 from shared.upstream.logical import Upstream
+from shared.upstream.lookup.address import By, targets
+from shared.upstream.lookup.find import Find, Finder
+from shared.upstream.lookup.location import Location
+from shared.upstream.lookup.lookup import Lookup
 from shared.upstream.spans import span_attempts
-from shared.upstream.transport import Session
+from shared.upstream.transport import Session, Transport
 
 
-def build_transports(settings: GatewaySettings, session: Session) -> Mapping[str, Send]:
-    """The innermost sender of each service, over the pooled ``session``; tests put fakes in their place."""
-    return {
-        name: session.transport(one.url, token=one.token, tls=settings.service_tls(name))
-        for name, one in settings.services.items()
-    }
+def build_transports(settings: GatewaySettings, session: Session) -> Mapping[str, Send | Concrete]:
+    """What reaches each service over the pooled ``session``; tests put fakes in their place."""
+    find = Finder()
+    return {name: _transport(settings, session, find, name) for name in settings.services}
+
+
+def _transport(settings: GatewaySettings, session: Session, find: Find, name: str) -> Send | Concrete:
+    one = settings.services[name]
+    reach = partial(session.transport, token=one.token, tls=settings.service_tls(name))
+    where = targets(one.url)
+    if [target.by for target in where] == [By.ADDRESS]:
+        return reach(one.url)
+
+    def connect(location: Location) -> Transport:
+        return reach(location.base_url, hosts=location.hosts, port=location.port)
+
+    return Concrete(name, partial(Lookup, name, where, find), connect, hedged=settings.upstream_hedge == "p95")
 
 
 def build_upstreams(
-    declared: Catalogue, settings: GatewaySettings, transports: Mapping[str, Send], spans: Spans | None = None
+    declared: Catalogue,
+    settings: GatewaySettings,
+    transports: Mapping[str, Send | Concrete],
+    spans: Spans | None = None,
 ) -> Mapping[str, Upstream]:
     """A client of each service over its transport, by name; ``spans`` takes each attempt."""
     for service in declared.services.values():

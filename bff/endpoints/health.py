@@ -19,7 +19,7 @@ from shared.http.openapi.operation import Answer, Operation, example_of
 from shared.http.openapi.vocabulary import CACHE_CONTROL, EXAMPLE_TIME, OPERATIONS
 from shared.memoized import Memoized
 from shared.timestamps import TimestampText, rfc3339
-from shared.upstream.logical import Upstream
+from shared.upstream.logical import InstanceHealth, Upstream
 
 ComponentStatus = Literal["healthy", "unhealthy", "disabled"]
 
@@ -37,13 +37,17 @@ class CacheHealth(msgspec.Struct, frozen=True):
 
 
 class HealthReport(msgspec.Struct, frozen=True):
-    """The gateway, each service, Redis and the cache; unhealthy is when nothing new could be served."""
+    """The gateway, each service, Redis and the cache; unhealthy is when nothing new could be served.
+
+    A service is healthy while at least half of its instances are.
+    """
 
     status: Overall
     service: str
     version: str
     timestamp: TimestampText
     services: Mapping[str, ComponentStatus]
+    instances: Mapping[str, InstanceHealth]
     cache: CacheHealth
 
 
@@ -84,15 +88,22 @@ class Health:
         routing.get(app, "/health", self._answer, "health", self._operation())
 
     async def _answer(self, request: Request) -> HTTPResponse:
-        components = await self._components()
+        components, instances = await self._components()
         # Blind, the memory tier is not asked: each hit costs a round trip.
         blind = components["redis"] == "healthy" and self._cache.trust is Trust.BLIND
-        report = self._report(components, time.time(), blind=blind)
+        report = self._report(components, instances, time.time(), blind=blind)
         caller = request.ctx.exchange.caller
         told = report if self._edge.allows(caller, access.OPERATIONS) else HealthSummary(report.status, report.service)
         return routing.struct_response(told, 503 if report.status == "unhealthy" else 200, _NO_STORE)
 
-    def _report(self, components: Mapping[str, ComponentStatus], now: float, *, blind: bool) -> HealthReport:
+    def _report(
+        self,
+        components: Mapping[str, ComponentStatus],
+        instances: Mapping[str, InstanceHealth],
+        now: float,
+        *,
+        blind: bool,
+    ) -> HealthReport:
         status = overall(components, self._essential)
         return HealthReport(
             "degraded" if blind and status == "healthy" else status,
@@ -100,6 +111,7 @@ class Health:
             shared.__version__,
             rfc3339(now),
             components,
+            instances,
             CacheHealth(
                 "redis" if components["redis"] == "healthy" else "in_memory", "degraded" if blind else "healthy"
             ),
@@ -111,20 +123,27 @@ class Health:
         return Operation("How every component is", OPERATIONS, described, operational=True)
 
     def _described(self, status: int, description: str, components: ComponentStatus) -> Iterator[Answer]:
-        report = self._report(dict.fromkeys([*self._upstreams, "redis"], components), EXAMPLE_TIME, blind=False)
+        counted = InstanceHealth(2 if components == "healthy" else 0, 2)
+        report = self._report(
+            dict.fromkeys([*self._upstreams, "redis"], components),
+            dict.fromkeys(self._upstreams, counted),
+            EXAMPLE_TIME,
+            blind=False,
+        )
         yield Answer(status, description, HealthReport, headers=(CACHE_CONTROL,), examples=example_of(report))
         if self._edge.asks:
             whole = "The whole alone, for those who may not see more."
             yield Answer(status, whole, HealthSummary, headers=(CACHE_CONTROL,))
 
-    async def _check(self) -> Mapping[str, ComponentStatus]:
+    async def _check(self) -> tuple[Mapping[str, ComponentStatus], Mapping[str, InstanceHealth]]:
         named = self._upstreams
-        results = await asyncio.gather(*(one.healthy(self._paths[name]) for name, one in named.items()))
+        results = await asyncio.gather(*(one.health(self._paths[name]) for name, one in named.items()))
+        instances = dict(zip(named, results, strict=True))
         components: dict[str, ComponentStatus] = {
-            name: "healthy" if healthy else "unhealthy" for name, healthy in zip(named, results, strict=True)
+            name: "healthy" if found.suffices else "unhealthy" for name, found in instances.items()
         }
         components["redis"] = self._redis_status()
-        return components
+        return components, instances
 
     def _redis_status(self) -> ComponentStatus:
         redis = self._cache.redis

@@ -181,7 +181,7 @@ class KeyedSource(Generic[T]):
         """One call for these ids; an error about some of them has what is known of the others as its ``rest``."""
         part = self._part
         body = codec.document({part.member: [part.id_type.as_json(item_id) for item_id in item_ids]})
-        call = Call(part.path, self._records.about(item_ids), terms, body, wanted_until=terms.wanted_until)
+        call = Call(part.path, self._records.about(item_ids), terms, body, wanted_until=terms.wanted_until, safe=True)
         found: Mapping[str, T] = await self._send(call)
         return found
 

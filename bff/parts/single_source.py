@@ -60,7 +60,7 @@ class SingleSource(Generic[T]):
             return Part.missing(BadResponse.reason)
         loading.extend_to(key)
         try:
-            call = Call(path, partial(self._read, subject), deadline, template=part.path.text)
+            call = Call(path, partial(self._read, subject), deadline, template=part.path.text, safe=True)
             found = await self._send(call)
         except UpstreamError as error:
             store.record_failure(key, error, deadline)

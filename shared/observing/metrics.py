@@ -46,6 +46,8 @@ _REQUEST_BUCKETS = (
 )  # fmt: skip
 _CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.0, 5.0)
 
+_GONE: Final = -1.0
+"""What stands in the files of a worker for a gauge that is none any more: nothing can be taken out of them."""
 _DECIMALS: Final = 6
 """Floats added up in another order, once another worker has ended, differ in their last digits; Prometheus would take
 a total that is less by so little for a restart."""
@@ -195,6 +197,26 @@ upstream_limit: Final = Gauge(
     ["service_name"],
     multiprocess_mode="livesum",
 )
+upstream_instances: Final = Gauge(
+    "upstream_instances",
+    "Instances of a service, as the worker that knows most of them in this state sees it.",
+    ["service_name", "state"],
+    multiprocess_mode="livemax",
+)
+upstream_instance_latency: Final = Gauge(
+    "upstream_instance_latency_seconds",
+    "How long an instance takes lately, peaks and failures first, when it was last asked; the slowest worker's view.",
+    ["service_name", "address"],
+    multiprocess_mode="livemax",
+)
+upstream_ejections: Final = _QuickCounter(
+    "upstream_ejections_total", "Instances kept out for a while because they kept failing.", ["service_name"]
+)
+upstream_hedges: Final = _QuickCounter(
+    "upstream_hedges_total",
+    "Second attempts beside one that was late: sent, won, or denied by the budget or for too much to do.",
+    ["service_name", "outcome"],
+)
 requests_shed: Final = _QuickCounter("requests_shed_total", "Requests refused because too many were in flight.")
 rate_limited: Final = _QuickCounter("rate_limited_total", "Requests refused because a quota was used up.", ["policy"])
 rate_limit_leases: Final = _QuickCounter(
@@ -257,16 +279,17 @@ class Observed(NamedTuple):
 calls: Final = Observed(upstream_calls, upstream_call_duration)
 attempts: Final = Observed(upstream_attempts, upstream_attempt_duration)
 
+
 _ALL = (
     requests, request_duration, active_requests, connections, connections_ended, connections_refused, cache_hits,
     cache_misses, cache_tier_up, cache_memory_entries, cache_memory_bytes, cache_coherent, cache_invalidations,
     cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
     part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
     upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_lookups, upstream_essential,
-    upstream_in_flight, upstream_limit, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects,
-    auth_refused, auth_keys, auth_keys_fetched, auth_key_fetches, auth_revocations_known, auth_revocations,
-    tls_certificate_expires, event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped,
-    build_info,
+    upstream_in_flight, upstream_limit, upstream_instances, upstream_instance_latency, upstream_ejections,
+    upstream_hedges, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects, auth_refused, auth_keys,
+    auth_keys_fetched, auth_key_fetches, auth_revocations_known, auth_revocations, tls_certificate_expires,
+    event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped, build_info,
 )  # fmt: skip
 
 
@@ -326,6 +349,14 @@ def totals(label_of: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
     return found
 
 
+def remove(gauge: Gauge, *labels: str) -> None:
+    """Take the gauge with these labels out of the picture until it is set again; it must not be negative."""
+    if _shared is None:
+        gauge.remove(*labels)
+    else:
+        gauge.labels(*labels).set(_GONE)
+
+
 def worker_ended(pid: int) -> bool:
     """Take the gauges of a worker that has ended out of the picture; its totals stay.
 
@@ -362,6 +393,8 @@ class _AllWorkers(Collector):
         for metric in merged:
             if metric.type != "gauge":
                 metric.samples = [sample._replace(value=round(sample.value, _DECIMALS)) for sample in metric.samples]
+            elif metric.name == "upstream_instance_latency_seconds":
+                metric.samples = [sample for sample in metric.samples if sample.value != _GONE]
         return merged
 
 

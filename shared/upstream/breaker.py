@@ -159,6 +159,15 @@ class Breaker:
         self._changed(before, state)
 
 
+def outcome_of(error: BaseException) -> Outcome:
+    """What ``error``, instead of an answer, says about who was asked."""
+    if not isinstance(error, UpstreamError):
+        return "ignored"  # whoever leaves says nothing about the service
+    if error.is_failure:
+        return "failure"
+    return "ignored" if error.rest is None else "success"  # one thing that is wrong says nothing about the others
+
+
 def instrumented_breaker(service_name: str, rules: BreakerRules, clock: Clock = time.monotonic) -> Breaker:
     """A breaker whose state is a metric, and whose changes are each one line in the log."""
     gauge = metrics.breaker_state.labels(service_name)
@@ -182,19 +191,14 @@ def breaking(breaker: Breaker) -> Policy:
             permit = breaker.admit()
             if permit is None:
                 raise CircuitOpen("the service has been failing")
-            outcome: Outcome = "ignored"  # whoever leaves says nothing about the service
+            outcome: Outcome = "success"
             try:
-                value = await send(msgspec.structs.replace(call, permit=permit))
-                outcome = "success"
-            except UpstreamError as error:
-                if error.is_failure:
-                    outcome = "failure"
-                elif error.rest is not None:
-                    outcome = "success"  # one thing that is wrong says nothing about the others
+                return await send(msgspec.structs.replace(call, permit=permit))
+            except BaseException as error:
+                outcome = outcome_of(error)
                 raise
             finally:
                 breaker.record(permit, outcome)
-            return value
 
         return guarded
 

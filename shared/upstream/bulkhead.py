@@ -29,6 +29,11 @@ class Bulkhead:
         return self._limit
 
     @property
+    def is_half_full(self) -> bool:
+        """Whether more than half of them are taken."""
+        return 2 * self.in_flight > self._limit.value
+
+    @property
     def waiting(self) -> int:
         """How many calls wait for a slot."""
         return sum(not turn.done() for turn in self._queue)

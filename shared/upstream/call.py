@@ -1,11 +1,12 @@
 """A call to a service, its reply, and the function types that the stack of policies is made of."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from shared.deadline import Deadline
+from shared.upstream.lookup.location import Location
 
 T = TypeVar("T")
 
@@ -16,6 +17,26 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Instance(Protocol):
+    """One of those that a service consists of."""
+
+    location: Location
+    transport: "Send"
+
+
+class Race:
+    """Two attempts at one call, of which one loses.
+
+    Attributes:
+        over: whether one of them has given an answer.
+    """
+
+    __slots__ = ("over",)
+
+    def __init__(self) -> None:
+        self.over = False
 
 
 class Call(msgspec.Struct, Generic[T], frozen=True):
@@ -34,6 +55,10 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
         attempt: which attempt this is, from 0; the retry policy sets it.
         permit: under which the breaker has let it through; the breaker policy sets it.
         template: of the path, without what is asked for, for the log; "" where the path itself has none of that.
+        safe: whether it only reads (RFC 9110 §9.2.1), so that two instances may be asked at once.
+        avoid: instances that have failed at it; the retry policy sets them.
+        instance: that is asked; None where the service has one address. The concrete layer sets it.
+        race: that this attempt is part of, if it is hedged; the concrete layer sets it.
     """
 
     path: str
@@ -46,6 +71,10 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
     attempt: int = 0
     permit: int = 0
     template: str = ""
+    safe: bool = False
+    avoid: tuple[Instance, ...] = ()
+    instance: Instance | None = None
+    race: Race | None = None
 
     def left(self) -> float:
         """Seconds from now until this attempt ends, or until nobody wants its answer, whichever is sooner."""

@@ -1,14 +1,19 @@
 """Logical: a named service, whichever of its instances answers; its stack of policies, built once."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
+
+import msgspec
 
 from shared.deadline import Deadline
 from shared.errors import UpstreamError
 from shared.upstream.breaker import BreakerRules, breaking, instrumented_breaker
 from shared.upstream.bulkhead import Bulkhead, bulkheading
 from shared.upstream.call import Call, Policy, Send, stack
+from shared.upstream.concrete import Concrete
+from shared.upstream.instance_figures import InstanceFigures
 from shared.upstream.limit import AimdLimit, Limit, StaticLimit
 from shared.upstream.observe import observe_attempts, observe_calls
 from shared.upstream.reading import status_only
@@ -18,6 +23,18 @@ from shared.upstream.timeout import attempt_timeout
 T = TypeVar("T")
 
 HEALTH_SECONDS = 1.0
+
+
+class InstanceHealth(msgspec.Struct, frozen=True):
+    """How many instances of a service there are, and how many of these are well."""
+
+    healthy: int
+    of: int
+
+    @property
+    def suffices(self) -> bool:
+        """Whether the service is well: at least half of its instances are."""
+        return self.healthy > 0 and 2 * self.healthy >= self.of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +57,41 @@ class Policies:
 class Upstream:
     """Calls one service.
 
-    Outermost first: observe → retry → breaker → bulkhead → observe each attempt (→ further policies round it) →
-    attempt timeout → ``transport``.
+    Outermost first: observe → retry → breaker → bulkhead (→ one of its instances) → observe each attempt (→ further
+    policies round it) → attempt timeout → ``transport``.
     """
 
     def __init__(
-        self, name: str, transport: Send, policies: Policies = Policies(), each_attempt: Sequence[Policy] = ()
+        self,
+        name: str,
+        transport: Send | Concrete,
+        policies: Policies = Policies(),
+        each_attempt: Sequence[Policy] = (),
     ) -> None:
-        """``name`` labels metrics and logs; ``each_attempt`` has policies that the numbers do not name."""
+        """``name`` labels metrics and logs; ``each_attempt`` has policies that the numbers do not name.
+
+        ``transport`` reaches one address, or any of the service's instances.
+        """
         self.name = name
+        self._instances = transport.balancer if isinstance(transport, Concrete) else None
         limit: Limit = StaticLimit(policies.concurrency)
         if policies.adaptive:
             limit = AimdLimit(policies.concurrency)
         breaker = instrumented_breaker(name, policies.breaker)
+        bulkhead = Bulkhead(limit)
+        choosing: list[Policy] = []
+        if isinstance(transport, Concrete):
+            choosing.append(transport.choosing(policies.timeout, is_crowded=lambda: bulkhead.is_half_full))
+            transport = transport.transport
+        else:
+            InstanceFigures(name).count(1, 0)
         self._send = stack(
             transport,
             observe_calls(name),
             retrying(name, policies.retry, RetryBudget(policies.retry.budget_share, policies.retry.budget_min)),
             breaking(breaker),
-            bulkheading(name, Bulkhead(limit), is_tripped=lambda call: breaker.tripped_since(call.permit)),
+            bulkheading(name, bulkhead, is_tripped=lambda call: breaker.tripped_since(call.permit)),
+            *choosing,
             observe_attempts(name),
             *each_attempt,
             attempt_timeout(policies.timeout),
@@ -76,10 +109,23 @@ class Upstream:
         value: T = await self._send(call)
         return value
 
-    async def healthy(self, path: str) -> bool:
-        """Whether a GET of ``path`` is answered with 200 within a second; counted nowhere, kept away by nothing."""
+    async def health(self, path: str) -> InstanceHealth:
+        """Whose GET of ``path`` is answered with 200 within a second; counted nowhere, kept away by nothing.
+
+        An instance that is ejected is not well, whatever it says.
+        """
+        call = Call(path, status_only, Deadline.after(HEALTH_SECONDS))
+        instances = self._instances
+        if instances is None:
+            return InstanceHealth(int(await self._is_healthy(call)), 1)
+        asked = instances.endpoints
+        each = (self._is_healthy(msgspec.structs.replace(call, instance=one)) for one in asked)
+        answers = zip(asked, await asyncio.gather(*each), strict=True)
+        return InstanceHealth(sum(well and not instances.is_kept_out(one) for one, well in answers), len(asked))
+
+    async def _is_healthy(self, call: Call[int]) -> bool:
         try:
-            status: int = await self._probe(Call(path, status_only, Deadline.after(HEALTH_SECONDS)))
+            status: int = await self._probe(call)
         except UpstreamError:
             return False
         return status == 200

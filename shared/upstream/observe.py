@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from shared.errors import OUTCOMES, UpstreamError, WrongSubject
@@ -50,13 +50,17 @@ def observe_calls(service_name: str) -> Policy:
 
 def observe_attempts(service_name: str) -> Policy:
     """Record outcome and duration of each attempt at ``service_name``."""
-    return _observe(metrics.attempts, service_name, lambda _error, _call: None)
+    return _observe(metrics.attempts, service_name, lambda _error, _call: None, further=["lost"])
 
 
 def _observe(
-    recorded: metrics.Observed, service_name: str, failed: Callable[[UpstreamError, Call[Any]], None]
+    recorded: metrics.Observed,
+    service_name: str,
+    failed: Callable[[UpstreamError, Call[Any]], None],
+    further: Sequence[str] = (),
 ) -> Policy:
-    outcomes = {name: recorded.outcomes.labels(service_name, name) for name in ("success", "ignored", *OUTCOMES)}
+    names = ("success", "ignored", *further, *OUTCOMES)
+    outcomes = {name: recorded.outcomes.labels(service_name, name) for name in names}
     duration = recorded.duration.labels(service_name)
 
     def policy(send: Send) -> Send:
@@ -69,7 +73,8 @@ def _observe(
                 failed(error, call)
                 raise
             except asyncio.CancelledError:
-                outcomes["ignored"].inc()  # whoever asked has left; that says nothing about the service
+                # Another instance was sooner, or whoever asked has left; that says nothing about the service.
+                outcomes["ignored" if call.race is None or not call.race.over else "lost"].inc()
                 raise
             finally:
                 duration.observe(time.monotonic() - started)

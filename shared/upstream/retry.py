@@ -94,9 +94,10 @@ class _Retrying:
                     acquired = acquired or self._acquire()
                     if not acquired:
                         raise
+                    avoid = call.avoid if error.instance is None else (*call.avoid, error.instance)
                 await asyncio.sleep(pause)
                 self._done.inc()
-                call = msgspec.structs.replace(call, attempt=call.attempt + 1)
+                call = msgspec.structs.replace(call, attempt=call.attempt + 1, avoid=avoid)
         finally:
             self._budget.calls -= 1
             if acquired:

@@ -102,7 +102,8 @@ def _apps(folder: Path, ports: Mapping[str, int], redis_url: str, more: Mapping[
         )
         for job, module in _MODULES.items()
     }
-    gateway = {f"{job.upper().replace('-', '_')}_URL": app.url for job, app in apps.items()} | {
+    # By name, so that there are instances that are looked up.
+    gateway = {f"{job.upper().replace('-', '_')}_URL": f"http://localhost:{app.port}" for job, app in apps.items()} | {
         "REDIS_URL": redis_url,
         "ADMIN_TOKEN": _ADMIN_TOKEN,
         "CACHE_TTL_SECONDS": _CACHE_TTL_SECONDS,

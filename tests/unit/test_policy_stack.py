@@ -94,7 +94,7 @@ def test_an_open_breaker_answers_at_once() -> None:
     counts = Counts()
     assert _in_turn(upstream, 10, 10) == [(CircuitOpen, 0.0)] * 2
     assert len(service.asked) == 1
-    assert run(upstream.healthy("/health"))
+    assert run(upstream.health("/health")).suffices
     assert (counts("upstream_calls_total_"), counts("upstream_attempts_total_")) == ({"circuit_open": 2}, {})
     assert counts("upstream_retries_total_") == {}
 
@@ -156,9 +156,9 @@ def test_a_timeout_that_is_the_services_counts_also_when_the_deadline_is_no_late
 
 def test_a_probe_of_its_health_is_sent_again_once_where_the_connection_was_stale() -> None:
     """A connection of the pool that was being closed says nothing about the service; two do."""
-    assert run(Upstream(NAME, Service(STALE, 200)).healthy("/health"))
+    assert run(Upstream(NAME, Service(STALE, 200)).health("/health")).suffices
     service = Service(STALE, STALE, 200)
-    assert not run(Upstream(NAME, service).healthy("/health"))
+    assert not run(Upstream(NAME, service).health("/health")).suffices
     assert len(service.asked) == 2
 
 
