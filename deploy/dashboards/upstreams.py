@@ -14,7 +14,7 @@ from deploy.dashboards.promql import PERCENTILES, UPSTREAM, quantile, rate, spre
 
 PLACE: Final = links.UPSTREAMS
 
-_GOOD: Final = 'outcome=~"success|ignored"'
+_GOOD: Final = 'outcome=~"success|ignored|lost"'
 _CALL: Final = "upstream_call_duration_seconds"
 _ATTEMPT: Final = "upstream_attempt_duration_seconds"
 
@@ -23,9 +23,9 @@ def dashboard() -> model.Dashboard:
     """The services that are chosen, seen by the gateways that are chosen."""
     return board(
         PLACE,
-        "The services as the gateway sees them: calls, attempts and retries, breakers and bulkheads.",
+        "The services as the gateway sees them: calls, attempts and retries, breakers and bulkheads, instances.",
         (GATEWAYS, CALLED),
-        (_outcomes(), _latency(), _policies()),
+        (_outcomes(), _latency(), _policies(), _instances()),
     )
 
 
@@ -103,7 +103,8 @@ def _outcomes() -> Section:
                 "Attempts by outcome",
                 "ops",
                 "Attempts a second by service and outcome; no_budget is one that was not made because too little time"
-                " was left, wrong_subject an answer about somebody or something else.",
+                " was left, wrong_subject an answer about somebody or something else, lost one that a second attempt"
+                " has beaten.",
                 Query(
                     rate("upstream_attempts_total", UPSTREAM, by="service_name, outcome"),
                     "{{service_name}} {{outcome}}",
@@ -180,6 +181,65 @@ def _policies() -> Section:
                 span=12,
                 at_most=1,
                 limits=(Limit(0.7, "orange"), Limit(0.9, "red")),
+            ),
+        ),
+    )
+
+
+def _instances() -> Section:
+    def known(state: str) -> str:
+        return f'max by (service_name) (upstream_instances{{{UPSTREAM}, state="{state}"}})'
+
+    return Section(
+        "Instances",
+        (
+            lines(
+                "Instances by state",
+                "short",
+                "Instances of each service that are asked, and that are ejected because five calls in a row failed"
+                " there; as the worker sees it that knows most of them.",
+                Query(known("healthy"), "{{service_name}} healthy"),
+                Query(known("ejected"), "{{service_name}} ejected"),
+                alert="InstanceEjected",
+            ),
+            lines(
+                "Ejections",
+                "cps",
+                "Ejections a second; each worker of each gateway decides by what it has seen itself.",
+                Query(rate("upstream_ejections_total", UPSTREAM, by="service_name"), "{{service_name}}"),
+            ),
+            lines(
+                "Latency by instance",
+                "s",
+                "How long an instance takes lately as the choice between two of them sees it: peaks and failures count"
+                " at once and are forgotten within 10 s. At most 50 instances of a service in each worker.",
+                Query(
+                    f"max by (service_name, address) (upstream_instance_latency_seconds{{{UPSTREAM}}})",
+                    "{{service_name}} {{address}}",
+                ),
+                limits=SLOW,
+            ),
+            lines(
+                "Hedges",
+                "ops",
+                "Reads a second that were late and sent to a second instance, those of them that it answered first, and"
+                " those that were not sent: over 5 % of the calls, or the service had too much to do.",
+                Query(
+                    rate("upstream_hedges_total", UPSTREAM, by="service_name, outcome"), "{{service_name}} {{outcome}}"
+                ),
+                span=12,
+            ),
+            lines(
+                "Look-ups by outcome",
+                "ops",
+                "Look-ups of the addresses of services a second, by outcome. The last set of instances is kept while"
+                " they find nothing.",
+                Query(
+                    rate("upstream_lookups_total", UPSTREAM, by="service_name, outcome"),
+                    "{{service_name}} {{outcome}}",
+                ),
+                alert="LookupFailing",
+                span=12,
             ),
         ),
     )
