@@ -231,6 +231,21 @@ def test_a_round_is_counted_and_a_change_told_once() -> None:
     assert (lines[0]["outcome"], lines[0]["reason"]) == ("failure", "no such luck")
 
 
+@pytest.mark.parametrize(("takes", "outcome"), [(0.05, "success"), (0.95, "success"), (1.05, "timeout")])
+def test_a_look_up_has_a_second(takes: float, outcome: str) -> None:
+    """Whatever it takes, what it finds counts when it comes."""
+    service = f"takes {takes}"
+
+    async def main() -> None:
+        async with Watched(Network(takes, one=at(1)), service=service) as lookup:
+            assert await lookup.found() == tuple(at(1))
+            assert now() == pytest.approx(takes)
+            await asyncio.sleep(0.5)
+
+    run(main())
+    assert counted(service) == {outcome: 1}
+
+
 def test_an_unforeseen_error_is_told_and_ends_nothing() -> None:
     """It counts as a failure."""
     events: list[object] = []
