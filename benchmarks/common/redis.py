@@ -31,10 +31,22 @@ def redis_server(folder: Path, cores: AbstractSet[int] = frozenset()) -> Process
 
 async def empty(port: int) -> None:
     """Delete everything that the redis-server on ``port`` has."""
+    if await ask(port, "FLUSHALL") != b"+OK":
+        raise CannotRun("Redis cannot be emptied.")
+
+
+async def info(port: int, section: str) -> dict[str, str]:
+    """A section of what the redis-server on ``port`` tells of itself."""
+    lines = (await ask(port, f"INFO {section}")).decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+async def ask(port: int, command: str) -> bytes:
+    """The first line of the answer, or the whole of a string, to a command without spaces in its arguments."""
     reader, writer = await asyncio.open_connection(LOCAL, port)
     try:
-        writer.write(b"FLUSHALL\r\n")
-        if await reader.readline() != b"+OK\r\n":
-            raise CannotRun("Redis cannot be emptied.")
+        writer.write(f"{command}\r\n".encode())
+        first = (await reader.readline()).rstrip()
+        return await reader.readexactly(int(first[1:])) if first.startswith(b"$") else first
     finally:
         writer.close()

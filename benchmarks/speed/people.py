@@ -3,6 +3,7 @@
 The id says whose products they are: those of ``own-…`` nobody else has, all others buy from one small catalogue.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -36,9 +37,9 @@ def products_of(user_id: str) -> tuple[str, ...]:
     return _CATALOGUE
 
 
-def orders(user_id: str) -> bytes:
-    """The user's orders, as the order service sends them."""
-    bought = products_of(user_id)
+def orders(user_id: str, bought: Sequence[str] = ()) -> bytes:
+    """The user's orders of eight products, ``bought`` or those of the user, as the order service sends them."""
+    bought = bought or products_of(user_id)
     return orjson.dumps(
         [
             {
