@@ -98,13 +98,18 @@ async def test_health_shows_every_component(start_gateway: StartGateway) -> None
     answer = await (await start_gateway()).get("/health")
     document = answer.json()
     assert answer.status_code == 200
-    assert set(document) == {"status", "service", "version", "timestamp", "services", "cache"}
+    assert set(document) == {"status", "service", "version", "timestamp", "services", "instances", "cache"}
     assert document["status"] == "healthy"
     assert document["services"] == {
         "user_service": "healthy",
         "order_service": "healthy",
         "product_service": "healthy",
         "redis": "disabled",
+    }
+    assert document["instances"] == {
+        "user_service": {"healthy": 1, "of": 1},
+        "order_service": {"healthy": 1, "of": 1},
+        "product_service": {"healthy": 1, "of": 1},
     }
     assert document["cache"] == {"type": "in_memory", "status": "healthy"}
 
