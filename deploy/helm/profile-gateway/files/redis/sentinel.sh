@@ -1,0 +1,28 @@
+# Watches the three; two of them decide. It rewrites its configuration, so that stands where it may.
+set -eu
+. /scripts/master.sh
+# It does not start with a name that nobody knows, and another may be master by the time that this one is known.
+until getent hosts "$master" >/dev/null; do
+    sleep 1
+    . /scripts/master.sh
+done
+login=
+[ -z "${REDISCLI_AUTH:-}" ] || login="requirepass $REDISCLI_AUTH
+sentinel sentinel-pass $REDISCLI_AUTH
+sentinel auth-pass gateway $REDISCLI_AUTH"
+cat >/data/sentinel.conf <<END
+port 26379
+bind * -::*
+protected-mode no
+dir /data
+sentinel resolve-hostnames yes
+sentinel announce-hostnames yes
+sentinel announce-ip $self
+sentinel announce-port 26379
+sentinel monitor gateway $master 6379 2
+sentinel down-after-milliseconds gateway 3000
+sentinel failover-timeout gateway 10000
+sentinel parallel-syncs gateway 2
+$login
+END
+exec redis-server /data/sentinel.conf --sentinel

@@ -1,0 +1,1 @@
+"""What is deployed: the Helm chart and the units of systemd."""
