@@ -79,7 +79,8 @@ def _relabelled(labels: dict[str, str], relabelings: list[chart.Json]) -> dict[s
         if one.get("action") == "labeldrop":
             labels = {name: value for name, value in labels.items() if name not in one["regex"].split("|")}
         else:
-            labels = {**labels, one["targetLabel"]: one["replacement"]}
+            source = [labels[name] for name in one.get("sourceLabels", [])]
+            labels = {**labels, one["targetLabel"]: one.get("replacement", ";".join(source))}
     return labels
 
 
@@ -97,9 +98,15 @@ def test_targets_have_the_labels_that_rules_go_by() -> None:
         labels = services[name]["metadata"]["labels"]
         assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
         assert endpoint["port"] in {port["name"] for port in services[name]["spec"]["ports"]}
-        by_operator = {"job": labels[monitor["spec"]["jobLabel"]], "endpoint": "http", "service": "x", "container": "y"}
+        by_operator = {
+            "job": labels[monitor["spec"]["jobLabel"]],
+            "endpoint": "http",
+            "service": "x",
+            "container": "y",
+            "pod": "gw-1-a",
+        }
         found[name] = _relabelled(by_operator, endpoint["relabelings"])
-    assert found == wanted
+    assert found == {name: {**labels, "pod": "gw-1-a", "instance": "gw-1-a"} for name, labels in wanted.items()}
     jobs = {one["job_name"] for one in yaml_of(CONFIG)["scrape_configs"]}
     assert {"api-gateway", "redis-exporter"} <= jobs
 

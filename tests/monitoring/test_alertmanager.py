@@ -66,17 +66,18 @@ def test_what_keeps_an_alert_silent_exists() -> None:
         ["job"],
         ["job"],
         ["service_name"],
-        ["job", "instance"],
-        ["job", "instance"],
+        ["job", "namespace", "instance"],
+        ["job", "namespace", "instance"],
     ]
 
 
 @pytest.mark.alertmanager
-def test_a_service_that_is_down_stands_for_its_breaker(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cause", ["InstanceDown", "ReplicasMissing"])
+def test_a_service_that_is_down_stands_for_its_breaker(tmp_path: Path, cause: str) -> None:
     """Whichever it is, of whatever severity; others, and a gateway that is down, silence nothing of it."""
     alerts = [
-        {"alertname": "InstanceDown", "service_name": "stock_level", "severity": "warning", "job": "stock-level"},
-        {"alertname": "InstanceDown", "severity": "critical", "job": "api-gateway"},
+        {"alertname": cause, "service_name": "stock_level", "severity": "warning", "job": "stock-level"},
+        {"alertname": cause, "severity": "critical", "job": "api-gateway"},
         *(
             {"alertname": name, "service_name": service, "severity": "warning", "job": "api-gateway"}
             for name in ("BreakerOpen", "UpstreamFailing", "WrongSubject")

@@ -10,7 +10,7 @@ from shared.observing import metrics
 from tests.monitoring import definitions
 from tests.monitoring.promql import metric_names
 
-_FOREIGN = re.compile(r"up|ALERTS|(redis|node|prometheus|process)_\w+")
+_FOREIGN = re.compile(r"up|ALERTS|(redis|node|prometheus|process|kube)_\w+")
 
 
 @cache

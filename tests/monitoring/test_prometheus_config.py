@@ -66,12 +66,25 @@ def _essential(group: Mapping[str, Any]) -> str:
 
 def test_somebody_hears_when_a_target_is_down() -> None:
     """Each is watched by exactly one of the alerts on ``up``, according to how much it is missed."""
-    found = [(re.fullmatch(r'up\{essential="(.*)"\} == 0', alert["expr"]), alert) for alert in definitions.alerts()]
-    assert [(match[1], alert["alert"], alert["labels"]["severity"]) for match, alert in found if match] == [
-        ("true", "InstanceDown", "critical"),
-        ("false", "InstanceDown", "warning"),
-        ("", "ExporterDown", "warning"),
+    pattern = re.compile(r'up\{(?:job=~"([a-z|-]+)", )?essential="(.*)"\} == 0')
+    found = [(pattern.fullmatch(alert["expr"]), alert) for alert in definitions.alerts()]
+    assert [(match[2], match[1], alert["alert"], alert["labels"]["severity"]) for match, alert in found if match] == [
+        ("true", None, "InstanceDown", "critical"),
+        ("false", None, "InstanceDown", "warning"),
+        ("", "|".join(name for name in _TARGETS if name != "api-gateway"), "ExporterDown", "warning"),
     ]
+
+
+@pytest.mark.parametrize("rule", definitions.rules(), ids=lambda rule: rule.get("alert") or rule["record"])
+def test_what_is_told_of_an_instance_is_told_of_its_pod(rule: definitions.Json) -> None:
+    """In Kubernetes: sums keep the labels namespace and pod, and alerts have them in their summary."""
+    for labels in re.findall(r"by \(([^)]*)\)", rule["expr"]):
+        names = labels.split(", ")
+        assert "instance" not in names or {"namespace", "pod"} <= set(names)
+    if "$labels.instance" in str(rule.get("annotations")):
+        summary = " ".join(rule["annotations"]["summary"].split())
+        named = "{{ $labels.instance }}{{ with $labels.pod }} ({{ $labels.namespace }}/{{ . }}){{ end }}"
+        assert named in summary
 
 
 def test_the_gateway_is_missed_and_exporters_are_not() -> None:

@@ -19,6 +19,8 @@ spec:
       relabelings:
         # The operator's own labels of these names would displace those that metrics have.
         - {action: labeldrop, regex: endpoint|service|container}
+        # Dashboards show and choose instances: a pod has a name that says more than its address.
+        - {sourceLabels: [pod], targetLabel: instance}
         {{- with .job }}
         - {targetLabel: job, replacement: {{ . }}}
         {{- end }}
