@@ -6,7 +6,7 @@
 #     tests/run.sh -n 0                one after another; -n 4: side by side in four processes
 #
 # Needs Python 3.11 or newer. Tests that need promtool, Prometheus, Alertmanager, PostgreSQL, libfaketime, wrk, Chromium,
-# npm, nginx, HAProxy, helm or kube-score are left out, and named, where those are not installed; REQUIRE_ALL=1 keeps them,
+# npm, nginx, HAProxy, systemd, helm or kube-score are left out, and named, where those are not installed; REQUIRE_ALL=1 keeps them,
 # so that a missing tool fails. What requirements/kubernetes.sh has put into .tools is found there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -42,6 +42,7 @@ if [[ -z ${REQUIRE_ALL:-} ]]; then
     command -v npm >/dev/null || leave_out node npm "nodejs npm"
     PATH=$PATH:/usr/sbin command -v nginx >/dev/null || leave_out nginx nginx nginx-light
     PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || leave_out haproxy HAProxy haproxy
+    command -v systemd-analyze >/dev/null || leave_out systemd systemd-analyze systemd
     for program in helm kube-score; do
         command -v "$program" >/dev/null || {
             left_out+=("${program/-/_}")

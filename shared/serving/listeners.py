@@ -7,16 +7,18 @@ from contextlib import ExitStack
 from typing import Final, NamedTuple
 
 from shared.edge.settings import EdgeSettings
+from shared.serving.activation import OPERATIONS, inherited_sockets
 from shared.settings.declared import Settings
 
 BACKLOG: Final = 1024
 
 
 class Listeners(NamedTuple):
-    """Listening sockets, which all workers share."""
+    """Listening sockets, which all workers share; the public one may be ``kept`` by whoever started the program."""
 
     public: socket.socket
     operations: socket.socket | None
+    kept: bool = False
 
     def close(self) -> None:
         """Close those of this process."""
@@ -26,13 +28,15 @@ class Listeners(NamedTuple):
 
 
 def listen(service: str, settings: Settings) -> Listeners:
-    """Listen where ``settings`` say; exits with status 1 and a sentence where that cannot be."""
+    """Listen on what was handed over, else where ``settings`` say; exits with 1 and a sentence where that cannot be."""
+    handed = inherited_sockets(service)
     with ExitStack() as undo:
-        public, operations = undo.enter_context(_listen(service, settings.host, settings.port)), None
-        if isinstance(settings, EdgeSettings) and settings.ops_port != "":
+        public = undo.enter_context(handed.get("public") or _listen(service, settings.host, settings.port))
+        operations = handed.get(OPERATIONS)
+        if operations is None and isinstance(settings, EdgeSettings) and settings.ops_port != "":
             operations = _listen(service, settings.ops_host, settings.ops_port)
         undo.pop_all()
-    return Listeners(public, operations)
+    return Listeners(public, operations, kept="public" in handed)
 
 
 def _listen(service: str, host: str, port: int) -> socket.socket:

@@ -146,10 +146,10 @@ def run_worker(program: _Program, listening: Listeners, beat: Beat | None = None
     signals = Signals(stopping, reloads=settings.reloads)
     logs.configure(program.service, settings.log_level)
     app = _build(program.service, settings, program.factory)
-    if beat is None:
-        own_listening_socket(app, listening.public)
-    else:
+    if beat is not None:
         send_beats(app, beat)
+    elif not listening.kept:
+        own_listening_socket(app, listening.public)
     if listening.operations is not None:
         stop_seconds = settings.shutdown_drain + settings.shutdown_grace
         serve_operations(app, listening.operations, stop_seconds=stop_seconds)

@@ -187,8 +187,9 @@ class Workers:
         clean = True
         drained = time.monotonic() + drain
         self._signal_until(drained)  # they are gone before, where there was nobody to drain
-        with contextlib.suppress(OSError):
-            stop_accepting(self._listening.public)
+        if not self._listening.kept:
+            with contextlib.suppress(OSError):
+                stop_accepting(self._listening.public)
         self._listening.close()
         self._signal_until(drained + grace + _MARGIN_SECONDS)
         for worker in self._workers:
