@@ -9,7 +9,7 @@ set -- --replica-announce-ip "$self" --replica-announce-port 6379 --repl-diskles
 login=
 [ -z "${REDISCLI_AUTH:-}" ] || login="requirepass $REDISCLI_AUTH
 masterauth $REDISCLI_AUTH"
-exec redis-server --bind '*' '-::*' --protected-mode no --save "" --appendonly no --dir /data \
+exec redis-server --protected-mode no --save "" --appendonly no --dir /data --repl-diskless-sync yes \
     --maxmemory {{ include "profile-gateway.text" .Values.redis.maxMemoryMB }}mb --maxmemory-policy allkeys-lru "$@" - <<END
 $login
 END

@@ -12,16 +12,17 @@ sentinel sentinel-pass $REDISCLI_AUTH
 sentinel auth-pass gateway $REDISCLI_AUTH"
 cat >/data/sentinel.conf <<END
 port 26379
-bind * -::*
 protected-mode no
 dir /data
+# The same one each time: every id that was ever seen has a vote in the next fail-over.
+sentinel myid $(printf '%s' "$self" | sha1sum | cut -c 1-40)
 sentinel resolve-hostnames yes
 sentinel announce-hostnames yes
 sentinel announce-ip $self
 sentinel announce-port 26379
 sentinel monitor gateway $master 6379 2
 sentinel down-after-milliseconds gateway 3000
-sentinel failover-timeout gateway 10000
+sentinel failover-timeout gateway 5000
 sentinel parallel-syncs gateway 2
 $login
 END
