@@ -92,10 +92,9 @@ def test_settings_of_all_are_settings_of_each() -> None:
 
 @_by_app
 def test_the_settings_can_be_used(name: str) -> None:
-    """What each process is given by default is without a mistake, but for the scheme of names of pods."""
+    """What each process is given by default is without a mistake."""
     given = chart.environment(chart.of_kind(chart.render(), "Deployment")[name])
-    plain = {key: (value or "").replace("dns+http://", "http://") for key, value in given.items()}
-    settings = load(_APPS[name], plain)
+    settings = load(_APPS[name], {key: value or "" for key, value in given.items()})
     assert settings.host == "0.0.0.0"
 
 
