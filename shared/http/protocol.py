@@ -10,7 +10,6 @@ import asyncio
 import enum
 import time
 from functools import partial
-from socket import socket
 from typing import Any, ClassVar, Final
 
 from sanic import Sanic
@@ -28,9 +27,6 @@ from shared.http.strict_head import RejectedRequest
 from shared.http.strict_http import StrictHttp
 from shared.observing import metrics
 
-SETTLE_SECONDS: Final = 0.05
-"""Between the last connection that may queue up and the end of listening."""
-_POLL_SECONDS: Final = 0.01
 _SENT_SECONDS: Final = 0.05
 """Between two looks at whether a client of a connection that is being closed has got everything."""
 
@@ -98,7 +94,7 @@ class Protocol(HttpProtocol):
         return self._time
 
     def connection_made(self, transport: Any) -> None:
-        """Begin, unless there are too many; remember where all connections are listed, for :func:`drain`."""
+        """Begin, unless there are too many; remember where all connections are listed."""
         self.peer = _address_of(transport)
         limit: Connections = self.app.ctx.limit
         if limit.has_room(self.connections):
@@ -149,6 +145,11 @@ class Protocol(HttpProtocol):
             self.close()
             return True
         return self._response_task is None and not self._received and bool(super().close_if_idle())
+
+    def end_after_answer(self) -> None:
+        """Let the answer that is being made by way of Sanic, if one is, be the last one."""
+        if self._http is not None and self._http.stage is Stage.HANDLER:
+            self._http.keep_alive = False
 
     def check_timeouts(self) -> None:
         """Let go who does not send the rest of a body that nobody waits for any more."""
@@ -336,28 +337,3 @@ class OperationsProtocol(Protocol):
 def _address_of(transport: asyncio.BaseTransport) -> str:
     peername = transport.get_extra_info("peername")
     return str(peername[0]) if isinstance(peername, tuple) else ""
-
-
-def own_listening_socket(app: Sanic[Any, Any], listening: socket) -> None:
-    """Tell ``app`` that nobody else listens on its socket."""
-    app.ctx.listening = listening
-
-
-async def drain(app: Sanic[Any, Any], seconds: float) -> None:
-    """Go on serving for up to ``seconds``, as long as there are connections.
-
-    Each answer ends its connection meanwhile, so that clients turn elsewhere instead of being cut off. In the end those
-    that wait to be accepted are, and no others: the kernel resets whoever waits while a socket is closed.
-    """
-    give_up = time.monotonic() + seconds
-    while getattr(app.ctx, "connections", None) and time.monotonic() < give_up:  # noqa: ASYNC110 - Sanic tells nobody
-        await asyncio.sleep(_POLL_SECONDS)
-    if seconds and getattr(app.ctx, "connections", None) is not None:
-        if hasattr(app.ctx, "listening"):
-            stop_accepting(app.ctx.listening)
-        await asyncio.sleep(SETTLE_SECONDS)
-
-
-def stop_accepting(listening: socket) -> None:
-    """Let no further connection queue up; a client that tries gets no answer, and is refused at its next attempt."""
-    listening.listen(0)

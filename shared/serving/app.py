@@ -19,7 +19,6 @@ from shared.http.openapi.document import Info
 from shared.http.openapi.operation import Answer, Operation, example_of
 from shared.http.openapi.route import OpenAPIRoute
 from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS
-from shared.http.protocol import drain
 from shared.observing import metrics
 from shared.observing.logs import log
 from shared.observing.process_metrics import ProcessMetrics
@@ -106,7 +105,7 @@ def build_app(
     first = (
         [ProcessMetrics()] if spans is None else [ProcessMetrics(), spans]
     )  # spans may come until all else is closed
-    lifecycle = _Lifecycle(service, (*first, *resources), ready, drain_seconds=settings.shutdown_drain)
+    lifecycle = _Lifecycle(service, (*first, *resources), ready)
     app.register_listener(lifecycle.start, "before_server_start")
     app.register_listener(lifecycle.started, "after_server_start")
     app.register_listener(lifecycle.stopping, "before_server_stop")
@@ -124,9 +123,8 @@ def build_app(
 class _Lifecycle:
     """Opens and closes what the app holds, and answers whether it lives and is ready."""
 
-    def __init__(self, service: str, resources: Sequence[Resource], ready: IsReady, *, drain_seconds: float) -> None:
+    def __init__(self, service: str, resources: Sequence[Resource], ready: IsReady) -> None:
         self._service = service
-        self._drain_seconds = drain_seconds
         self._resources = resources
         self._ready = ready
         self._open = AsyncExitStack()
@@ -150,8 +148,10 @@ class _Lifecycle:
             app.ctx.early.close()
         # Answers from now on say ``Connection: close``, so that clients go elsewhere.
         app.config.KEEP_ALIVE = False
+        for connection in app.ctx.connections:
+            connection.end_after_answer()
         log("info", "stopping", "app")
-        await drain(app, self._drain_seconds)
+        await app.ctx.draining.wait()
 
     async def stop(self, _app: Sanic[Any, Any]) -> None:
         await self._open.aclose()

@@ -10,6 +10,7 @@ from shared.http.connections import Connections
 from shared.http.middleware import ObservedSanic, ProblemErrors, TimedRequest, add_headers
 from shared.http.spans import TracedSanic
 from shared.observing.telemetry.spans import Spans
+from shared.serving.draining import Draining
 
 
 def bare_app(name: str, config: Config, spans: Spans | None, max_connections: int) -> Sanic[Any, Any]:
@@ -26,6 +27,8 @@ def bare_app(name: str, config: Config, spans: Spans | None, max_connections: in
     app.ctx.early = None
     app.ctx.edge = None
     app.ctx.facts = {}
+    app.ctx.connections = ()
+    app.ctx.draining = Draining(0)
     app.ctx.limit = Connections(max_connections)
     app.on_request(admit_request)
     app.on_response(add_headers)  # type: ignore[no-untyped-call]

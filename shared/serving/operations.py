@@ -15,8 +15,9 @@ from sanic.models.server_types import Signal
 from sanic.server import AsyncioServer
 
 from shared.http import routing
-from shared.http.protocol import SETTLE_SECONDS, OperationsProtocol, stop_accepting
+from shared.http.protocol import OperationsProtocol
 from shared.serving.bare_app import bare_app
+from shared.serving.draining import SETTLE_SECONDS, stop_accepting
 from shared.serving.listeners import BACKLOG
 
 MAX_CONNECTIONS: Final = 64
@@ -24,12 +25,12 @@ MAX_CONNECTIONS: Final = 64
 _POLL_SECONDS: Final = 0.01
 
 
-def serve_operations(app: Sanic[Any, Any], listening: socket, *, stop_seconds: float) -> None:
+def serve_operations(app: Sanic[Any, Any], listening: socket, *, stop_seconds: float, is_alone: bool) -> None:
     """Serve the operations of ``app`` on ``listening`` for as long as it serves.
 
-    Requests in flight have ``stop_seconds`` from the stop signal on.
+    Requests in flight have ``stop_seconds`` from the stop signal on. ``is_alone``: no other process listens there.
     """
-    served = _Operations(_operations_app(app), listening, stop_seconds, is_alone=hasattr(app.ctx, "listening"))
+    served = _Operations(_operations_app(app), listening, stop_seconds, is_alone=is_alone)
     app.register_listener(served.start, "after_server_start")
     app.register_listener(served.stopping, "before_server_stop")
     app.register_listener(served.stop, "after_server_stop")
@@ -67,6 +68,8 @@ class _Operations:
 
     async def stopping(self, _app: Sanic[Any, Any]) -> None:
         self._give_up = asyncio.get_running_loop().time() + self._stop_seconds
+        for one in self._connections:
+            one.end_after_answer()
 
     async def stop(self, _app: Sanic[Any, Any]) -> None:
         if self._server is None:

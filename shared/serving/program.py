@@ -24,9 +24,10 @@ from sanic import Sanic
 import shared
 from shared.broken_pipe import tolerate_broken_pipe
 from shared.errors import DeclarationError, SettingsError
-from shared.http.protocol import Protocol, own_listening_socket
+from shared.http.protocol import Protocol
 from shared.observing import logs, metric_files, metrics
 from shared.serving.certificate import Certificate, certificate_of
+from shared.serving.draining import Draining
 from shared.serving.heartbeat import Beat, send_beats
 from shared.serving.listeners import BACKLOG, Listeners, listen
 from shared.serving.operations import serve_operations
@@ -146,13 +147,13 @@ def run_worker(program: _Program, listening: Listeners, beat: Beat | None = None
     signals = Signals(stopping, reloads=settings.reloads)
     logs.configure(program.service, settings.log_level)
     app = _build(program.service, settings, program.factory)
+    is_alone = beat is None and not listening.kept
+    app.ctx.draining = Draining(settings.shutdown_drain, listening.public if is_alone else None)
     if beat is not None:
         send_beats(app, beat)
-    elif not listening.kept:
-        own_listening_socket(app, listening.public)
     if listening.operations is not None:
         stop_seconds = settings.shutdown_drain + settings.shutdown_grace
-        serve_operations(app, listening.operations, stop_seconds=stop_seconds)
+        serve_operations(app, listening.operations, stop_seconds=stop_seconds, is_alone=is_alone)
     signals.heed(app, partial(reload_all, [*program.reloads(), *app.ctx.reloads]))
     _raise_descriptor_limit(settings.max_connections + _OTHER_DESCRIPTORS)
     _tune_memory()

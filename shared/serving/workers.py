@@ -20,9 +20,9 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from shared.errors import DeclarationError
-from shared.http.protocol import stop_accepting
 from shared.observing import metrics
 from shared.observing.logs import log, log_error
+from shared.serving.draining import stop_accepting
 from shared.serving.heartbeat import BEAT_SECONDS, Beat, SilenceTimer, beat_sender, has_beat
 from shared.serving.listeners import Listeners
 from shared.serving.signals import accept_as_worker, on_hangup, other_signals_blocked, stop_signals
@@ -186,7 +186,7 @@ class Workers:
     def _stop_all(self, drain: float, grace: float) -> bool:
         clean = True
         drained = time.monotonic() + drain
-        self._signal_until(drained)  # they are gone before, where there was nobody to drain
+        self._signal_until(drained)
         if not self._listening.kept:
             with contextlib.suppress(OSError):
                 stop_accepting(self._listening.public)

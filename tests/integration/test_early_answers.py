@@ -163,12 +163,29 @@ async def test_middleware_that_refuses_is_asked(start: Start) -> None:
 
 async def test_a_gateway_that_stops_ends_its_connections(start: Start) -> None:
     """From then on answers come from Sanic, which says so and closes."""
-    running = await start(SHUTDOWN_DRAIN_SECONDS="0")
+    running = await start()
     assert await running.early(HIT) == 1
     await running.client._server.server.before_stop()
     stream, early = await running.ask(HIT, HIT)
     assert b"\r\nconnection: close\r\n" in stream
     assert (stream.count(b"HTTP/1.1 200 OK\r\n"), early) == (1, 0)
+
+
+@pytest.mark.parametrize("early", ["true", "false"])
+async def test_an_answer_that_is_being_made_when_it_stops_is_the_last_one(start: Start, early: str) -> None:
+    """It says so, whichever way it comes."""
+    running = await start(EARLY_ANSWERS=early)
+    running.cache.near.flush()
+    gate = running.services.gates["users"] = asyncio.Event()
+    before = len(running.services.calls)
+    asking = asyncio.create_task(running.ask(HIT))
+    while ("users", "/users/user1") not in running.services.calls[before:]:
+        await asyncio.sleep(0)
+    await running.client._server.server.before_stop()
+    gate.set()
+    stream, _ = await asking
+    assert stream.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nconnection: close\r\n" in stream
 
 
 async def test_memory_that_is_not_believed_gives_no_early_answers(start: Start) -> None:
