@@ -93,12 +93,18 @@ class Client(http.client.HTTPSConnection):
         return self.getresponse()
 
 
-@contextmanager
-def running(kind: str, folder: Path, behind: int) -> Iterator[Proxy]:
-    """``kind`` before whatever listens on port ``behind``, taking connections."""
+def installed(kind: str) -> str:
+    """Where the program is; a test that needs it is left out where it is not."""
     program = shutil.which(kind, path=_SEARCHED)
     if program is None:
         pytest.skip(f"no {kind}")
+    return program
+
+
+@contextmanager
+def running(kind: str, folder: Path, behind: int) -> Iterator[Proxy]:
+    """``kind`` before whatever listens on port ``behind``, taking connections."""
+    program = installed(kind)
     command, proxy = _NAMED[kind](folder, behind)
     output = folder / "output.log"
     with output.open("wb") as out, subprocess.Popen([program, *command], stdout=out, stderr=out) as process:
