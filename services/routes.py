@@ -62,4 +62,5 @@ class CommonRoutes:
                 Answer(200, "It can.", Health, headers=(CACHE_CONTROL,), examples=example_of(well)),
                 Answer(503, "It cannot.", Health, headers=(CACHE_CONTROL,), examples=example_of(sick)),
             ),
+            polled=True,
         )

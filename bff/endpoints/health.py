@@ -120,7 +120,7 @@ class Health:
     def _operation(self) -> Operation:
         serves, fails = "It can serve: healthy, or degraded when something is missing.", "It can serve nothing new."
         described = [*self._described(200, serves, "healthy"), *self._described(503, fails, "unhealthy")]
-        return Operation("How every component is", OPERATIONS, described, operational=True)
+        return Operation("How every component is", OPERATIONS, described, operational=True, polled=True)
 
     def _described(self, status: int, description: str, components: ComponentStatus) -> Iterator[Answer]:
         counted = InstanceHealth(2 if components == "healthy" else 0, 2)

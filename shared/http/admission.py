@@ -9,8 +9,8 @@ from shared.edge.caller import Peer
 from shared.edge.edge import Edge
 from shared.errors import TooManyRequests
 from shared.http.exchange import Exchange, edge_of, exchange_of, peer_of
-from shared.http.openapi.operation import Operation
 from shared.http.request_head import Fields
+from shared.http.routing import operation_of
 
 
 async def admit(
@@ -39,7 +39,7 @@ async def admit_request(request: Request) -> None:
     if edge is None or exchange is None or exchange.is_judged:
         return
     exchange.is_judged = True  # if it cannot be, that is the answer
-    operation: Operation | None = None if request.route is None else getattr(request.route.ctx, "operation", None)
+    operation = operation_of(request)
     asking = Fields.of(b"", request.headers.get), peer_of(request)
     if operation is None:
         await admit(exchange, edge, asking, None)

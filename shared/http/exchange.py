@@ -10,7 +10,7 @@ from sanic import Request, Sanic
 from shared.edge.caller import Caller, Peer
 from shared.edge.edge import Edge
 from shared.edge.form import PLAIN, Form
-from shared.http.routing import endpoint_label, labels_of_routes, method_label
+from shared.http.routing import endpoint_label, labels_of_routes, method_label, operation_of
 from shared.observing import metrics
 from shared.observing.logs import log
 from shared.observing.tracing import Trace, begin_trace, current_trace
@@ -91,10 +91,12 @@ class Exchange:
     def finish(self, request: Request, status: int) -> None:
         """Count and log the request; a second call does nothing."""
         if not self.finished:
-            self.record(method_label(request), endpoint_label(request), status)
+            operation = operation_of(request)
+            level = "debug" if operation is not None and operation.is_routine(status) else "info"
+            self.record(method_label(request), endpoint_label(request), status, level)
 
-    def record(self, method: str, endpoint: str, status: int) -> None:
-        """Count and log a finished request under these labels."""
+    def record(self, method: str, endpoint: str, status: int, level: str = "info") -> None:
+        """Count a finished request under these labels, and log it at this ``level``."""
         self.finished = True
         duration = self.elapsed()
         metrics.active_requests.dec()
@@ -105,7 +107,7 @@ class Exchange:
         if not self.logged:
             return
         log(
-            "info",
+            level,
             "request",
             "access",
             method=method,

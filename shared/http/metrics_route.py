@@ -32,6 +32,7 @@ _OPERATION: Final = Operation(
     problems=(TOO_MANY,),
     access=access.OPERATIONS,
     operational=True,
+    polled=True,
 )
 
 

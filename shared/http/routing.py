@@ -145,6 +145,11 @@ def endpoint_label(request: Request) -> str:
     return UNMATCHED if route is None else _template(route.path)
 
 
+def operation_of(request: Request) -> Operation | None:
+    """What the route that matched does; None where none did, or it tells what others do."""
+    return None if request.route is None else getattr(request.route.ctx, "operation", None)
+
+
 def labels_of_routes(app: Sanic[Any, Any]) -> Iterator[tuple[str, str]]:
     """The labels of method and endpoint of every route of ``app`` so far."""
     for route in app.router.routes:

@@ -178,8 +178,9 @@ _LIVE: Final = Operation(
     "Whether the process lives",
     OPERATIONS,
     (Answer(200, "It does.", Liveness, headers=(CACHE_CONTROL,), examples=example_of(_ALIVE)),),
-    probe=True,
     operational=True,
+    probe=True,
+    polled=True,
 )
 _READY: Final = Operation(
     "Whether traffic is taken",
@@ -196,4 +197,5 @@ _READY: Final = Operation(
     ),
     operational=True,
     probe=True,
+    polled=True,
 )

@@ -64,7 +64,7 @@ def _paths(app: App) -> list[str]:
 @WORKERS
 def test_there_are_operations_and_nothing_else(start_app: StartApp, ops: int, workers: int) -> None:
     """Each as on the public port, with HEAD and OPTIONS; all other routes are unknown, whatever the method."""
-    app = start_app("bff", OPS_PORT=str(ops), WORKERS=str(workers), ADMIN_TOKEN="what-admins-know")
+    app = start_app("bff", OPS_PORT=str(ops), WORKERS=str(workers), ADMIN_TOKEN="what-admins-know", LOG_LEVEL="debug")
     paths = _paths(app)
     assert {*OPERATIONS, "/api/profile/user123", "/api/cache", "/docs"} <= {*paths}
     for path in paths:

@@ -98,6 +98,7 @@ class Operation:
         owned: the parameter that tells whose it is that is asked for, and its type.
         probe: whether whoever asks must not mistake a refusal for an answer: it is given whatever quota is used up.
         operational: whether the port for operations has it as well, and has it open.
+        polled: whether orchestrators and Prometheus ask for it every few seconds.
     """
 
     summary: str
@@ -111,6 +112,11 @@ class Operation:
     owned: tuple[str, IdType] | None = None
     operational: bool = False
     probe: bool = False
+    polled: bool = False
+
+    def is_routine(self, status: int) -> bool:
+        """Whether nobody wants to read in a log that it has answered with ``status``: it was polled, and tells that."""
+        return self.polled and any(answer.status == status for answer in self.answers)
 
     def owner(self, parameters: Mapping[str, str]) -> str:
         """Whose it is that is asked for by these ``parameters`` of the path."""
