@@ -9,7 +9,7 @@ import select
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import orjson
@@ -24,6 +24,7 @@ _LINE_BYTES: Final = select.PIPE_BUF
 """What a pipe keeps together (POSIX, write), whoever else writes to it."""
 _CUTS: Final = (256, 32)
 _ITEMS: Final = 8
+_FRAMES: Final = 12
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -193,12 +194,16 @@ def exception_facts(error: BaseException) -> dict[str, object]:
 
     Not its text, which may quote what a client sent; but that of a contradiction, which is about what is declared.
     """
-    frames = traceback.extract_tb(error.__traceback__)[-12:]
-    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    frames = places(traceback.extract_tb(error.__traceback__))
     kind = type(error).__name__
-    fingerprint = hashlib.blake2b("\n".join([kind, *places]).encode(), digest_size=6).hexdigest()
+    fingerprint = hashlib.blake2b("\n".join([kind, *frames]).encode(), digest_size=6).hexdigest()
     contradiction = {"detail": str(error)} if isinstance(error, DeclarationError) else {}
-    return {"error": kind, **contradiction, "fingerprint": fingerprint, "frames": places}
+    return {"error": kind, **contradiction, "fingerprint": fingerprint, "frames": frames}
+
+
+def places(frames: Sequence[traceback.FrameSummary]) -> list[str]:
+    """The last of these frames, as they are logged."""
+    return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-_FRAMES:]]
 
 
 def _printable(text: str) -> str:

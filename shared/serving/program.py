@@ -33,6 +33,7 @@ from shared.serving.listeners import BACKLOG, Listeners, listen
 from shared.serving.operations import serve_operations
 from shared.serving.reloading import Reload, reload_all
 from shared.serving.signals import Signals, hold_hangups, stop_signals
+from shared.serving.watchdog import end_when_hanging
 from shared.serving.workers import Workers, exit_unusable
 from shared.settings.declared import Settings
 from shared.settings.environment import export_environment, read_environment
@@ -149,7 +150,9 @@ def run_worker(program: _Program, listening: Listeners, beat: Beat | None = None
     app = _build(program.service, settings, program.factory)
     is_alone = beat is None and not listening.kept
     app.ctx.draining = Draining(settings.shutdown_drain, listening.public if is_alone else None)
-    if beat is not None:
+    if beat is None:
+        end_when_hanging(app, settings.worker_hang)
+    else:
         send_beats(app, beat)
     if listening.operations is not None:
         stop_seconds = settings.shutdown_drain + settings.shutdown_grace

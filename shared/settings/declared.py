@@ -92,7 +92,7 @@ class Settings:
         "WORKER_HANG_SECONDS",
         values.seconds(3, 3600),
         "30",
-        "How long the loop of one of several workers may stand still before it is replaced.",
+        "How long the loop of a process that serves may stand still before it is ended.",
     )
     max_connections: int = setting(
         "MAX_CONNECTIONS",
