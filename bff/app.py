@@ -32,6 +32,7 @@ from shared.cache.cache import Cache
 from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
 from shared.cache.tiered import CacheAlias
+from shared.cache.warming import Warming
 from shared.deadline import Clock, since_boot
 from shared.edge.access import OPERATIONS
 from shared.http.early_answers import EarlyAnswers
@@ -75,7 +76,8 @@ def create_app(
     through: ReadThrough[BuiltAnswer] = ReadThrough(cache, settings.request_budget, busy=lambda: shedder.is_half_full)
     built = BuiltEdge(settings, session, cache, settings.admin_token)
     edge = built.edge
-    resources += [cache, CacheAlias(cache, settings.redis_url, SERVICE), *built.resources, through]
+    warming = [Warming(cache)] if settings.warm_from_redis == "true" else []
+    resources += [cache, *warming, CacheAlias(cache, settings.redis_url, SERVICE), *built.resources, through]
     upstreams = build_upstreams(declared, settings, transports, spans)
     store = PartStore(
         cache,

@@ -98,6 +98,12 @@ class GatewaySettings(EdgeSettings, TracedSettings):
     cache_namespace: str = setting(
         "CACHE_NAMESPACE", values.NAMESPACE, "bff", "Keeps this cache's keys apart from others in the same Redis."
     )
+    warm_from_redis: str = setting(
+        "WARM_FROM_REDIS",
+        values.one_of("true", "false"),
+        "false",
+        "Whether a process that starts takes the hottest entries out of Redis before it serves.",
+    )
     cache_memory_entries: int = setting(
         "CACHE_MEMORY_ENTRIES", values.integer(1, 10_000_000), "10000", "Most entries that the memory tier holds."
     )

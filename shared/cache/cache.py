@@ -3,6 +3,7 @@
 Memory answers first while Redis tells of changes, and alone when Redis is gone (see ``near.Trust``).
 """
 
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -181,6 +182,16 @@ class Cache:
             entries |= await self._read(self._redis, absent)
         return [entries.get(key) for key in keys]
 
+    async def warm(self, keys: Sequence[str]) -> list[str]:
+        """Keep in memory what Redis has under ``keys`` and is fresh; those keys, in this order; not counted.
+
+        Nothing is, where memory would not be asked for it.
+        """
+        if self._redis is None or self.trust is not Trust.COHERENT:
+            return []
+        found = await self._read(self._redis, keys, only_fresh=True)
+        return [key for key in keys if key in found]
+
     def issue_token(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
         """The right to put what is going to be asked for under ``keys``, each until it is invalidated.
 
@@ -249,12 +260,15 @@ class Cache:
             return False
         return True
 
-    async def _read(self, redis: RedisTier, keys: Sequence[str]) -> dict[str, Entry]:
-        """What is kept in Redis under each key, as far as it was not outdated on its way."""
+    async def _read(self, redis: RedisTier, keys: Sequence[str], *, only_fresh: bool = False) -> dict[str, Entry]:
+        """What is kept in Redis under each key, as far as it was not outdated on its way; all of it fresh, if asked."""
         token = self._near.issue_token(*keys)
         try:
             found = await redis.read(keys)
-            entries = {key: entry for key, entry in zip(keys, found, strict=True) if entry is not None}
+            since = self.clock() if only_fresh else -math.inf
+            entries = {
+                key: one for key, one in zip(keys, found, strict=True) if one is not None and one.is_fresh(since)
+            }
             return {key: entry for key, entry in entries.items() if self._near.put(key, entry, token)}
         except TierDown:
             return {}

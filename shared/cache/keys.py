@@ -22,7 +22,7 @@ class Keys:
     """The names of one cache.
 
     ``namespace`` keeps it apart from others in the same Redis; ``kinds`` are all that there are of entries. Everything
-    under :attr:`prefix` is watched for changes; leases and quotas are not.
+    under :attr:`prefix` is watched for changes; leases, quotas and what is told of hot keys are not.
     """
 
     def __init__(self, namespace: str, kinds: Iterable[Kind] = ()) -> None:
@@ -31,6 +31,7 @@ class Keys:
         self.generation = f"{self.prefix}generation"
         self._leases = f"{namespace}.lease:"
         self._quotas = f"{namespace}.quota:"
+        self._hot = f"{namespace}.hot:"
         # No entry begins like a stamp: a version follows the name of its kind.
         self._stamps = f"{self.prefix}purged:{{"
         self._entries: dict[str, str] = {}
@@ -77,6 +78,15 @@ class Keys:
     def quota(self, name: str) -> str:
         """Where it stands what is taken out of the quota ``name``."""
         return f"{self._quotas}{name}"
+
+    def hot(self, name: str) -> str:
+        """Where something stands that is told of hot keys."""
+        return f"{self._hot}{name}"
+
+    def is_entry(self, key: str) -> bool:
+        """Whether ``key`` is that of an entry, as this process writes them."""
+        prefix, _, subject = key.partition("{")
+        return prefix in self._kinds and "}" in subject
 
     def stamp(self, subject: str) -> str:
         """Where the stamp of the last purge of ``subject`` stands."""

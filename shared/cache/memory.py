@@ -5,7 +5,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from shared.cache.entry import Entry
@@ -28,6 +28,12 @@ class _Lru:
         self._variants: dict[str, set[str]] = {}
         self._capacity = capacity
         self._max_bytes = max_bytes
+
+    @property
+    def room(self) -> int:
+        count = len(self.entries)
+        by_bytes = (self._max_bytes - self.bytes) * count // self.bytes if count else self._capacity
+        return min(self._capacity - count, by_bytes)
 
     def peek(self, key: str) -> Entry | None:
         entry = self.entries.get(key)
@@ -93,6 +99,11 @@ class MemoryStore:
         """What all entries take."""
         return self._present.bytes + self._absent.bytes
 
+    @property
+    def room(self) -> int:
+        """How many further entries, each as large as those there are, would cost none of them; negative ones apart."""
+        return self._present.room
+
     def __len__(self) -> int:
         """How many entries there are."""
         return len(self._present.entries) + len(self._absent.entries)
@@ -104,6 +115,11 @@ class MemoryStore:
     def variants(self, beginning: str) -> list[str]:
         """The keys of entries that have a variant behind this ``beginning``."""
         return [key for lru in self._lists for key in lru.variants(beginning)]
+
+    def hottest(self, most: int, now: float) -> list[str]:
+        """The keys of what is fresh ``now`` among the ``most`` most recently used, these first; of nothing negative."""
+        latest = islice(reversed(self._entries.items()), most)
+        return [key for key, entry in latest if entry.is_fresh(now)]
 
     def peek(self, key: str) -> Entry | None:
         """The entry under ``key``, which becomes the most recently used."""

@@ -86,6 +86,10 @@ class RedisTier:
             await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
         await self._supervisor.__aexit__(kind, error, frames)
 
+    async def tried(self) -> None:
+        """Wait until it has been tried for the first time to connect, with whatever result."""
+        await self._supervisor.first_attempt.wait()
+
     async def lookup(self, key: str, lease_command: Command | None = None) -> Lookup:
         """The entry under ``key``, and before that the result of ``lease_command``; one round trip.
 

@@ -51,6 +51,7 @@ class RedisSupervisor:
     Attributes:
         up: whether Redis takes reads and writes.
         links: to all of its nodes, of use while it does.
+        first_attempt: is set when it has been tried for the first time to connect, with whatever result.
         redis_clock: what the clock of the node that has the generation says.
         lost_at: when it was found last that Redis has lost what it had, on ``clock``; minus infinity for never.
         listeners: by key who is told that it may have changed, or (True) that anything may have; while Redis is up
@@ -78,7 +79,7 @@ class RedisSupervisor:
         self._state_log = StateLog()
         self._backoff = Backoff(clock)
         self._outdated = False  # all that is in Redis, because its clock was set back
-        self._first_attempt = asyncio.Event()  # for the first time, with whatever result
+        self.first_attempt = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._uncertain_timer: asyncio.TimerHandle | None = None
         self._gauge = metrics.cache_tier_up.labels("redis")
@@ -95,7 +96,7 @@ class RedisSupervisor:
             self._tasks.append(task)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_ATTEMPT_SECONDS):
-                await self._first_attempt.wait()
+                await self.first_attempt.wait()
         return self
 
     async def __aexit__(
@@ -159,7 +160,7 @@ class RedisSupervisor:
 
     def _back_off(self, error: BaseException) -> None:
         self._enter_standalone()
-        self._first_attempt.set()
+        self.first_attempt.set()
         self._state_log.absent(error)
 
     def _come_up(self, tracked: bool, generation: bytes | Unknown) -> None:
@@ -171,7 +172,7 @@ class RedisSupervisor:
         self._near.set_trust(Trust.COHERENT if tracked else Trust.BLIND)
         self.up = True
         self._backoff.connected()
-        self._first_attempt.set()
+        self.first_attempt.set()
         self._gauge.set(1)
         metrics.cache_coherent.set(int(tracked))
         self._state_log.up(tracked)

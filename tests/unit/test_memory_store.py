@@ -119,3 +119,34 @@ def test_variants_are_found_by_how_they_begin(steps: list[tuple[str, str]], capa
     store.clear()
     assert not store.variants("k:{a}")
     assert store.bytes == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefg"), st.floats(0, 100)), max_size=30), st.integers(0, 9))
+def test_the_hottest_are_those_that_were_looked_at_last(looks: list[tuple[str, float]], most: int) -> None:
+    """Of these the fresh ones; what is negative is none of them."""
+    store = MemoryStore(10)
+    store.put("nobody", _absent())
+    fresh_until = dict(looks)
+    for name, until in fresh_until.items():
+        store.put(name, Entry.made(b"", 0.0, until))
+    for name, _ in looks:
+        store.peek(name)
+    latest = list(dict.fromkeys(name for name, _ in reversed(looks)))
+    assert store.hottest(most, 50.0) == [name for name in latest[:most] if fresh_until[name] > 50.0]
+
+
+@given(st.integers(1, 40), st.integers(1_000, 20_000), st.integers(1, 60))
+def test_what_there_is_room_for_costs_nothing_that_is_there(capacity: int, max_bytes: int, count: int) -> None:
+    """So many further entries of the same size fit in, and another one does not."""
+    store = MemoryStore(capacity, max_bytes)
+    keys = (f"{number:04}" for number in range(1_000))
+    for _ in range(count):
+        store.put(next(keys), _entry(b"value"))
+    room = store.room
+    for more in range(1, room + 1):
+        before = len(store)
+        store.put(next(keys), _entry(b"value"))
+        assert len(store) == before + 1, more
+    full = len(store)
+    store.put(next(keys), _entry(b"value"))
+    assert len(store) == full
