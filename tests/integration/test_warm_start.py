@@ -35,17 +35,20 @@ async def _answered_by(gateway: Gateway) -> list[str]:
     return [answer.headers["cache-status"] for answer in answers]
 
 
-async def _tell(meddler: "Redis", environment: dict[str, str]) -> None:
-    """What a process does whose memory was asked for everybody, once all of it is stored."""
+async def _tell(keys: list[bytes], environment: dict[str, str]) -> None:
+    """What a process does whose memory was asked for all of these."""
     async with gateway_cache(load(GatewaySettings, environment), AGGREGATES) as cache:
-        keys: list[bytes] = []
-        while cache.trust is not Trust.COHERENT or len(keys) < len(USERS):
+        while cache.trust is not Trust.COHERENT:
             await asyncio.sleep(0.001)
-            keys = meddler.execute_command("KEYS", "bff:aggregate.*")
         for key in keys:
             while (await cache.lookup_redis(key.decode())).entry is None:
                 await asyncio.sleep(0.001)
         await Warming(cache).tell()
+
+
+async def _until_redis_is_used(gateway: Gateway) -> None:
+    while (await gateway.get("/health")).json()["services"]["redis"] != "healthy":
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(("warm", "where"), [("true", "memory; hit"), ("false", "redis; hit")])
@@ -54,8 +57,14 @@ async def test_the_first_answers_of_a_new_process(
 ) -> None:
     """Warm, they come out of memory; cold, Redis is asked for each, and the services are for none either way."""
     environment = {"REDIS_URL": redis_server.url, "CACHE_TTL_SECONDS": "600"}
-    await _answered_by(await start_gateway(_services(), **environment))
-    await _tell(meddler, environment)
+    first, keys = await start_gateway(_services(), **environment), list[bytes]()
+    await _until_redis_is_used(first)
+    while len(keys) < len(USERS):
+        await _answered_by(first)
+        keys = meddler.execute_command("KEYS", "bff:aggregate.*")
+    await _tell(keys, environment)
     gateway = await start_gateway(_services(), **environment, WARM_FROM_REDIS=warm)
+    await _until_redis_is_used(gateway)
+    gateway.services.calls.clear()
     assert [status for status in await _answered_by(gateway) if where not in status] == []
     assert gateway.services.calls == []
