@@ -20,6 +20,8 @@ _PASSWORD = "secret-1"
 _SET = "bff-profile-gateway-redis"
 _DOMAIN = f"{_SET}.default.svc.cluster.local"
 _NUMBERS = range(3)
+_IP = shutil.which("ip") or ""
+"""From Debian's package iproute2."""
 
 
 class _Pod:
@@ -41,7 +43,7 @@ class _Pod:
             (self._folder / role).mkdir()
             script = f"mount --bind {self.hosts} /etc/hosts; hostname {_SET}-{self._number}; exec sh {role}.sh"
             with (self._folder / f"{role}.log").open("ab") as log:
-                command = ["ip", "netns", "exec", self.network, "unshare", "--uts", "sh", "-c", script]
+                command = [_IP, "netns", "exec", self.network, "unshare", "--uts", "sh", "-c", script]
                 self._processes.append(
                     subprocess.Popen(
                         command, cwd=self._folder, env=self._environment(role), stdout=log, stderr=subprocess.STDOUT
@@ -57,7 +59,7 @@ class _Pod:
 
     def ask(self, *command: str) -> list[str]:
         """What Redis says, or with ``-p 26379`` its Sentinel, by lines."""
-        asked = ["ip", "netns", "exec", self.network, "redis-cli", *command]
+        asked = [_IP, "netns", "exec", self.network, "redis-cli", *command]
         done = subprocess.run(asked, env=self._environment(), capture_output=True, text=True, check=False)
         return done.stdout.splitlines()
 
@@ -84,13 +86,13 @@ def pods(tmp_path: Path) -> Iterator[list[_Pod]]:
     with ExitStack() as ends:
 
         def made(name: str) -> str:
-            if subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode:
+            if not _IP or subprocess.run([_IP, "netns", "add", name], capture_output=True, check=False).returncode:
                 pytest.skip("no network of its own can be made here")
-            ends.callback(subprocess.run, ["ip", "netns", "del", name], check=True)
+            ends.callback(subprocess.run, [_IP, "netns", "del", name], check=True)
             return name
 
         def run(network: str, *words: str) -> None:
-            subprocess.run(["ip", "-n", network, *words], check=True, capture_output=True)
+            subprocess.run([_IP, "-n", network, *words], check=True, capture_output=True)
 
         switch = made(f"switch-{prefix}")
         run(switch, "link", "add", "name", "switch", "up", "type", "bridge")
