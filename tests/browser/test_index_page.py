@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import VisitPage
+from tests.fixtures.processes import free_port
 from tests.fixtures.system import StartSystem, System
 
 pytestmark = pytest.mark.chromium
@@ -56,6 +57,17 @@ def test_it_sees_a_service_go_and_come_back(start_system: StartSystem, visit: Vi
     system.apps["products"].start()
     expect(service).to_have_text("healthy")
     expect(status).to_have_text("healthy")
+    assert one.complaints == []
+
+
+def test_it_counts_the_instances_of_a_service_that_has_several(start_system: StartSystem, visit: VisitPage) -> None:
+    """Those of one address have no number."""
+    users = free_port(), free_port()
+    system = start_system(USER_SERVICE_URL=",".join(f"http://127.0.0.1:{port}" for port in users))
+    one = visit(f"{system.gateway.url}/")
+    expect(one.page.locator("#services .name")).to_have_text(
+        ["user service, 0 of 2", "order service", "product service", "redis"]
+    )
     assert one.complaints == []
 
 

@@ -24,8 +24,8 @@ function showState(element, state) {
   element.dataset.state = state;
 }
 
-function service([name, state]) {
-  const made = cloned("service", { ".name": spaced(name) });
+function service([name, state], { healthy, of } = { of: 1 }) {
+  const made = cloned("service", { ".name": spaced(name) + (of === 1 ? "" : `, ${healthy} of ${of}`) });
   showState(made.querySelector(".state"), state);
   return made;
 }
@@ -54,7 +54,7 @@ async function read(path) {
 async function refresh() {
   try {
     const [health, stats] = await Promise.all([read("/health"), read("/api/cache/stats")]);
-    byId("services").replaceChildren(...Object.entries(health.services).map(service));
+    byId("services").replaceChildren(...Object.entries(health.services).map((one) => service(one, health.instances[one[0]])));
     const [services] = byId("state").children;
     byId("state").replaceChildren(services, ...Object.entries(stats.tiers).map(tier));
     delete byId("state").dataset.old;
