@@ -2,24 +2,27 @@
 
 import asyncio
 import enum
+import re
 import socket
 import struct
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from benchmarks.chaos.refusal import Refusal
-from benchmarks.common.ports import LOCAL, free_port
+from benchmarks.common.place import HERE, Place
+from benchmarks.common.ports import free_port
 from shared.cancellation import cancel_and_wait
 
 _CHUNK: Final = 65_536
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_is_call = re.compile(rb"[A-Z]+ /(?!health)").match
 
 
 class Mode(enum.Enum):
     """What becomes of what the gateway sends."""
 
     PASS = enum.auto()
-    """It arrives."""
+    """It arrives, after ``Proxy.usual`` seconds."""
     SLOW = enum.auto()
     """It arrives after ``Proxy.delay`` seconds."""
     RESET = enum.auto()
@@ -31,21 +34,34 @@ class Mode(enum.Enum):
 
 
 class Proxy:
-    """Listens on a port of its own for the server on ``target``; while closed, connections are refused."""
+    """Listens for the server on port ``target`` of its place; while closed, connections are refused.
 
-    def __init__(self, target: int, refusal: Callable[[], Refusal], delay: float) -> None:
-        """``refusal`` makes what answers in the place of the server; ``delay``: seconds, of the slow mode."""
-        self.port = free_port()
+    Attributes:
+        port: where it listens.
+        refusal: makes what answers in the place of the server, for each connection.
+        usual: seconds until it arrives where nothing is wrong.
+        delay: seconds, of the slow mode.
+        calls: how many requests of HTTP have come, but for those about the health of the server.
+    """
+
+    def __init__(
+        self, target: int, refusal: Callable[[], Refusal], delay: float, *, place: Place = HERE, port: int | None = None
+    ) -> None:
+        """It is in ``place`` too; without a ``port`` it has a free one."""
+        self.port = port or free_port()
+        self.refusal = refusal
+        self.usual = 0.0
         self.delay = delay
+        self.calls = 0
         self._target = target
-        self._refusal = refusal
+        self._place = place
         self._mode = Mode.PASS
         self._server: asyncio.Server | None = None
         self._links: set[_Link] = set()
 
     async def open(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, LOCAL, self.port)
+        self._server = await asyncio.start_server(self._serve, sock=self._place.listen(self.port))
 
     def close(self) -> None:
         """Refuse connections from now on; those there are live on as long as the server does."""
@@ -70,7 +86,7 @@ class Proxy:
         link = _Link(writer)
         self._links.add(link)
         try:
-            far_reader, link.far = await asyncio.open_connection(LOCAL, self._target)
+            far_reader, link.far = await self._place.connect(self._target)
             if self._mode is Mode.RESET:
                 link.reset()
             await _either(self._pass_requests(reader, link), _pass_answers(far_reader, writer))
@@ -82,11 +98,13 @@ class Proxy:
 
     async def _pass_requests(self, reader: asyncio.StreamReader, link: "_Link") -> None:
         loop = asyncio.get_running_loop()
-        refuse = self._refusal()
+        refuse: Refusal | None = None
         due = 0.0
         while data := await reader.read(_CHUNK):
+            self.calls += _is_call(data) is not None
             match self._mode:
                 case Mode.ERROR:
+                    refuse = refuse or self.refusal()
                     answer = refuse(data)
                     if answer is None:  # it began before the fault did
                         link.reset()
@@ -99,7 +117,7 @@ class Proxy:
                     return
                 case mode:
                     # What was sent before must not be overtaken when the delay is over.
-                    due = max(due + 1e-6, loop.time() + (self.delay if mode is Mode.SLOW else 0.0))
+                    due = max(due + 1e-6, loop.time() + (self.delay if mode is Mode.SLOW else self.usual))
                     if due > loop.time() + 1e-3:
                         loop.call_at(due, link.send, data)
                     else:

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 Refusal = Callable[[bytes], bytes | None]
 """Takes what a client has sent since the last call and gives what it gets; None when that is not the protocol."""
 
-_UNAVAILABLE: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-)
+_ANSWER: Final = "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
 _LOADING: Final = b"-LOADING Redis is loading the dataset in memory\r\n"
 
 _is_request = re.compile(rb"[A-Z]+ /").match
@@ -18,9 +17,10 @@ _array_head = re.compile(rb"\*([0-9]+)\r\n").match
 _string_head = re.compile(rb"\$([0-9]+)\r\n").match
 
 
-def refuse_http() -> Refusal:
-    """503 for each request of one connection."""
+def refuse_http(status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE) -> Refusal:
+    """This status for each request of one connection."""
     kept = b""
+    answer = _ANSWER.format(status.value, status.phrase).encode()
 
     def refuse(data: bytes) -> bytes | None:
         nonlocal kept
@@ -35,7 +35,7 @@ def refuse_http() -> Refusal:
             if not end or len(body) < length:
                 break
             kept = body[length:]
-            answers += _UNAVAILABLE
+            answers += answer
         return answers
 
     return refuse

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.chaos.faults import HEALTHY, Fault
-from benchmarks.chaos.load import Load
+from benchmarks.chaos.load import REGULARS, Load
 from benchmarks.chaos.measure import Figures, attempts, figures, time_to_recover
 from benchmarks.chaos.slo import Objectives
 from benchmarks.chaos.system import System
@@ -53,7 +53,7 @@ async def run(plan: Plan, tell: Callable[[Result], None]) -> Sequence[Result]:
     """
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
-        async with System(Path(folder)) as system, Load(system.gateway.port, plan.rate) as load:
+        async with System(Path(folder)) as system, Load([Client(system.gateway.port)], plan.rate, REGULARS) as load:
             scraper = Client(system.gateway.port)
             healthy: Figures | None = None
             for fault in (HEALTHY, *plan.faults):

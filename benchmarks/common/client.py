@@ -17,11 +17,10 @@ from benchmarks.common.ports import LOCAL
 
 _ATTEMPTS: Final = 2
 _USES_MOST: Final = 25
-"""So often a connection is used; then the next one may meet another worker."""
 
 
 class NoAnswer(Exception):
-    """The connection ended, twice, before the answer began."""
+    """The connection ended before the answer began, at the retry as well."""
 
 
 class BrokenAnswer(Exception):
@@ -51,17 +50,27 @@ class Answer:
 class _Connection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    uses: int = 0
+    left: int
+    """So often it may be used."""
 
     def is_usable(self) -> bool:
-        return self.uses < _USES_MOST and not self.reader.at_eof() and not self.writer.is_closing()
+        return self.left > 0 and not self.reader.at_eof() and not self.writer.is_closing()
 
 
 @dataclass
 class Client:
-    """Any number of connections to ``port`` of this machine; whoever waited longest is used next."""
+    """Any number of connections to a server; whoever waited longest is used next.
+
+    Attributes:
+        port: where it listens.
+        host: its address.
+        uses: so often a connection is used; then the next one may meet another worker. With 1 none is kept, and a
+            request whose connection ended is not sent again.
+    """
 
     port: int
+    host: str = LOCAL
+    uses: int = _USES_MOST
     _idle: deque[_Connection] = field(default_factory=deque)
     _open: set[_Connection] = field(default_factory=set)
 
@@ -69,10 +78,10 @@ class Client:
         """The answer to a GET with these headers.
 
         Raises:
-            NoAnswer: at the second attempt as well.
+            NoAnswer: at the retry as well.
             BrokenAnswer: half an answer came.
         """
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS if self.uses > 1 else 1):
             connection: _Connection | None = None
             try:
                 connection = await self._connection() if attempt == 0 else await self._connect()
@@ -87,7 +96,7 @@ class Client:
     def close(self) -> None:
         """End all connections."""
         for connection in tuple(self._open):
-            connection.uses = _USES_MOST
+            connection.left = 0
             connection.writer.transport.abort()
 
     async def _connection(self) -> _Connection:
@@ -99,12 +108,12 @@ class Client:
         return await self._connect()
 
     async def _connect(self) -> _Connection:
-        connection = _Connection(*await asyncio.open_connection(LOCAL, self.port))
+        connection = _Connection(*await asyncio.open_connection(self.host, self.port), self.uses)
         self._open.add(connection)
         return connection
 
     async def _ask(self, connection: _Connection, path: str, further: Mapping[str, str]) -> Answer:
-        used, connection.uses = connection.uses, _USES_MOST  # until the answer is whole
+        left, connection.left = connection.left, 0  # until the answer is whole
         asked = "".join(f"{name}: {value}\r\n" for name, value in further.items())
         connection.writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{asked}\r\n".encode())
         head = await connection.reader.readuntil(b"\r\n\r\n")
@@ -117,7 +126,7 @@ class Client:
         except (OSError, EOFError, ValueError, LookupError) as error:
             raise BrokenAnswer("the answer broke off, or is no HTTP") from error
         if headers.get("connection", "").lower() != "close":
-            connection.uses = used + 1
+            connection.left = left - 1
         return answer
 
     def _put_back(self, connection: _Connection | None) -> None:

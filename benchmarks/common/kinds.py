@@ -37,6 +37,14 @@ def kind_of(answer: Answer, user_id: str) -> Kind:
         return Kind.FAILED
 
 
+def reasons_of(answer: Answer) -> frozenset[str]:
+    """Why parts of a profile are not fresh; without reasons where it is none."""
+    if answer.status != 200:
+        return frozenset()
+    parts = orjson.loads(answer.content)["metadata"]["parts"]
+    return frozenset(part["reason"] for part in parts.values() if "reason" in part)
+
+
 def _kind_of_profile(profile: Any, user_id: str) -> Kind:
     parts = profile["metadata"]["parts"]
     states = {name: parts[name]["status"] for name in _PARTS}

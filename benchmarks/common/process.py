@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
-from benchmarks.common.ports import LOCAL
+from benchmarks.common.place import HERE, Place
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _START_SECONDS: Final = 60.0
@@ -38,8 +38,12 @@ class Process:
         folder: Path,
         *,
         cores: AbstractSet[int] = frozenset(),
+        place: Place = HERE,
     ) -> None:
-        """``folder`` takes its log and its temporary files; it runs on ``cores`` alone, if there are any."""
+        """``folder`` takes its log and its temporary files; it runs on ``cores`` alone, if there are any.
+
+        It is to listen on the loopback address of its ``place``, beside others.
+        """
         self.name = name
         self.port = port
         self.question = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -51,6 +55,7 @@ class Process:
         self._environment = own | {"TMPDIR": str(folder), "PYTHONPATH": str(_ROOT)} | dict(environment)
         self._folder = folder  # where it runs too, so that nobody's .env has a say
         self._cores = cores
+        self._place = place
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -125,7 +130,7 @@ class Process:
     async def _is_ready(self) -> bool:
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
-                reader, writer = await asyncio.open_connection(LOCAL, self.port)
+                reader, writer = await self._place.connect(self.port)
                 try:
                     writer.write(self.question)
                     return await reader.readexactly(len(self.answer)) == self.answer
@@ -137,6 +142,7 @@ class Process:
     def _before_it_runs(self) -> None:
         # The kernel is to kill it when this process ends without having ended it.
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        self._place.enter()
         if self._cores:
             os.sched_setaffinity(0, self._cores)
 

@@ -3,17 +3,29 @@
 import asyncio
 import shutil
 import sys
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from benchmarks.common.place import HERE, Place
 from benchmarks.common.ports import LOCAL, free_port
 from benchmarks.common.process import CannotRun, Process
 
 NAME = "redis"
 
 
-def redis_server(folder: Path, cores: AbstractSet[int] = frozenset()) -> Process:
+def redis_server(
+    folder: Path,
+    cores: AbstractSet[int] = frozenset(),
+    *,
+    name: str = NAME,
+    place: Place = HERE,
+    port: int | None = None,
+    arguments: Sequence[str] = (),
+) -> Process:
     """One that has not been started; the server beside this Python, else the one on ``PATH``.
+
+    Without a ``port`` it has a free one; what stands in ``arguments`` comes first, as the name of its file must.
 
     Raises:
         CannotRun: there is none.
@@ -22,9 +34,10 @@ def redis_server(folder: Path, cores: AbstractSet[int] = frozenset()) -> Process
     program = str(beside) if beside.exists() else shutil.which("redis-server")
     if program is None:
         raise CannotRun("There is no redis-server, neither beside this Python nor on PATH.")
-    port = free_port()
-    own = ("--port", str(port), "--bind", LOCAL, "--save", "", "--dir", str(folder))
-    redis = Process(NAME, (program, *own), {}, port, folder, cores=cores)
+    port = port or free_port()
+    addresses = dict.fromkeys((LOCAL, place.address))
+    own = ("--port", str(port), "--bind", *addresses, "--protected-mode", "no", "--save", "", "--dir", str(folder))
+    redis = Process(name, (program, *arguments, *own), {}, port, folder, cores=cores, place=place)
     redis.question, redis.answer = b"PING\r\n", b"+PONG"
     return redis
 
