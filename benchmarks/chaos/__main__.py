@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from random import SystemRandom
 from typing import Any, Final, TypeVar
 
@@ -13,8 +13,16 @@ from benchmarks.chaos.faults import FAULTS, HEALTHY
 from benchmarks.chaos.hostile import report as hostile_report
 from benchmarks.chaos.hostile.run import run as run_hostile
 from benchmarks.chaos.hostile.spells import PARTIES
+from benchmarks.chaos.hosts import faults as between_hosts
+from benchmarks.chaos.hosts import report as hosts_report
+from benchmarks.chaos.hosts.network import Network
+from benchmarks.chaos.hosts.run import HostPlan
+from benchmarks.chaos.hosts.run import run as run_hosts
+from benchmarks.chaos.hosts.stage import host_names
+from benchmarks.chaos.hosts.verdict import HostObjectives
+from benchmarks.chaos.result import Result
 from benchmarks.chaos.run import Plan, run
-from benchmarks.chaos.slo import objectives
+from benchmarks.chaos.slo import HOSTS, Objectives, objectives
 from benchmarks.common.arguments import new_file, positive, say, whole
 from benchmarks.common.client import BrokenAnswer, NoAnswer
 from benchmarks.common.process import CannotRun
@@ -25,6 +33,7 @@ _SHORT_SECONDS: Final = 3.0
 _LONG_WARM_SECONDS: Final = 2.0
 _SHORT_WARM_SECONDS: Final = 0.5
 _RATE: Final = 100.0
+_HOSTS_RATE: Final = 60.0
 _HOSTILE_REQUESTS: Final = 100_000
 _HOSTILE_SHORT_REQUESTS: Final = 6_000
 _ATTEMPTS: Final = 20_000
@@ -37,12 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status. 3 when the system could not be brought to run at all."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if any((name in PARTIES) is not options.hostile for name in options.only or ()):
-        parser.error(f"--only: with --hostile one of {', '.join(PARTIES)}, without it a fault")
+    known = _names(hosts=options.hosts, hostile=options.hostile)
+    if not set(known).issuperset(options.only or ()):
+        parser.error(f"--only: one of {', '.join(known)}")
     if options.guarded and not options.hostile:
         parser.error("--guarded: with --hostile alone")
     try:
-        return _hostile(options) if options.hostile else _faults(options, parser)
+        if options.hostile:
+            return _hostile(options)
+        return _hosts(options, parser) if options.hosts else _faults(options, parser)
     except CannotRun as error:
         sys.stderr.write(f"{error}\n")
         return _CANNOT_RUN
@@ -61,21 +73,51 @@ def _faults(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int
         if (fault.name in options.only if options.only else fault.in_short or not options.short)
     ]
     try:
-        bounds = objectives([HEALTHY.name, *(fault.name for fault in FAULTS)], short=options.short)
+        bounds = objectives(Objectives, [HEALTHY.name, *(fault.name for fault in FAULTS)], short=options.short)
     except ValueError as error:
         parser.error(str(error))
     plan = Plan(
         faults=chosen,
-        rate=options.rate,
+        rate=options.rate or _RATE,
         warm=_SHORT_WARM_SECONDS if options.short else _LONG_WARM_SECONDS,
         seconds=options.seconds or (_SHORT_SECONDS if options.short else _LONG_SECONDS),
         objectives=bounds,
     )
-    say(report.head())
-    results = asyncio.run(_until_signal(run(plan, lambda result: say(report.line(result)))))
+    table = report.FAULTS
+    say(table.head())
+    results = asyncio.run(_until_signal(run(plan, lambda result: say(table.line(result)))))
+    return _told(options, results, [report.plain(result, result.figures) for result in results])
+
+
+def _hosts(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    chosen = [
+        fault
+        for fault in between_hosts.FAULTS
+        if (fault.name in options.only if options.only else fault.short_seconds or not options.short)
+    ]
+    names = [fault.name for fault in (*between_hosts.MEASURES, *between_hosts.FAULTS)]
+    try:
+        bounds = objectives(HostObjectives, names, short=options.short, within=HOSTS)
+    except ValueError as error:
+        parser.error(str(error))
+    plan = HostPlan(
+        faults=[fault.form(short=options.short, seconds=options.seconds) for fault in chosen],
+        healthy=[fault.form(short=options.short, seconds=options.seconds) for fault in between_hosts.MEASURES],
+        rate=options.rate or _HOSTS_RATE,
+        warm=_SHORT_WARM_SECONDS if options.short else _LONG_WARM_SECONDS,
+        objectives=bounds,
+    )
+    table = hosts_report.TABLE
+    with Network(host_names()) as network:
+        say(table.head())
+        results = asyncio.run(_until_signal(run_hosts(plan, network, lambda result: say(table.line(result)))))
+    return _told(options, results, list(map(hosts_report.plain, results)))
+
+
+def _told(options: argparse.Namespace, results: Sequence[Result[Any]], figures: Sequence[Mapping[str, object]]) -> int:
     say(report.verdict(results))
     if options.json:
-        options.json.write_bytes(report.as_json(results))
+        options.json.write_bytes(report.as_json(figures))
     return 1 if any(result.broken for result in results) else 0
 
 
@@ -97,13 +139,18 @@ async def _until_signal(work: Coroutine[Any, Any, R]) -> R:
     return await running
 
 
+def _names(*, hosts: bool, hostile: bool) -> Mapping[str, None]:
+    names = PARTIES if hostile else [fault.name for fault in (between_hosts.FAULTS if hosts else FAULTS)]
+    return dict.fromkeys(names)
+
+
 def _parser() -> argparse.ArgumentParser:
-    names = [fault.name for fault in FAULTS]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.chaos",
         description="Run the whole system under steady load, let each of its parts fail in turn, and hold what clients "
         "get against the objectives in slo.toml.",
-        epilog=f"Faults: {', '.join(names)}. docs/benchmarks.md tells what the figures mean.",
+        epilog=f"Faults: {', '.join(_names(hosts=False, hostile=False))}. Between hosts: "
+        f"{', '.join(_names(hosts=True, hostile=False))}. docs/benchmarks.md tells what the figures mean.",
     )
     parser.add_argument(
         "--short", action="store_true", help="a few faults only, for half of the time; or fewer requests"
@@ -111,18 +158,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only",
         action="append",
-        choices=[*names, *PARTIES],
         metavar="NAME",
         help="this fault (of a hostile run, this party) alone; may be repeated",
     )
-    parser.add_argument("--rate", type=positive, default=_RATE, metavar="N", help=f"requests a second ({_RATE:g})")
+    parser.add_argument(
+        "--rate", type=positive, metavar="N", help=f"requests a second ({_RATE:g}, hosts {_HOSTS_RATE:g})"
+    )
     parser.add_argument(
         "--seconds",
         type=positive,
         metavar="N",
-        help=f"how long each fault lasts ({_LONG_SECONDS:g}, short {_SHORT_SECONDS:g})",
+        help=f"how long each fault lasts ({_LONG_SECONDS:g}, short {_SHORT_SECONDS:g}; between hosts as each needs)",
     )
-    parser.add_argument(
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument(
+        "--hosts", action="store_true", help="instead: several gateways and instances on hosts of their own, as root"
+    )
+    other.add_argument(
         "--hostile", action="store_true", help="instead: services, Redis and clients misbehave at random"
     )
     parser.add_argument(

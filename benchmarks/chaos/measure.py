@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,12 +16,31 @@ CALM_SECONDS: Final = 0.5
 
 _AVAILABLE: Final = (Kind.COMPLETE, Kind.STALE, Kind.PARTIAL)
 _LOOK_AGAIN_SECONDS: Final = 0.02
+_PATIENCE_SECONDS: Final = 30.0
 _attempts = re.compile(rb'^upstream_attempts_total\{[^}]*outcome="(?!no_budget")[^}]*\} ([0-9.e+]+)', re.MULTILINE)
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """The time from the beginning of a fault until the system has recovered.
+
+    Attributes:
+        records: what was due in it.
+        begun, over: its ends, by the loop's clock.
+        calls: how many attempts at services there were in it.
+        recover: seconds from the end of the fault until all was well; None when it did not become so.
+    """
+
+    records: Sequence[Record]
+    begun: float
+    over: float
+    calls: float
+    recover: float | None
+
+
+@dataclass(frozen=True)
 class Figures:
-    """What is measured from the beginning of a fault until the system has recovered.
+    """What a stretch comes to.
 
     Attributes:
         requests: how many were due.
@@ -41,10 +61,32 @@ class Figures:
     recover: float | None
 
 
-def figures(records: Sequence[Record], calls: float, recover: float | None) -> Figures:
-    """Sum up at least one record; ``calls``: how many attempts at services there were in the same time."""
+async def measured(
+    load: Load,
+    fault: AbstractAsyncContextManager[None],
+    seconds: float,
+    attempted: Callable[[], Awaitable[float]],
+) -> Stretch:
+    """Let there be a fault for so long, and wait for the recovery; ``attempted`` gives all attempts so far."""
+    loop = asyncio.get_running_loop()
+    load.records.clear()
+    before = await attempted()
+    begun = loop.time()
+    async with fault:
+        await asyncio.sleep(seconds)
+    ended = loop.time()
+    recover = await time_to_recover(load, ended, _PATIENCE_SECONDS)
+    over = loop.time()  # clients live through the recovery too, so it is part of what is measured
+    calls = await attempted() - before
+    await load.answered(over)
+    return Stretch([record for record in load.records if begun <= record.due < over], begun, over, calls, recover)
+
+
+def figures(stretch: Stretch, timed: Sequence[Record] | None = None) -> Figures:
+    """Sum up a stretch with at least one record; times are those of ``timed``, or of all."""
+    records = stretch.records
     total = len(records)
-    times = sorted(record.seconds for record in records)
+    times = sorted(record.seconds for record in (records if timed is None else timed)) or [0.0]
     shares = {kind: sum(record.kind is kind for record in records) / total for kind in Kind}
     return Figures(
         requests=total,
@@ -53,8 +95,8 @@ def figures(records: Sequence[Record], calls: float, recover: float | None) -> F
         p50=_quantile(times, 0.5),
         p99=_quantile(times, 0.99),
         slowest=times[-1],
-        calls=calls / total,
-        recover=recover,
+        calls=stretch.calls / total,
+        recover=stretch.recover,
     )
 
 

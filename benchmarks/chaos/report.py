@@ -1,49 +1,66 @@
 """The table, line by line as faults end, and the same figures as JSON."""
 
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic
 
 import orjson
 
-from benchmarks.chaos.run import Result
+from benchmarks.chaos.measure import Figures
+from benchmarks.chaos.result import F, Result
 from benchmarks.common.kinds import Kind
 
-_HEAD: Final = (
-    "fault",
-    "requests",
-    "available",
-    *(kind.value for kind in Kind),
-    "p50",
-    "p99",
-    "max",
-    "calls",
-    "recover",
-)
-_WIDTHS: Final = (14, *(max(8, len(title)) for title in _HEAD[1:]))
+_TITLES: Final = ("requests", "available", *(kind.value for kind in Kind), "p50", "p99", "max", "calls", "recover")
+_LEAST_WIDTH: Final = 8
+_NAME_WIDTH: Final = 14
 
 
-def head() -> str:
-    """The titles of the columns; times are in milliseconds, the time to recover is in seconds."""
-    return _line(_HEAD) + "  objectives"
+@dataclass(frozen=True)
+class Table(Generic[F]):
+    """Times are in milliseconds, but those to recover in seconds.
+
+    Attributes:
+        common: the figures that every table has.
+        further: columns of its own, by title, and what stands in them.
+        width: of the names of faults.
+    """
+
+    common: Callable[[F], Figures]
+    further: Mapping[str, Callable[[F], str]] = field(default_factory=dict)
+    width: int = _NAME_WIDTH
+
+    def head(self) -> str:
+        """The titles of the columns."""
+        return self._line("fault", [*_TITLES, *self.further]) + "  objectives"
+
+    def line(self, result: Result[F]) -> str:
+        """What became of a fault."""
+        got = self.common(result.figures)
+        cells = (
+            str(got.requests),
+            _percent(got.available),
+            *(_percent(got.shares[kind], kind) for kind in Kind),
+            *(f"{seconds * 1000:.0f} ms" for seconds in (got.p50, got.p99, got.slowest)),
+            f"{got.calls:.2f}",
+            "never" if got.recover is None else f"{got.recover:.1f} s",
+            *(cell(result.figures) for cell in self.further.values()),
+        )
+        return (
+            self._line(result.fault, cells) + "  " + ("FAIL: " + "; ".join(result.broken) if result.broken else "PASS")
+        )
+
+    def _line(self, name: str, cells: Sequence[str]) -> str:
+        widths = (max(_LEAST_WIDTH, len(title)) for title in (*_TITLES, *self.further))
+        return f"{name:<{self.width}}" + "".join(
+            f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True)
+        )
 
 
-def line(result: Result) -> str:
-    """What became of a fault."""
-    got = result.figures
-    cells = (
-        result.fault,
-        str(got.requests),
-        _percent(got.available),
-        *(_percent(got.shares[kind], kind) for kind in Kind),
-        *(f"{seconds * 1000:.0f} ms" for seconds in (got.p50, got.p99, got.slowest)),
-        f"{got.calls:.2f}",
-        "never" if got.recover is None else f"{got.recover:.1f} s",
-    )
-    return _line(cells) + "  " + ("FAIL: " + "; ".join(result.broken) if result.broken else "PASS")
+FAULTS: Final[Table[Figures]] = Table(lambda figures: figures)
 
 
-def verdict(results: Sequence[Result]) -> str:
+def verdict(results: Sequence[Result[Any]]) -> str:
     """The last line."""
     broken = [result.fault for result in results if result.broken]
     if broken:
@@ -51,13 +68,13 @@ def verdict(results: Sequence[Result]) -> str:
     return f"PASS: every objective holds under all of {len(results) - 1} faults."
 
 
-def as_json(results: Sequence[Result]) -> bytes:
+def as_json(plain: Sequence[Mapping[str, object]]) -> bytes:
     """Everything as one document; times in seconds, shares from 0 to 1."""
-    return orjson.dumps([_plain(result) for result in results], option=orjson.OPT_INDENT_2) + b"\n"
+    return orjson.dumps(plain, option=orjson.OPT_INDENT_2) + b"\n"
 
 
-def _plain(result: Result) -> dict[str, object]:
-    got = result.figures
+def plain(result: Result[Any], got: Figures) -> dict[str, object]:
+    """A fault in the document."""
     return {
         "fault": result.fault,
         "requests": got.requests,
@@ -70,11 +87,6 @@ def _plain(result: Result) -> dict[str, object]:
         "recover": got.recover,
         "broken": result.broken,
     }
-
-
-def _line(cells: Sequence[str]) -> str:
-    first, *others = zip(cells, _WIDTHS, strict=True)
-    return f"{first[0]:<{first[1]}}" + "".join(f"  {cell:>{width}}" for cell, width in others)
 
 
 def _percent(share: float, kind: Kind | None = None) -> str:

@@ -5,12 +5,19 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from benchmarks.chaos.measure import Figures
 from benchmarks.common.kinds import Kind
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 FILE: Final = Path(__file__).with_name("slo.toml")
+HOSTS: Final = "hosts"
+_WITHIN: Final = (HOSTS,)
+
+B = TypeVar("B", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,27 +57,32 @@ class Objectives:
             yield f"calls {got.calls:.2f} > {self.calls_factor:g} * {healthy.calls:.2f}"
 
 
-def objectives(names: Sequence[str], *, short: bool, file: Path = FILE) -> Mapping[str, Objectives]:
-    """What must hold, for each of these faults.
+def objectives(
+    kind: type[B], names: Sequence[str], *, short: bool, within: str = "", file: Path = FILE
+) -> Mapping[str, B]:
+    """What must hold, for each of these faults; ``within`` the table of that name, if there is one.
 
     Raises:
         ValueError: when the file has something without meaning, or lacks something.
     """
     tables = tomllib.loads(file.read_text())
+    others = {name: tables.pop(name, {}) for name in _WITHIN}
+    if within:
+        tables = others[within]
     default, own, form = (dict(tables.pop(name, {})) for name in ("default", "faults", "short"))
     form_default = form.pop("default", {})
     unknown = sorted({*tables, *((set(own) | set(form)) - set(names))})
     if unknown:
         raise ValueError(f"{file.name}: nothing is called {', '.join(unknown)}")
     layers = [[default, own.get(name, {}), *([form_default, form.get(name, {})] if short else [])] for name in names]
-    return {name: _checked(file, name, ChainMap(*reversed(of))) for name, of in zip(names, layers, strict=True)}
+    return {name: _checked(kind, file, name, ChainMap(*reversed(of))) for name, of in zip(names, layers, strict=True)}
 
 
-def _checked(file: Path, name: str, bounds: Mapping[str, Any]) -> Objectives:
-    wanted = {field.name for field in fields(Objectives)}
+def _checked(kind: type[B], file: Path, name: str, bounds: Mapping[str, Any]) -> B:
+    wanted = {field.name for field in fields(kind)}
     odd = sorted(wanted ^ set(bounds)) or sorted(
         key for key, bound in bounds.items() if type(bound) not in {int, float}
     )
     if odd:
         raise ValueError(f"{file.name}: {name}: missing, unknown or no number: {', '.join(odd)}")
-    return Objectives(**bounds)
+    return kind(**bounds)

@@ -35,7 +35,7 @@ def redis_server(
     if program is None:
         raise CannotRun("There is no redis-server, neither beside this Python nor on PATH.")
     port = port or free_port()
-    addresses = dict.fromkeys((LOCAL, place.address))
+    addresses = dict.fromkeys((place.address, LOCAL))  # Sentinels call others from the first
     own = ("--port", str(port), "--bind", *addresses, "--protected-mode", "no", "--save", "", "--dir", str(folder))
     redis = Process(name, (program, *arguments, *own), {}, port, folder, cores=cores, place=place)
     redis.question, redis.answer = b"PING\r\n", b"+PONG"

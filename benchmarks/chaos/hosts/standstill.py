@@ -1,0 +1,56 @@
+"""When nothing ran: a virtual machine that stands still makes every answer late, and no objective is about that."""
+
+import asyncio
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final, Self
+
+from benchmarks.chaos.load import Record
+from shared.cancellation import cancel_and_wait
+
+_BEAT_SECONDS: Final = 0.01
+_STILL_SECONDS: Final = 0.1
+"""So late a beat is only where this process did not run at all."""
+
+
+class Standstills:
+    """Notices them inside the context.
+
+    Attributes:
+        spans: from when to when, by the loop's clock.
+    """
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[float, float]] = []
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        self._beating = asyncio.create_task(self._beat())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """End."""
+        await cancel_and_wait(self._beating)
+
+    def without(self, records: Iterable[Record]) -> list[Record]:
+        """Those records during which everything ran."""
+        return [record for record in records if not self._touch(record.due, record.due + record.seconds)]
+
+    def seconds(self, begun: float, ended: float) -> float:
+        """How long nothing ran between these instants."""
+        return sum(max(0.0, min(end, ended) - max(start, begun)) for start, end in self.spans)
+
+    def _touch(self, begun: float, ended: float) -> bool:
+        return any(start < ended and begun < end for start, end in self.spans)
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            now = loop.time()
+            if now - last > _BEAT_SECONDS + _STILL_SECONDS:
+                self.spans.append((last, now))
+            last = now
