@@ -41,14 +41,18 @@ class Place:
         with self._visit():
             return socket.create_server((self.address, port))
 
+    def new_socket(self) -> socket.socket:
+        """A socket for TCP that is there."""
+        with self._visit():
+            return socket.socket()
+
     async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection, made there, to what listens on ``port`` of its loopback address.
 
         Raises:
             OSError: nothing does.
         """
-        with self._visit():
-            own = socket.socket()
+        own = self.new_socket()
         try:
             own.setblocking(False)
             await asyncio.get_running_loop().sock_connect(own, (LOCAL, port))

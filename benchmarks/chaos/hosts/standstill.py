@@ -22,10 +22,11 @@ class Standstills:
 
     def __init__(self) -> None:
         self.spans: list[tuple[float, float]] = []
+        self._last: float | None = None
 
     async def __aenter__(self) -> Self:
         """Begin."""
-        self._beating = asyncio.create_task(self._beat())
+        self._beating = asyncio.create_task(self._keep_beating())
         return self
 
     async def __aexit__(
@@ -33,6 +34,12 @@ class Standstills:
     ) -> None:
         """End."""
         await cancel_and_wait(self._beating)
+
+    def beat(self, now: float) -> None:
+        """This process runs; it does so every ten milliseconds unless nothing runs."""
+        if self._last is not None and now - self._last > _BEAT_SECONDS + _STILL_SECONDS:
+            self.spans.append((self._last, now))
+        self._last = now
 
     def without(self, records: Iterable[Record]) -> list[Record]:
         """Those records during which everything ran."""
@@ -45,12 +52,8 @@ class Standstills:
     def _touch(self, begun: float, ended: float) -> bool:
         return any(start < ended and begun < end for start, end in self.spans)
 
-    async def _beat(self) -> None:
+    async def _keep_beating(self) -> None:
         loop = asyncio.get_running_loop()
-        last = loop.time()
         while True:
+            self.beat(loop.time())
             await asyncio.sleep(_BEAT_SECONDS)
-            now = loop.time()
-            if now - last > _BEAT_SECONDS + _STILL_SECONDS:
-                self.spans.append((last, now))
-            last = now
