@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -18,12 +19,25 @@ _STOP_SECONDS: Final = 10.0
 _PROBE_SECONDS: Final = 2.0
 _LOOK_AGAIN_SECONDS: Final = 0.02
 _KEPT: Final = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
+_SYSTEM_PATH: Final = "/usr/sbin:/usr/local/sbin:/sbin"
 _PR_SET_PDEATHSIG: Final = 1
 _libc = ctypes.CDLL(None)
 
 
 class CannotRun(Exception):
     """The system could not be brought to run, so there is nothing to measure."""
+
+
+def installed(program: str, package: str) -> str:
+    """The path of a program of Debian's ``package``, which may be among those of the system's own.
+
+    Raises:
+        CannotRun: it is not there.
+    """
+    path = shutil.which(program) or shutil.which(program, path=_SYSTEM_PATH)
+    if path is None:
+        raise CannotRun(f"There is no program {program}, of Debian's package {package}.")
+    return path
 
 
 class Process:

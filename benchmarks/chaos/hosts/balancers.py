@@ -1,17 +1,15 @@
 """Balancers before the gateways: nginx, which passes on requests, and HAProxy, which passes on connections."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from benchmarks.chaos.hosts.network import Host
-from benchmarks.common.process import CannotRun, Process
+from benchmarks.common.process import Process, installed
 
 PORTS: Final[Mapping[str, int]] = MappingProxyType({"nginx": 8080, "haproxy": 8081})
-
-_SEARCHED: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
+_PACKAGES: Final[Mapping[str, str]] = MappingProxyType({"nginx": "nginx-light", "haproxy": "haproxy"})
 
 _NGINX: Final = """
 daemon off;
@@ -70,9 +68,7 @@ def balancer(name: str, host: Host, gateways: Sequence[str], folder: Path) -> Pr
     Raises:
         CannotRun: there is no such program.
     """
-    program = shutil.which(name, path=_SEARCHED)
-    if program is None:
-        raise CannotRun(f"There is no program {name}; --only chooses faults that need none.")
+    program = installed(name, _PACKAGES[name])
     file, port = folder / f"{name}.conf", PORTS[name]
     form, line, command = {
         "nginx": (_NGINX, "        server {1};", (program, "-p", str(folder), "-e", "stderr", "-c", str(file))),

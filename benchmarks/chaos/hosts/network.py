@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from benchmarks.common.place import Place, current_namespace, move_to
-from benchmarks.common.process import CannotRun
+from benchmarks.common.process import CannotRun, installed
 
 OWN_ADDRESS: Final = "10.77.0.1"
 """Of this process, on the bridge: where clients come from and the name server is."""
@@ -112,17 +112,14 @@ def name_server(address: str, folder: Path) -> None:
 
 def _ip(namespace: int | None, *commands: str) -> None:
     text = "".join(f"{command}\n" for command in commands)
-    try:
-        done = subprocess.run(
-            ["ip", "-batch", "-"],  # noqa: S607
-            input=text,
-            text=True,
-            capture_output=True,
-            check=False,
-            preexec_fn=Place(namespace=namespace).enter,
-        )
-    except FileNotFoundError:
-        raise CannotRun("There is no program ip, from Debian's package iproute2.") from None
+    done = subprocess.run(  # noqa: S603 - all of it is ours
+        [installed("ip", "iproute2"), "-batch", "-"],
+        input=text,
+        text=True,
+        capture_output=True,
+        check=False,
+        preexec_fn=Place(namespace=namespace).enter,
+    )
     if done.returncode:
         raise CannotRun(f"The network of the hosts cannot be made:\n{text}{done.stderr}")
 
