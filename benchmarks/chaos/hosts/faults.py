@@ -98,28 +98,11 @@ async def _turned(stage: Stage, *, mode: Mode, status: HTTPStatus = HTTPStatus.O
 
 
 @asynccontextmanager
-async def _added(stage: Stage) -> AsyncIterator[None]:
+async def _known(stage: Stage, *, without: bool = False, spare: bool = False) -> AsyncIterator[None]:
     regulars = stage.members[_SERVICE]
-    stage.say(_SERVICE, *regulars, SPARE)
+    left = await stage.busiest(_SERVICE) if without else None
+    stage.say(_SERVICE, *(name for name in regulars if name != left), *([SPARE] if spare else []))
     yield
-    stage.say(_SERVICE, *regulars)
-
-
-@asynccontextmanager
-async def _removed(stage: Stage) -> AsyncIterator[None]:
-    regulars, left = stage.members[_SERVICE], await stage.busiest(_SERVICE)
-    stage.say(_SERVICE, *(name for name in regulars if name != left))
-    yield
-    stage.say(_SERVICE, *regulars)
-
-
-@asynccontextmanager
-async def _moved(stage: Stage) -> AsyncIterator[None]:
-    regulars, left = stage.members[_SERVICE], await stage.busiest(_SERVICE)
-    stage.say(_SERVICE, *(SPARE if name == left else name for name in regulars))
-    await stage.instances[left].end()
-    yield
-    await stage.instances[left].revive()
     stage.say(_SERVICE, *regulars)
 
 
@@ -170,7 +153,7 @@ def _halves(address: str) -> Sequence[str]:
 def _rolls(way: str, kept: str, short_seconds: float = 0.0) -> Fault:
     uses = _KEPT if kept == "kept" else 1
     name, short = f"rolled-{way}-{kept}", partial(_rolled, most=1)
-    return Fault(name, _rolled, 2.0, short_seconds, short_inject=short, way=way, uses=uses)
+    return Fault(name, _rolled, 5.0, short_seconds, short_inject=short, way=way, uses=uses)
 
 
 MEASURES: Final = (
@@ -186,8 +169,8 @@ FAULTS: Final = (
     Fault("slow", partial(_turned, mode=Mode.SLOW)),
     Fault("500", partial(_turned, mode=Mode.ERROR, status=HTTPStatus.INTERNAL_SERVER_ERROR), 40.0, 8.0),
     Fault("503", partial(_turned, mode=Mode.ERROR, status=HTTPStatus.SERVICE_UNAVAILABLE)),
-    Fault("added", _added, 20.0, settle=SETTLED_SECONDS),
-    Fault("removed", _removed, 20.0, settle=SETTLED_SECONDS),
+    Fault("added", partial(_known, spare=True), 20.0, settle=SETTLED_SECONDS),
+    Fault("removed", partial(_known, without=True), 20.0, settle=SETTLED_SECONDS),
     Fault("dns-silent", partial(_names, mode=DnsMode.SILENT), 20.0, 6.0),
     Fault("dns-empty", partial(_names, mode=DnsMode.EMPTY), 20.0),
     Fault("dns-servfail", partial(_names, mode=DnsMode.SERVFAIL), 20.0),
@@ -198,6 +181,6 @@ FAULTS: Final = (
     _rolls("nginx", "new"),
     _rolls("haproxy", "kept"),
     _rolls("haproxy", "new", 0.5),
-    Fault("moved", _moved, 20.0, 5.0, settle=SETTLED_SECONDS),
+    Fault("moved", partial(_known, without=True, spare=True), 20.0, 5.0, settle=SETTLED_SECONDS),
     Fault("slow-hedged", partial(_turned, mode=Mode.SLOW), settings=_HEDGED),
 )

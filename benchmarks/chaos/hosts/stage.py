@@ -63,11 +63,6 @@ class Instance:
         self.proxy.close()
         await self.server.kill()
 
-    async def end(self) -> None:
-        """Let it stop by itself, and refuse connections when it has."""
-        await self.server.end()
-        self.proxy.close()
-
     async def revive(self) -> None:
         """Start it again, and wait until it is ready."""
         await self.server.start()
