@@ -73,7 +73,7 @@ class DnsServer:
         self._records: dict[str, tuple[RD, ...]] = {}
         self._modes: defaultdict[str, Mode | None] = defaultdict(lambda: None)
         self._mode = Mode.ANSWER
-        self._udp: asyncio.DatagramTransport | None = None
+        self._udp: tuple[asyncio.DatagramTransport, _Datagrams] | None = None
         self._tcp: asyncio.Server | None = None
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
 
@@ -96,15 +96,15 @@ class DnsServer:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        self._udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self), (self.host, self.port), family=family
-        )
+        self._udp = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (self.host, self.port), family=family)
         self._tcp = await asyncio.start_server(self._converse, self.host, self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._udp is not None:
-            self._udp.close()
+            transport, datagrams = self._udp
+            transport.close()
+            await datagrams.closed.wait()
         if self._tcp is not None:
             self._tcp.close()
             for writer, task in tuple(self._connections.items()):
@@ -170,12 +170,17 @@ class DnsServer:
 
 class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, server: DnsServer) -> None:
+        self.closed = asyncio.Event()
         self._server = server
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It listens."""
         self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The port is free."""
+        self.closed.set()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer a question."""

@@ -81,3 +81,12 @@ async def test_silence_is_silence(server: DnsServer, tcp: bool) -> None:
     with pytest.raises(TimeoutError):
         await ask(server, NAME, "A", tcp=tcp, wait=IMPATIENT)
     assert (await ask(server, f"_http._tcp.{NAME}", "SRV", tcp=tcp)).header.rcode == RCODE.NOERROR
+
+
+async def test_its_port_is_free_when_it_has_ended(loop: object) -> None:
+    """Another one can take its place at once."""
+    async with DnsServer() as server:
+        pass
+    async with DnsServer(server.host, server.port) as other:
+        other.say(NAME, address("10.0.0.3"))
+        assert [str(rr.rdata) for rr in (await ask(other, NAME, "A")).rr] == ["10.0.0.3"]
