@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.chaos.hosts.network import OWN_ADDRESS, Host, Network, name_server
@@ -30,19 +30,20 @@ async def _reached(one: Host, other: Host) -> str:
     return str(who)
 
 
-async def _find(network: Network, folder: Path) -> None:
+async def _find(network: Network) -> None:
     one, other = network.hosts.values()
     found = [await _reached(one, other)]
     await one.cut(other.address)
     found.append(await _reached(one, other))
     await one.join(other.address)
     found.append(await _reached(one, other))
-    name_server(OWN_ADDRESS, folder)
-    async with DnsServer(OWN_ADDRESS, 53) as dns:
-        dns.say("users.chaos.test", address(other.address))
-        found.append(await asyncio.to_thread(socket.gethostbyname, "users.chaos.test"))
+    for name in ("users.chaos.test", "orders.chaos.test"):  # one stage after the other
+        with tempfile.TemporaryDirectory() as folder, name_server(OWN_ADDRESS, Path(folder)):
+            async with DnsServer(OWN_ADDRESS, 53) as dns:
+                dns.say(name, address(other.address))
+                found.append(await asyncio.to_thread(socket.gethostbyname, name))
     print(*found)  # noqa: T201
 
 
 with Network(["one", "other"]) as network:
-    asyncio.run(_find(network, Path(sys.argv[1])))
+    asyncio.run(_find(network))

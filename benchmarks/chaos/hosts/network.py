@@ -8,7 +8,8 @@ import asyncio
 import ctypes
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ _CLONE_NEWNS: Final = 0x0002_0000
 _CLONE_NEWNET: Final = 0x4000_0000
 _MS_BIND: Final = 0x1000
 _MS_REC_PRIVATE: Final = 0x4000 | 0x4_0000
+_MNT_DETACH: Final = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -95,19 +97,24 @@ class Network:
         return host
 
 
-def name_server(address: str, folder: Path) -> None:
+@contextmanager
+def name_server(address: str, folder: Path) -> Iterator[None]:
     """Let all names be looked up at ``address`` by this process and those that it starts, files first; no others.
 
     Raises:
         CannotRun: the system has no such files.
     """
-    for file, text in (("resolv.conf", f"nameserver {address}\n"), ("nsswitch.conf", "hosts: files dns\n")):
-        own = folder / file
-        own.write_text(text)
-        try:
-            _mount(str(own), str(Path("/etc", file).resolve(strict=True)), _MS_BIND)
-        except OSError as error:
-            raise CannotRun(f"/etc/{file} cannot be replaced for the hosts: {error.strerror}.") from None
+    with ExitStack() as ending:
+        for file, text in (("resolv.conf", f"nameserver {address}\n"), ("nsswitch.conf", "hosts: files dns\n")):
+            own = folder / file
+            own.write_text(text)
+            try:
+                target = str(Path("/etc", file).resolve(strict=True))
+                _mount(str(own), target, _MS_BIND)
+            except OSError as error:
+                raise CannotRun(f"/etc/{file} cannot be replaced for the hosts: {error.strerror}.") from None
+            ending.callback(_libc.umount2, target.encode(), _MNT_DETACH)
+        yield
 
 
 def _ip(namespace: int | None, *commands: str) -> None:

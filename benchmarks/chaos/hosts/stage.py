@@ -144,7 +144,7 @@ class Stage:
         return [Client(_GATEWAY_PORT, address, uses) for address in self.addresses]
 
     async def _start(self) -> None:
-        name_server(OWN_ADDRESS, self._folder)
+        self._ending.enter_context(name_server(OWN_ADDRESS, self._folder))
         await self._ending.enter_async_context(self.dns)
         for service, members in self.members.items():
             self.say(service, *members)
