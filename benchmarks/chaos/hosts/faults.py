@@ -21,7 +21,8 @@ Inject = Callable[[Stage], AbstractAsyncContextManager[None]]
 SETTLED_SECONDS: Final = 10.0
 """After so long a change of the instances is to be seen in the calls."""
 
-_SERVICE: Final = "users"
+_CHANGED: Final = "users"
+"""The service that has a spare instance."""
 _KEPT: Final = 25
 _ROLLED_APART_SECONDS: Final = 3.0
 """Between a gateway that is ready and the end of the next: longer than a balancer takes to notice."""
@@ -65,32 +66,32 @@ async def _nothing(_stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _killed(stage: Stage) -> AsyncIterator[None]:
-    struck = await _struck(stage)
+async def _killed(stage: Stage, *, service: str) -> AsyncIterator[None]:
+    struck = await _busiest(stage, service)
     await struck.kill()
     yield
     await struck.revive()
 
 
 @asynccontextmanager
-async def _hung(stage: Stage) -> AsyncIterator[None]:
-    struck = await _struck(stage)
+async def _hung(stage: Stage, *, service: str) -> AsyncIterator[None]:
+    struck = await _busiest(stage, service)
     struck.server.signal(signal.SIGSTOP)
     yield
     struck.server.signal(signal.SIGCONT)
 
 
 @asynccontextmanager
-async def _dropped(stage: Stage) -> AsyncIterator[None]:
-    struck, everybody = await _struck(stage), _halves(OWN_ADDRESS)
+async def _dropped(stage: Stage, *, service: str) -> AsyncIterator[None]:
+    struck, everybody = await _busiest(stage, service), _halves(OWN_ADDRESS)
     await struck.host.cut(*everybody)
     yield
     await struck.host.join(*everybody)
 
 
 @asynccontextmanager
-async def _turned(stage: Stage, *, mode: Mode, status: HTTPStatus = HTTPStatus.OK) -> AsyncIterator[None]:
-    proxy = (await _struck(stage)).proxy
+async def _turned(stage: Stage, *, service: str, mode: Mode, status: HTTPStatus = HTTPStatus.OK) -> AsyncIterator[None]:
+    proxy = (await _busiest(stage, service)).proxy
     proxy.refusal = partial(refuse_http, status)
     proxy.turn(mode)
     yield
@@ -99,11 +100,11 @@ async def _turned(stage: Stage, *, mode: Mode, status: HTTPStatus = HTTPStatus.O
 
 @asynccontextmanager
 async def _known(stage: Stage, *, without: bool = False, spare: bool = False) -> AsyncIterator[None]:
-    regulars = stage.members[_SERVICE]
-    left = await stage.busiest(_SERVICE) if without else None
-    stage.say(_SERVICE, *(name for name in regulars if name != left), *([SPARE] if spare else []))
+    regulars = stage.members[_CHANGED]
+    left = await stage.busiest(_CHANGED) if without else None
+    stage.say(_CHANGED, *(name for name in regulars if name != left), *([SPARE] if spare else []))
     yield
-    stage.say(_SERVICE, *regulars)
+    stage.say(_CHANGED, *regulars)
 
 
 @asynccontextmanager
@@ -139,9 +140,9 @@ async def _rolled(stage: Stage, *, most: int | None = None) -> AsyncIterator[Non
     yield
 
 
-async def _struck(stage: Stage) -> Instance:
+async def _busiest(stage: Stage, service: str) -> Instance:
     # Whoever has no calls is no loss.
-    return stage.instances[await stage.busiest(_SERVICE)]
+    return stage.instances[await stage.busiest(service)]
 
 
 def _halves(address: str) -> Sequence[str]:
@@ -156,6 +157,14 @@ def _rolls(way: str, kept: str, short_seconds: float = 0.0) -> Fault:
     return Fault(name, _rolled, 5.0, short_seconds, short_inject=short, way=way, uses=uses)
 
 
+def _answers(name: str, service: str, status: HTTPStatus, seconds: float = 35.0, short_seconds: float = 0.0) -> Fault:
+    return Fault(name, partial(_turned, service=service, mode=Mode.ERROR, status=status), seconds, short_seconds)
+
+
+def _slow(name: str, settings: Mapping[str, str] | None = None) -> Fault:
+    return Fault(name, partial(_turned, service="users", mode=Mode.SLOW), settings=settings or {})
+
+
 MEASURES: Final = (
     Fault("healthy", _nothing, short_seconds=8.0),
     Fault("healthy-hedged", _nothing, settings=_HEDGED),
@@ -163,24 +172,26 @@ MEASURES: Final = (
 """Come first; what the others of the same settings cost is measured by them."""
 
 FAULTS: Final = (
-    Fault("killed", _killed),
-    Fault("hung", _hung, short_seconds=6.0),
-    Fault("dropped", _dropped),
-    Fault("slow", partial(_turned, mode=Mode.SLOW)),
-    Fault("500", partial(_turned, mode=Mode.ERROR, status=HTTPStatus.INTERNAL_SERVER_ERROR), 40.0, 8.0),
-    Fault("503", partial(_turned, mode=Mode.ERROR, status=HTTPStatus.SERVICE_UNAVAILABLE)),
-    Fault("added", partial(_known, spare=True), 20.0, settle=SETTLED_SECONDS),
-    Fault("removed", partial(_known, without=True), 20.0, settle=SETTLED_SECONDS),
     Fault("dns-silent", partial(_names, mode=DnsMode.SILENT), 20.0, 6.0),
     Fault("dns-empty", partial(_names, mode=DnsMode.EMPTY), 20.0),
     Fault("dns-servfail", partial(_names, mode=DnsMode.SERVFAIL), 20.0),
     Fault("dns-garbage", partial(_names, mode=DnsMode.GARBAGE), 20.0),
+    Fault("added", partial(_known, spare=True), 20.0, settle=SETTLED_SECONDS),
+    Fault("removed", partial(_known, without=True), 20.0, settle=SETTLED_SECONDS),
+    Fault("moved", partial(_known, without=True, spare=True), 20.0, 5.0, settle=SETTLED_SECONDS),
     Fault("redis-cut", _redis_cut, 15.0),
     Fault("redis-killed", _redis_killed, 15.0),
     _rolls("nginx", "kept"),
     _rolls("nginx", "new"),
     _rolls("haproxy", "kept"),
     _rolls("haproxy", "new", 0.5),
-    Fault("moved", partial(_known, without=True, spare=True), 20.0, 5.0, settle=SETTLED_SECONDS),
-    Fault("slow-hedged", partial(_turned, mode=Mode.SLOW), settings=_HEDGED),
+    # The services take turns, so that who has just been left alone for a while is back before the next one fails.
+    _slow("slow"),
+    Fault("killed", partial(_killed, service="orders")),
+    Fault("hung", partial(_hung, service="products"), short_seconds=6.0),
+    _answers("500", "users", HTTPStatus.INTERNAL_SERVER_ERROR, 40.0, 8.0),
+    Fault("dropped", partial(_dropped, service="orders")),
+    _answers("503", "products", HTTPStatus.SERVICE_UNAVAILABLE),
+    _slow("slow-hedged", _HEDGED),
 )
+"""Those after which calls are shared as before come first."""

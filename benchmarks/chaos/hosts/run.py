@@ -57,15 +57,16 @@ async def _staged(
 ) -> Sequence[HostResult]:
     results: list[HostResult] = []
     healthy: Figures | None = None
-    warm = 2 * plan.warm
+    settle = 0.0
     ways = sorted({fault.way for fault in faults if fault.way is not None})
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
         async with Stage(network, Path(folder), faults[0].settings, ways) as stage, Standstills() as still:
             for fault in faults:
                 async with Load(stage.clients(fault.way, fault.uses), plan.rate, EVERYBODY) as load:
-                    await asyncio.sleep(warm)
+                    # Where calls of the instances are at stake, a change that was undone must have been noticed.
+                    await asyncio.sleep(max(plan.warm, min(settle, fault.settle)))
                     got = await _measure(fault, stage, load, still)
-                warm = max(plan.warm, fault.settle)
+                settle = fault.settle
                 healthy = healthy or got.common
                 broken = tuple(plan.objectives[fault.name].broken(got, healthy))
                 results.append(Result(fault.name, got, broken))

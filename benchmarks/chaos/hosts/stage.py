@@ -173,7 +173,7 @@ class Stage:
 
     def _gateway(self, name: str, settings: Mapping[str, str]) -> Process:
         ways = {
-            f"{service[:-1].upper()}_SERVICE_URL": f"http://{service}.{_DOMAIN}:{port}"
+            f"{service[:-1].upper()}_SERVICE_URL": f"dns+http://{service}.{_DOMAIN}:{port}"
             for service, port in SERVICES.items()
         }
         environment = {**SETTINGS, **settings, **ways, "REDIS_URL": self.redis.url, "PORT": str(_GATEWAY_PORT)}
