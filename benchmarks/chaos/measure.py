@@ -82,11 +82,11 @@ async def measured(
     return Stretch([record for record in load.records if begun <= record.due < over], begun, over, calls, recover)
 
 
-def figures(stretch: Stretch, timed: Sequence[Record] | None = None) -> Figures:
-    """Sum up a stretch with at least one record; times are those of ``timed``, or of all."""
+def figures(stretch: Stretch) -> Figures:
+    """Sum up a stretch with at least one record."""
     records = stretch.records
     total = len(records)
-    times = sorted(record.seconds for record in (records if timed is None else timed)) or [0.0]
+    times = sorted(record.seconds for record in records)
     shares = {kind: sum(record.kind is kind for record in records) / total for kind in Kind}
     return Figures(
         requests=total,

@@ -105,20 +105,25 @@ def test_shares_are_multiples_of_a_fair_one(calls: list[int], away: int) -> None
         assert shared.shares()[name] * whole == pytest.approx(counted[name] * 3)
 
 
-def test_a_machine_that_stands_still_makes_nothing_late() -> None:
-    """Requests on their way then are counted, and left out of the times."""
+def test_a_standstill_is_no_fault_of_the_system() -> None:
+    """Requests on their way then are left out, whatever became of them; when all were, there is nothing better."""
     still = Standstills()
     still.spans = [(2.0, 3.0), (8.0, 8.5)]
     records = [
         Record(1.0, 0.5, Kind.COMPLETE),
         Record(1.9, 1.5, Kind.COMPLETE),
         Record(2.5, 0.6, Kind.PARTIAL, frozenset({"timeout"})),
+        Record(2.6, 5.0, Kind.FAILED),
         Record(3.0, 0.2, Kind.PARTIAL, frozenset({"circuit_open", "timeout"})),
+        Record(3.1, 0.1, Kind.COMPLETE),
     ]
+    counted = Counted({"users1": 8}, {"users": ["users1"]})
     stretch = Stretch(records, begun=1.0, over=8.25, calls=8.0, recover=0.0)
-    got = host_figures(stretch, Counted({"users1": 8}, {"users": ["users1"]}), still)
-    assert (got.common.requests, got.common.slowest, got.common.shares[Kind.PARTIAL]) == (4, 0.5, 0.5)
-    assert (got.stood_still, got.open_circuits, got.degraded) == (1.25, 1, 0.5)
+    got = host_figures(stretch, counted, still)
+    assert (got.common.requests, got.common.slowest, got.common.shares[Kind.FAILED]) == (3, 0.5, 0.0)
+    assert (got.stood_still, got.open_circuits) == (1.25, 1)
+    assert got.degraded == pytest.approx(1 / 3)
+    assert host_figures(replace(stretch, records=records[1:3]), counted, still).common.requests == 2
 
 
 def test_late_beats_are_standstills() -> None:

@@ -1,4 +1,4 @@
-"""When nothing ran: a virtual machine that stands still makes every answer late, and no objective is about that."""
+"""When nothing ran: on a virtual machine that stands still every call times out, and no objective is about that."""
 
 import asyncio
 from collections.abc import Iterable

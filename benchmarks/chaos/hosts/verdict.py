@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.chaos.hosts.standstill import Standstills
 from benchmarks.chaos.measure import Figures, Stretch, figures
@@ -14,7 +14,7 @@ class HostFigures:
     """What is measured from the beginning of a fault until the system has recovered.
 
     Attributes:
-        common: as without hosts; times are those of requests during which this machine ran.
+        common: as without hosts.
         open_circuits: how many answers lacked something because of an open breaker.
         shares: calls that each instance got once a change had settled, as a multiple of its fair share of the service.
         left: how many calls instances got then that the name of their service did not have.
@@ -121,10 +121,11 @@ class Counted:
 
 
 def host_figures(stretch: Stretch, counted: Counted, still: Standstills) -> HostFigures:
-    """Sum up a stretch with at least one record."""
-    reasons = Counter(reason for record in stretch.records for reason in record.reasons)
+    """Sum up a stretch with at least one record, without those that say of a standstill more than of the system."""
+    judged = replace(stretch, records=still.without(stretch.records) or stretch.records)
+    reasons = Counter(reason for record in judged.records for reason in record.reasons)
     return HostFigures(
-        common=figures(stretch, still.without(stretch.records)),
+        common=figures(judged),
         open_circuits=reasons["circuit_open"],
         shares=counted.shares(),
         left=counted.left,
