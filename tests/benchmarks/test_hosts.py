@@ -123,6 +123,7 @@ def test_a_standstill_is_no_fault_of_the_system() -> None:
     assert (got.common.requests, got.common.slowest, got.common.shares[Kind.FAILED]) == (3, 0.5, 0.0)
     assert (got.stood_still, got.open_circuits) == (1.25, 1)
     assert got.degraded == pytest.approx(1 / 3)
+    assert got.common.calls == pytest.approx(8 / 6)
     assert host_figures(replace(stretch, records=records[1:3]), counted, still).common.requests == 2
 
 

@@ -122,7 +122,8 @@ class Counted:
 
 def host_figures(stretch: Stretch, counted: Counted, still: Standstills) -> HostFigures:
     """Sum up a stretch with at least one record, without those that say of a standstill more than of the system."""
-    judged = replace(stretch, records=still.without(stretch.records) or stretch.records)
+    records = still.without(stretch.records) or stretch.records
+    judged = replace(stretch, records=records, calls=stretch.calls * len(records) / len(stretch.records))
     reasons = Counter(reason for record in judged.records for reason in record.reasons)
     return HostFigures(
         common=figures(judged),
