@@ -65,6 +65,9 @@ _PIECE: Final = 8_192
 _FINAL: Final = (b"HTTP/1.1 2", b"HTTP/1.1 4", b"HTTP/1.1 5")
 """How nearly all answers begin; what begins otherwise is looked at more closely."""
 
+_NOWHERE: Final = ".invalid"
+"""Names that nobody can look up (RFC 6761 §6.4)."""
+
 NO_TOKEN: Final = Secret()
 """For services that are shown none."""
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None)
@@ -298,7 +301,7 @@ class _Addresses(AbstractResolver):
 
     def add(self, hosts: Sequence[str]) -> str:
         """The name for what is at one of ``hosts``."""
-        name = f"instance-{next(self._numbers)}.invalid"  # RFC 6761 §6.4
+        name = f"instance-{next(self._numbers)}{_NOWHERE}"
         self._hosts[name] = hosts
         return name
 
@@ -311,6 +314,8 @@ class _Addresses(AbstractResolver):
     ) -> list[ResolveResult]:
         """The addresses of ``host``; called by aiohttp for each new connection."""
         hosts = self._hosts.get(host)
+        if hosts is None and host.endswith(_NOWHERE):
+            raise OSError("the instance has left")
         if hosts is None:
             return await self._system.resolve(host, port, family)
         return [

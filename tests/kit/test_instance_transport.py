@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import trustme
@@ -137,6 +138,39 @@ async def test_one_that_has_left_loses_its_idle_connections_at_once_and_others_a
             await _ask(transport)
         assert (caught.value.retryable, caught.value.at_once, caught.value.is_failure) == (True, True, False)
     assert listener.opened == 2
+
+
+class _Asking(asyncio.SelectorEventLoop):
+    """A loop that remembers which names the system was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[object] = []
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+        """Remember it."""
+        self.names.append(host)
+        return await super().getaddrinfo(host, port, **options)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_one_that_leaves_while_a_connection_is_made_is_looked_up_nowhere(turns: int) -> None:
+    """Its name is nobody's business; the call ends as it may."""
+
+    async def go() -> list[object]:
+        listener = Listener()
+        async with listener.listening(), Session() as session:
+            transport = session.transport("http://users.example", hosts=("127.0.0.1",), port=listener.port)
+            asking = asyncio.create_task(_ask(transport))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            transport.close()
+            (ended,) = await asyncio.gather(asking, return_exceptions=True)
+            assert ended == 200 or isinstance(ended, Unreachable)
+        return cast("_Asking", asyncio.get_running_loop()).names
+
+    with asyncio.Runner(loop_factory=_Asking) as runner:
+        assert "instance-1.invalid" not in runner.run(go())
 
 
 @pytest.mark.parametrize("hosts", [(), ("127.0.0.1",)])
