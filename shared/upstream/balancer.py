@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from typing import Final
+from typing import Final, Literal
 
 from shared.deadline import Clock
 from shared.upstream.breaker import Outcome
@@ -23,6 +23,9 @@ _LEVEL_SHARE: Final = 0.25
 _MIN_PENALTY_SECONDS: Final = 0.05
 _MAX_PENALTY_SECONDS: Final = 10.0
 """A failure counts as twice as slow as what there was before, within these bounds: a fast one would attract calls."""
+
+Seen = Outcome | Literal["useless"]
+"""How a call went at one instance; what is useless, such as a 429, tells of no failure and must not attract calls."""
 
 
 class Balancer:
@@ -90,7 +93,7 @@ class Balancer:
         """Whether nobody is to be sent there."""
         return endpoint not in self._in_use
 
-    def record(self, endpoint: Endpoint, seconds: float, outcome: Outcome) -> None:
+    def record(self, endpoint: Endpoint, seconds: float, outcome: Seen) -> None:
         """How a call to ``endpoint`` went; what was given up early tells at least that it has not been faster."""
         now = self._clock()
         if outcome == "success":
@@ -98,14 +101,15 @@ class Balancer:
             endpoint.ejection.succeeded()
             return
         known = endpoint.latency.value(now) or 0.0
-        if outcome == "failure":
-            penalty = min(max(2 * known, _MIN_PENALTY_SECONDS), _MAX_PENALTY_SECONDS)
-            endpoint.latency.observe(max(seconds, penalty), now)
-            if endpoint.ejection.failed() and self._may_eject(endpoint):
-                self._ejected(endpoint, endpoint.ejection.eject(now))
-                self._sort(now)
-        elif seconds > known:
-            endpoint.latency.observe(seconds, now)
+        if outcome == "ignored":
+            if seconds > known:
+                endpoint.latency.observe(seconds, now)
+            return
+        penalty = min(max(2 * known, _MIN_PENALTY_SECONDS), _MAX_PENALTY_SECONDS)
+        endpoint.latency.observe(max(seconds, penalty), now)
+        if outcome == "failure" and endpoint.ejection.failed() and self._may_eject(endpoint):
+            self._ejected(endpoint, endpoint.ejection.eject(now))
+            self._sort(now)
 
     def _may_eject(self, endpoint: Endpoint) -> bool:
         others = len(self.endpoints)

@@ -8,16 +8,17 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 import msgspec
 
 from shared.deadline import Clock
-from shared.errors import AttemptTimeout, NotConnected, Unreachable, UpstreamError
+from shared.errors import AttemptTimeout, NotConnected, Refused, Unreachable, UpstreamError
 from shared.observing.logs import log
-from shared.upstream.balancer import Balancer
-from shared.upstream.breaker import Outcome, outcome_of
+from shared.upstream.balancer import Balancer, Seen
+from shared.upstream.breaker import outcome_of
 from shared.upstream.call import Call, Policy, Race, Send
 from shared.upstream.endpoint import Endpoint, InstanceTransport
 from shared.upstream.hedge import Hedging
@@ -111,6 +112,7 @@ class Concrete:
         )
         for gone in known.values():
             gone.transport.close()
+            gone.report_at = inf
             self.latencies.forget(gone.location.label)
 
     def _log_ejected(self, endpoint: Endpoint, seconds: float) -> None:
@@ -170,14 +172,14 @@ class _Choosing:
         try:
             value = await self._send(msgspec.structs.replace(call, instance=endpoint))
         except BaseException as error:
-            self._ended(endpoint, started, outcome_of(error))
+            self._ended(endpoint, started, _seen(error))
             if isinstance(error, UpstreamError):
                 self._tell_above(error, call, endpoint)
             raise
         self._ended(endpoint, started, "success")
         return value
 
-    def _ended(self, endpoint: Endpoint, started: float, outcome: Outcome) -> None:
+    def _ended(self, endpoint: Endpoint, started: float, outcome: Seen) -> None:
         now = self._clock()
         endpoint.pending -= 1
         self._balancer.record(endpoint, now - started, outcome)
@@ -194,6 +196,13 @@ class _Choosing:
             error.is_failure = False
         if call.safe and _told_nothing(error) and self._balancer.has_other(endpoint):
             error.retryable = True
+
+
+def _seen(error: BaseException) -> Seen:
+    """What ``error`` says about the instance: statuses that are nobody's fault are quick to come by."""
+    if not isinstance(error, UpstreamError) or error.is_failure or error.status is None:
+        return outcome_of(error)
+    return "success" if isinstance(error, Refused) else "useless"
 
 
 def _told_nothing(error: UpstreamError) -> bool:

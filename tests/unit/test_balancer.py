@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.upstream.balancer import FADE_IN_SECONDS, Balancer
-from shared.upstream.breaker import Outcome
+from shared.upstream.balancer import FADE_IN_SECONDS, Balancer, Seen
 from shared.upstream.endpoint import Endpoint
 from tests.fixtures.instances import Instance, location
 
@@ -34,7 +33,7 @@ class Instances:
         self.all = [Endpoint(location(one), Instance(), OLD) for one in range(number)]
         self.balancer.update(self.all)
 
-    def record(self, endpoint: Endpoint, outcome: Outcome, seconds: float = 0.005, times: int = 1) -> None:
+    def record(self, endpoint: Endpoint, outcome: Seen, seconds: float = 0.005, times: int = 1) -> None:
         """Calls to it that went like this."""
         for _ in range(times):
             self.balancer.record(endpoint, seconds, outcome)
@@ -206,7 +205,7 @@ def test_an_instance_that_has_left_is_neither_chosen_nor_ejected() -> None:
 
 
 STEPS = st.one_of(
-    st.tuples(st.just("record"), st.integers(0, 9), st.sampled_from(["success", "failure", "ignored"])),
+    st.tuples(st.just("record"), st.integers(0, 9), st.sampled_from(["success", "failure", "ignored", "useless"])),
     st.tuples(st.just("later"), st.floats(0, 400), st.just("ignored")),
     st.tuples(st.just("update"), st.integers(1, 2**10 - 1), st.just("ignored")),
 )
@@ -214,7 +213,7 @@ STEPS = st.one_of(
 
 @given(st.lists(STEPS, max_size=80), st.integers(0, 2**32))
 def test_whatever_happens_one_of_those_that_are_there_is_chosen(
-    steps: list[tuple[str, float, Outcome]], seed: int
+    steps: list[tuple[str, float, Seen]], seed: int
 ) -> None:
     """Never one that has left, nor one that is out but in need; out are at most half, and those counted are all."""
     instances = Instances(10, seed)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.errors import AttemptTimeout, BadResponse, NotConnected, Refused, Unreachable, UpstreamError
+from shared.errors import AttemptTimeout, BadResponse, NotConnected, Overloaded, Refused, Unreachable, UpstreamError
 from shared.observing import metrics
 from shared.upstream.breaker import BreakerRules
 from shared.upstream.call import Call
@@ -84,6 +84,12 @@ def metric(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, {"service_name": "user_service", **labels}) or 0.0
 
 
+def shown(service: str) -> set[str]:
+    """Whose latency is published."""
+    samples = next(iter(metrics.upstream_instance_latency.collect())).samples
+    return {sample.labels["address"] for sample in samples if sample.labels["service_name"] == service}
+
+
 def test_each_gets_its_share_and_one_that_is_added_gets_one_too() -> None:
     """Of three between 20 and 47 %; the fourth within ten seconds; one that leaves nothing from then on."""
 
@@ -126,6 +132,47 @@ def test_one_that_fails_at_once_costs_next_to_nothing(
     outcomes = run(go(), debug=False)
     assert outcomes["CircuitOpen"] == 0
     assert outcomes.total() - outcomes["success"] <= partial
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        lambda: Overloaded("status 429", status=429),
+        lambda: BadResponse("status 401", is_failure=False, status=401),
+        lambda: BadResponse("status 404", is_failure=False, status=404),
+    ],
+)
+@pytest.mark.parametrize("takes", [0.005, 0.02, 0.2])
+def test_one_that_is_quick_to_say_no_draws_no_calls(useless: Callable[[], UpstreamError], takes: float) -> None:
+    """What speaks against nobody is no answer either: hardly any calls come its way, and none ejects it."""
+
+    async def go() -> tuple[Outcomes, float]:
+        replicas = Replicas(*(Instance(takes) for _ in range(3)))
+        await load(replicas, 150)
+        replicas.by_number[0].fails = useless
+        replicas.by_number[0].takes = 0.0005
+        before = metric("upstream_ejections_total")
+        return await load(replicas, 1000), metric("upstream_ejections_total") - before
+
+    outcomes, ejections = run(go(), debug=False)
+    assert outcomes["success"] >= 980
+    assert ejections == 0
+
+
+def test_a_refusal_is_an_answer_that_ends_a_row_of_failures() -> None:
+    """The instance is well enough to say that it does not take what it was asked."""
+
+    async def go() -> tuple[float, float | None]:
+        policies = Policies(retry=RetryRules(retries=0), breaker=BreakerRules(min_calls=1000))
+        replicas = Replicas(Instance(), Instance(), policies=policies)
+        before = metric("upstream_ejections_total")
+        for fails in [*[status(500)] * 4, lambda: Refused("status 422", status=422)] * 3:
+            replicas.by_number[0].fails = fails
+            ask_first(replicas, 0)
+            await load(replicas, 1)
+        return metric("upstream_ejections_total") - before, replicas.asked()[0]
+
+    assert run(go(), debug=False) == (0, 15)
 
 
 @pytest.mark.parametrize("instances", [2, 3, 5])
@@ -356,22 +403,37 @@ def test_a_service_of_which_nothing_is_known_is_not_well(known: int) -> None:
 def test_the_latency_of_each_instance_is_published_until_it_leaves_and_of_fifty_at_most() -> None:
     """A label for each of thousands would be a burden."""
 
-    def shown() -> set[str]:
-        samples = next(iter(metrics.upstream_instance_latency.collect())).samples
-        return {sample.labels["address"] for sample in samples if sample.labels["service_name"] == "of_many"}
-
     async def go() -> tuple[set[str], set[str]]:
         replicas = Replicas(*(Instance() for _ in range(60)), name="of_many")
         await asyncio.sleep(2)
         await load(replicas, 600, 1000)
-        before = shown()
+        before = shown("of_many")
         for number in range(59):
             replicas.remove(number)
-        return before, shown()
+        return before, shown("of_many")
 
     before, after = run(go(), debug=False)
     assert len(before) == 50
     assert len(after) <= 1
+
+
+def test_a_call_that_ends_where_nobody_is_any_more_publishes_nothing() -> None:
+    """However many come and go with calls in flight, there is room for those that are there."""
+
+    async def go() -> set[str]:
+        replicas = Replicas(Instance(), name="of_passers_by")
+        for number in range(1, 90):
+            replicas.by_number[number] = Instance(takes=5)
+            replicas.located.are(number)
+            await asyncio.sleep(1.5)
+            calls = asyncio.create_task(load(replicas, 1, seconds=10))
+            await asyncio.sleep(0.1)
+            replicas.located.are(0)
+            await calls
+        await load(replicas, 1)
+        return shown("of_passers_by")
+
+    assert run(go(), debug=False) == {"10.0.0.0:8001"}
 
 
 @pytest.mark.parametrize("takes", [0.01, 0.2])
