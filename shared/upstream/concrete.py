@@ -150,7 +150,7 @@ class _Choosing:
                 return await self._attempt(call, first)
             call = msgspec.structs.replace(call, race=(race := Race()))
             return await hedging.carry_out(
-                partial(self._attempt, call), first, partial(self._other_than, first), race, delay
+                partial(self._attempt, call), first, partial(self._other_than, first, *call.avoid), race, delay
             )
         finally:
             hedging.pace.observe(self._clock() - started)
@@ -162,9 +162,9 @@ class _Choosing:
         except TimeoutError as error:
             raise Unreachable("it is not known where any instance is") from error
 
-    def _other_than(self, first: Endpoint) -> Endpoint | None:
-        other = self._balancer.choose((first,))
-        return None if other is first else other
+    def _other_than(self, *asked: object) -> Endpoint | None:
+        other = self._balancer.choose(asked)
+        return None if other in asked else other
 
     async def _attempt(self, call: Call[Any], endpoint: Endpoint) -> Any:
         started = self._clock()

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from shared.errors import UpstreamError
+from shared.errors import Refused, UpstreamError
+from shared.upstream.breaker import outcome_of
 from shared.upstream.call import Race
 from shared.upstream.endpoint import Endpoint
 from shared.upstream.hedge_pace import HedgePace
@@ -37,7 +38,7 @@ class Hedging:
         """What ``attempt`` gives at ``first`` or, where that takes longer than ``delay`` seconds, at the ``other`` one.
 
         Raises:
-            UpstreamError: neither gave anything; that of the first.
+            UpstreamError: the answer is one, or neither gave any; then that of the first.
         """
         loop = asyncio.get_running_loop()
         second: asyncio.Task[Any] | None = None
@@ -52,7 +53,7 @@ class Hedging:
                 second.add_done_callback(ended)
 
         def ended(task: "asyncio.Task[Any]") -> None:
-            if not task.cancelled() and task.exception() is None and is_first_running:
+            if _has_answered(task) and is_first_running:
                 race.over = True
                 scope.reschedule(loop.time())
 
@@ -68,9 +69,10 @@ class Hedging:
         except TimeoutError:
             if second is None or not scope.expired():
                 raise
-        except UpstreamError:
+        except UpstreamError as error:
             timer.cancel()
-            if second is None or not await _succeeds(second):
+            race.over = _is_answer(error)
+            if second is None or race.over or not await _answers(second):
                 raise
             race.over = True
         finally:
@@ -81,6 +83,15 @@ class Hedging:
         return second.result()
 
 
-async def _succeeds(task: "asyncio.Task[Any]") -> bool:
+async def _answers(task: "asyncio.Task[Any]") -> bool:
     await asyncio.wait({task})
-    return not task.cancelled() and task.exception() is None
+    return _has_answered(task)
+
+
+def _has_answered(task: "asyncio.Task[Any]") -> bool:
+    return not task.cancelled() and ((error := task.exception()) is None or _is_answer(error))
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether another instance would hardly say anything else: it refuses, or has what is usable of a batch."""
+    return isinstance(error, Refused) or outcome_of(error) == "success"

@@ -1,6 +1,7 @@
 """A read that is late is sent to a second instance: who wins, who is cancelled, and when none is sent."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -8,7 +9,7 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.errors import Unreachable, UpstreamError
+from shared.errors import BadResponse, Refused, Unreachable, UpstreamError
 from shared.upstream.logical import Policies
 from shared.upstream.retry import RetryRules
 from tests.fixtures.instances import Instance, Replicas
@@ -147,6 +148,60 @@ def test_the_first_success_wins_whenever_either_ends(
         expected = {(name, ends[name]) for name in fit if ends[name] == pytest.approx(soonest)}
     answered, taken = run(go(), debug=False)
     assert any(answered == name and taken == pytest.approx(seconds) for name, seconds in expected)
+
+
+ANSWERS = {
+    "refused": lambda: Refused("status 422", status=422),
+    "the usable part": lambda: BadResponse("one record is odd", is_failure=False, rest={"prod1": object()}),
+}
+
+
+@pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize("answering", [0, 1])
+@pytest.mark.parametrize("other_fails", [False, True])
+@pytest.mark.parametrize("takes", [0.5, 1.5, 2.5])
+def test_an_answer_that_is_an_error_ends_the_race_too(
+    answers: Callable[[], UpstreamError], answering: int, other_fails: bool, takes: float
+) -> None:
+    """Nobody waits for an instance that hangs, nor loses what is usable of a batch, when the other has answered."""
+
+    async def go() -> tuple[object, float, int, int]:
+        replicas = await ready()
+        one, other = (replicas.by_number[number] for number in (answering, 1 - answering))
+        one.takes, one.fails = takes * USUAL, answers
+        other.takes, other.fails = SLOW, broken if other_fails else None
+        failures = failure_count()
+        started = now()
+        with pytest.raises(UpstreamError) as caught:
+            await ask(replicas)
+        taken = now() - started
+        await asyncio.sleep(0.001)
+        return type(caught.value), taken, other.cancelled, failure_count() - failures
+
+    hedged = answering == 1 or takes > 1
+    taken = (takes + answering) * USUAL
+    assert run(go(), debug=False) == (type(answers()), pytest.approx(taken), int(hedged), 0)
+
+
+def failure_count() -> int:
+    """How many attempts are told to have failed for want of an answer."""
+    return int(_value("upstream_attempts_total", "unavailable"))
+
+
+@pytest.mark.parametrize(("instances", "asked"), [(2, [0, 1]), (3, [0, 1, 1])])
+def test_a_retry_is_not_hedged_where_the_call_has_failed_before(instances: int, asked: list[int]) -> None:
+    """Of two, one is known to have given nothing; of three, the third is asked."""
+
+    async def go() -> list[int]:
+        replicas = await ready(instances)
+        for one in replicas.by_number.values():
+            one.asked.clear()
+            one.takes = 3 * USUAL
+        failed = replicas.concrete.balancer.endpoints[0]
+        await replicas.upstream.call(msgspec.structs.replace(call(), safe=True, avoid=(failed,)))
+        return replicas.asked()
+
+    assert run(go(), debug=False) == asked
 
 
 def test_nothing_is_sent_for_what_may_not_be_carried_out_twice() -> None:
