@@ -17,6 +17,7 @@ import msgspec
 from shared.deadline import Clock
 from shared.errors import AttemptTimeout, NotConnected, Refused, Unreachable, UpstreamError
 from shared.observing.logs import log
+from shared.upstream.attended_time import AttendedTime
 from shared.upstream.balancer import Balancer, Seen
 from shared.upstream.breaker import outcome_of
 from shared.upstream.call import Call, Policy, Race, Send
@@ -133,6 +134,7 @@ class _Choosing:
         self._locating = concrete.locating
         self._latencies = concrete.latencies
         self._clock = concrete.clock
+        self._time = AttendedTime(concrete.clock)
         self._timeout = timeout
         self._hedging = hedging
 
@@ -143,7 +145,7 @@ class _Choosing:
         hedging = self._hedging
         if hedging is None or not call.safe or len(self._balancer.endpoints) == 1:
             return await self._attempt(call, first)
-        started = self._clock()
+        began = self._time.begin()
         try:
             delay = hedging.pace.delay
             if delay is None:
@@ -153,7 +155,7 @@ class _Choosing:
                 partial(self._attempt, call), first, partial(self._other_than, first, *call.avoid), race, delay
             )
         finally:
-            hedging.pace.observe(self._clock() - started)
+            hedging.pace.observe(self._time.end(began))
 
     async def _wait_for_any(self, call: Call[Any]) -> None:
         try:
@@ -167,22 +169,22 @@ class _Choosing:
         return None if other in asked else other
 
     async def _attempt(self, call: Call[Any], endpoint: Endpoint) -> Any:
-        started = self._clock()
+        began = self._time.begin()
         endpoint.pending += 1
         try:
             value = await self._send(msgspec.structs.replace(call, instance=endpoint))
         except BaseException as error:
-            self._ended(endpoint, started, _seen(error))
+            self._ended(endpoint, began, _seen(error))
             if isinstance(error, UpstreamError):
                 self._tell_above(error, call, endpoint)
             raise
-        self._ended(endpoint, started, "success")
+        self._ended(endpoint, began, "success")
         return value
 
-    def _ended(self, endpoint: Endpoint, started: float, outcome: Seen) -> None:
+    def _ended(self, endpoint: Endpoint, began: float, outcome: Seen) -> None:
         now = self._clock()
         endpoint.pending -= 1
-        self._balancer.record(endpoint, now - started, outcome)
+        self._balancer.record(endpoint, self._time.end(began), outcome)
         if now >= endpoint.report_at:
             endpoint.report_at = now + _REPORTED_EACH
             self._latencies.set(endpoint.location.label, endpoint.latency.value(now) or 0.0)

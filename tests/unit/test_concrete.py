@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from statistics import quantiles
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -18,7 +18,7 @@ from shared.upstream.call import Call
 from shared.upstream.logical import InstanceHealth, Policies
 from shared.upstream.retry import RetryRules
 from tests.fixtures.instances import Instance, Replicas
-from tests.fixtures.jumping_loop import call, now, run
+from tests.fixtures.jumping_loop import JumpingLoop, call, now, run
 
 NO_RETRIES = Policies(retry=RetryRules(retries=0))
 
@@ -173,6 +173,29 @@ def test_a_refusal_is_an_answer_that_ends_a_row_of_failures() -> None:
         return metric("upstream_ejections_total") - before, replicas.asked()[0]
 
     assert run(go(), debug=False) == (0, 15)
+
+
+@pytest.mark.parametrize("held_up", [0.02, 0.05, 0.3, 1.1])
+def test_an_instance_that_was_asked_just_before_the_loop_stood_still_keeps_its_share(held_up: float) -> None:
+    """What this process does not attend to is nobody's slowness."""
+
+    async def go() -> list[int]:
+        replicas = Replicas(*(Instance() for _ in range(3)))
+        await load(replicas, 100)
+        before = len(replicas.by_number[0].asked)
+        while len(replicas.by_number[0].asked) == before:
+            before = len(replicas.by_number[0].asked)
+            await asyncio.sleep(0.1)
+            in_flight = asyncio.create_task(load(replicas, 1))
+            await asyncio.sleep(0.001)
+        cast("JumpingLoop", asyncio.get_running_loop()).hold_up(held_up)
+        await in_flight
+        since = now()
+        await load(replicas, 1000)
+        return replicas.asked(since)
+
+    asked = run(go(), debug=False)
+    assert all(0.2 * sum(asked) <= one <= 0.47 * sum(asked) for one in asked)
 
 
 @pytest.mark.parametrize("instances", [2, 3, 5])
