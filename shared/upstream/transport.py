@@ -356,9 +356,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def close_pooled(self, key: ConnectionKey) -> None:
         """Close those that lie in the pool."""
-        idle: Any = self._conns.get(key)
-        while idle:
-            protocol, _since = idle.popleft()
+        for protocol, _since in self._conns.pop(key, ()):
             protocol.close()
 
     async def open_new(self, example: ClientRequest) -> Connection:

@@ -165,7 +165,7 @@ def test_an_answer_that_is_an_error_ends_the_race_too(
 ) -> None:
     """Nobody waits for an instance that hangs, nor loses what is usable of a batch, when the other has answered."""
 
-    async def go() -> tuple[object, float, int, int]:
+    async def go() -> tuple[object, ...]:
         replicas = await ready()
         one, other = (replicas.by_number[number] for number in (answering, 1 - answering))
         one.takes, one.fails = takes * USUAL, answers
