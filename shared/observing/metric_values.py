@@ -22,6 +22,8 @@ _MIN_BYTES: Final = 1 << 14
 _HEAD_BYTES: Final = 8
 _VALUE_BYTES: Final = 16
 _RECORDS_PER_CHECK: Final = 20
+_MAX_DROPPED: Final = 100
+"""Values of a file that are of no use any more."""
 _pack = struct.Struct("d").pack
 _logger = logging.getLogger("metrics")
 
@@ -37,7 +39,10 @@ class SharedValue:
         self._file = file
         self._lock = lock
         with lock:
-            end = file.add(self)
+            self.end_at(file.add(self))
+
+    def end_at(self, end: int) -> None:
+        """Its record ends there in the file; used under the lock."""
         self._place = slice(end - _VALUE_BYTES, end - _VALUE_BYTES + 8)
 
     def inc(self, amount: float) -> None:
@@ -53,6 +58,11 @@ class SharedValue:
             self.now = value
             if (memory := self._file.memory) is not None:
                 memory[self._place] = _pack(value)
+
+    def drop(self) -> None:
+        """Nobody sets it any more; it stays in the file, as it is, until that is made anew without it."""
+        with self._lock:
+            self._file.drop(self)
 
     def get(self) -> float:
         """What it is."""
@@ -116,6 +126,7 @@ class _File:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._values: list[SharedValue] = []
+        self._dropped: set[SharedValue] = set()
         self._used = _HEAD_BYTES
         self._identity = (0, 0)
         self._checked = (0, _HEAD_BYTES)
@@ -135,9 +146,16 @@ class _File:
             self._create()
         return self._used
 
+    def drop(self, value: SharedValue) -> None:
+        """Have it no longer, once there are more of its kind."""
+        self._dropped.add(value)
+
     def repair(self) -> OSError | None:
-        """Make the file again unless it is there and valid; returns the error if that fails."""
-        if not self._is_there():
+        """Make the file again unless it is there, valid and of use; returns the error if that fails."""
+        if len(self._dropped) > _MAX_DROPPED:
+            self._close_ranks()
+            self._create()
+        elif not self._is_there():
             self._create()
         return self._problem
 
@@ -159,6 +177,14 @@ class _File:
         end = place + len(expected)
         self._checked = (start + len(values), end) if end < self._used else (0, _HEAD_BYTES)
         return memory[: len(head)] == head and memory[place:end] == expected
+
+    def _close_ranks(self) -> None:
+        self._values = [value for value in self._values if value not in self._dropped]
+        self._dropped.clear()
+        self._used, self._checked = _HEAD_BYTES, (0, _HEAD_BYTES)
+        for value in self._values:
+            self._used += len(metric_records.record(value.key, value.now))
+            value.end_at(self._used)
 
     def _create(self) -> None:
         self.memory, self._problem = None, None

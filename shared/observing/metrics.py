@@ -47,7 +47,7 @@ _REQUEST_BUCKETS = (
 _CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.0, 5.0)
 
 _GONE: Final = -1.0
-"""What stands in the files of a worker for a gauge that is none any more: nothing can be taken out of them."""
+"""What stands in the files of a worker for a gauge that is none any more, until they are made anew."""
 _DECIMALS: Final = 6
 """Floats added up in another order, once another worker has ended, differ in their last digits; Prometheus would take
 a total that is less by so little for a restart."""
@@ -58,6 +58,22 @@ class _QuickCounter(Counter):
 
     def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:  # noqa: ARG002 - there are none
         self._value.inc(amount)
+
+
+class PassingGauge(Gauge):
+    """A gauge that is there for a while with some labels, and then no more; never negative."""
+
+    def forget(self, *labels: str) -> None:
+        """Take what has these labels out of the picture, until it is set again."""
+        self.labels(*labels).drop()
+        with self._lock:
+            self._metrics.pop(labels, None)  # the library's own way warns that it does not do this for all workers
+
+    def drop(self) -> None:
+        """Be no more in what all workers show."""
+        if _shared is not None:
+            self._value.set(_GONE)
+            self._value.drop()
 
 
 class BatchHistogram(Histogram):
@@ -203,7 +219,7 @@ upstream_instances: Final = Gauge(
     ["service_name", "state"],
     multiprocess_mode="livemax",
 )
-upstream_instance_latency: Final = Gauge(
+upstream_instance_latency: Final = PassingGauge(
     "upstream_instance_latency_seconds",
     "How long an instance takes lately, peaks and failures first, when it was last asked; the slowest worker's view.",
     ["service_name", "address"],
@@ -347,14 +363,6 @@ def totals(label_of: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
             if label is not None:
                 found[sample.name, sample.labels.get(label, "")] += sample.value
     return found
-
-
-def remove(gauge: Gauge, *labels: str) -> None:
-    """Take the gauge with these labels out of the picture until it is set again; it must not be negative."""
-    if _shared is None:
-        gauge.remove(*labels)
-    else:
-        gauge.labels(*labels).set(_GONE)
 
 
 def worker_ended(pid: int) -> bool:

@@ -45,4 +45,4 @@ class LatencyGauge:
         """There is no such address any more."""
         if address in self._shown:
             self._shown.discard(address)
-            metrics.remove(metrics.upstream_instance_latency, self._service_name, address)
+            metrics.upstream_instance_latency.forget(self._service_name, address)

@@ -142,3 +142,41 @@ def test_a_folder_of_somebody_else_is_not_written_to(tmp_path: Path, caplog: pyt
     with caplog.at_level(logging.WARNING, "metrics"):
         values.repair_files()
     assert len(caplog.records) == 1
+
+
+def test_what_is_dropped_leaves_room_for_others(tmp_path: Path) -> None:
+    """However many come and go, the file stays small, and those that stay count on in it."""
+    values = SharedValues(tmp_path)
+    first = _counter(values, "first")
+    expected, sizes = [0.0], set()
+    for number in range(3000):
+        passing = _counter(values, f"passing{number}")
+        passing.set(-1)
+        passing.drop()
+        if number % 1000 == 0:
+            expected.append(float(number))
+            _counter(values, f"stays{number}").inc(number)
+        first.inc(1)
+        if number % 50 == 0:
+            values.repair_files()
+            sizes.add(_file(tmp_path).stat().st_size)
+    expected[0] = 3000.0
+    assert [value for value in _told(tmp_path) if value != -1] == expected
+    assert len(_told(tmp_path)) < 200
+    assert max(sizes) <= 1 << 16
+
+
+def test_what_is_dropped_while_the_disk_is_full_is_gone_when_there_is_room(small_disk: SmallDisk) -> None:
+    """What stays has lost nothing."""
+    values = SharedValues(small_disk.path)
+    stays = _counter(values, "stays")
+    passing = [_counter(values, f"passing{number}") for number in range(300)]
+    small_disk.fill()
+    for one in passing:
+        one.drop()
+    values.repair_files()
+    stays.inc(3)
+    small_disk.free()
+    values.repair_files()
+    stays.inc(4)
+    assert _told(small_disk.path) == [7.0]
