@@ -48,22 +48,34 @@ def refused(values: Mapping[str, Any]) -> str:
     return done.stderr if done.returncode else ""
 
 
-def render(values: Mapping[str, Any] | None = None, *files: Path, release: str = "bff") -> list[Json]:
-    """The objects that the chart makes of ``values``, over ``files`` of values."""
+def render(
+    values: Mapping[str, Any] | None = None, *files: Path, release: str = "bff", cluster: str = ""
+) -> list[Json]:
+    """The objects that the chart makes of ``values``, over ``files`` of values; helm may look into the ``cluster``."""
+    if cluster:
+        return _objects(_template(files, json.dumps(values or {}), release, cluster))
     return _rendered(tuple(files), json.dumps(values or {}), release)
 
 
 @cache
 def _rendered(files: tuple[Path, ...], values: str, release: str) -> list[Json]:
     """Many tests ask for the same; they read it and change nothing."""
-    done = _template(files, values, release)
+    return _objects(_template(files, values, release))
+
+
+def _objects(done: "subprocess.CompletedProcess[str]") -> list[Json]:
     assert done.returncode == 0, done.stderr
     return [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
 
 
-def _template(files: Iterable[Path], values: str, release: str) -> "subprocess.CompletedProcess[str]":
+def _template(
+    files: Iterable[Path], values: str, release: str, cluster: str = ""
+) -> "subprocess.CompletedProcess[str]":
     named = [word for file in files for word in ("--values", file)]
-    return run_helm("template", release, CHART, "--kube-version", KUBERNETES, *named, "--values", "-", stdin=values)
+    where = ["--dry-run=server", "--kube-apiserver", cluster] if cluster else []
+    return run_helm(
+        "template", release, CHART, "--kube-version", KUBERNETES, *where, *named, "--values", "-", stdin=values
+    )
 
 
 def of_kind(documents: Iterable[Json], kind: str) -> dict[str, Json]:

@@ -24,6 +24,20 @@ securityContext:
   seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
+{{/*
+Where Helm may look at what is in the cluster, pods are replaced when a Secret has changed that they were started with;
+of (root, secrets), which are their names by what they are for.
+*/}}
+{{- define "profile-gateway.checksums" -}}
+{{- range $key, $name := .secrets }}
+{{- with $name }}
+{{- with lookup "v1" "Secret" $.root.Release.Namespace . }}
+checksum/{{ $key }}: {{ toJson .data | sha256sum }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* Where the scheduler may put it; of (root, name, process). */}}
 {{- define "profile-gateway.placement" -}}
 topologySpreadConstraints:

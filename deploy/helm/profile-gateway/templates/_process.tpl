@@ -163,15 +163,10 @@ spec:
         {{- end }}
 {{- end -}}
 
-{{/* Where Helm may look at what is in the cluster, pods are replaced when a Secret has changed that they were started with. */}}
 {{- define "profile-gateway.podAnnotations" -}}
-{{- range $key, $name := dict "secret" .process.existingSecret "tls" (dig "tls" "existingSecret" "" .process) }}
-{{- with $name }}
-{{- with lookup "v1" "Secret" $.root.Release.Namespace . }}
-checksum/{{ $key }}: {{ toJson .data | sha256sum }}
-{{- end }}
-{{- end }}
-{{- end }}
+{{- $redis := ternary .root.Values.redis.existingSecret "" (eq .name "api-gateway") -}}
+{{- $secrets := dict "secret" .process.existingSecret "redis" $redis "tls" (dig "tls" "existingSecret" "" .process) -}}
+{{- include "profile-gateway.checksums" (dict "root" .root "secrets" $secrets) }}
 {{- with .process.podAnnotations }}
 {{ toYaml . }}
 {{- end }}
