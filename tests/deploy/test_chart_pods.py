@@ -1,5 +1,6 @@
 """How pods start, are watched, stop, and are kept apart; and what they may do."""
 
+import re
 from math import ceil
 
 import pytest
@@ -8,6 +9,7 @@ from bff.settings import GatewaySettings
 from shared.settings.declared import variables
 from tests.deploy import chart
 from tests.deploy.chart import Json
+from tests.monitoring.definitions import ROOT
 
 pytestmark = pytest.mark.helm
 
@@ -190,3 +192,14 @@ def test_helm_test_expects_what_the_gateway_is_to_answer(settings: Json, expecte
     _, url, status = pod["spec"]["containers"][0]["args"]
     assert url == "http://bff-profile-gateway-api-gateway.default.svc.cluster.local:80/api/profile/user123"
     assert status == expected
+
+
+def test_helm_test_leaves_nothing_when_it_succeeds() -> None:
+    """One that fails leaves its pod and its log. Nobody is told of ``--logs``, which fails without (helm/helm#9098)."""
+    pod = chart.of_kind(chart.render(), "Pod")["test"]
+    policy = set(pod["metadata"]["annotations"]["helm.sh/hook-delete-policy"].split(","))
+    assert policy == {"before-hook-creation", "hook-succeeded"}
+    for text in (chart.CHART / "templates" / "NOTES.txt", ROOT / "docs" / "kubernetes.md"):
+        commands = [line for line in text.read_text().splitlines() if re.search(r"\bhelm\b.* test\b", line)]
+        assert commands
+        assert not [line for line in commands if "--logs" in line]
