@@ -57,6 +57,7 @@ def test_probes_ask_where_nobody_else_does(name: str) -> None:
     assert probes["readiness"]["periodSeconds"] == 2
     liveness = probes["liveness"]
     assert liveness["periodSeconds"] * liveness["failureThreshold"] >= 30  # a machine may stand still for a moment
+    assert liveness["terminationGracePeriodSeconds"] <= 10  # it would not use the time that others have to stop
 
 
 @_each

@@ -120,12 +120,13 @@ spec:
             periodSeconds: 1
             timeoutSeconds: 3
             failureThreshold: 60
-          # A process whose event loop stands still is replaced.
+          # A process whose event loop stands still is replaced, and soon: it would not use the time that others have to stop.
           livenessProbe:
             httpGet: {path: /health/live, port: {{ $probed }}}
             periodSeconds: 10
             timeoutSeconds: 5
             failureThreshold: 3
+            terminationGracePeriodSeconds: 10
           readinessProbe:
             httpGet: {path: /health/ready, port: {{ $probed }}}
             periodSeconds: 2
