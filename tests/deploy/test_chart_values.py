@@ -1,5 +1,6 @@
 """Values that make no sense are refused before anything is made of them, and the schema knows every setting."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 from deploy.chart import SCHEMA, current, main
 from tests.deploy import chart
 from tests.deploy.chart import CHART, Json
+from tests.monitoring.definitions import ROOT
 
 pytestmark = pytest.mark.helm
 
@@ -135,3 +137,11 @@ def test_a_schema_that_is_not_current_is_noticed_and_mended(tmp_path: Path, caps
     assert main(["--schema", str(file)]) == 0
     assert file.read_text() == SCHEMA.read_text()
     assert main(["--check", "--schema", str(file)]) == 0
+
+
+def test_upgrades_are_told_with_the_values_that_a_newer_chart_adds() -> None:
+    """``--reuse-values`` would leave them out, and templates would find nothing in their place."""
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    commands = re.findall(r"^helm upgrade (?:.*\\\n)*.*$", page, re.MULTILINE)
+    assert len(commands) == 2
+    assert all(" --reset-then-reuse-values " in command for command in commands)
