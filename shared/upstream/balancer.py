@@ -58,9 +58,17 @@ class Balancer:
         self._next_return = inf
 
     def update(self, endpoints: Iterable[Endpoint]) -> None:
-        """From now on these are all; those that were there before go on with the figures that they have."""
+        """From now on these are all; those that were there before go on with the figures that they have.
+
+        New ones begin as the fastest of those: a standstill that they all saw would leave all calls to who came later.
+        """
+        now, before = self._clock(), self.endpoints
         self.endpoints = tuple(endpoints)
-        self._sort(self._clock())
+        fastest = min((seconds for one in before if (seconds := one.latency.value(now)) is not None), default=None)
+        for one in self.endpoints:
+            if fastest is not None and one.latency.value(now) is None:
+                one.latency.observe(fastest, now)
+        self._sort(now)
 
     def choose(self, avoid: Sequence[object] = ()) -> Endpoint:
         """The one to be asked next, if possible none of those to ``avoid``.

@@ -33,6 +33,11 @@ class Instances:
         self.all = [Endpoint(location(one), Instance(), OLD) for one in range(number)]
         self.balancer.update(self.all)
 
+    def add(self, number: int) -> None:
+        """So many more, from now on."""
+        self.all += [Endpoint(location(len(self.all) + one), Instance(), self.now) for one in range(number)]
+        self.balancer.update(self.all)
+
     def record(self, endpoint: Endpoint, outcome: Seen, seconds: float = 0.005, times: int = 1) -> None:
         """Calls to it that went like this."""
         for _ in range(times):
@@ -58,6 +63,20 @@ def test_latencies_that_differ_by_jitter_decide_nothing(one: float, other: float
     for endpoint, seconds in zip(instances.all, (one, other), strict=True):
         instances.record(endpoint, "success", seconds)
     assert instances.shares() == pytest.approx([0.5, 0.5], abs=0.05)
+
+
+@pytest.mark.parametrize("outcome", ["success", "failure"])
+@pytest.mark.parametrize("stood", [0.1, 0.8, 5.0])
+def test_new_ones_do_not_take_all_from_those_that_stood_still_together(stood: float, outcome: Outcome) -> None:
+    """They begin as the fastest of the others, and within 15 seconds each has its share."""
+    instances = Instances(2)
+    for endpoint in instances.all:
+        instances.record(endpoint, outcome, stood)
+    instances.add(2)
+    for _ in range(15 * 20):
+        instances.now += 0.05
+        instances.record(instances.balancer.choose(), "success")
+    assert min(instances.shares()) > 0.15
 
 
 @pytest.mark.parametrize(("fast", "slow"), [(0.001, 0.006), (0.005, 0.03), (0.1, 0.15), (0.0, 0.0031)])
