@@ -62,6 +62,14 @@ def test_clients_are_everybody_until_they_are_named() -> None:
     assert _allows(gateway, "from", "test", 8000)
 
 
+def test_nobody_scrapes_where_none_is_named() -> None:
+    """A list of nobody is not everybody, as it is to Kubernetes."""
+    policies = _policies({"networkPolicy": {"scrapers": []}})
+    assert not _allows(policies["api-gateway"]["ingress"], "from", "anybody", 8010)
+    assert not _allows(policies["redis"]["ingress"], "from", "anybody", 9121)
+    assert _allows(policies["user-service"]["ingress"], "from", "api-gateway", 8001)
+
+
 def test_sentinels_talk_to_each_other() -> None:
     """And to the three Redis; the gateway asks them who is master."""
     policies = _policies({"redis": {"mode": "sentinel"}})

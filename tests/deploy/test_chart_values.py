@@ -43,6 +43,8 @@ _WRONG: tuple[tuple[str, object], ...] = (
     ("redis.mode", "cluster"),
     ("redis.mode", "external"),
     ("redis.externalUrl", "redis://here"),
+    ("redis", {"mode": "external", "externalUrl": "redis://:in-the-open@redis.example.org"}),
+    ("redis", {"mode": "external", "externalUrl": "redis+sentinel://a:1/gateway?sentinel_password=in-the-open"}),
     ("redis.maxMemoryMB", 0),
     ("httpRoute.enabled", True),
     ("ingress.hosts", []),
@@ -112,6 +114,10 @@ def test_values_that_make_sense_are_taken(values: Json) -> None:
         ({"redis": {"mode": "external", "externalUrl": "redis://redis.example.org"}}, "Redis"),
         ({"gateway": {"settings": {"AUTH_JWKS_URL": "https://id.example.org/keys"}}}, "AUTH_JWKS_URL"),
         ({"services": {"user-service": {"existingSecret": "users-database"}}}, "services.user-service.egress"),
+        (
+            {"services": {"user-service": {"settings": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}}}},
+            "services.user-service.egress",
+        ),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
@@ -119,6 +125,12 @@ def test_what_the_network_policies_would_cut_off_is_noticed(values: Json, named:
     """Whatever runs elsewhere needs a rule, or no policies at all; it would seem to be down for ever."""
     assert named in chart.refused(values)
     assert chart.refused({**values, "networkPolicy": {"enabled": False}}) == ""
+
+
+def test_an_autoscaler_that_could_not_be_is_refused() -> None:
+    """Kubernetes would say so when half of the objects are there already."""
+    said = chart.refused(_nested("gateway.autoscaling.minReplicas", 13))
+    assert "minReplicas (13) is more than maxReplicas (12)" in said
 
 
 def test_the_schema_has_the_settings_that_are_declared() -> None:

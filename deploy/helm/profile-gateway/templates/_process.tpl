@@ -5,7 +5,7 @@ A process is the gateway or a service: a Deployment, its Service and what goes w
 
 {{- define "profile-gateway.gateway" -}}
 {{- $values := .Values -}}
-{{- mustMergeOverwrite (deepCopy $values.processes) (deepCopy $values.gateway) (dict "port" 8000 "module" "bff" "essential" true) | toYaml -}}
+{{- mustMergeOverwrite (deepCopy $values.processes) (deepCopy $values.gateway) (dict "port" 8000 "module" "bff") | toYaml -}}
 {{- end -}}
 
 {{/* Those services that this chart runs, by name. */}}
@@ -200,6 +200,9 @@ spec:
 
 {{- define "profile-gateway.autoscaler" -}}
 {{- with .process.autoscaling -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) }}
+{{- fail (printf "autoscaling of %s: minReplicas (%v) is more than maxReplicas (%v)." $.name .minReplicas .maxReplicas) }}
+{{- end -}}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata: {{- include "profile-gateway.metadata" $ | nindent 2 }}
