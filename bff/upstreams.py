@@ -60,7 +60,7 @@ def build_upstreams(
             name,
             transports[name],
             settings.policies(name),
-            () if spans is None else (span_attempts(spans, name, one.url),),
+            () if spans is None else (span_attempts(spans, name, targets(one.url)[0].url),),
         )
         for name, one in settings.services.items()
     }

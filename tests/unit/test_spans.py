@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from bff.settings import GatewaySettings
+from bff.upstreams import build_transports, build_upstreams
 from shared.errors import NotFound, SettingsError, Unreachable
 from shared.observing import logs
 from shared.observing.telemetry.build import spans_for
@@ -18,6 +19,7 @@ from shared.observing.telemetry.throttled_logging import ThrottledLogging
 from shared.observing.tracing import Trace, begin_trace, current_trace
 from shared.settings.environment import export_environment
 from shared.settings.loading import load
+from shared.upstream.transport import Session
 
 
 class Noted:
@@ -215,3 +217,19 @@ def test_complaints_come_once_a_minute() -> None:
         ("spans are being lost", "no collector", 0),
         ("spans are being lost", "no collector", 5),
     ]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:8001,http://127.0.0.2:8001",
+        "http://127.0.0.1,https://users/v2",
+        "dns+http://users:8001",
+        "srv+http://_http._tcp.users",
+    ],
+)
+def test_attempts_are_spans_wherever_the_service_is(address: str) -> None:
+    """In whatever form its address is written, several of them included."""
+    settings = load(GatewaySettings, {"USER_SERVICE_URL": address})
+    upstreams = build_upstreams(settings.declared, settings, build_transports(settings, Session()), Notes())
+    assert upstreams.keys() == settings.services.keys()
