@@ -11,6 +11,7 @@ _LOGIN = re.compile(r"(?:([\w.~-]*)(?::|%(?:25)*3a))?.*(?:@|%(?:25)*40)", re.IGN
 _HOST = re.compile(r"(?:\[[0-9a-f:.]*\]|[^:\[\]]*)(?::(?:[0-9]{0,5}|port))?|[0-9a-f:.]+", re.IGNORECASE)
 _SECRET_NAME = re.compile(r"pass|pw|secret|token|auth|key|cred|sig", re.IGNORECASE)
 _OF_A_FILE = re.compile(r"(?:sqlite|file)\b", re.IGNORECASE)
+_NEXT = re.compile(r",(?=(?:(?:dns|srv)\+)?https?://)", re.IGNORECASE)
 _BEHIND = re.compile(r"([#;\s]).*", re.DOTALL)
 
 
@@ -20,6 +21,9 @@ def without_secrets(text: str) -> str:
     What a password holds is anybody's guess, so all counts as one up to the last @, percent-encoded or not; and what
     stands where only a port may, in a query under a name that sounds like it, or behind white space.
     """
+    # A list of addresses; with credentials or a query, what looks like the next one may be of a password.
+    if not _LOGIN.match(text) and "?" not in text and len(each := _NEXT.split(text)) > 1:
+        return ",".join(map(without_secrets, each))
     found = _SCHEME.match(text)
     scheme = found[0] if found else ""
     rest, login = text[len(scheme) :], ""

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.errors import DeclarationError
+from bff.settings import GatewaySettings
+from shared.errors import DeclarationError, SettingsError
 from shared.settings import values
+from shared.settings.loading import describe, load
 from shared.upstream.lookup.address import SERVICE_ADDRESS, By, Target, targets
 from shared.upstream.service import Service
 from tests.unit.test_addresses import HOSTS, NEVER, NO_HOSTS, PATHS
@@ -109,3 +111,26 @@ def test_a_declared_service_is_held_to_the_same(url: str) -> None:
 def test_a_service_may_be_declared_in_several_places() -> None:
     """In every form that a setting has."""
     assert Service("weather_service", url=DIFFERENT).variables()["url"].default == DIFFERENT
+
+
+@pytest.mark.parametrize("text", [DIFFERENT, "http://10.0.0.5:8001,http://[::1]:8001/v2,dns+https://users:8443"])
+def test_several_addresses_are_shown_with_their_ports(text: str) -> None:
+    """None of them is a password."""
+    assert f"USER_SERVICE_URL={text}" in describe(load(GatewaySettings, {"USER_SERVICE_URL": text})).splitlines()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://a,http://me:hunter2@b",
+        "http://me:x,http://hunter2@b",
+        "http://a,http://b:hunter2",
+        "http://a,dns+http://b?password=x,http://hunter2",
+        "http://a:8001,http://b:8001 hunter2",
+    ],
+)
+def test_no_password_in_a_list_is_told(text: str) -> None:
+    """Whatever is taken for one of the addresses."""
+    with pytest.raises(SettingsError) as caught:
+        load(GatewaySettings, {"USER_SERVICE_URL": text})
+    assert "hunter2" not in str(caught.value)
