@@ -26,7 +26,7 @@ _CHANGED: Final = "users"
 _KEPT: Final = 25
 _ROLLED_APART_SECONDS: Final = 3.0
 """Between a gateway that is ready and the end of the next: longer than a balancer takes to notice."""
-_HEDGED: Final[Mapping[str, str]] = MappingProxyType({"UPSTREAM_HEDGE": "p95"})
+_UNHEDGED: Final[Mapping[str, str]] = MappingProxyType({"UPSTREAM_HEDGE": "off"})
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _slow(name: str, settings: Mapping[str, str] | None = None) -> Fault:
 
 MEASURES: Final = (
     Fault("healthy", _nothing, short_seconds=8.0),
-    Fault("healthy-hedged", _nothing, settings=_HEDGED),
+    Fault("healthy-unhedged", _nothing, settings=_UNHEDGED),
 )
 """Come first; what the others of the same settings cost is measured by them."""
 
@@ -192,6 +192,6 @@ FAULTS: Final = (
     _answers("500", "users", HTTPStatus.INTERNAL_SERVER_ERROR, 40.0, 8.0),
     Fault("dropped", partial(_dropped, service="orders")),
     _answers("503", "products", HTTPStatus.SERVICE_UNAVAILABLE),
-    _slow("slow-hedged", _HEDGED),
+    _slow("slow-unhedged", _UNHEDGED),
 )
 """Those after which calls are shared as before come first."""
