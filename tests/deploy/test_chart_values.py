@@ -16,6 +16,8 @@ from tests.monitoring.definitions import ROOT
 pytestmark = pytest.mark.helm
 
 _WRONG: tuple[tuple[str, object], ...] = (
+    ("nameOverride", "a.b"),
+    ("fullnameOverride", "Gateway"),
     ("image.pullPolicy", "Sometimes"),
     ("image.digest", "sha256:12"),
     ("processes.replicas", -1),
