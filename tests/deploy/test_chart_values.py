@@ -28,6 +28,7 @@ _WRONG: tuple[tuple[str, object], ...] = (
     ("gateway.autoscaling.minReplicas", 0),
     ("gateway.autoscaling.targetCPUUtilizationPercentage", 101),
     ("gateway.operationsPort", 80),
+    ("gateway.operationsPort", 8000),
     ("gateway.service.type", "ExternalName"),
     ("gateway.settings.ADMIN_TOKEN", "in the open"),
     ("gateway.settings.REDIS_URL", "redis://:password@redis"),
@@ -129,10 +130,16 @@ def test_what_the_network_policies_would_cut_off_is_noticed(values: Json, named:
     assert chart.refused({**values, "networkPolicy": {"enabled": False}}) == ""
 
 
-def test_an_autoscaler_that_could_not_be_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("gateway.autoscaling.minReplicas", 13, "minReplicas (13) is more than maxReplicas (12)"),
+        ("gateway.service.port", 8010, "are ports of one Service: both are 8010"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(path: str, value: object, reason: str) -> None:
     """Kubernetes would say so when half of the objects are there already."""
-    said = chart.refused(_nested("gateway.autoscaling.minReplicas", 13))
-    assert "minReplicas (13) is more than maxReplicas (12)" in said
+    assert reason in chart.refused(_nested(path, value))
 
 
 def test_the_schema_has_the_settings_that_are_declared() -> None:

@@ -194,6 +194,9 @@ spec:
       targetPort: http
       appProtocol: {{ ternary "https" "http" (ne (dig "tls" "existingSecret" "" .process) "") }}
     {{- with .process.operationsPort }}
+    {{- if eq (int .) (int $.process.service.port) }}
+    {{- fail (printf "gateway.service.port and gateway.operationsPort are ports of one Service: both are %v." .) }}
+    {{- end }}
     - {name: operations, port: {{ . }}, targetPort: operations, appProtocol: http}
     {{- end }}
 {{- end -}}
