@@ -98,16 +98,12 @@ def test_the_settings_can_be_used(name: str) -> None:
     assert settings.host == "0.0.0.0"
 
 
-def test_services_are_those_that_are_declared() -> None:
-    """By name, port and how much they are missed."""
-    declared = GatewaySettings.declared.services.values()
-    assert {name: one["essential"] for name, one in _VALUES["services"].items()} == {
-        one.name.replace("_", "-"): one.essential for one in declared
-    }
-    ports = {
-        name: next(one.default for one in variables(_APPS[name]) if one.name == "PORT") for name in _VALUES["services"]
-    }
-    assert {name: str(one["port"]) for name, one in _VALUES["services"].items()} == ports
+@pytest.mark.parametrize("name", sorted(_APPS.keys() - {"api-gateway"}))
+def test_samples_are_as_they_are_declared(name: str) -> None:
+    """By name, port and how much they are missed; services that others run have nothing in the chart's own values."""
+    found, declared = _VALUES["services"][name], GatewaySettings.declared.services[name.replace("-", "_")]
+    assert found["essential"] is declared.essential
+    assert str(found["port"]) == next(one.default for one in variables(_APPS[name]) if one.name == "PORT")
 
 
 def test_the_gateway_finds_the_pods_of_each_service() -> None:
