@@ -158,6 +158,18 @@ def test_selectors_tell_processes_and_releases_apart() -> None:
     assert len(set(found)) == len(found) == 10
 
 
+def test_one_redis_may_become_three() -> None:
+    """Kubernetes changes nothing else of a StatefulSet that is there (its API's validation)."""
+    changeable = {"replicas", "ordinals", "template", "updateStrategy", "minReadySeconds", "revisionHistoryLimit"}
+    one, three = (
+        chart.of_kind(chart.render({"redis": {"mode": mode}}), "StatefulSet")["redis"]["spec"]
+        for mode in ("single", "sentinel")
+    )
+    assert {name: one[name] for name in one.keys() - changeable} == {
+        name: three[name] for name in three.keys() - changeable
+    }
+
+
 def test_redis_is_a_cache_and_nothing_else() -> None:
     """Bounded, never on disk; a password is in no argument, and another script is another pod."""
     documents = chart.render({"redis": {"maxMemoryMB": 2000}})
