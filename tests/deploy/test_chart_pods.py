@@ -158,6 +158,17 @@ def test_selectors_tell_processes_and_releases_apart() -> None:
     assert len(set(found)) == len(found) == 10
 
 
+def test_a_newer_version_is_no_reason_to_restart_redis() -> None:
+    """All gateways start then, and need what it has."""
+    redis = chart.of_kind(chart.render(), "StatefulSet")["redis"]
+    assert redis["metadata"]["labels"].keys() >= {"app.kubernetes.io/version", "helm.sh/chart"}
+    assert redis["spec"]["template"]["metadata"]["labels"] == {
+        "app.kubernetes.io/name": "redis",
+        "app.kubernetes.io/instance": "bff",
+        "app.kubernetes.io/part-of": "profile-gateway",
+    }
+
+
 def test_one_redis_may_become_three() -> None:
     """Kubernetes changes nothing else of a StatefulSet that is there (its API's validation)."""
     changeable = {"replicas", "ordinals", "template", "updateStrategy", "minReadySeconds", "revisionHistoryLimit"}
