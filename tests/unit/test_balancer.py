@@ -67,7 +67,7 @@ def test_latencies_that_differ_by_jitter_decide_nothing(one: float, other: float
 
 @pytest.mark.parametrize("outcome", ["success", "failure"])
 @pytest.mark.parametrize("stood", [0.1, 0.8, 5.0])
-def test_new_ones_do_not_take_all_from_those_that_stood_still_together(stood: float, outcome: Outcome) -> None:
+def test_new_ones_do_not_take_all_from_those_that_stood_still_together(stood: float, outcome: Seen) -> None:
     """They begin as the fastest of the others, and within 15 seconds each has its share."""
     instances = Instances(2)
     for endpoint in instances.all:
