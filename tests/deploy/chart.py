@@ -72,7 +72,8 @@ def _template(
     files: Iterable[Path], values: str, release: str, cluster: str = ""
 ) -> "subprocess.CompletedProcess[str]":
     named = [word for file in files for word in ("--values", file)]
-    where = ["--dry-run=server", "--kube-apiserver", cluster] if cluster else []
+    seeing = "--dry-run=server", "--disable-openapi-validation", "--kube-apiserver", cluster
+    where = seeing if cluster else ()
     return run_helm(
         "template", release, CHART, "--kube-version", KUBERNETES, *where, *named, "--values", "-", stdin=values
     )

@@ -15,11 +15,32 @@ from tests.deploy.chart import Json
 
 pytestmark = pytest.mark.helm
 
-_RESOURCES: Final[Json] = {
-    "kind": "APIResourceList",
-    "groupVersion": "v1",
-    "resources": [{"name": "secrets", "kind": "Secret", "namespaced": True, "verbs": ["get"]}],
+_KINDS: Final = {
+    "v1": ("ConfigMap", "Secret", "Service", "ServiceAccount"),
+    "apps/v1": ("Deployment", "StatefulSet"),
+    "autoscaling/v2": ("HorizontalPodAutoscaler",),
+    "policy/v1": ("PodDisruptionBudget",),
 }
+"""What the chart makes, by version."""
+
+
+def _known() -> Iterator[tuple[str, Json]]:
+    """What helm asks a cluster for before anything else, by path."""
+    yield "/version", {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
+    yield "/api", {"kind": "APIVersions", "versions": ["v1"]}
+    groups = []
+    for version, kinds in _KINDS.items():
+        group, _, number = version.rpartition("/")
+        resources = [{"name": f"{kind.lower()}s", "kind": kind, "namespaced": True, "verbs": ["get"]} for kind in kinds]
+        path = f"/apis/{version}" if group else f"/api/{version}"
+        yield path, {"kind": "APIResourceList", "groupVersion": version, "resources": resources}
+        if group:
+            served = {"groupVersion": version, "version": number}
+            groups.append({"name": group, "versions": [served], "preferredVersion": served})
+    yield "/apis", {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+
+
+_CLUSTER: Final = dict(_known())
 _SECRETS: Final = "/api/v1/namespaces/default/secrets/"
 
 _ALL: Final = frozenset({"api-gateway", "order-service", "product-service", "user-service"})
@@ -33,7 +54,7 @@ def _cluster(secrets: dict[str, str]) -> Iterator[str]:
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            answer: Json | None = _RESOURCES if path == "/api/v1" else None
+            answer: Json | None = _CLUSTER.get(path)
             if path.removeprefix(_SECRETS) in secrets:
                 data = {"KEY": base64.b64encode(secrets[path.removeprefix(_SECRETS)].encode()).decode()}
                 answer = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": data}

@@ -52,7 +52,7 @@ async def _sample(gateway: Any, sample: str) -> float:
 
 async def test_two_hundred_callers_of_a_service_that_hangs(services: FaultyServices, gateway_over: StartOver) -> None:
     """All are answered with the other parts fresh; then the breaker answers at once; well again, all is fresh."""
-    gateway = await gateway_over(ATTEMPT_TIMEOUT_SECONDS="3", REQUEST_BUDGET_SECONDS="30", BREAKER_OPEN_SECONDS="0.2")
+    gateway = await gateway_over(ATTEMPT_TIMEOUT_SECONDS="6", REQUEST_BUDGET_SECONDS="30", BREAKER_OPEN_SECONDS="0.2")
     services.faults["orders"] = BEHAVE["hangs"]
     asking: list[asyncio.Future[Answer]] = []
     for first in range(0, 200, 20):  # were they all to connect at once, a busy machine would be late for the users
