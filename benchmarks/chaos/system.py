@@ -6,13 +6,12 @@ Between the gateway and each of the others stands a proxy. Everything has a free
 import asyncio
 import sys
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.chaos.refusal import refuse_http, refuse_redis
+from benchmarks.chaos.running import Running
 from benchmarks.common import redis
 from benchmarks.common.ports import LOCAL, free_port
 from benchmarks.common.process import Process
@@ -37,7 +36,7 @@ _REDIS_DELAY: Final = 0.3
 """Seconds; more than the gateway waits for Redis."""
 
 
-class System:
+class System(Running):
     """Running inside the context.
 
     Attributes:
@@ -53,6 +52,7 @@ class System:
         Raises:
             CannotRun: without a redis-server.
         """
+        super().__init__()
         self.settings = SETTINGS
         self._folder = folder
         self.servers = {name: self._service(name) for name in SERVICES} | {REDIS: redis.redis_server(folder)}
@@ -65,36 +65,16 @@ class System:
         ways = {f"{name[:-1].upper()}_SERVICE_URL": f"http://{LOCAL}:{self.proxies[name].port}" for name in SERVICES}
         ways["REDIS_URL"] = f"redis://{LOCAL}:{self.proxies[REDIS].port}/0"
         self.gateway = self._program("gateway", "bff", **ways, **SETTINGS)
-        self._ending = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        """Start everything.
-
-        Raises:
-            CannotRun: when a part does not get ready.
-        """
-        try:
-            for proxy in self.proxies.values():
-                self._ending.callback(proxy.end)
-                await proxy.open()
+    async def _start(self) -> None:
+        for proxy in self.proxies.values():
+            self._ending.callback(proxy.end)
+            await proxy.open()
+        for process in (*self.servers.values(), self.gateway):
+            self._ending.push_async_callback(process.end)
+        async with asyncio.TaskGroup() as starting:
             for process in (*self.servers.values(), self.gateway):
-                self._ending.push_async_callback(process.end)
-            async with asyncio.TaskGroup() as starting:
-                for process in (*self.servers.values(), self.gateway):
-                    starting.create_task(process.start())
-        except BaseExceptionGroup as errors:
-            await self._ending.aclose()
-            raise errors.exceptions[0] from None
-        except BaseException:
-            await self._ending.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
-        """End everything."""
-        await self._ending.aclose()
+                starting.create_task(process.start())
 
     async def kill(self, name: str) -> None:
         """Let a server die; connections to it are refused from now on."""

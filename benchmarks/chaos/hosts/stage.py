@@ -7,17 +7,17 @@ proxy on its host; there calls are counted, and it errs where a real service wou
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from types import MappingProxyType
+from typing import Final
 
 from benchmarks.chaos.hosts.balancers import PORTS, balancer
 from benchmarks.chaos.hosts.network import OWN_ADDRESS, Host, Network, name_server
 from benchmarks.chaos.hosts.redis_set import RedisSet
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.chaos.refusal import refuse_http
+from benchmarks.chaos.running import Running
 from benchmarks.common.client import Client
 from benchmarks.common.dns_server import DnsServer
 from benchmarks.common.dns_server import address as record
@@ -69,7 +69,7 @@ class Instance:
         await self.proxy.open()
 
 
-class Stage:
+class Stage(Running):
     """Running inside the context.
 
     Attributes:
@@ -87,6 +87,7 @@ class Stage:
         Raises:
             CannotRun: a program is missing.
         """
+        super().__init__()
         self._hosts = network.hosts
         self._folder = folder
         self.dns = DnsServer(OWN_ADDRESS, _DNS_PORT)
@@ -97,29 +98,6 @@ class Stage:
         self.addresses = [self._hosts[name].address for name in _GATEWAYS]
         behind = [f"{address}:{_GATEWAY_PORT}" for address in self.addresses]
         self._balancers = [balancer(name, self._hosts[_BALANCER], behind, folder) for name in balancers]
-        self._ending = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        """Start everything.
-
-        Raises:
-            CannotRun: when a part does not get ready.
-        """
-        try:
-            await self._start()
-        except BaseExceptionGroup as errors:
-            await self._ending.aclose()
-            raise errors.exceptions[0] from None
-        except BaseException:
-            await self._ending.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
-        """End everything."""
-        await self._ending.aclose()
 
     def say(self, service: str, *members: str) -> None:
         """Let the name of the service have these instances."""
