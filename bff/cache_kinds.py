@@ -29,7 +29,7 @@ def cache_kinds(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind
             one.cache_kind,
             present=Rules(partial(read_answer, one), life, life, _sizeof_ready),
             absent=Rules(read_absence, negative_ttl, negative_ttl) if negative_ttl else None,
-            owned=True,
+            tag=one.kind.tag,
             shape=one.schema,
         )
     for part in declared.parts.values():
@@ -39,7 +39,7 @@ def cache_kinds(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind
             yield Kind(
                 part.name,
                 Rules(_checked(part.codec), fresh, kept),
-                owned=part.owner is not None,
+                tag=part.tag,
                 varied=len(part.path.parameters) > 1,
                 shape=part.codec.schema,
             )
@@ -48,6 +48,7 @@ def cache_kinds(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind
                 part.name,
                 present=Rules(part.codec.read, fresh, kept, part.codec.sizeof),
                 absent=Rules(_read_unknown, negative_ttl, kept),
+                tag=part.tag,
                 shape=part.codec.schema,
             )
 

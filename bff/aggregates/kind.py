@@ -12,6 +12,7 @@ import msgspec
 from bff.aggregates.uses import parts_used
 from bff.aggregates.view import View
 from bff.parts.codec import OrAbsent, PartReader
+from bff.parts.declaring import tag_of
 from bff.parts.part import Aggregate
 from bff.parts.path import DOT_SEGMENTS
 from bff.parts.sources import AnyPart, Sources
@@ -94,6 +95,11 @@ class AggregateKind:
     def subject(self) -> str:
         """What one is about, in a word: ``user`` of a ``user_id``."""
         return self.parameter.removesuffix("_id").replace("_", " ")
+
+    @property
+    def tag(self) -> str:
+        """The name of the tag that each one carries, by its id."""
+        return tag_of(self.parameter)
 
     @property
     def example_id(self) -> str | None:

@@ -208,7 +208,8 @@ class AggregateEndpoint:
             ready = ReadyResponse(answer.etag, answer.cached_body)
             # The last to be placed is the last to go where there is hardly any room.
             key = f"{self._key_prefix}{identifier}}}"
-            values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, decoded=ready)]
+            tags = sources.loading.further_tags
+            values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, decoded=ready, tags=tags)]
         made = BuiltAnswer(answer, fresh_until, {"parts": statuses}, timing, CodedBody(answer.body))
         return LoadResult(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from shared.cache.entry import LONGEST_SECONDS
+from shared.cache.tags import NAME
 from shared.errors import DeclarationError
 from shared.settings import values
 
@@ -25,6 +26,22 @@ def declaring(part: str, **times: float | None) -> Iterator[None]:
         yield
     except DeclarationError as error:
         raise DeclarationError(f"part {part!r}: {error}") from error
+
+
+def tag_of(parameter: str) -> str:
+    """The name of the tag that what is about a ``parameter`` carries: ``user`` of a ``user_id``."""
+    return parameter.removesuffix("_id")
+
+
+def checked_tag(name: str | None) -> str | None:
+    """The ``name`` of a tag, or None.
+
+    Raises:
+        DeclarationError: it is none.
+    """
+    if name is not None and not NAME.fullmatch(name):
+        raise DeclarationError(f"no tag can be called {name!r}")
+    return name
 
 
 def _check(what: str, seconds: float | None) -> None:

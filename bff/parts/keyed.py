@@ -1,5 +1,6 @@
 """The declaration of a keyed part: items that many subjects share, requested by id in batches."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 from types import GenericAlias
@@ -7,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from bff.parts.by_id import ById, by_id_json
 from bff.parts.codec import PartCodec
-from bff.parts.declaring import declaring
+from bff.parts.declaring import checked_tag, declaring
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
 from bff.parts.provenance import KEYED_PROVENANCE
@@ -35,6 +36,8 @@ class KeyedPart(Generic[T]):
         key: the field of an item that has its id.
         id_type: of the ids.
         normalize: maps ids that name the same item to one id, such as ``str.casefold``; None where ids are exact.
+        tag: the name of the tag that an item carries by its id; None for none.
+        tags: further ones that an item has; None for none.
         ttl: seconds for which an item counts as current, at most; None is as for all.
         stale: seconds for which it may stand in when its service cannot answer; None is as for all.
         example: one of them, for documentation.
@@ -52,6 +55,8 @@ class KeyedPart(Generic[T]):
     key: str
     id_type: IdType
     normalize: Normalize | None
+    tag: str | None
+    tags: Callable[[Any], Iterable[str]] | None
     ttl: float | None
     stale: float | None
     example: T | None
@@ -87,6 +92,8 @@ def keyed(
     key: str = "id",
     id_type: IdType = ids.TEXT,
     normalize: Normalize | None = None,
+    tag: str | None = None,
+    tags: Callable[[Any], Iterable[str]] | None = None,
     ttl: float | None = None,
     stale: float | None = None,
     example: object = None,
@@ -94,7 +101,8 @@ def keyed(
     """The part ``name``: items of this ``shape`` by id; a POST of ``{ids_as: [...]}`` to ``post`` gives a list.
 
     Items that the service does not know are not in that list. Each says in its field ``key`` which of them it is.
-    ``example`` is one of them, as plain data that the service sends.
+    ``example`` is one of them, as plain data that the service sends. A purge of ``tag:id`` outdates one of them and all
+    that show it; so does one of the ``tags`` that it has.
 
     Raises:
         DeclarationError: it cannot be as it says.
@@ -109,4 +117,6 @@ def keyed(
         get: Any = attrgetter(key)
         codec = PartCodec(shape, about=lambda item: (str(get(item)),), normalize=normalize)
         shown = None if example is None else codec.example(example)
-    return KeyedPart(name, service, codec, shape, post, ids_as, max_batch, key, id_type, normalize, ttl, stale, shown)
+        tags_of = (checked_tag(tag), tags)
+    asked = (post, ids_as, max_batch, key, id_type, normalize)
+    return KeyedPart(name, service, codec, shape, *asked, *tags_of, ttl, stale, shown)

@@ -18,6 +18,9 @@ from bff.parts.store import PartStore
 from shared import codec, ids
 from shared.cache.cache import Value
 from shared.cache.entry import Entry
+from shared.cache.loader import Loading
+from shared.cache.near import Token
+from shared.cache.tags import is_tag
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, NoBudget, Reason, UpstreamError
@@ -56,24 +59,29 @@ class KeyedSource(Generic[T]):
         self._refused: Throttle[float] = Throttle(store.ttl, _MAX_REFUSED, store.cache.clock)
         self._sources = {name: metrics.part_sources.labels(part.name, name) for name in ("cache", "service", "joined")}
 
-    async def get(self, wanted: Iterable[str], deadline: Deadline, *, renew: bool = False) -> Part[Mapping[str, T]]:
+    async def get(self, wanted: Iterable[str], loading: Loading) -> Part[Mapping[str, T]]:
         """The items with these ids; those that the service does not know, or cannot take, are left out.
 
-        To ``renew``, only what is nearly new is taken from the cache while the service answers.
+        For an early load only what is nearly new is taken from the cache while the service answers.
         """
         started = self._store.clock()
         id_type = self._part.id_type
         everything = tuple(dict.fromkeys(map(id_type.canonical, wanted)))
         order = everything[: self._bounds.max_ids]
+        if (tag := self._part.tag) is not None:
+            loading.depend_on([f"{tag}:{item_id}" for item_id in order])
+            await loading.read_stamps()
         builder: PartBuilder[T] = PartBuilder({one: self._key(one) for one in order if id_type.has(one)})
-        kept = await self._kept(builder.keys, deadline)
-        due = self._take_fresh(kept, builder, renew=renew)
+        kept = await self._kept(builder.keys, loading.deadline)
+        due = self._take_fresh(kept, builder, renew=loading.early)
         if id_type is not ids.TEXT:  # of text the service knows best what it takes
             builder.known |= {item_id: None for item_id in order if not id_type.has(item_id)}
         missing = [item_id for item_id in order if item_id not in builder.known]
         if missing:
-            await self._take_from_service(missing, due, builder, deadline)
+            await self._take_from_service(missing, due, builder, loading.deadline)
             self._take_kept(missing, kept, builder)
+        if self._part.tags is not None:
+            loading.depend_on([one for item in builder.known.values() if item for one in self._part.tags(item[0])])
         now = self._store.clock()
         builder.fresh_until = min(builder.fresh_until, now + self._store.ttl)
         return builder.build(everything, now, now - started)
@@ -161,12 +169,13 @@ class KeyedSource(Generic[T]):
         # Nobody who comes after a key was invalidated is given what was asked for before.
         token = cache.issue_token(*key_of.values(), on_loss=lambda key: self._batches.detach(_ids_of(key, key_of)))
         try:
+            await cache.read_stamps(token)
             result = await self._bisection.ask(batch, terms)
             encode = self._part.codec.encode
             known = {item_id: None if item is None else (item, encode(item)) for item_id, item in result.known.items()}
             is_kept = self._part.id_type.has(batch[0])
             if is_kept:
-                cache.put(token, [self._value(key_of[item_id], item, asked_at) for item_id, item in known.items()])
+                cache.put(token, [self._value(key_of[one], item, asked_at, token) for one, item in known.items()])
             if not is_kept or not self._store.negative_ttl:
                 self._refuse([key_of[item_id] for item_id in result.refused if token.holds(key_of[item_id])], asked_at)
         finally:
@@ -185,10 +194,13 @@ class KeyedSource(Generic[T]):
         found: Mapping[str, T] = await self._send(call)
         return found
 
-    def _value(self, key: str, item: tuple[T, bytes] | None, asked_at: float) -> Value:
+    def _value(self, key: str, item: tuple[T, bytes] | None, asked_at: float, token: Token) -> Value:
         if item is None:
             return self._store.absence(key, _UNKNOWN, asked_at)
-        return self._store.value(key, item[1], asked_at, self._part.codec.decode_owned(item[1]))
+        tags = () if self._part.tags is None else tuple(filter(is_tag, self._part.tags(item[0])))
+        if tags:
+            self._store.cache.tag_token(token, key, tags)
+        return self._store.value(key, item[1], asked_at, self._part.codec.decode_owned(item[1]), tags)
 
     def _refuse(self, keys: Iterable[str], asked_at: float) -> None:
         for key in keys:

@@ -1,11 +1,11 @@
 """The declaration of a single part, which one call returns: a user, the orders of a user."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_origin
 
 from bff.parts.codec import PartCodec
-from bff.parts.declaring import declaring
+from bff.parts.declaring import checked_tag, declaring, tag_of
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
 from bff.parts.provenance import SINGLE_PROVENANCE
@@ -28,6 +28,8 @@ class SinglePart(Generic[T_co]):
         shape: the type of its values.
         path: where it is asked for.
         owner: the parameter whose subject it belongs to, and with whom it is purged; None for what is shared by all.
+        tag: the name of the tag that it carries by its subject; None for none.
+        tags: further ones that a value has; None for none.
         may_be_absent: whether a 404 of the service says that there is none, rather than that something is wrong.
         ttl: seconds for which it counts as current, at most; None is as for all.
         stale: seconds for which it may stand in when its service cannot answer; None is as for all.
@@ -42,6 +44,8 @@ class SinglePart(Generic[T_co]):
     shape: type[T_co]
     path: PathTemplate
     owner: str | None
+    tag: str | None
+    tags: Callable[[Any], Iterable[str]] | None
     may_be_absent: bool
     ttl: float | None
     stale: float | None
@@ -79,6 +83,8 @@ def single(
     path: str,
     *,
     owner: str | None = None,
+    tag: str | None = None,
+    tags: Callable[[Any], Iterable[str]] | None = None,
     about: Callable[[Any], object] | None = None,
     normalize: Normalize | None = None,
     may_be_absent: bool = False,
@@ -91,6 +97,9 @@ def single(
     ``about`` gives the id that a value, or each member of a list, says it is about: it must be that of the owner, or
     else the first parameter of the path, compared as text, after ``normalize`` where that is given. A part without
     parameters is about nobody. ``example`` is plain data as the service sends it.
+
+    A purge of ``tag:subject`` outdates it; without a ``tag`` that is called as its owner is, without ``_id``. So does
+    a purge of one of the ``tags`` that its value has.
 
     Raises:
         DeclarationError: it cannot be as it says.
@@ -105,7 +114,8 @@ def single(
             )
         codec = PartCodec(shape, about=None if about is None else _subjects(shape, about), normalize=normalize)
         shown = None if example is None else codec.example(example)
-    return SinglePart(name, service, codec, shape, template, owner, may_be_absent, ttl, stale, shown)
+        named = checked_tag(tag or (owner and tag_of(owner)))
+    return SinglePart(name, service, codec, shape, template, owner, named, tags, may_be_absent, ttl, stale, shown)
 
 
 def _subjects(shape: Any, about: Callable[[Any], object]) -> Callable[[Any], Sequence[str]]:

@@ -10,7 +10,7 @@ from bff.parts.single import SinglePart
 from bff.parts.store import PartStore
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
-from shared.deadline import Deadline
+from shared.cache.tags import is_tag
 from shared.errors import BadResponse, Reason, UpstreamError
 from shared.observing import metrics
 from shared.upstream.call import Call, Send
@@ -46,43 +46,51 @@ class SingleSource(Generic[T]):
         started = store.clock()
         subject = _ALL if self._subject is None else parameters[self._subject]
         key = store.cache.keys.entry(part.name, subject, self._variant(parameters) if self._further else "")
+        if part.tag is not None:
+            loading.depend_on((f"{part.tag}:{subject}",))
         entry = store.cache.kept_near(key)
         is_current = entry is not None and (entry.is_new(started) if loading.early else not entry.is_due(started))
         if entry is not None and is_current and (value := part.codec.decode_entry(entry)) is not None:
             self._sources["cache"].inc()
+            loading.depend_on(entry.tags)
             return Part(value, "fresh", entry.value, entry.fresh_until)
         reason = store.throttle.reason(key)
         if reason is not None:
-            return await self._last_known_good(key, reason, started, deadline)
+            return await self._last_known_good(key, reason, started, loading)
         try:
             path = part.path.filled(parameters)
         except ValueError:  # another service has named something that cannot be asked for
             return Part.missing(BadResponse.reason)
         loading.extend_to(key)
+        await loading.read_stamps()
         try:
             call = Call(path, partial(self._read, subject), deadline, template=part.path.text, safe=True)
             found = await self._send(call)
         except UpstreamError as error:
             store.record_failure(key, error, deadline)
-            return await self._last_known_good(key, error.reason, started, deadline)
+            return await self._last_known_good(key, error.reason, started, loading)
         self._sources["service"].inc()
         duration = store.clock() - started
         if found is None:
             loading.forget(key)  # else it could come back to life as a stale part
             return Part(None, "fresh", fresh_until=started + store.ttl, duration=duration)
         data = part.codec.encode(found)
-        keep(store.value(key, data, started))
+        tags = () if part.tags is None else tuple(filter(is_tag, part.tags(found)))
+        if tags:
+            loading.tag(key, tags)
+        keep(store.value(key, data, started, tags=tags))
         return Part(found, "fresh", data, started + store.ttl, duration=duration)
 
     def _variant(self, parameters: Mapping[str, str]) -> str:
         return "".join(f":{quote(parameters[name], safe='')}" for name in self._further)
 
-    async def _last_known_good(self, key: str, reason: Reason, started: float, deadline: Deadline) -> Part[T]:
-        (entry,) = await self._store.kept([key], deadline)
+    async def _last_known_good(self, key: str, reason: Reason, started: float, loading: Loading) -> Part[T]:
+        (entry,) = await self._store.kept([key], loading.deadline)
         now = self._store.clock()
         value = None if entry is None else self._part.codec.decode_entry(entry)
         if entry is None or value is None:
             return Part.missing(reason, now - started)
+        loading.depend_on(entry.tags)
         self._sources["cache"].inc()
         if entry.is_fresh(now):
             return Part(value, "fresh", entry.value, entry.fresh_until, duration=now - started)

@@ -78,8 +78,7 @@ class Sources:
                     raise DeclarationError(f"part {part.name!r} takes {', '.join(names)}")
             return self._all.single[part.name].get(given, self.loading, self.values.append)
         (wanted,) = identifiers
-        deadline, renew = self.loading.deadline, self.loading.early
-        return self._all.keyed[part.name].get(map(str, wanted), deadline, renew=renew)
+        return self._all.keyed[part.name].get(map(str, wanted), self.loading)
 
     @overload
     async def together(self, first: Awaitable[A], second: Coro[B], /) -> tuple[A, B]: ...

@@ -12,7 +12,6 @@ from bff.parts.single_source import SingleSource
 from bff.parts.store import PartStore
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
-from shared.deadline import Deadline
 from shared.observing.telemetry.spans import Span, Spans, spanning
 from shared.upstream.call import Send
 
@@ -43,10 +42,10 @@ class SpannedKeyedSource(KeyedSource[T]):
         self._spans = spans
         self._span_name = f"part {part.name}"
 
-    async def get(self, wanted: Iterable[str], deadline: Deadline, *, renew: bool = False) -> Part[Mapping[str, T]]:
+    async def get(self, wanted: Iterable[str], loading: Loading) -> Part[Mapping[str, T]]:
         """The things with these ids."""
         with spanning(self._spans, self._span_name) as span:
-            part = await super().get(wanted, deadline, renew=renew)
+            part = await super().get(wanted, loading)
             _record(span, part)
         return part
 

@@ -1,12 +1,13 @@
 """The part store: the cache of parts, their lifetimes, and the throttle on failing loads."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
+from shared.cache.tags import bounded
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.errors import Reason, UpstreamError
@@ -40,12 +41,12 @@ class PartStore:
         """Now, on the clock of all times of parts."""
         return self.cache.clock()
 
-    def value(self, key: str, data: bytes, asked_at: float, decoded: object = None) -> Value:
+    def value(self, key: str, data: bytes, asked_at: float, decoded: object = None, tags: Iterable[str] = ()) -> Value:
         """What is kept of an answer that was asked for at ``asked_at``: it is as old as the question.
 
-        ``decoded`` is the decoded value, where keeping it is worth the memory.
+        ``decoded`` is the decoded value, where keeping it is worth the memory; ``tags`` are its further ones.
         """
-        return Value(key, data, asked_at, self.ttl, self.stale, decoded=decoded)
+        return Value(key, data, asked_at, self.ttl, self.stale, decoded=decoded, tags=bounded(tags) if tags else ())
 
     def absence(self, key: str, data: bytes, asked_at: float) -> Value:
         """What is kept of the answer that there is no such thing."""

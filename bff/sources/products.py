@@ -39,6 +39,7 @@ PRODUCTS = keyed(
     post="/products/batch",
     ids_as="product_ids",
     max_batch=100,
+    tag="product",
     example={
         "id": "prod1",
         "name": "Laptop Pro 14",

@@ -1,7 +1,7 @@
 """Interprets the replies of a Redis node: a missing key, a slot on its way, a node that cannot be used."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -27,16 +27,16 @@ class Found(NamedTuple):
 
     Attributes:
         data: the bytes, or None.
-        stamp: the purge stamp of the key's subject, or None.
+        stamps: those of its tags that were asked for.
         wrong_type: whether the key holds something else than bytes.
     """
 
     data: bytes | None
-    stamp: bytes | None
+    stamps: Sequence[bytes] = ()
     wrong_type: bool = False
 
 
-MOVED: Final = Found(None, None)
+MOVED: Final = Found(None)
 """Nothing is known of it."""
 
 
@@ -105,16 +105,31 @@ def is_elsewhere(reply: Any) -> bool:
 
 
 def found_in(replies: list[Any]) -> Found:
-    """The value of a key, from the replies to a GET of it and of its subject's stamp, where there is one.
+    """The value of a key, from the replies to a GET of it and of stamps of its tags.
 
     Raises:
         Refused: one of them says that the node is not usable.
     """
     data = replies[0]
-    stamp = stamp_in(replies[1]) if len(replies) > 1 else None
+    stamps = stamps_in(replies[1:])
     odd = is_wrong_type(data)
     data = None if odd else usable(data)
-    return MOVED if data is MOVING or isinstance(stamp, Unknown) else Found(data, stamp, odd)
+    return MOVED if data is MOVING or stamps is MOVING else Found(data, stamps, odd)
+
+
+def stamps_in(replies: Sequence[Any]) -> list[bytes] | Literal[Unknown.MOVING]:
+    """The stamps that stand where each was asked for; :data:`MOVING` when one of them is not known.
+
+    Raises:
+        Refused: an answer says that the node is not usable.
+    """
+    stamps: list[bytes] = []
+    for reply in replies:
+        stamp = stamp_in(reply)
+        if stamp is MOVING:
+            return MOVING
+        stamps.append(stamp or NO_STAMP)
+    return stamps
 
 
 def stamp_in(reply: Any) -> bytes | Unknown | None:

@@ -3,18 +3,21 @@
 Memory answers first while Redis tells of changes, and alone when Redis is gone (see ``near.Trust``).
 """
 
+import contextlib
 import math
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from shared.cache.entry import NO_STAMP, Entry
+from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.lookup import LeaseState, Lookup
-from shared.cache.near import NearTier, OnLoss, Token, Trust
+from shared.cache.near import NearTier, OnLoss, Token, Told, Trust
 from shared.cache.redis import RedisTier, TierDown
 from shared.cache.replies import Command
+from shared.cache.stamps import Stamp, Stamps
+from shared.cache.tags import any_of
 from shared.cache.watched_log import Records, WatchedLog
 from shared.deadline import Clock, since_boot
 from shared.observing import metrics
@@ -35,6 +38,7 @@ class Value(NamedTuple):
         cost: how many seconds loading it took; the longer, the earlier it is reloaded.
         decoded: the decoded value, so that no reader here need decode the bytes.
         negative: whether it says that there is no such thing.
+        tags: by which it is outdated, besides the one that follows from its key (``tags.bounded``).
     """
 
     key: str
@@ -45,6 +49,7 @@ class Value(NamedTuple):
     cost: float = 0.0
     decoded: object = None
     negative: bool = False
+    tags: tuple[str, ...] = ()
 
 
 class Cache:
@@ -141,7 +146,7 @@ class Cache:
             lookup, is_outdated = await self._lookup(redis, key, lease_command)
             if is_outdated:
                 again, is_outdated = await self._lookup(redis, key)
-                lookup = lookup._replace(entry=None if is_outdated else again.entry, stamp=again.stamp)
+                lookup = lookup._replace(entry=None if is_outdated else again.entry, stamps=again.stamps)
         except TierDown:  # logged and counted by the tier
             lookup = lookup._replace(entry=None, lease=LeaseState.NONE)
         if lookup.entry is not None and not lookup.entry.is_fresh(self.clock()):
@@ -152,16 +157,10 @@ class Cache:
 
     async def _lookup(self, redis: RedisTier, key: str, lease_command: Command | None = None) -> tuple[Lookup, bool]:
         """What is found, and whether that was outdated while the answer was on its way."""
-        stamp = self.keys.stamp_of(key)
-        token = self._near.issue_token(key) if stamp is None else self._near.issue_token(key, stamp)
+        token = self._near.issue_token(key)
         try:
-            lookup = await redis.lookup(key, lease_command)
-            # A key that expires when it is read is announced as a change too; there was nothing then.
-            is_outdated = (lookup.entry is not None and not token.holds(key)) or (
-                stamp is not None and stamp in token.lost
-            )
-            if lookup.entry is not None:
-                self._near.put(key, lookup.entry, token)
+            lookup = await redis.lookup(key, token, lease_command)
+            is_outdated = lookup.entry is not None and not self._near.put(key, lookup.entry, token)
         finally:
             self._near.release_token(token)
         return lookup, is_outdated
@@ -192,17 +191,30 @@ class Cache:
         found = await self._read(self._redis, keys, only_fresh=True)
         return [key for key in keys if key in found]
 
-    def issue_token(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
+    def issue_token(self, *keys: str, stamps: Stamps | None = None, on_loss: OnLoss | None = None) -> Token:
         """The right to put what is going to be asked for under ``keys``, each until it is invalidated.
 
-        Of one subject's keys ``stamp`` is the last purge. ``on_loss`` is called with each key that is lost, and
-        with None for all at once. End it with :meth:`end`.
+        ``stamps`` are those of their tags that a lookup found. ``on_loss`` is called with each key that is lost, and
+        with None for all at once. End it with :meth:`release_token`.
         """
-        return self._near.issue_token(*keys, stamp=stamp, on_loss=on_loss)
+        return self._near.issue_token(*keys, stamps=stamps, on_loss=on_loss)
 
     def extend_token(self, token: Token, key: str) -> None:
         """From now on ``token`` stands for ``key`` too, which is going to be asked for."""
         self._near.extend_token(token, key)
+
+    def tag_token(self, token: Token, key: str, tags: Iterable[str]) -> None:
+        """From now on ``token`` loses ``key`` when any of ``tags`` is purged."""
+        self._near.tag_token(token, key, tags)
+
+    async def read_stamps(self, token: Token) -> None:
+        """Know what Redis has to say of all that ``token`` is for, where it does not tell of changes by itself.
+
+        To be called before anything is asked for; without it that is not kept in such a Redis.
+        """
+        if self.trust is Trust.BLIND and self._redis is not None:
+            with contextlib.suppress(TierDown):
+                await self._redis.read_stamps(token)
 
     def release_token(self, token: Token) -> None:
         """Give a right back."""
@@ -225,11 +237,26 @@ class Cache:
         if self._redis is not None:
             self._redis.post([(key, ("UNLINK", key))])
 
-    async def purge(self, subject: str) -> bool:
-        """Drop everything that ``subject`` owns; returns whether every process is told, now or when it reconnects."""
-        self._near.purge(subject)
-        self._near.drop(self.keys.stamp(subject))
-        return await self._everywhere(lambda redis: redis.purge(subject, self._longest_life + _LATEST_LOAD_SECONDS))
+    async def purge_tags(self, tags: Iterable[str], *, hard: bool = False) -> bool:
+        """Outdate all that carries any of ``tags``: it is not current any more, and kept as last known good.
+
+        If ``hard``, it is dropped. Returns whether every process is told, now or when it reconnects.
+        """
+        every = list(dict.fromkeys(one for tag in tags for one in (tag, any_of(tag))))
+        stamps = [Stamp(tag, is_hard) for tag in every for is_hard in ((True, False) if hard else (False,))]
+        self._near.invalidate(map(self.keys.stamp, stamps))
+        keep = self._longest_life + _LATEST_LOAD_SECONDS
+        told = await self._everywhere(lambda redis: redis.purge(stamps, keep))
+        await self._near.settled()
+        return told
+
+    def watch(self, name: str, told: Told) -> None:
+        """Call ``told`` when the entry under a key in memory is put, dropped or outdated, or a tag is purged."""
+        self._near.watch(name, told)
+
+    def unwatch(self, name: str, told: Told) -> None:
+        """Call it no more."""
+        self._near.unwatch(name, told)
 
     async def purge_all(self) -> bool:
         """Drop everything; returns whether every process is told, now or when it reconnects."""
@@ -264,7 +291,7 @@ class Cache:
         """What is kept in Redis under each key, as far as it was not outdated on its way; all of it fresh, if asked."""
         token = self._near.issue_token(*keys)
         try:
-            found = await redis.read(keys)
+            found = await redis.read(keys, token)
             since = self.clock() if only_fresh else -math.inf
             entries = {
                 key: one for key, one in zip(keys, found, strict=True) if one is not None and one.is_fresh(since)
@@ -281,6 +308,7 @@ class Cache:
             left *= 1 - JITTER * self._draw()
         stale_until = max(now + left, value.asked_at + value.stale)
         entry = Entry(value.data, now, now + left, stale_until, value.cost, now - value.asked_at, value.negative)
+        entry.tags = value.tags
         if value.decoded is not None:
             rules = self.keys.kind(value.key).rules(negative=value.negative)
             entry.decoded, entry.decoded_size = value.decoded, 0 if rules is None else rules.sizeof(value.decoded)

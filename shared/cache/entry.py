@@ -9,8 +9,11 @@ import math
 import struct
 import sys
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+from shared.cache.tags import is_tags
 
 REFRESH_SHARE: Final = 0.2
 """The last part of a fresh life in which a hit starts an early refresh."""
@@ -22,10 +25,11 @@ LONGEST_SECONDS: Final = 604_800
 LONGEST_LOAD_SECONDS: Final = 60
 """Nor may a request take longer."""
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 NO_STAMP: Final = bytes(8)
+_STAMP_SIZE: Final = len(NO_STAMP)
 _MAGIC: Final = b"pgc%d" % FORMAT
-_HEADER: Final = struct.Struct("!4sI8s8sQIIIIB")
+_HEADER: Final = struct.Struct("!4sI8sQIIIIBHH")
 _LONGEST_MS: Final = LONGEST_SECONDS * 1000
 _AHEAD_MS: Final = 100
 """So much later than now something may have been stored: clocks are followed no more exactly than that."""
@@ -50,6 +54,7 @@ class Entry:
         negative: whether it says that there is no such thing.
         decoded: the decoded value, kept so that the next reader need not decode the bytes again.
         decoded_size: bytes of memory that it takes besides.
+        tags: by which it is outdated, besides the one that follows from its key.
         refresh_from: the instant from which a hit begins to replace it; later than ``fresh_until`` for never.
     """
 
@@ -62,6 +67,7 @@ class Entry:
     negative: bool = False
     decoded: object = None
     decoded_size: int = 0
+    tags: tuple[str, ...] = ()
     refresh_from: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,7 +87,12 @@ class Entry:
 
     def size(self, key: str) -> int:
         """Bytes that it takes in memory under ``key``, with all that belongs to it."""
-        return _OWN_BYTES + len(key) + len(self.value) + self.decoded_size
+        return _OWN_BYTES + len(key) + len(self.value) + self.decoded_size + _TAG_BYTES * len(self.tags)
+
+    def outdate(self, now: float) -> None:
+        """From ``now`` on it is no longer current, whatever it was given."""
+        self.fresh_until = min(self.fresh_until, now)
+        self.refresh_from = min(self.refresh_from, now)
 
     def is_fresh(self, now: float) -> bool:
         """Whether the entry may be served as current."""
@@ -108,6 +119,8 @@ _OWN_BYTES: Final = (
     + sys.getsizeof("")
     + 150  # its place in an ordered dictionary
 )
+_TAG_BYTES: Final = 200
+"""What a tag takes, and to be found by it."""
 
 
 @dataclass(slots=True)
@@ -116,7 +129,7 @@ class StoredEntry:
 
     Attributes:
         generation: the cache's generation when the value was loaded; a purge of everything begins another one.
-        stamp: the subject's purge stamp when the value was loaded; a purge of the subject makes another one.
+        stamps: of its tags when the value was loaded, one behind the other (``Stamps.joined``); a purge makes others.
         stored_ms: when it was stored, in milliseconds by Redis's clock.
         fresh_ms: how long after storing it is fresh.
         kept_ms: how long after storing it is kept.
@@ -124,10 +137,11 @@ class StoredEntry:
         cost_ms: how long loading it took.
         age_ms: how old the value was when it was stored.
         negative: whether it says that there is no such thing.
+        tags: by which it is outdated, besides its own one.
     """
 
     generation: bytes
-    stamp: bytes
+    stamps: bytes
     stored_ms: int
     fresh_ms: int
     kept_ms: int
@@ -135,20 +149,25 @@ class StoredEntry:
     cost_ms: int = 0
     age_ms: int = 0
     negative: bool = False
+    tags: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, entry: Entry, now: float, redis_ms: int, generation: bytes, stamp: bytes) -> "StoredEntry":
+    def of(cls, entry: Entry, now: float, redis_ms: int, generation: bytes, stamps: bytes) -> "StoredEntry":
         """The form in which ``entry`` is sent to Redis ``now``, when that's clock says ``redis_ms``."""
         kept_ms = max(1, min(_LONGEST_MS, int((entry.stale_until - now) * 1000)))
         fresh_ms = max(0, min(kept_ms, int((entry.fresh_until - now) * 1000)))
         cost_ms = min(_COSTLIEST_MS, int(entry.cost * 1000))
         age_ms = max(0, min(_LONGEST_MS, math.ceil((now - entry.asked_at) * 1000)))
-        return cls(generation, stamp, redis_ms, fresh_ms, kept_ms, entry.value, cost_ms, age_ms, entry.negative)
+        numbers = (redis_ms, fresh_ms, kept_ms)
+        return cls(generation, stamps, *numbers, entry.value, cost_ms, age_ms, entry.negative, entry.tags)
 
     def to_bytes(self, key: str) -> bytes:
         """Header and value, valid under ``key`` and nowhere else."""
         numbers = (self.stored_ms, self.fresh_ms, self.kept_ms, self.cost_ms, self.age_ms, self.negative)
-        return _HEADER.pack(_MAGIC, zlib.crc32(key.encode()), self.generation, self.stamp, *numbers) + self.value
+        tags = "\n".join(self.tags).encode()
+        sizes = (len(self.stamps) // _STAMP_SIZE, len(tags))
+        head = _HEADER.pack(_MAGIC, zlib.crc32(key.encode()), self.generation, *numbers, *sizes)
+        return b"".join((head, self.stamps, tags, self.value))
 
     @classmethod
     def from_bytes(cls, data: bytes, key: str) -> "StoredEntry":
@@ -159,9 +178,11 @@ class StoredEntry:
         """
         if len(data) < _HEADER.size:
             raise UnreadableEntry
-        magic, place, generation, stamp, stored_ms, fresh_ms, kept_ms, cost_ms, age_ms, negative = _HEADER.unpack_from(
-            data
+        magic, place, generation, stored_ms, fresh_ms, kept_ms, cost_ms, age_ms, negative, stamps, tags = (
+            _HEADER.unpack_from(data)
         )
+        tags_at = _HEADER.size + stamps * _STAMP_SIZE
+        value_at = tags_at + tags
         if (
             magic != _MAGIC
             or place != zlib.crc32(key.encode())
@@ -169,10 +190,38 @@ class StoredEntry:
             or cost_ms > _COSTLIEST_MS
             or age_ms > _LONGEST_MS
             or negative > 1
+            or len(data) < value_at
+            or (tags and not is_tags(data[tags_at:value_at]))
         ):
             raise UnreadableEntry
-        value = data[_HEADER.size :]
-        return cls(generation, stamp, stored_ms, fresh_ms, kept_ms, value, cost_ms, age_ms, negative == 1)
+        return cls(
+            generation,
+            data[_HEADER.size : tags_at],
+            stored_ms,
+            fresh_ms,
+            kept_ms,
+            data[value_at:],
+            cost_ms,
+            age_ms,
+            negative == 1,
+            tuple(data[tags_at:value_at].decode().split("\n")) if tags else (),
+        )
+
+    def outdated(self, current: bytes) -> Sequence[int]:
+        """Which of its stamps are others by now, by their numbers; one that is over counts for none.
+
+        Raises:
+            UnreadableEntry: it has not as many.
+        """
+        if len(current) != len(self.stamps):
+            raise UnreadableEntry
+        if current == self.stamps:
+            return ()
+        return [
+            at // _STAMP_SIZE
+            for at in range(0, len(current), _STAMP_SIZE)
+            if current[at : at + _STAMP_SIZE] not in {NO_STAMP, self.stamps[at : at + _STAMP_SIZE]}
+        ]
 
     def entry(self, redis_ms: int, now: float, fresh: float = math.inf, kept: float = math.inf) -> Entry:
         """The entry as it is ``now``, when Redis's clock says ``redis_ms``.
@@ -190,4 +239,6 @@ class StoredEntry:
         age = self.age_ms / 1000
         fresh_until = stored_at + min(self.fresh_ms / 1000, fresh - age)
         stale_until = stored_at + min(self.kept_ms / 1000, max(fresh, kept) - age)
-        return Entry(self.value, stored_at, fresh_until, stale_until, self.cost_ms / 1000, age, self.negative)
+        entry = Entry(self.value, stored_at, fresh_until, stale_until, self.cost_ms / 1000, age, self.negative)
+        entry.tags = self.tags
+        return entry

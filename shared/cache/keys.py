@@ -2,17 +2,20 @@
 
 Entries are named by kind, by the version of how that is written, and by subject (a user, say), so that
 processes which write a kind in different ways share a Redis and never read, nor overwrite, each other's entries. What
-outdates entries, the generation and the purge stamps, has no version: a purge by any of them counts for all.
+outdates entries, the generation and the stamps of tags, has no version: a purge by any of them counts for all.
 
-Kinds that are *owned* go with their subject when that is purged; the others are shared. The subject is a hash tag, so
-that in a cluster all that is said about one subject stands on one node.
+Of each tag there are two stamps: one is another with every purge, one with hard purges alone. The subject of an entry,
+and the id of a tag, is a hash tag, so that in a cluster an entry and the stamps of its own tag stand on one node.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from shared.cache.kind import Kind
+from shared.cache.stamps import Stamp
+from shared.cache.tags import ANY, NAME, named
 from shared.errors import DeclarationError
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_.-]*")
@@ -32,10 +35,12 @@ class Keys:
         self._leases = f"{namespace}.lease:"
         self._quotas = f"{namespace}.quota:"
         self._hot = f"{namespace}.hot:"
-        # No entry begins like a stamp: a version follows the name of its kind.
-        self._stamps = f"{self.prefix}purged:{{"
+        # No kind has a slash in its name, so no entry begins like a stamp.
+        self._stamps = f"{self.prefix}outdated/"
+        self._hard_stamps = f"{self.prefix}purged/"
         self._entries: dict[str, str] = {}
         self._kinds: dict[str, Kind] = {}
+        self._tagged: defaultdict[str, list[str]] = defaultdict(list)
         for kind in kinds:
             if not _NAME.fullmatch(kind.name):
                 raise DeclarationError(f"no kind of cache entries can be called {kind.name!r}")
@@ -43,8 +48,10 @@ class Keys:
                 raise DeclarationError(f"two kinds of cache entries are called {kind.name!r}")
             prefix = self._entries[kind.name] = f"{self.prefix}{kind.name}:{kind.version}:"
             self._kinds[prefix] = kind
-        self._owned_prefixes = tuple(prefix for prefix, kind in self._kinds.items() if kind.owned)
-        self._varied_prefixes = tuple(prefix for prefix in self._owned_prefixes if self._kinds[prefix].varied)
+            if kind.tag is not None:
+                if not NAME.fullmatch(kind.tag):
+                    raise DeclarationError(f"no tag can be called {kind.tag!r}")
+                self._tagged[kind.tag].append(prefix)
 
     @property
     def kinds(self) -> Iterable[str]:
@@ -88,27 +95,35 @@ class Keys:
         prefix, _, subject = key.partition("{")
         return prefix in self._kinds and "}" in subject
 
-    def stamp(self, subject: str) -> str:
-        """Where the stamp of the last purge of ``subject`` stands."""
-        return f"{self._stamps}{subject}}}"
+    def tags(self, key: str, further: Sequence[str] = ()) -> Sequence[str]:
+        """The tags of the entry ``key``: that which follows from it, if its kind has one, and ``further`` ones."""
+        start = key.index("{")
+        name = self._kinds[key[:start]].tag
+        return further if name is None else (f"{name}:{key[start + 1 : key.rindex('}')]}", *further)
 
-    def stamp_of(self, key: str) -> str | None:
-        """Where the stamp that counts for ``key`` stands; None for a shared kind."""
-        if not key.startswith(self._owned_prefixes):
-            return None
-        return f"{self._stamps}{self.subject(key)}}}"
+    def stamp(self, stamp: Stamp) -> str:
+        """Where a stamp stands."""
+        name, _, identifier = stamp.tag.partition(":")
+        return f"{self._hard_stamps if stamp.hard else self._stamps}{name}:{{{identifier}}}"
 
-    def purged_subject(self, key: str) -> str | None:
-        """The subject whose entries a change of the stamp ``key`` drops; None when it is no stamp."""
-        return key[len(self._stamps) : -1] if key.startswith(self._stamps) else None
+    def stamp_at(self, name: str) -> Stamp | None:
+        """The stamp that stands there; None where none does."""
+        for beginning, hard in ((self._stamps, False), (self._hard_stamps, True)):
+            if name.startswith(beginning):
+                space, _, identifier = name[len(beginning) :].partition(":{")
+                return Stamp(named(space, identifier.removesuffix("}")), hard)
+        return None
 
-    def owned_keys(self, subject: str) -> Iterator[str]:
-        """Every entry of ``subject`` that a purge drops, but for those with a variant."""
-        return (f"{prefix}{{{subject}}}" for prefix in self._owned_prefixes)
+    def owned_keys(self, of: str) -> Iterator[str]:
+        """Every entry that a tag is the own one of, but for those with a variant."""
+        name, _, identifier = of.partition(":")
+        prefixes = () if identifier == ANY else self._tagged.get(name, ())
+        return (f"{prefix}{{{identifier}}}" for prefix in prefixes)
 
-    def variant_prefixes(self, subject: str) -> Iterator[str]:
-        """What the entries of ``subject`` begin with that have a variant."""
-        return (f"{prefix}{{{subject}}}" for prefix in self._varied_prefixes)
+    def variant_prefixes(self, of: str) -> Iterator[str]:
+        """What the entries begin with that have a variant, and that a tag is the own one of."""
+        name, _, identifier = of.partition(":")
+        return (f"{prefix}{{{identifier}}}" for prefix in self._tagged.get(name, ()) if self._kinds[prefix].varied)
 
 
 def beginning_of_variant(key: str) -> str:

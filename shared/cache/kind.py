@@ -40,7 +40,7 @@ class Kind:
         name: unique in the cache.
         present: for things that there are.
         absent: for the knowledge that there is no such thing; None where nobody keeps that.
-        owned: whether its entries go when their subject is purged.
+        tag: the name of the tag that each of its entries carries, whose id is their subject; None for none.
         varied: whether a subject may have several, with different variants.
         shape: tells how values are written; kinds of different shapes never read each other's entries.
     """
@@ -48,9 +48,14 @@ class Kind:
     name: str
     present: Rules
     absent: Rules | None = None
-    owned: bool = False
+    tag: str | None = None
     varied: bool = False
     shape: bytes = b""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether any of its entries is of use when it is no longer current."""
+        return any(rules is not None and rules.kept > rules.fresh for rules in (self.present, self.absent))
 
     def rules(self, *, negative: bool) -> Rules | None:
         """Those for things that there are, or for those that there are not."""

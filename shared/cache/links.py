@@ -19,6 +19,7 @@ from shared.cache.answers import (
     is_wrong_type,
     raise_if_replica,
     stamp_in,
+    stamps_in,
     sum_in,
     usable,
 )
@@ -27,6 +28,7 @@ from shared.cache.link import Changed, Link, LinkLost
 from shared.cache.redis_errors import NodeRefused
 from shared.cache.replies import MOVING, Command, Unknown
 from shared.cache.required_commands import probe_commands
+from shared.cache.stamps import Stamp
 from shared.cache.topology import Topology, raise_if_cancelled
 from shared.cancellation import cancel_and_wait
 from shared.observing.logs import log_error
@@ -115,29 +117,47 @@ class Links:
         """
         return list(await asyncio.gather(*(link.execute(*commands) for link in self._links)))
 
-    async def read(self, keys: Sequence[str]) -> list[Found]:
-        """The value of each key, all asked at once.
+    async def read(self, keys: Sequence[str], stamps: Sequence[Sequence[str]]) -> list[Found]:
+        """The value of each key with its ``stamps``, all asked at once.
 
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        asked = [self._link(key).execute(*self._pending_commands(key)) for key in keys]
+        asked = [
+            self._link(key).execute(*map(_get, (key, *further))) for key, further in zip(keys, stamps, strict=True)
+        ]
         replies = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         return [found_in(one) for one in replies]
 
-    async def lookup(self, key: str, first: Command | None) -> tuple[Any, Found]:
-        """The reply to ``first``, if given, and the value of ``key`` after it; one round trip.
+    async def lookup(self, key: str, stamps: Sequence[str], first: Command | None) -> tuple[Any, Found]:
+        """The reply to ``first``, if given, and the value of ``key`` with its ``stamps`` after it; one round trip.
 
         The answer is :data:`MOVING` when any of it is: nothing is known of the key then.
 
         Raises:
             LinkLost, Refused: there is no answer.
         """
+        asked = map(_get, (key, *stamps))
         if first is None:
-            return None, found_in(await self._link(key).execute(*self._pending_commands(key)))
-        reply, *replies = await self._link(key).execute(first, *self._pending_commands(key))
+            return None, found_in(await self._link(key).execute(*asked))
+        reply, *replies = await self._link(key).execute(first, *asked)
         answer, found = usable(reply), found_in(replies)
         return (MOVING, MOVED) if answer is MOVING or found is MOVED else (answer, found)
+
+    async def stamps(self, names: Sequence[str]) -> dict[str, bytes]:
+        """What stands under each of ``names``, wherever; without those of which nothing is known at the moment.
+
+        Raises:
+            LinkLost, Refused: there is no answer.
+        """
+        of_link: dict[Link, list[str]] = defaultdict(list)
+        for name in names:
+            of_link[self._link(name)].append(name)
+        asked = [link.execute(*map(_get, group)) for link, group in of_link.items()]
+        replies = [reply for answers in await asyncio.gather(*asked) for reply in answers]
+        every = [name for group in of_link.values() for name in group]
+        found = zip(every, (stamps_in([reply]) for reply in replies), strict=True)
+        return {name: stamp[0] for name, stamp in found if stamp is not MOVING}
 
     async def stamp(self, key: str, first: Command) -> tuple[Any, bytes | Unknown | None]:
         """What ``first`` answers, and the stamp under ``key`` after it, or None; :data:`MOVING` for what is not known.
@@ -218,10 +238,6 @@ class Links:
             of_link[self._link(key)].append(command)
         return of_link.items()
 
-    def _pending_commands(self, key: str) -> tuple[Command, ...]:
-        stamp = self._keys.stamp_of(key)
-        return (("GET", key),) if stamp is None else (("GET", key), ("GET", stamp))
-
     def _link(self, key: str) -> Link:
         if not self._links:
             raise LinkLost("closed")
@@ -256,6 +272,11 @@ class Links:
         """A subject that the node has; one with no more slots than that is not worth being used."""
         # Nothing else is about a subject like this.
         for tag in (f"~{one}" for one in range(_MAX_TAGS)):
-            if len(self._links) == 1 or self._topology.node_of(self._keys.stamp(tag)) == number:
+            stamp = self._keys.stamp(Stamp(f"any:{tag}", hard=False))
+            if len(self._links) == 1 or self._topology.node_of(stamp) == number:
                 return tag
         raise NodeRefused("a node with hardly any slots")
+
+
+def _get(name: str) -> Command:
+    return ("GET", name)

@@ -7,8 +7,8 @@ near miss ─► join the load under way, or begin one:
                lease taken ───────────► wait for the other process, look again; in the end load all the same
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
@@ -18,6 +18,7 @@ from shared.cache.flights import Flights
 from shared.cache.lease import LEASE_SECONDS, Leases
 from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import Token
+from shared.cache.tags import are_tags, bounded, is_tag
 from shared.deadline import Deadline
 from shared.errors import KitError
 from shared.observing import metrics
@@ -74,16 +75,46 @@ class Loading:
         deadline: until when it has time.
         early: whether it replaces a value before its time, and ought to last.
         token: the right to keep what it gives.
+        tags: of all that it depends on, the one that follows from its key first.
     """
 
     deadline: Deadline
     early: bool
     token: Token
     _cache: Cache
+    tags: dict[str, None] = field(default_factory=dict)
 
     def extend_to(self, key: str) -> None:
         """Let the token stand for another key too; call it before the value of that key is asked for."""
         self._cache.extend_token(self.token, key)
+
+    def depend_on(self, tags: Iterable[str]) -> None:
+        """What it gives is outdated by these ``tags`` too; call it before what carries them is asked for, if possible.
+
+        What is no tag is ignored: nobody can purge it.
+        """
+        further = [tag for tag in tags if tag not in self.tags]
+        if not further:
+            return
+        if not are_tags(further):
+            further = list(filter(is_tag, further))
+        self.tags.update(dict.fromkeys(further))
+        self._cache.tag_token(self.token, self.token.keys[0], further)
+
+    @property
+    def further_tags(self) -> tuple[str, ...]:
+        """Those that do not follow from its key, in as many as an entry may have."""
+        own = self._cache.keys.tags(self.token.keys[0])
+        return bounded(tag for tag in self.tags if tag not in own)
+
+    def tag(self, key: str, tags: Iterable[str]) -> None:
+        """What is kept under another key is outdated by these ``tags`` too, and so is what the load gives."""
+        self._cache.tag_token(self.token, key, tags)
+        self.depend_on(tags)
+
+    async def read_stamps(self) -> None:
+        """See to it that all of this can be kept, also where Redis does not tell of changes; call it before asking."""
+        await self._cache.read_stamps(self.token)
 
     def forget(self, key: str) -> None:
         """Drop what is kept under another key: there is no such thing any more."""
@@ -203,12 +234,12 @@ class ReadThrough(Generic[T]):
             self._leases.release(*self._leases.stop_renewing(token))
 
         # What was invalidated before the services are asked outdates nothing of what they answer.
-        token = self._cache.issue_token(key, stamp=lookup.stamp, on_loss=lost)
+        token = self._cache.issue_token(key, stamps=lookup.stamps, on_loss=lost)
         values: Sequence[Value] = ()
         if lookup.lease is LeaseState.HELD:
             self._leases.start_renewing(key, token)
         try:
-            loaded = await load(Loading(deadline, early, token, self._cache))
+            loaded = await load(Loading(deadline, early, token, self._cache, dict.fromkeys(self._cache.keys.tags(key))))
             values = loaded.values
         except (KitError, TimeoutError) as error:
             if deadline.left() > 0:

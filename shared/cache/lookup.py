@@ -3,7 +3,8 @@
 import enum
 from typing import NamedTuple
 
-from shared.cache.entry import NO_STAMP, Entry
+from shared.cache.entry import Entry
+from shared.cache.stamps import Stamps
 
 
 class LeaseState(enum.Enum):
@@ -22,12 +23,12 @@ class Lookup(NamedTuple):
 
     Attributes:
         entry: the entry of the key, or None.
-        stamp: the purge stamp of the key's subject.
+        stamps: of its tags, as far as they were asked for.
         lease: whether the lease that was asked for with it was got.
         asked: whether Redis was asked at all.
     """
 
     entry: Entry | None = None
-    stamp: bytes = NO_STAMP
+    stamps: Stamps | None = None
     lease: LeaseState = LeaseState.NONE
     asked: bool = True

@@ -26,6 +26,7 @@ class _Lru:
         self.bytes = 0
         self.entries: OrderedDict[str, Entry] = OrderedDict()
         self._variants: dict[str, set[str]] = {}
+        self._tagged: dict[str, set[str]] = {}
         self._capacity = capacity
         self._max_bytes = max_bytes
 
@@ -50,6 +51,11 @@ class _Lru:
         self.bytes += size
         if beginning:
             self._variants.setdefault(beginning, set()).add(key)
+        for tag in entry.tags:
+            if tag in self._tagged:
+                self._tagged[tag].add(key)
+            else:
+                self._tagged[tag] = {key}
         while self.bytes > self._max_bytes or len(self.entries) > self._capacity:
             self._gone(*self.entries.popitem(last=False))
 
@@ -63,20 +69,30 @@ class _Lru:
     def clear(self) -> None:
         self.entries.clear()
         self._variants.clear()
+        self._tagged.clear()
         self.bytes = 0
 
     def variants(self, beginning: str) -> AbstractSet[str]:
         return self._variants.get(beginning, _NONE)
+
+    def tagged(self, tag: str) -> AbstractSet[str]:
+        return self._tagged.get(tag, _NONE)
 
     def _gone(self, key: str, entry: Entry) -> None:
         self.bytes -= entry.size(key)
         beginning = beginning_of_variant(key)
         if beginning:
             self.bytes -= _VARIANT_BYTES
-            kept = self._variants[beginning]
-            kept.discard(key)
-            if not kept:
-                del self._variants[beginning]
+            _discard(self._variants, beginning, key)
+        for tag in entry.tags:
+            _discard(self._tagged, tag, key)
+
+
+def _discard(sets: dict[str, set[str]], name: str, key: str) -> None:
+    kept = sets[name]
+    kept.discard(key)
+    if not kept:
+        del sets[name]
 
 
 class MemoryStore:
@@ -116,6 +132,10 @@ class MemoryStore:
         """The keys of entries that have a variant behind this ``beginning``."""
         return [key for lru in self._lists for key in lru.variants(beginning)]
 
+    def tagged(self, tag: str) -> list[str]:
+        """The keys of entries that carry ``tag`` besides their own."""
+        return [key for lru in self._lists for key in lru.tagged(tag)]
+
     def hottest(self, most: int, now: float) -> list[str]:
         """The keys of what is fresh ``now`` among the ``most`` most recently used, these first; of nothing negative."""
         latest = islice(reversed(self._entries.items()), most)
@@ -128,6 +148,10 @@ class MemoryStore:
             self._entries.move_to_end(key)
             return entry
         return self._absent.peek(key) if self._absent.entries else None
+
+    def get(self, key: str) -> Entry | None:
+        """The entry under ``key``, without using it."""
+        return self._entries.get(key) or self._absent.entries.get(key)
 
     def put(self, key: str, entry: Entry) -> None:
         """Keep ``entry``, at the cost of the least recently used ones; not one that would cost all of them."""
@@ -142,6 +166,16 @@ class MemoryStore:
             return False
         self._schedule_publish()
         return True
+
+    def outdate(self, key: str, now: float) -> None:
+        """Let what is under ``key`` be current no longer than until ``now``; what is of no use then is forgotten."""
+        entry = self.get(key)
+        if entry is None:
+            return
+        if entry.stale_until > max(now, entry.fresh_until):
+            entry.outdate(now)
+        else:
+            self.drop(key)
 
     def drop_asked_before(self, instant: float) -> None:
         """Forget what was asked for before ``instant`` on the clock of the entries."""

@@ -2,16 +2,19 @@
 
 A lookup is one synchronous call. Whoever is going to store something here (because it is being read from Redis, or
 loaded) takes a token before asking for it. An invalidation meanwhile ends the token's right to store that key, so what
-is in flight never overwrites a later invalidation.
+is in flight never overwrites a later invalidation. A purge of a tag does so for every key that depends on it.
 """
 
 import enum
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from shared.cache.entry import NO_STAMP, Entry
 from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
+from shared.cache.slices import Slices
+from shared.cache.stamps import Stamps
 from shared.deadline import Clock, since_boot
 
 
@@ -30,6 +33,7 @@ class Trust(enum.Enum):
 
 _TRUSTED = (Trust.COHERENT, Trust.ALONE)
 _NOTHING: Final[frozenset[str]] = frozenset()
+_PURGES: Final = 10_000
 
 
 class Token:
@@ -39,18 +43,22 @@ class Token:
         keys: of those things; more may join them before they are asked for.
         lost: those that have been invalidated since.
         generation: of the cache when it was taken.
-        stamp: the purge stamp of the keys' subject, read from Redis.
+        stamps: of the tags of these things, as far as they are known.
+        tags: besides their own ones, those that any of them depends on, each with the keys of these.
+        purges: how many there had been when it was taken.
     """
 
-    __slots__ = ("_flushes", "_tier", "generation", "keys", "lost", "on_loss", "stamp")
+    __slots__ = ("_flushes", "_tier", "generation", "keys", "lost", "on_loss", "purges", "stamps", "tags")
 
-    def __init__(self, tier: "NearTier", keys: Iterable[str], stamp: bytes, on_loss: "OnLoss | None") -> None:
+    def __init__(self, tier: "NearTier", keys: Iterable[str], stamps: Stamps, on_loss: "OnLoss | None") -> None:
         self._tier = tier
         self._flushes = tier.flushes
         self.keys = list(keys)
         self.lost: frozenset[str] = _NOTHING
         self.generation = tier.generation
-        self.stamp = stamp
+        self.stamps = stamps
+        self.tags: dict[str, tuple[str, ...]] = {}
+        self.purges = tier.purges
         self.on_loss = on_loss
 
     @property
@@ -72,6 +80,8 @@ class Token:
 
 OnLoss = Callable[[str | None], None]
 """Told the key that is not to be put any more, or None for all."""
+Told = Callable[[], None]
+"""Called when what was watched may be another."""
 
 
 class NearTier:
@@ -81,9 +91,12 @@ class NearTier:
         trust: how far they may be trusted at the moment.
         generation: of the cache, read from Redis.
         flushes: how often everything was forgotten.
+        purges: how often a tag was purged.
+        stamps: of tags, as Redis has them: it tells of every change.
     """
 
-    def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = since_boot) -> None:
+    def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = since_boot, *, purges: int = _PURGES) -> None:
+        """``purges`` of as many tags are remembered, for loads that turn out to depend on one."""
         self.trust = Trust.ALONE
         self.generation = NO_STAMP
         self._trusted = True
@@ -91,7 +104,15 @@ class NearTier:
         self._keys = keys
         self._clock = clock
         self.flushes = 0
+        self.purges = 0
+        self.stamps = Stamps()
+        self._purged: dict[str, int] = {}
+        self._most_purged = purges
+        self._forgotten = 0  # the last purge that is not remembered any more
+        self._slices = Slices()
         self._tokens: dict[str, set[Token]] = {}
+        self._tagged: set[Token] = set()
+        self._watching: defaultdict[str, list[Told]] = defaultdict(list)
         self._lost_at: float | None = None
 
     @property
@@ -119,9 +140,14 @@ class NearTier:
             return None
         return entry
 
-    def issue_token(self, *keys: str, stamp: bytes = NO_STAMP, on_loss: OnLoss | None = None) -> Token:
-        """A token for what is going to be asked for under ``keys``; end it with :meth:`end`."""
-        token = Token(self, keys, stamp, on_loss)
+    def issue_token(self, *keys: str, stamps: Stamps | None = None, on_loss: OnLoss | None = None) -> Token:
+        """A token for what is going to be asked for under ``keys``; end it with :meth:`release_token`.
+
+        ``stamps`` are those of its tags that were read before, where Redis does not tell of changes.
+        """
+        if self.trust is Trust.COHERENT:
+            stamps = self.stamps
+        token = Token(self, keys, Stamps() if stamps is None else stamps, on_loss)
         for key in keys:
             self._tokens.setdefault(key, set()).add(token)
         return token
@@ -131,8 +157,19 @@ class NearTier:
         token.keys.append(key)
         self._tokens.setdefault(key, set()).add(token)
 
+    def tag_token(self, token: Token, key: str, tags: Iterable[str]) -> None:
+        """From now on ``token`` loses ``key`` when any of ``tags`` is purged, or has been since it was issued."""
+        every: dict[str, tuple[str, ...]] = dict.fromkeys(tags, (key,))
+        for tag in every.keys() & token.tags.keys():
+            every[tag] += token.tags[tag]
+        token.tags |= every
+        self._tagged.add(token)
+        if token.purges != self.purges and any(token.purges < self._purged.get(tag, self._forgotten) for tag in every):
+            token.invalidate(key)
+
     def release_token(self, token: Token) -> None:
         """Forget a token that is no longer needed."""
+        self._tagged.discard(token)
         for key in token.keys:
             holders = self._tokens.get(key)
             if holders is not None:
@@ -146,26 +183,61 @@ class NearTier:
             return False
         self._invalidate_tokens(key, but=token)
         self._store.put(key, entry)
+        self._tell(key)
         return True
 
     def drop(self, key: str, but: Token | None = None) -> None:
         """Forget ``key`` and whatever is on its way there, ``but`` for what has that token."""
         self._store.drop(key)
         self._invalidate_tokens(key, but)
+        self._tell(key)
 
     def drop_prefix(self, prefix: str) -> None:
         """Forget every key that begins so, and whatever is on its way there."""
         for key in [key for key in (*self._store, *self._tokens) if key.startswith(prefix)]:
             self.drop(key)
 
-    def purge(self, subject: str) -> None:
-        """Forget all that belongs to ``subject``, and whatever is on its way there."""
-        for key in self._keys.owned_keys(subject):
-            self.drop(key)
-        for beginning in self._keys.variant_prefixes(subject):
+    def purge(self, tag: str, *, hard: bool = False) -> None:
+        """Nothing that carries ``tag`` is current any more, nor whatever is on its way; if ``hard``, it is forgotten.
+
+        Where much carries it, the rest of that follows in the next turns of the loop (:meth:`settled`).
+        """
+        self.purges += 1
+        self._remember(tag)
+        outdate = self.drop if hard else self._outdate
+        for key in self._keys.owned_keys(tag):
+            outdate(key)
+        for beginning in self._keys.variant_prefixes(tag):
             on_their_way = [key for key in self._tokens if key.startswith(beginning)]
             for key in (*self._store.variants(beginning), *on_their_way):
-                self.drop(key)
+                outdate(key)
+        for token in [one for one in self._tagged if tag in one.tags]:
+            for key in token.tags[tag]:
+                token.invalidate(key)
+        purged_at = self._clock()
+
+        def outdate_if_older(key: str) -> None:
+            entry = self._store.get(key)
+            if entry is not None and entry.stored_at <= purged_at:
+                outdate(key)
+
+        self._slices.work(self._store.tagged(tag), outdate_if_older)
+        self._tell(tag)
+
+    async def settled(self) -> None:
+        """Return when all that was purged is."""
+        await self._slices.done()
+
+    def watch(self, name: str, told: Told) -> None:
+        """Call ``told`` when the entry under a key is put, dropped or outdated, or a tag purged: ``name`` is either."""
+        self._watching[name].append(told)
+
+    def unwatch(self, name: str, told: Told) -> None:
+        """Call it no more."""
+        watching = self._watching[name]
+        watching.remove(told)
+        if not watching:
+            del self._watching[name]
 
     def invalidate(self, names: Iterable[str] | None) -> None:
         """Redis says that these keys have changed, or that everything has (None)."""
@@ -174,18 +246,22 @@ class NearTier:
             return
         for name in names:
             self.drop(name)
-            subject = self._keys.purged_subject(name)
-            if subject is not None:
-                self.purge(subject)
+            stamp = self._keys.stamp_at(name)
+            if stamp is not None:
+                self.stamps.forget(stamp)
+                self.purge(stamp.tag, hard=stamp.hard)
 
     def flush(self) -> None:
         """Forget everything, and whatever is on its way here."""
         self._store.clear()
+        self.stamps.clear()
         self.flushes += 1
         holders, self._tokens = self._tokens, {}
         for token in {token for tokens in holders.values() for token in tokens}:
             if token.on_loss is not None and len(token.lost) < len(token.keys):
                 token.on_loss(None)
+        for name in [*self._watching]:
+            self._tell(name)
 
     def set_trust(self, trust: Trust) -> None:
         """From now on memory is to be trusted this far; a new connection to Redis begins empty."""
@@ -205,6 +281,22 @@ class NearTier:
         if self.trust is Trust.ALONE and self._lost_at is not None and self._clock() >= self._lost_at + seconds:
             self._store.drop_asked_before(self._lost_at)
             self._lost_at = None
+
+    def _outdate(self, key: str) -> None:
+        self._store.outdate(key, self._clock())
+        self._invalidate_tokens(key)
+        self._tell(key)
+
+    def _remember(self, tag: str) -> None:
+        self._purged.pop(tag, None)
+        self._purged[tag] = self.purges
+        if len(self._purged) > self._most_purged:
+            self._forgotten = self._purged.pop(next(iter(self._purged)))
+
+    def _tell(self, name: str) -> None:
+        if name in self._watching:
+            for told in [*self._watching[name]]:
+                told()
 
     def _invalidate_tokens(self, key: str, but: Token | None = None) -> None:
         for token in [t for t in self._tokens.get(key, ()) if t is not but]:

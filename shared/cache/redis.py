@@ -1,9 +1,11 @@
 """The Redis tier: reads and writes entries while Redis is up, and raises at once while it is not (``supervisor``)."""
 
 import asyncio
+import contextlib
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -14,8 +16,9 @@ from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
 from shared.cache.links import Answers
 from shared.cache.lookup import LeaseState, Lookup
-from shared.cache.near import NearTier, Token
+from shared.cache.near import NearTier, Token, Trust
 from shared.cache.replies import MOVING, Command
+from shared.cache.stamps import Stamp
 from shared.cache.supervisor import FAULTS, RedisSupervisor
 from shared.cache.topology import Topology
 from shared.deadline import Clock, since_boot
@@ -82,51 +85,108 @@ class RedisTier:
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         """Finish writes under way, for a second at most, and close the connections."""
-        if self._writes:
-            await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                while self._writes:  # what waits for stamps is written after that
+                    await asyncio.wait(self._writes)
         await self._supervisor.__aexit__(kind, error, frames)
 
     async def tried(self) -> None:
         """Wait until it has been tried for the first time to connect, with whatever result."""
         await self._supervisor.first_attempt.wait()
 
-    async def lookup(self, key: str, lease_command: Command | None = None) -> Lookup:
+    async def lookup(self, key: str, token: Token, lease_command: Command | None = None) -> Lookup:
         """The entry under ``key``, and before that the result of ``lease_command``; one round trip.
+
+        Another one where it carries tags whose stamps are not known. They are asked for under ``token``.
 
         Raises:
             TierDown: Redis is away, or went away just now; costs at most one reply timeout.
         """
         self._require_up()
         try:
-            answer, found = await self._supervisor.links.lookup(key, lease_command)
+            stamps = self._unknown(key, token)
+            names = self._names(stamps, token)
+            answer, found = await self._supervisor.links.lookup(key, names, lease_command)
+            self._learn(stamps, names, found.stamps, token)
+            (entry,) = await self._entries([(key, found)], token)
         except FAULTS as error:
             raise self._fault(error) from error
         lease = LeaseState.NONE
         if lease_command is not None and answer is not MOVING:
             lease = LeaseState.TAKEN if answer is None else LeaseState.HELD
-        return Lookup(self._entry(key, found), found.stamp or NO_STAMP, lease)
+        return Lookup(entry, token.stamps, lease)
 
-    async def read(self, keys: Sequence[str]) -> list[Entry | None]:
-        """The entry under each key, all asked at once; anything unreadable is none.
+    async def read(self, keys: Sequence[str], token: Token) -> list[Entry | None]:
+        """The entry under each key, all asked at once under ``token``; anything unreadable is none.
 
         Raises:
             TierDown: Redis is away, or went away just now; costs at most one reply timeout.
         """
         self._require_up()
         try:
-            found = await self._supervisor.links.read(keys)
+            stamps = [self._unknown(key, token) for key in keys]
+            names = [self._names(some, token) for some in stamps]
+            found = await self._supervisor.links.read(keys, names)
+            for some, named, one in zip(stamps, names, found, strict=True):
+                self._learn(some, named, one.stamps, token)
+            return await self._entries(list(zip(keys, found, strict=True)), token)
         except FAULTS as error:
             raise self._fault(error) from error
-        return [self._entry(key, one) for one, key in zip(found, keys, strict=True)]
+
+    async def read_stamps(self, token: Token) -> None:
+        """Know the stamps of all that ``token`` is for, before that is asked for.
+
+        Raises:
+            TierDown: Redis is away, or went away just now; costs at most one reply timeout.
+        """
+        self._require_up()
+        unknown = token.stamps.unknown(token.tags, hard=True)
+        for key in filter(self._keys.is_entry, token.keys):
+            unknown += self._unknown(key, token)
+        try:
+            await self._ask_for(unknown, token)
+        except FAULTS as error:
+            raise self._fault(error) from error
 
     def write(self, entries: Sequence[tuple[str, Entry]], token: Token, delete: Sequence[str] = ()) -> None:
-        """Store entries until they are stale, and then delete keys; nobody waits for it, and it may come to nothing."""
-        pairs = [(key, self.stored(entry, token)) for key, entry in entries]
+        """Store entries until they are stale, and then delete keys; nobody waits for it, and it may come to nothing.
+
+        What carries a tag whose stamp is not known is not stored where Redis does not tell of changes.
+        """
+        if not self._supervisor.up or len(self._writes) >= _WRITES_WAITING:
+            return
+        pairs = [(key, self._stamped(key, entry, token)) for key, entry in entries]
+        if self._near.trust is Trust.COHERENT and any(stored is None for _, stored in pairs):
+            self._write_when_stamped(entries, delete)
+            return
         commands: list[tuple[str, Command]] = [
-            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms + _GRACE_MS)) for key, stored in pairs
+            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms + _GRACE_MS))
+            for key, stored in pairs
+            if stored is not None
         ]
         commands.extend((key, ("UNLINK", key)) for key in delete)
         self.post(commands)
+
+    def _write_when_stamped(self, entries: Sequence[tuple[str, Entry]], delete: Sequence[str]) -> None:
+        """Ask for stamps, and store what nothing has outdated until then; all of it is current now."""
+        token = self._near.issue_token(*(key for key, _ in entries))
+        for key, entry in entries:
+            self._near.tag_token(token, key, entry.tags)
+
+        async def write() -> list[Any]:
+            try:
+                unknown = {stamp for key, entry in entries for stamp in self._unknown(key, token, entry.tags)}
+                await self._ask_for(list(unknown), token)
+                held = [(key, entry) for key, entry in entries if token.holds(key) and self._stamped(key, entry, token)]
+            finally:
+                self._near.release_token(token)
+            self.write(held, token, delete)
+            return []
+
+        task = asyncio.get_running_loop().create_task(write(), context=Context())
+        self._writes.add(task)
+        task.add_done_callback(self._written)
 
     def post(self, commands: Sequence[tuple[str, Command]]) -> None:
         """Send commands, each about a key; nobody waits for it, and it may come to nothing."""
@@ -241,30 +301,38 @@ class RedisTier:
         """
         self._require_up()
         try:
-            (found,) = await self._supervisor.links.read([key])
+            (found,) = await self._supervisor.links.read([key], [[]])
             if found.wrong_type:
                 await self._supervisor.links.execute(key, ("UNLINK", key))
         except FAULTS as error:
             raise self._fault(error) from error
-        return found.data, self._entry(key, found)
+        try:
+            stored = self._stored(key, found)
+            return found.data, None if stored is None else self._checked(key, stored)
+        except ValueError:
+            metrics.cache_unreadable.inc()
+            return found.data, None
 
-    def stored(self, entry: Entry, token: Token) -> StoredEntry:
-        """``entry`` in the form in which it is stored now."""
-        return StoredEntry.of(entry, self._clock(), self.earliest_ms(), token.generation, token.stamp)
+    def stored(self, entry: Entry, token: Token, stamps: bytes = b"") -> StoredEntry:
+        """``entry`` in the form in which it is stored now, with the ``stamps`` of its tags."""
+        return StoredEntry.of(entry, self._clock(), self.earliest_ms(), token.generation, stamps)
 
-    async def purge(self, subject: str, keep_stamp: float) -> None:
-        """Drop what is owned by ``subject`` and outdate what is being loaded for it, in every process.
+    async def purge(self, stamps: Iterable[Stamp], keep: float) -> None:
+        """Outdate what carries the tags of ``stamps``, and what is being loaded of it, in every process, or drop it.
 
-        ``keep_stamp`` is for how many seconds something loaded before may still turn up.
+        ``keep`` is for how many seconds something loaded before may still turn up.
 
         Raises:
-            TierDown: it is not certain that it is dropped.
+            TierDown: it is not certain that it is.
         """
-        stamp = self._keys.stamp(subject)
-        owned = list(self._keys.owned_keys(subject))
-        leases = [self._keys.lease(key) for key in owned]
-        new_stamp = ("SET", stamp, os.urandom(8), "PX", int(keep_stamp * 1000))
-        await self._send_to_node(stamp, new_stamp, *(("UNLINK", key) for key in (*owned, *leases)))
+        commands: list[tuple[str, Command]] = []
+        for stamp in stamps:
+            name, owned = self._keys.stamp(stamp), self._keys.owned_keys(stamp.tag)
+            gone = owned if stamp.hard else map(self._keys.lease, owned)
+            commands.append((name, ("SET", name, os.urandom(len(NO_STAMP)), "PX", int(keep * 1000))))
+            commands += [(key, ("UNLINK", key)) for key in gone]
+        if MOVING in await self.execute_many(commands):
+            raise TierDown
 
     async def purge_all(self) -> None:
         """Begin another generation: whatever any process has stored or is loading is outdated.
@@ -286,7 +354,45 @@ class RedisTier:
             return None
         return Size(sum(_number(keys) for keys, _ in replies), sum(_used_memory(memory) for _, memory in replies))
 
-    def _entry(self, key: str, found: Found) -> Entry | None:
+    def _stamped(self, key: str, entry: Entry, token: Token) -> StoredEntry | None:
+        """``entry`` as it is stored under ``key``; None where ``token`` has not the stamps of all its tags."""
+        tags = self._keys.tags(key, entry.tags)
+        stamps = token.stamps.joined(tags, hard=self._keys.kind(key).is_kept)
+        return None if stamps is None else self.stored(entry, token, stamps)
+
+    def _unknown(self, key: str, token: Token, tags: Sequence[str] = ()) -> list[Stamp]:
+        """The stamps of the entry ``key``, with these further tags, that ``token`` does not have."""
+        return token.stamps.unknown(self._keys.tags(key, tags), hard=self._keys.kind(key).is_kept)
+
+    def _names(self, stamps: Iterable[Stamp], token: Token) -> list[str]:
+        """Where ``stamps`` stand that are going to be asked for; ``token`` tells whether one changes meanwhile."""
+        names = [self._keys.stamp(stamp) for stamp in stamps]
+        for name in names:
+            self._near.extend_token(token, name)
+        return names
+
+    def _learn(self, stamps: Sequence[Stamp], names: Sequence[str], values: Sequence[bytes], token: Token) -> None:
+        """Know what was answered, in the same order, as far as anything was."""
+        for stamp, name, value in zip(stamps, names, values, strict=False):
+            if token.holds(name):
+                token.stamps.learn(stamp, value)
+
+    async def _ask_for(self, stamps: Sequence[Stamp], token: Token) -> None:
+        if stamps:
+            names = self._names(stamps, token)
+            values = await self._supervisor.links.stamps(names)
+            for stamp, name in zip(stamps, names, strict=True):
+                if name in values and token.holds(name):
+                    token.stamps.learn(stamp, values[name])
+
+    async def _entries(self, found: Sequence[tuple[str, Found]], token: Token) -> list[Entry | None]:
+        stored = [(key, self._stored(key, one)) for key, one in found]
+        tagged = [(key, one.tags) for key, one in stored if one is not None and one.tags]
+        unknown = {stamp for key, tags in tagged for stamp in self._unknown(key, token, tags)}
+        await self._ask_for(list(unknown), token)
+        return [None if one is None else self._standing(key, one, token) for key, one in stored]
+
+    def _stored(self, key: str, found: Found) -> StoredEntry | None:
         if found.wrong_type:
             metrics.cache_unreadable.inc()
             return None
@@ -294,15 +400,35 @@ class RedisTier:
             return None
         try:
             stored = StoredEntry.from_bytes(found.data, key)
-            if stored.generation != self._near.generation or found.stamp not in {None, stored.stamp}:
+        except UnreadableEntry:
+            metrics.cache_unreadable.inc()
+            return None
+        return stored if stored.generation == self._near.generation else None
+
+    def _standing(self, key: str, stored: StoredEntry, token: Token) -> Entry | None:
+        """The entry, as far as no purge has taken it; none where that is not known."""
+        tags, kept = self._keys.tags(key, stored.tags), self._keys.kind(key).is_kept
+        current = token.stamps.joined(tags, hard=kept)
+        if current is None:
+            return None
+        try:
+            outdated = stored.outdated(current)
+            if outdated and (not kept or outdated[-1] >= len(tags)):
                 return None
-            return self._checked(key, stored)
+            entry = self._checked(key, stored)
         except ValueError:  # whatever it is that nobody of us has written
             metrics.cache_unreadable.inc()
             return None
+        if outdated and entry is not None:
+            entry.outdate(self._clock())
+        return entry
 
     def _checked(self, key: str, stored: StoredEntry) -> Entry | None:
-        """The entry, whole; None where this process keeps none such, or not for so long."""
+        """The entry, whole; None where this process keeps none such, or not for so long.
+
+        Raises:
+            ValueError: nobody of us has written it.
+        """
         rules = self._keys.kind(key).rules(negative=stored.negative)
         if rules is None:
             raise UnreadableEntry

@@ -8,9 +8,10 @@ from typing import Final, Literal, NamedTuple
 
 from shared.cache.keys import Keys
 from shared.cache.replies import Command
+from shared.cache.stamps import Stamp
 
 Place = Literal["entry", "stamp", "lease"]
-"""Where a key stands: among the entries of each kind, among the stamps of purges, among the leases."""
+"""Where a key stands: among the entries of each kind, among the stamps of tags, among the leases."""
 
 _TRIED_MS: Final = 1
 """What is tried is gone at once, whether or not Redis lets it be deleted."""
@@ -61,7 +62,7 @@ def probe_commands(keys: Keys, tag: str) -> Iterator[Command]:
     entries = [keys.entry(kind, tag) for kind in keys.kinds]
     stand: Mapping[Place, Sequence[str]] = {
         "entry": entries,
-        "stamp": [keys.stamp(tag)],
+        "stamp": [keys.stamp(Stamp(f"any:{tag}", hard)) for hard in (False, True)],
         "lease": [keys.lease(entry) for entry in entries],
     }
     for need in REQUIRED_COMMANDS:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.lookup import Lookup
-from shared.cache.near import NearTier
+from shared.cache.near import NearTier, Token
 from shared.cache.redis import RedisTier
 from shared.cache.replies import Command
 from shared.cache.topology import Topology
@@ -25,17 +25,17 @@ class SpannedRedisTier(RedisTier):
         super().__init__(topology, near, keys, clock, alone=alone)
         self._spans = spans
 
-    async def lookup(self, key: str, lease_command: Command | None = None) -> Lookup:
+    async def lookup(self, key: str, token: Token, lease_command: Command | None = None) -> Lookup:
         """The entry under a key, and the result of the command that asks for a lease."""
         with spanning(self._spans, "redis lookup", "client", {**_REDIS, "cache.wanted": 1}) as span:
-            lookup = await super().lookup(key, lease_command)
+            lookup = await super().lookup(key, token, lease_command)
             span.set_attribute("cache.found", int(lookup.entry is not None))
         return lookup
 
-    async def read(self, keys: Sequence[str]) -> list[Entry | None]:
+    async def read(self, keys: Sequence[str], token: Token) -> list[Entry | None]:
         """The entry under each key."""
         attributes: dict[str, Any] = {**_REDIS, "cache.wanted": len(keys)}
         with spanning(self._spans, "redis lookup", "client", attributes) as span:
-            entries = await super().read(keys)
+            entries = await super().read(keys, token)
             span.set_attribute("cache.found", sum(entry is not None for entry in entries))
         return entries

@@ -194,7 +194,7 @@ class Table:
         """What Redis has; memory keeps what has not changed while it was on its way."""
         token = self._near.issue_token(*keys)
         try:
-            entries = await redis.read(keys)
+            entries = await redis.read(keys, token)
             for key, entry in zip(keys, entries, strict=True):
                 if entry is not None:
                     self._near.put(key, entry, token)

@@ -369,7 +369,12 @@ async def test_only_parts_of_ours_stand_in(
     kind, subject = part
     gateway.services.failures[{"user": "users"}.get(kind, kind)] = Unreachable("gone")
     key = entry_keys.KEYS.entry(kind, subject)
-    _set(redis_server, key, lambda good: good.to_bytes(key), replace(STORED, kept_ms=600_000, value=data))
+    _set(
+        redis_server,
+        key,
+        lambda good: good.to_bytes(key),
+        replace(STORED, stamps=bytes(16), kept_ms=600_000, value=data),
+    )
     before = metrics.cache_unreadable._value.get()
     answer = await gateway.get(PATH)
     assert answer.json()["metadata"]["parts"][kind]["status"] == ("fresh" if is_good else "missing")

@@ -28,7 +28,13 @@ from tests.fixtures.suite_settings import SUITE_SETTINGS
 COMMANDS = sorted({need.command for need in REQUIRED_COMMANDS})
 KEYS = gateway_cache(load(GatewaySettings, SUITE_SETTINGS), AGGREGATES).keys
 PATTERNS = sorted(
-    {*(f"~{KEYS.prefix}{kind}:*" for kind in KEYS.kinds), "~bff:purged:*", "~bff:generation", "~bff.lease:*"}
+    {
+        *(f"~{KEYS.prefix}{kind}:*" for kind in KEYS.kinds),
+        "~bff:outdated/*",
+        "~bff:purged/*",
+        "~bff:generation",
+        "~bff.lease:*",
+    }
 )
 OURS = {"acl", "config", "hello"}
 """Commands of the test itself, and of every greeting."""

@@ -20,7 +20,7 @@ OpenCache = Callable[..., Awaitable[Cache]]
 def plain(name: str, *, owned: bool = False, fresh: float = 100_000.0) -> Kind:
     """A kind of entries that are whatever bytes they are."""
     rules = Rules(lambda _subject, data: data, fresh, fresh)
-    return Kind(name, present=rules, absent=rules, owned=owned)
+    return Kind(name, present=rules, absent=rules, tag="user" if owned else None)
 
 
 KINDS = (*(plain(name, owned=True) for name in OWNED), plain("products"))
@@ -90,7 +90,7 @@ async def share(one: Cache, other: Cache, key: str, value: bytes) -> None:
 
 async def purge(cache: Cache, subject: str) -> None:
     """Purge a subject; one that Redis was not told of, on a busy machine, is asked for again, as its answer says."""
-    while not await cache.purge(subject):
+    while not await cache.purge_tags([f"user:{subject}"], hard=True):
         await asyncio.sleep(0.001)
 
 

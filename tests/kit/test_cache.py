@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from shared.cache.cache import Value
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.near import Trust
+from shared.cache.stamps import Stamp
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.stored_entries import stored_now
@@ -101,7 +103,7 @@ async def test_a_purge_drops_what_a_subject_owns_everywhere(open_cache: OpenCach
         put(one, key, b"value")
     for key in (*keys, SHARED):
         await until_found(other, key, b"value")
-    assert await one.purge("user1")
+    assert await one.purge_tags(["user:user1"], hard=True)
     for key in keys:
         assert await found(one, key) is None
         await until_found(other, key, None)
@@ -122,7 +124,8 @@ async def test_a_purge_leaves_nothing_in_redis_but_its_stamp(open_cache: OpenCac
         while client.exists(*owned, SHARED) < len(owned) + 1:
             await asyncio.sleep(0.001)
         await purge(cache, "user1")
-        assert {key.decode() for key in client.keys("*")} == {KEYS.generation, KEYS.stamp("user1"), SHARED}
+        stamps = {KEYS.stamp(Stamp(tag, hard=hard)) for tag in ("user:user1", "user:*") for hard in (False, True)}
+        assert {key.decode() for key in client.keys("*")} == {KEYS.generation, SHARED, *stamps}
 
 
 async def test_a_purge_beats_a_load_in_flight(open_cache: OpenCache, redis_server: RedisServer) -> None:
@@ -130,7 +133,7 @@ async def test_a_purge_beats_a_load_in_flight(open_cache: OpenCache, redis_serve
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
     assert await far(other, KEY) is None
     loading = other.issue_token(KEY)
-    assert await one.purge("user1")
+    assert await one.purge_tags(["user:user1"], hard=True)
     write_late(redis_server, KEY, generation_of(redis_server))
     while loading.holds(KEY):
         await asyncio.sleep(0.001)
@@ -164,7 +167,7 @@ async def test_without_redis_a_purge_says_that_others_were_not_told(
     redis_server.kill()
     await until(cache, up=False)
     put(cache, KEY, b"value")
-    assert not await cache.purge("user1")
+    assert not await cache.purge_tags(["user:user1"], hard=True)
     assert cache.lookup_near(KEY) is None
 
 
@@ -193,7 +196,10 @@ async def test_a_redis_that_may_not_tell_of_changes_is_read_each_time(
     url = redis_server.url.replace("redis://", "redis://blind:secret@")
     one, other = await open_cache(url), await open_cache(url)
     assert one.trust is Trust.BLIND
-    put(one, KEY, b"value")
+    token = one.issue_token(KEY)
+    await one.read_stamps(token)
+    one.put(token, [Value(KEY, b"value", one.clock(), 30.0)])
+    one.release_token(token)
     while await found(other, KEY) != b"value":
         await asyncio.sleep(0.001)
     assert (one.lookup_near(KEY), other.lookup_near(KEY)) == (None, None)
@@ -236,5 +242,5 @@ async def test_memory_alone_needs_no_redis(open_cache: OpenCache) -> None:
     assert cache.redis is None
     put(cache, KEY, b"value")
     assert await found(cache, KEY) == b"value"
-    assert await cache.purge("user1")
+    assert await cache.purge_tags(["user:user1"], hard=True)
     assert await found(cache, KEY) is None

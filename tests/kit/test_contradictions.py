@@ -9,6 +9,7 @@ import pytest
 from sanic import HTTPResponse, Request, Sanic
 
 from shared.cache.keys import Keys
+from shared.cache.stamps import Stamp
 from shared.errors import DeclarationError
 from shared.http import routing
 from tests.fixtures.processes import ROOT, free_port
@@ -64,14 +65,17 @@ def test_two_kinds_of_entries_have_two_names(owned: bool) -> None:
         Keys("bff", [plain("orders"), plain("user"), plain("orders", owned=owned)])
 
 
-@pytest.mark.parametrize("name", ["purged", "generation", "lease", "probe"])
+@pytest.mark.parametrize("name", ["purged", "outdated", "generation", "lease", "probe"])
 def test_no_kind_of_entries_collides_with_what_the_cache_itself_keeps(name: str) -> None:
     """Whatever it is called."""
     keys = Keys("bff", [plain(name, owned=True)])
     key = keys.entry(name, "user1")
-    assert keys.purged_subject(key) is None
-    assert keys.stamp_of(key) == "bff:purged:{user1}"
-    assert key not in {keys.generation, keys.stamp("user1"), keys.lease(key)}
-    assert keys.purged_subject(keys.stamp("user1")) == "user1"
-    assert list(keys.owned_keys("user1")) == [key]
+    (own,) = keys.tags(key)
+    stamps = [Stamp(own, hard=hard) for hard in (False, True)]
+    stand = list(map(keys.stamp, stamps))
+    assert stand == ["bff:outdated/user:{user1}", "bff:purged/user:{user1}"]
+    assert keys.stamp_at(key) is None
+    assert key not in {keys.generation, keys.lease(key), *stand}
+    assert list(map(keys.stamp_at, stand)) == stamps
+    assert list(keys.owned_keys(own)) == [key]
     assert (keys.kind(key).name, keys.subject(key)) == (name, "user1")

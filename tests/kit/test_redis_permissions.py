@@ -16,6 +16,7 @@ from shared.cache.cache import Cache
 from shared.cache.keys import Keys
 from shared.cache.near import Trust
 from shared.cache.required_commands import CLUSTER_COMMANDS, OPTIONAL_COMMANDS
+from shared.cache.stamps import Stamp
 from shared.cache.table import NAMED
 from tests.fixtures.log_lines import heard
 from tests.fixtures.odd_redis import OddRedis
@@ -109,7 +110,8 @@ async def test_a_user_of_a_cluster(open_cache: OpenCache, cluster: Cluster) -> N
 
 NEEDED = sorted({word for word in documented() if word[0] == "+"} - {_word(name) for name in OPTIONAL_COMMANDS})
 STARTS = [KEYS.entry_prefix(kind) for kind in KEYS.kinds]
-PATTERNS = [f"~{start}*" for start in (*STARTS, *map(KEYS.lease, STARTS), KEYS.stamp("")[:-1], KEYS.generation)]
+STAMPS = [KEYS.stamp(Stamp(":", hard=hard)).partition(":{")[0] for hard in (False, True)]
+PATTERNS = [f"~{start}*" for start in (*STARTS, *map(KEYS.lease, STARTS), *STAMPS, KEYS.generation)]
 
 
 @pytest.mark.parametrize("wanting", [NEEDED, PATTERNS], ids=["commands", "keys"])

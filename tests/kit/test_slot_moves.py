@@ -13,6 +13,7 @@ from shared.cache.lease import Leases
 from shared.cache.loader import Loading, LoadResult, ReadThrough
 from shared.cache.lookup import LeaseState
 from shared.cache.near import Trust
+from shared.cache.stamps import Stamp
 from shared.deadline import Deadline, since_boot
 from shared.observing import metrics
 from tests.fixtures.log_lines import heard
@@ -44,7 +45,7 @@ def bypassed() -> Iterator[list[str]]:
 async def give(one: Cache, other: Cache, key: str, value: bytes) -> None:
     """Have ``one`` store what it has loaded after the last purge, and ``other`` find it."""
     while await found(other, key) != value or other.lookup_near(key) is None:
-        token = one.issue_token(key, stamp=(await one.lookup_redis(key)).stamp)
+        token = one.issue_token(key, stamps=(await one.lookup_redis(key)).stamps)
         one.put(token, [Value(key, value, one.clock(), 30.0)])
         one.release_token(token)
         await asyncio.sleep(0.001)
@@ -81,7 +82,7 @@ async def test_whatever_part_of_a_subject_has_moved(
     moves = []
     for moved, subject in subjects.items():
         key = KEYS.entry("profile", subject)
-        stood = {"entry": key, "lease": KEYS.lease(key), "stamp": KEYS.stamp(subject)}
+        stood = {"entry": key, "lease": KEYS.lease(key), "stamp": KEYS.stamp(Stamp(f"user:{subject}", hard=False))}
         moves.append(begin_move(cluster, key))
         moves[-1].move(*(stood[what] for what in moved))
         whole = not moved
@@ -97,7 +98,9 @@ async def test_whatever_part_of_a_subject_has_moved(
         assert await leases._is_taken(key) is ("lease" not in moved)
         put(one, key, b"newer")
         put(one, KEYS.entry("user", subject), b"new")
-        assert await asker.purge(subject) is False  # leases of other kinds are not there, so they may be elsewhere
+        assert (
+            await asker.purge_tags([f"user:{subject}"], hard=True) is False
+        )  # leases of other kinds are not there, so they may be elsewhere
     await until_beaten()
     assert (bypassed, asker.trust) == ([], Trust.COHERENT)
     for move in moves:
@@ -123,13 +126,13 @@ async def test_a_purge_that_says_so_has_reached_all(open_cache: OpenCache, clust
         for key in keys:
             client.set(KEYS.lease(key), b"", px=600_000)
     with moving(cluster, KEY) as move:
-        assert await one.purge("user1")
-        move.move(KEYS.stamp("user1"))
+        assert await one.purge_tags(["user:user1"], hard=True)
+        move.move(KEYS.stamp(Stamp("user:user1", hard=False)))
         for key in keys:
             async with asyncio.timeout(SOON):
                 await until_found(other, key, None)
             assert await found(one, key) is None
-        assert await one.purge("user1") is False
+        assert await one.purge_tags(["user:user1"], hard=True) is False
     async with asyncio.timeout(SOON):
         await purge(one, "user1")
         await give(other, one, KEY, b"again")

@@ -39,7 +39,7 @@ async def _fill(cache: Cache, count: int, *, fresh: float = 600.0) -> list[str]:
             for key in missing:
                 put(cache, key, b"value", fresh=fresh)
             assert cache.redis is not None
-            found = await cache.redis.read(missing)
+            found = await cache.redis.read(missing, cache.issue_token(*missing))
             missing = [key for key, entry in zip(missing, found, strict=True) if entry is None]
     for key in keys:
         cache.near.fresh(key)
@@ -140,7 +140,7 @@ async def test_a_purge_while_it_warms_is_not_lost(open_cache: OpenCache, redis_s
 
     async def purge() -> None:
         for key in random.sample(keys, 60):
-            while not await one.purge(KEYS.subject(key)):
+            while not await one.purge_tags(KEYS.tags(key), hard=True):
                 await asyncio.sleep(0)
             purged.append(key)
 
@@ -160,7 +160,7 @@ async def test_what_was_purged_before_is_not_taken(open_cache: OpenCache, redis_
     one = await open_cache(redis_server.url)
     await _fill(one, 3)
     await Warming(one).tell()
-    assert await one.purge("user1")
+    assert await one.purge_tags(["user:user1"], hard=True)
     other = await open_cache(redis_server.url)
     assert (await _warmed(other))["entries"] == 2
     assert await one.purge_all()

@@ -285,7 +285,7 @@ def test_an_aggregate_may_be_called_like_a_part(called: SinglePart[object]) -> N
     aggregate, part = keys.entry(Representation(kind).cache_kind, "user1"), keys.entry(called.name, "user1")
     assert aggregate != part
     assert keys.kind(aggregate) is not keys.kind(part)
-    assert set(keys.owned_keys("user1")) >= {aggregate, part}
+    assert set(keys.owned_keys("user:user1")) >= {aggregate, part}
 
 
 def test_whatever_is_declared_otherwise_has_keys_of_its_own() -> None:

@@ -15,7 +15,7 @@ _now = st.floats(0, 1e6)
 _stored = st.builds(
     StoredEntry,
     generation=_eight,
-    stamp=_eight,
+    stamps=st.lists(_eight, max_size=5).map(b"".join),
     stored_ms=st.integers(0, 2**63),
     fresh_ms=st.integers(0, 10**8),
     kept_ms=st.integers(10**8, LONGEST_SECONDS * 1000),
@@ -23,6 +23,7 @@ _stored = st.builds(
     cost_ms=st.integers(0, LONGEST_LOAD_SECONDS * 1000),
     age_ms=st.integers(0, LONGEST_SECONDS * 1000),
     negative=st.booleans(),
+    tags=st.lists(st.sampled_from(["product:p1", "user:*", "order:x.y"]), max_size=4).map(tuple),
 )
 
 
@@ -74,9 +75,9 @@ def test_what_stands_under_another_key_is_unreadable(key: str) -> None:
 
 @pytest.mark.parametrize("odd", [2, 255])
 def test_what_neither_is_nor_is_not_is_unreadable(odd: int) -> None:
-    """The last byte of the header says whether the entry is negative, and nothing else."""
+    """The byte before the numbers of stamps and tags says whether the entry is negative, and nothing else."""
     good = _GOOD.to_bytes(KEY)
-    at = len(good) - len(_GOOD.value) - 1
+    at = len(good) - len(_GOOD.value) - len(_GOOD.stamps) - 5
     with pytest.raises(UnreadableEntry):
         StoredEntry.from_bytes(good[:at] + bytes([odd]) + good[at + 1 :], KEY)
 

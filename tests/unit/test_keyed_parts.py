@@ -14,6 +14,7 @@ from bff.parts.part import Part
 from bff.parts.store import PartStore
 from shared import codec
 from shared.cache.build import build_cache
+from shared.cache.loader import Loading
 from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, BadResponse, NoBudget, Overloaded, Refused, Unreachable, UpstreamError
@@ -74,7 +75,12 @@ class _Scene:
         self.parts = KeyedSource(part, self.service, store, bounds)
 
     def ask(self, left: float, *ids: str) -> asyncio.Future[Part[Mapping[str, Thing]]]:
-        return asyncio.ensure_future(self.parts.get(ids, Deadline(self.clock.now + left, self.clock)))
+        return asyncio.ensure_future(self.parts.get(ids, self.loading(left)))
+
+    def loading(self, left: float, *, early: bool = False) -> Loading:
+        """A load that has so many seconds left."""
+        token = self.cache.issue_token()
+        return Loading(Deadline(self.clock.now + left, self.clock), early, token, self.cache)
 
     def key(self, one: str) -> str:
         return self.cache.keys.entry("products", one)
@@ -261,5 +267,5 @@ async def test_what_replaces_something_early_is_made_of_what_is_nearly_new(
     scene.service.gate.set()
     await scene.ask(60, "a")
     scene.clock.now += age
-    part = await scene.parts.get(["a"], Deadline(scene.clock.now + 60, scene.clock), renew=renew)
+    part = await scene.parts.get(["a"], scene.loading(60, early=renew))
     assert _calls(part) == {"a": 2 if asks else 1}

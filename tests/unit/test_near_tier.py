@@ -1,9 +1,10 @@
 """The memory tier: what may be served from it, and when."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -11,6 +12,8 @@ from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier, Token, Trust
+from shared.cache.slices import SLICE
+from shared.cache.stamps import Stamp
 from tests.kit.caches import plain
 
 KEYS = Keys("test", [plain("profile", owned=True), plain("products")])
@@ -65,7 +68,7 @@ def test_a_purge_stamp_drops_what_its_subject_owns_and_nothing_else() -> None:
     tier = _tier(clock)
     for name in NAMES:
         assert tier.put(name, _entry(clock), tier.issue_token())
-    stamp = KEYS.stamp("u1")
+    stamp = KEYS.stamp(Stamp("user:u1", hard=False))
     loading = tier.issue_token(*NAMES)
     tier.invalidate([stamp])
     assert [tier.fresh(name) is not None for name in NAMES] == [False, True, True]
@@ -82,9 +85,98 @@ def test_a_purge_takes_every_variant_kept_or_on_its_way() -> None:
     for name in (*mine[:2], *others):
         assert tier.put(name, _entry(clock), tier.issue_token())
     loading = tier.issue_token(*mine, *others)
-    tier.purge("u1")
+    tier.purge("user:u1", hard=True)
     assert [tier.kept(name) is not None for name in (*mine, *others)] == [False] * 3 + [True] * 3
     assert [loading.holds(name) for name in (*mine, *others)] == [False] * 3 + [True] * 3
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_purge_of_a_tag_outdates_whatever_carries_it(hard: bool) -> None:
+    """By its key or besides; it may stand in, if the purge is soft and it was to be kept longer than it is current."""
+    clock = Clock()
+    tier = _tier(clock)
+    own, showing, other = NAMES[0], NAMES[1], NAMES[2]
+    for name, tags in ((own, ()), (showing, ("product:p1", "user:u1")), (other, ("product:p2",))):
+        assert tier.put(name, replace(_entry(clock), tags=tags), tier.issue_token())
+    brief = KEYS.entry("profile", "u3")
+    assert tier.put(brief, replace(Entry.made(b"value", clock.now, TTL), tags=("user:u1",)), tier.issue_token())
+    tier.purge("user:u1", hard=hard)
+    assert [tier.fresh(name) is not None for name in (own, showing, other, brief)] == [False, False, True, False]
+    assert [tier.kept(name) is not None for name in (own, showing, other, brief)] == [not hard, not hard, True, False]
+    assert all(entry.is_due(clock.now) for name in (own, showing) if (entry := tier.kept(name)) is not None)
+
+
+def test_a_load_loses_what_depends_on_a_tag_that_is_purged() -> None:
+    """At once, and that alone; also one that turns out to depend on it when it was purged already."""
+    tier = _tier()
+    told: list[str | None] = []
+    early = tier.issue_token(*NAMES, on_loss=told.append)
+    tier.tag_token(early, NAMES[0], ["product:p1", "product:p2"])
+    tier.tag_token(early, NAMES[1], ["product:p2"])
+    tier.purge("product:p1")
+    assert (told, early.lost) == ([NAMES[0]], {NAMES[0]})
+    tier.tag_token(early, NAMES[2], ["product:p1"])
+    assert told == [NAMES[0], NAMES[2]]
+    late = tier.issue_token(*NAMES)
+    tier.tag_token(late, NAMES[0], ["product:p1"])
+    assert not late.lost
+    tier.purge("product:p2")
+    assert early.lost == {*NAMES}
+    for token in (early, late):
+        tier.release_token(token)
+    assert (tier._tokens, tier._tagged) == ({}, set())
+
+
+@given(st.lists(st.integers(0, 30), max_size=40), st.integers(0, 30))
+def test_what_is_remembered_of_purges_is_bounded(purged: list[int], asked: int) -> None:
+    """Who asks about one that is forgotten is told the worst."""
+    tier = NearTier(MemoryStore(10), KEYS, Clock(), purges=5)
+    token = tier.issue_token(NAMES[0])
+    for number in purged:
+        tier.purge(f"product:{number}")
+    tier.tag_token(token, NAMES[0], [f"product:{asked}"])
+    assert token.holds(NAMES[0]) is (asked not in purged and len({*purged}) <= 5)
+
+
+async def test_a_purge_of_much_is_done_in_slices(loop: object) -> None:
+    """Nobody is kept waiting; what was put since stays."""
+    clock = Clock()
+    tier = NearTier(MemoryStore(10_000), KEYS, clock)
+    names = [KEYS.entry("profile", f"u{number}") for number in range(1_300)]
+    for name in names:
+        assert tier.put(name, replace(_entry(clock), tags=("product:p1",)), tier.issue_token())
+    tier.purge("product:p1", hard=True)
+    left = [name for name in names if tier.fresh(name) is not None]
+    assert len(left) == len(names) - SLICE
+    clock.now += 1
+    again = replace(_entry(clock), tags=("product:p1",))
+    assert tier.put(left[0], again, tier.issue_token())
+    await tier.settled()
+    assert [name for name in names if tier.fresh(name) is not None] == [left[0]]
+    await tier.settled()
+
+
+def test_who_watches_is_told_of_every_change() -> None:
+    """Of a key or of a tag, until it watches no more."""
+    clock = Clock()
+    tier = _tier(clock)
+    told: list[str] = []
+    watching = {name: partial(told.append, name) for name in (NAMES[0], "product:p1")}
+    for name, tell in watching.items():
+        tier.watch(name, tell)
+    assert tier.put(NAMES[0], _entry(clock), tier.issue_token())
+    tier.drop(NAMES[1])
+    tier.purge("product:p1")
+    tier.purge("user:u1")
+    tier.invalidate([NAMES[0]])
+    assert told == [NAMES[0], "product:p1", NAMES[0], NAMES[0]]
+    tier.invalidate(None)
+    assert sorted(told[4:]) == sorted(watching)
+    for name, tell in watching.items():
+        tier.unwatch(name, tell)
+    tier.invalidate(None)
+    assert len(told) == 6
+    assert tier._watching == {}
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,10 @@ def test_an_entry_is_at_least_as_old_as_it_is(
     now = one.clock()
     stored = one.tier.stored(Entry(b"value", now, now + 30, now + 600, age=before), one.near.issue_token(KEY))
     redis.time.now += after
-    entry = other.tier._entry(KEY, Found(stored.to_bytes(KEY), None))
+    found = other.tier._stored(KEY, Found(stored.to_bytes(KEY)))
+    assert found is not None
+    token = other.near.issue_token(KEY)
+    entry = other.tier._standing(KEY, found, token)
     assert entry is not None
     assert other.clock() - entry.asked_at >= before + after - 1e-6
 

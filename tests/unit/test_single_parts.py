@@ -47,7 +47,7 @@ class _Scene:
     async def get(self, call: Callable[[], Awaitable[Thing | None]], *, early: bool = False) -> Part[Thing]:
         """The part as one load gets it, which keeps what it is told to at its end."""
         values: list[Value] = []
-        self.token = self.cache.issue_token()
+        self.token = self.cache.issue_token(self.cache.keys.entry("profile", "u1"))
         loading = Loading(Deadline.after(60, self.clock), early, self.token, self.cache)
         self.service = call
         part = await self.source.get({"thing_id": "u1"}, loading, values.append)
@@ -91,7 +91,7 @@ async def test_what_is_invalidated_while_it_is_asked_for_is_not_kept(how: str) -
         if how == "changed":
             scene.cache.near.invalidate([scene.key])
         else:
-            await (scene.cache.purge("u1") if how == "purged" else scene.cache.purge_all())
+            await (scene.cache.purge_tags(["user:u1"], hard=True) if how == "purged" else scene.cache.purge_all())
         return Thing("u1")
 
     assert (await scene.get(overtaken)).value == Thing("u1")

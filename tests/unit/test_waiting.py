@@ -12,7 +12,7 @@ from shared.cache.keys import Keys
 from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
 from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.memory import MemoryStore
-from shared.cache.near import NearTier
+from shared.cache.near import NearTier, Token
 from shared.cache.replies import Command
 from shared.deadline import Deadline
 from tests.fixtures.jumping_loop import now, run
@@ -37,7 +37,7 @@ class _Scene:
         redis: Any = self
         self.through = ReadThrough[str](Cache(self.near, redis, KEYS, longest_life=600, clock=now), BUDGET)
 
-    async def lookup(self, _key: str, _lease_command: Command | None = None) -> Lookup:
+    async def lookup(self, _key: str, _token: Token, _lease_command: Command | None = None) -> Lookup:
         """As of a Redis tier."""
         return Lookup(self.there, lease=self.lease)
 

@@ -11,8 +11,9 @@ from shared.cache.cache import Cache
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
-from shared.cache.near import NearTier, Trust
+from shared.cache.near import NearTier, Token, Trust
 from shared.cache.replies import Command
+from shared.cache.stamps import Stamp
 from shared.cache.warming import MAX_SECONDS, PAGE, Warming
 from tests.fixtures.jumping_loop import now, run
 from tests.kit.caches import KINDS
@@ -45,7 +46,7 @@ class _Scene:
         page = [KEYS.entry("profile", f"u{one}") for one in NUMBERS[number * PAGE : (number + 1) * PAGE]]
         return [codec.document(page) if page else None]
 
-    async def read(self, keys: Sequence[str]) -> list[Entry | None]:
+    async def read(self, keys: Sequence[str], _token: Token) -> list[Entry | None]:
         self.asked.append(len(keys))
         found = [Entry.made(b"value", now(), 600.0) for _ in keys]  # which is what there was when they were asked for
         if len(self.asked) == 1:
@@ -63,6 +64,10 @@ class _Scene:
             return now() - started
 
 
+def _stamp(subject: str) -> str:
+    return KEYS.stamp(Stamp(f"user:{subject}", hard=False))
+
+
 EVERYBODY = {f"u{number}" for number in NUMBERS}
 FIRST_PAGE = {f"u{number}" for number in NUMBERS[:PAGE]}
 
@@ -72,7 +77,10 @@ FIRST_PAGE = {f"u{number}" for number in NUMBERS[:PAGE]}
     [
         (lambda _: None, set()),
         (lambda scene: scene.near.invalidate([PURGED]), {"u5"}),
-        (lambda scene: scene.near.invalidate([KEYS.stamp("u5"), KEYS.stamp("u7")]), {"u5", "u7"}),
+        (
+            lambda scene: scene.near.invalidate(map(_stamp, ["u5", "u7"])),
+            {"u5", "u7"},
+        ),
         (lambda scene: scene.near.invalidate(None), FIRST_PAGE),
         (lambda scene: scene.near.set_trust(Trust.COHERENT), FIRST_PAGE),
         (lambda scene: scene.near.set_trust(Trust.BLIND), EVERYBODY),

@@ -150,7 +150,7 @@ async def _garble_marks(place: Place) -> str:
     """Generation and stamps: what decides over many entries at once."""
     key = place.one()
     prefix = key.partition(b"{")[0].rpartition(b":")[0].rpartition(b":")[0]
-    what = place.dice.choice((b"generation", b"purged:{%b}" % _subject(key).encode()))
+    what = place.dice.choice((b"generation", b"outdated/user:{%b}" % _subject(key).encode()))
     await place.redis.set(prefix + b":" + what, place.dice.choice((b"", b"x", place.dice.randbytes(8), b"y" * 5000)))
     return _subject(key)
 
