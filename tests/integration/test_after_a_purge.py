@@ -25,6 +25,7 @@ SERVICES: Final = ("users", "orders", "products")
 CASES: Final = [
     *((service, "/api/cache") for service in SERVICES),
     *((service, "/api/cache/profile/user1") for service in ("users", "orders")),
+    *((service, "/api/cache/tags/user:user1") for service in ("users", "orders")),
 ]
 
 

@@ -30,7 +30,7 @@ async def test_a_purge_drops_what_is_cached(start_gateway: StartGateway, path: s
     assert calls.count("products") == (1 if path == ENTRY else 2)
 
 
-@pytest.mark.parametrize("path", [ENTRY, "/api/cache"])
+@pytest.mark.parametrize("path", [ENTRY, "/api/cache", "/api/cache/tags/user:user1"])
 async def test_without_a_configured_token_there_is_no_such_route(start_gateway: StartGateway, path: str) -> None:
     """Nobody learns that there could be one."""
     gateway = await start_gateway(AUTH="off")
