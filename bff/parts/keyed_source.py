@@ -70,7 +70,8 @@ class KeyedSource(Generic[T]):
         order = everything[: self._bounds.max_ids]
         if (tag := self._part.tag) is not None:
             loading.depend_on([f"{tag}:{item_id}" for item_id in order])
-            await loading.read_stamps()
+            if loading.is_blind:
+                await loading.read_stamps()
         builder: PartBuilder[T] = PartBuilder({one: self._key(one) for one in order if id_type.has(one)})
         kept = await self._kept(builder.keys, loading.deadline)
         due = self._take_fresh(kept, builder, renew=loading.early)

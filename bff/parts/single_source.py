@@ -46,13 +46,14 @@ class SingleSource(Generic[T]):
         started = store.clock()
         subject = _ALL if self._subject is None else parameters[self._subject]
         key = store.cache.keys.entry(part.name, subject, self._variant(parameters) if self._further else "")
-        if part.tag is not None:
-            loading.depend_on((f"{part.tag}:{subject}",))
+        if part.tag is not None and (tag := f"{part.tag}:{subject}") not in loading.own:
+            loading.depend_on((tag,))
         entry = store.cache.kept_near(key)
         is_current = entry is not None and (entry.is_new(started) if loading.early else not entry.is_due(started))
         if entry is not None and is_current and (value := part.codec.decode_entry(entry)) is not None:
             self._sources["cache"].inc()
-            loading.depend_on(entry.tags)
+            if entry.tags:
+                loading.depend_on(entry.tags)
             return Part(value, "fresh", entry.value, entry.fresh_until)
         reason = store.throttle.reason(key)
         if reason is not None:
@@ -62,7 +63,8 @@ class SingleSource(Generic[T]):
         except ValueError:  # another service has named something that cannot be asked for
             return Part.missing(BadResponse.reason)
         loading.extend_to(key)
-        await loading.read_stamps()
+        if loading.is_blind:
+            await loading.read_stamps()
         try:
             call = Call(path, partial(self._read, subject), deadline, template=part.path.text, safe=True)
             found = await self._send(call)

@@ -5,9 +5,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 from redis.exceptions import ResponseError
 
-from shared.cache.entry import NO_STAMP
 from shared.cache.redis_errors import NodeRefused, error_text
 from shared.cache.replies import MOVING, Command, Unknown
+from shared.cache.stamps import NEVER, STAMP_SIZE
 from shared.errors import KitError
 
 _WRONG_TYPE: Final = "WRONGTYPE"
@@ -15,7 +15,7 @@ _NOT_PERMITTED: Final = "NOPERM"
 _ODD_COMMAND: Final = "ERR"
 _ELSEWHERE: Final = "MOVED"
 _MOVING: Final = ("ASK", "TRYAGAIN")
-_ODD_STAMP: Final = b"\xff" * len(NO_STAMP)
+_ODD_STAMP: Final = b"\xff" * STAMP_SIZE
 
 
 class NotPermitted(KitError):
@@ -128,18 +128,18 @@ def stamps_in(replies: Sequence[Any]) -> list[bytes] | Literal[Unknown.MOVING]:
         stamp = stamp_in(reply)
         if stamp is MOVING:
             return MOVING
-        stamps.append(stamp or NO_STAMP)
+        stamps.append(stamp or NEVER)
     return stamps
 
 
-def stamp_in(reply: Any) -> bytes | Unknown | None:
+def stamp_in(reply: Any, size: int = STAMP_SIZE) -> bytes | Unknown | None:
     """What stands where a stamp should: garbage tells before from after as well, and the next purge overwrites it."""
     if is_wrong_type(reply):
-        return _ODD_STAMP
+        return _ODD_STAMP[:size]
     stamp = usable(reply)
     if stamp is None or stamp is MOVING:
         return stamp
-    return bytes(stamp)[: len(NO_STAMP)].ljust(len(NO_STAMP), b"\0")
+    return bytes(stamp)[:size].ljust(size, b"\0")
 
 
 def usable(reply: Any) -> Any:

@@ -16,7 +16,7 @@ from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import NearTier, OnLoss, Token, Told, Trust
 from shared.cache.redis import RedisTier, TierDown
 from shared.cache.replies import Command
-from shared.cache.stamps import Stamp, Stamps
+from shared.cache.stamps import Stamps
 from shared.cache.tags import any_of
 from shared.cache.watched_log import Records, WatchedLog
 from shared.deadline import Clock, since_boot
@@ -243,10 +243,9 @@ class Cache:
         If ``hard``, it is dropped. Returns whether every process is told, now or when it reconnects.
         """
         every = list(dict.fromkeys(one for tag in tags for one in (tag, any_of(tag))))
-        stamps = [Stamp(tag, is_hard) for tag in every for is_hard in ((True, False) if hard else (False,))]
-        self._near.invalidate(map(self.keys.stamp, stamps))
+        self._near.invalidate(map(self.keys.mark if hard else self.keys.stamp, every))
         keep = self._longest_life + _LATEST_LOAD_SECONDS
-        told = await self._everywhere(lambda redis: redis.purge(stamps, keep))
+        told = await self._everywhere(lambda redis: redis.purge(every, keep, hard=hard))
         await self._near.settled()
         return told
 

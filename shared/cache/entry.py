@@ -9,10 +9,10 @@ import math
 import struct
 import sys
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from shared.cache.stamps import STAMP_SIZE
 from shared.cache.tags import is_tags
 
 REFRESH_SHARE: Final = 0.2
@@ -27,7 +27,6 @@ LONGEST_LOAD_SECONDS: Final = 60
 
 FORMAT: Final = 7
 NO_STAMP: Final = bytes(8)
-_STAMP_SIZE: Final = len(NO_STAMP)
 _MAGIC: Final = b"pgc%d" % FORMAT
 _HEADER: Final = struct.Struct("!4sI8sQIIIIBHH")
 _LONGEST_MS: Final = LONGEST_SECONDS * 1000
@@ -164,8 +163,8 @@ class StoredEntry:
     def to_bytes(self, key: str) -> bytes:
         """Header and value, valid under ``key`` and nowhere else."""
         numbers = (self.stored_ms, self.fresh_ms, self.kept_ms, self.cost_ms, self.age_ms, self.negative)
-        tags = "\n".join(self.tags).encode()
-        sizes = (len(self.stamps) // _STAMP_SIZE, len(tags))
+        tags = "\n".join(self.tags).encode() if self.tags else b""
+        sizes = (len(self.stamps) // STAMP_SIZE, len(tags))
         head = _HEADER.pack(_MAGIC, zlib.crc32(key.encode()), self.generation, *numbers, *sizes)
         return b"".join((head, self.stamps, tags, self.value))
 
@@ -181,7 +180,7 @@ class StoredEntry:
         magic, place, generation, stored_ms, fresh_ms, kept_ms, cost_ms, age_ms, negative, stamps, tags = (
             _HEADER.unpack_from(data)
         )
-        tags_at = _HEADER.size + stamps * _STAMP_SIZE
+        tags_at = _HEADER.size + stamps * STAMP_SIZE
         value_at = tags_at + tags
         if (
             magic != _MAGIC
@@ -206,22 +205,6 @@ class StoredEntry:
             negative == 1,
             tuple(data[tags_at:value_at].decode().split("\n")) if tags else (),
         )
-
-    def outdated(self, current: bytes) -> Sequence[int]:
-        """Which of its stamps are others by now, by their numbers; one that is over counts for none.
-
-        Raises:
-            UnreadableEntry: it has not as many.
-        """
-        if len(current) != len(self.stamps):
-            raise UnreadableEntry
-        if current == self.stamps:
-            return ()
-        return [
-            at // _STAMP_SIZE
-            for at in range(0, len(current), _STAMP_SIZE)
-            if current[at : at + _STAMP_SIZE] not in {NO_STAMP, self.stamps[at : at + _STAMP_SIZE]}
-        ]
 
     def entry(self, redis_ms: int, now: float, fresh: float = math.inf, kept: float = math.inf) -> Entry:
         """The entry as it is ``now``, when Redis's clock says ``redis_ms``.

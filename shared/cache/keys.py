@@ -4,8 +4,9 @@ Entries are named by kind, by the version of how that is written, and by subject
 processes which write a kind in different ways share a Redis and never read, nor overwrite, each other's entries. What
 outdates entries, the generation and the stamps of tags, has no version: a purge by any of them counts for all.
 
-Of each tag there are two stamps: one is another with every purge, one with hard purges alone. The subject of an entry,
-and the id of a tag, is a hash tag, so that in a cluster an entry and the stamps of its own tag stand on one node.
+Of each tag there is a stamp, which is another with every purge, and a mark that hard purges alone change. The subject
+of an entry, and the id of a tag, is a hash tag, so that in a cluster an entry and the stamp of its own tag stand on one
+node.
 """
 
 import re
@@ -14,7 +15,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from shared.cache.kind import Kind
-from shared.cache.stamps import Stamp
 from shared.cache.tags import ANY, NAME, named
 from shared.errors import DeclarationError
 
@@ -37,7 +37,7 @@ class Keys:
         self._hot = f"{namespace}.hot:"
         # No kind has a slash in its name, so no entry begins like a stamp.
         self._stamps = f"{self.prefix}outdated/"
-        self._hard_stamps = f"{self.prefix}purged/"
+        self._marks = f"{self.prefix}purged/"
         self._entries: dict[str, str] = {}
         self._kinds: dict[str, Kind] = {}
         self._tagged: defaultdict[str, list[str]] = defaultdict(list)
@@ -99,19 +99,27 @@ class Keys:
         """The tags of the entry ``key``: that which follows from it, if its kind has one, and ``further`` ones."""
         start = key.index("{")
         name = self._kinds[key[:start]].tag
-        return further if name is None else (f"{name}:{key[start + 1 : key.rindex('}')]}", *further)
+        if name is None:
+            return further
+        own = f"{name}:{key[start + 1 : key.rindex('}')]}"
+        return (own, *further) if further else (own,)
 
-    def stamp(self, stamp: Stamp) -> str:
-        """Where a stamp stands."""
-        name, _, identifier = stamp.tag.partition(":")
-        return f"{self._hard_stamps if stamp.hard else self._stamps}{name}:{{{identifier}}}"
+    def stamp(self, of: str) -> str:
+        """Where the stamp of a tag stands."""
+        name, _, identifier = of.partition(":")
+        return f"{self._stamps}{name}:{{{identifier}}}"
 
-    def stamp_at(self, name: str) -> Stamp | None:
-        """The stamp that stands there; None where none does."""
-        for beginning, hard in ((self._stamps, False), (self._hard_stamps, True)):
+    def mark(self, of: str) -> str:
+        """Where the mark of hard purges of a tag stands."""
+        name, _, identifier = of.partition(":")
+        return f"{self._marks}{name}:{{{identifier}}}"
+
+    def purge_at(self, name: str) -> tuple[str, bool] | None:
+        """Which tag was purged when ``name`` has changed, and whether hard; None when that is no stamp and no mark."""
+        for beginning, hard in ((self._stamps, False), (self._marks, True)):
             if name.startswith(beginning):
                 space, _, identifier = name[len(beginning) :].partition(":{")
-                return Stamp(named(space, identifier.removesuffix("}")), hard)
+                return named(space, identifier.removesuffix("}")), hard
         return None
 
     def owned_keys(self, of: str) -> Iterator[str]:

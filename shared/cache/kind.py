@@ -52,11 +52,6 @@ class Kind:
     varied: bool = False
     shape: bytes = b""
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether any of its entries is of use when it is no longer current."""
-        return any(rules is not None and rules.kept > rules.fresh for rules in (self.present, self.absent))
-
     def rules(self, *, negative: bool) -> Rules | None:
         """Those for things that there are, or for those that there are not."""
         return self.absent if negative else self.present

@@ -23,12 +23,12 @@ from shared.cache.answers import (
     sum_in,
     usable,
 )
+from shared.cache.entry import NO_STAMP
 from shared.cache.keys import Keys
 from shared.cache.link import Changed, Link, LinkLost
 from shared.cache.redis_errors import NodeRefused
 from shared.cache.replies import MOVING, Command, Unknown
 from shared.cache.required_commands import probe_commands
-from shared.cache.stamps import Stamp
 from shared.cache.topology import Topology, raise_if_cancelled
 from shared.cancellation import cancel_and_wait
 from shared.observing.logs import log_error
@@ -167,7 +167,7 @@ class Links:
         """
         reply, stamp = await self._link(key).execute(first, ("GET", key))
         check_permitted(("GET", key), stamp)
-        return usable(reply), stamp_in(stamp)
+        return usable(reply), stamp_in(stamp, len(NO_STAMP))
 
     def post(self, commands: Sequence[tuple[str, Command]]) -> list[Answers]:
         """Send commands that nobody waits for, each about a key, in this order to each node.
@@ -272,7 +272,7 @@ class Links:
         """A subject that the node has; one with no more slots than that is not worth being used."""
         # Nothing else is about a subject like this.
         for tag in (f"~{one}" for one in range(_MAX_TAGS)):
-            stamp = self._keys.stamp(Stamp(f"any:{tag}", hard=False))
+            stamp = self._keys.stamp(f"any:{tag}")
             if len(self._links) == 1 or self._topology.node_of(stamp) == number:
                 return tag
         raise NodeRefused("a node with hardly any slots")

@@ -17,7 +17,7 @@ from shared.cache.entry import Entry
 from shared.cache.flights import Flights
 from shared.cache.lease import LEASE_SECONDS, Leases
 from shared.cache.lookup import LeaseState, Lookup
-from shared.cache.near import Token
+from shared.cache.near import Token, Trust
 from shared.cache.tags import are_tags, bounded, is_tag
 from shared.deadline import Deadline
 from shared.errors import KitError
@@ -75,14 +75,18 @@ class Loading:
         deadline: until when it has time.
         early: whether it replaces a value before its time, and ought to last.
         token: the right to keep what it gives.
-        tags: of all that it depends on, the one that follows from its key first.
+        own: the tags that follow from its key.
+        tags: further ones of all that it depends on.
+        is_blind: whether Redis does not tell of changes, so that :meth:`read_stamps` is to be called before asking.
     """
 
     deadline: Deadline
     early: bool
     token: Token
     _cache: Cache
+    own: Sequence[str] = ()
     tags: dict[str, None] = field(default_factory=dict)
+    is_blind: bool = False
 
     def extend_to(self, key: str) -> None:
         """Let the token stand for another key too; call it before the value of that key is asked for."""
@@ -93,7 +97,7 @@ class Loading:
 
         What is no tag is ignored: nobody can purge it.
         """
-        further = [tag for tag in tags if tag not in self.tags]
+        further = [tag for tag in tags if tag not in self.tags and tag not in self.own]
         if not further:
             return
         if not are_tags(further):
@@ -104,8 +108,7 @@ class Loading:
     @property
     def further_tags(self) -> tuple[str, ...]:
         """Those that do not follow from its key, in as many as an entry may have."""
-        own = self._cache.keys.tags(self.token.keys[0])
-        return bounded(tag for tag in self.tags if tag not in own)
+        return bounded(self.tags)
 
     def tag(self, key: str, tags: Iterable[str]) -> None:
         """What is kept under another key is outdated by these ``tags`` too, and so is what the load gives."""
@@ -113,7 +116,7 @@ class Loading:
         self.depend_on(tags)
 
     async def read_stamps(self) -> None:
-        """See to it that all of this can be kept, also where Redis does not tell of changes; call it before asking."""
+        """See to it that all of this can be kept where Redis does not tell of changes."""
         await self._cache.read_stamps(self.token)
 
     def forget(self, key: str) -> None:
@@ -239,7 +242,8 @@ class ReadThrough(Generic[T]):
         if lookup.lease is LeaseState.HELD:
             self._leases.start_renewing(key, token)
         try:
-            loaded = await load(Loading(deadline, early, token, self._cache, dict.fromkeys(self._cache.keys.tags(key))))
+            own, is_blind = self._cache.keys.tags(key), self._cache.trust is Trust.BLIND
+            loaded = await load(Loading(deadline, early, token, self._cache, own, is_blind=is_blind))
             values = loaded.values
         except (KitError, TimeoutError) as error:
             if deadline.left() > 0:

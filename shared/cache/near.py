@@ -164,12 +164,17 @@ class NearTier:
             every[tag] += token.tags[tag]
         token.tags |= every
         self._tagged.add(token)
-        if token.purges != self.purges and any(token.purges < self._purged.get(tag, self._forgotten) for tag in every):
+        if token.purges != self.purges and any(self.was_purged(tag, token) for tag in every):
             token.invalidate(key)
+
+    def was_purged(self, tag: str, token: Token) -> bool:
+        """Whether ``tag`` may have been purged since ``token`` was issued."""
+        return token.purges < self._purged.get(tag, self._forgotten)
 
     def release_token(self, token: Token) -> None:
         """Forget a token that is no longer needed."""
-        self._tagged.discard(token)
+        if token.tags:
+            self._tagged.discard(token)
         for key in token.keys:
             holders = self._tokens.get(key)
             if holders is not None:
@@ -183,7 +188,8 @@ class NearTier:
             return False
         self._invalidate_tokens(key, but=token)
         self._store.put(key, entry)
-        self._tell(key)
+        if self._watching:
+            self._tell(key)
         return True
 
     def drop(self, key: str, but: Token | None = None) -> None:
@@ -246,10 +252,11 @@ class NearTier:
             return
         for name in names:
             self.drop(name)
-            stamp = self._keys.stamp_at(name)
-            if stamp is not None:
-                self.stamps.forget(stamp)
-                self.purge(stamp.tag, hard=stamp.hard)
+            purge = self._keys.purge_at(name)
+            if purge is not None:
+                tag, hard = purge
+                self.stamps.forget(tag)
+                self.purge(tag, hard=hard)
 
     def flush(self) -> None:
         """Forget everything, and whatever is on its way here."""

@@ -11,14 +11,14 @@ from typing import Any, Final, NamedTuple, Self
 
 from redis.exceptions import ResponseError
 
-from shared.cache.answers import Found, all_usable
-from shared.cache.entry import NO_STAMP, Entry, StoredEntry, UnreadableEntry
+from shared.cache.answers import Found, all_usable, is_wrong_type, usable
+from shared.cache.entry import Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
 from shared.cache.links import Answers
 from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import NearTier, Token, Trust
 from shared.cache.replies import MOVING, Command
-from shared.cache.stamps import Stamp
+from shared.cache.stamps import SOFT_AT, changes, new_half
 from shared.cache.supervisor import FAULTS, RedisSupervisor
 from shared.cache.topology import Topology
 from shared.deadline import Clock, since_boot
@@ -105,11 +105,10 @@ class RedisTier:
         """
         self._require_up()
         try:
-            stamps = self._unknown(key, token)
-            names = self._names(stamps, token)
-            answer, found = await self._supervisor.links.lookup(key, names, lease_command)
-            self._learn(stamps, names, found.stamps, token)
-            (entry,) = await self._entries([(key, found)], token)
+            stamps = token.stamps.unknown(self._keys.tags(key))
+            answer, found = await self._supervisor.links.lookup(key, self._names(stamps), lease_command)
+            self._learn(stamps, found.stamps, token)
+            entry = None if found.data is None and not found.wrong_type else await self._entry(key, found, token)
         except FAULTS as error:
             raise self._fault(error) from error
         lease = LeaseState.NONE
@@ -126,10 +125,9 @@ class RedisTier:
         self._require_up()
         try:
             stamps = [self._unknown(key, token) for key in keys]
-            names = [self._names(some, token) for some in stamps]
-            found = await self._supervisor.links.read(keys, names)
-            for some, named, one in zip(stamps, names, found, strict=True):
-                self._learn(some, named, one.stamps, token)
+            found = await self._supervisor.links.read(keys, list(map(self._names, stamps)))
+            for some, one in zip(stamps, found, strict=True):
+                self._learn(some, one.stamps, token)
             return await self._entries(list(zip(keys, found, strict=True)), token)
         except FAULTS as error:
             raise self._fault(error) from error
@@ -141,10 +139,9 @@ class RedisTier:
             TierDown: Redis is away, or went away just now; costs at most one reply timeout.
         """
         self._require_up()
-        unknown = token.stamps.unknown(token.tags, hard=True)
-        for key in filter(self._keys.is_entry, token.keys):
-            unknown += self._unknown(key, token)
+        own = [tag for key in filter(self._keys.is_entry, token.keys) for tag in self._keys.tags(key)]
         try:
+            unknown = token.stamps.unknown({*token.tags, *own})
             await self._ask_for(unknown, token)
         except FAULTS as error:
             raise self._fault(error) from error
@@ -176,7 +173,7 @@ class RedisTier:
 
         async def write() -> list[Any]:
             try:
-                unknown = {stamp for key, entry in entries for stamp in self._unknown(key, token, entry.tags)}
+                unknown = {tag for key, entry in entries for tag in self._unknown(key, token, entry.tags)}
                 await self._ask_for(list(unknown), token)
                 held = [(key, entry) for key, entry in entries if token.holds(key) and self._stamped(key, entry, token)]
             finally:
@@ -244,13 +241,9 @@ class RedisTier:
         Raises:
             TierDown: there is no answer.
         """
-        self._require_up()
+        replies = await self._send_all(commands)
         try:
-            return [
-                reply
-                for replies in await asyncio.gather(*self._supervisor.links.send(commands))
-                for reply in all_usable(replies)
-            ]
+            return all_usable(replies)
         except FAULTS as error:
             raise self._fault(error) from error
 
@@ -317,22 +310,30 @@ class RedisTier:
         """``entry`` in the form in which it is stored now, with the ``stamps`` of its tags."""
         return StoredEntry.of(entry, self._clock(), self.earliest_ms(), token.generation, stamps)
 
-    async def purge(self, stamps: Iterable[Stamp], keep: float) -> None:
-        """Outdate what carries the tags of ``stamps``, and what is being loaded of it, in every process, or drop it.
+    async def purge(self, tags: Sequence[str], keep: float, *, hard: bool) -> None:
+        """Outdate what carries any of ``tags``, and what is being loaded of it, in every process; if ``hard``, drop it.
 
         ``keep`` is for how many seconds something loaded before may still turn up.
 
         Raises:
             TierDown: it is not certain that it is.
         """
+        life = int(keep * 1000)
         commands: list[tuple[str, Command]] = []
-        for stamp in stamps:
-            name, owned = self._keys.stamp(stamp), self._keys.owned_keys(stamp.tag)
-            gone = owned if stamp.hard else map(self._keys.lease, owned)
-            commands.append((name, ("SET", name, os.urandom(len(NO_STAMP)), "PX", int(keep * 1000))))
+        for tag in tags:
+            stamp, mark, owned = self._keys.stamp(tag), self._keys.mark(tag), list(self._keys.owned_keys(tag))
+            if hard:
+                both: Command = ("SET", stamp, new_half() + new_half(), "PX", life)
+                commands += [(stamp, both), (mark, ("SET", mark, b"", "PX", life))]
+            else:
+                commands += [(stamp, ("SETRANGE", stamp, SOFT_AT, new_half())), (stamp, ("PEXPIRE", stamp, life))]
+            gone = [*(owned if hard else ()), *map(self._keys.lease, owned)]
             commands += [(key, ("UNLINK", key)) for key in gone]
-        if MOVING in await self.execute_many(commands):
+        replies = await self._send_all(commands)
+        if MOVING in replies:
             raise TierDown
+        if any(map(is_wrong_type, replies)):  # whatever somebody has put in the place of a stamp: nothing is believed
+            await self.purge(tags, keep, hard=True)
 
     async def purge_all(self) -> None:
         """Begin another generation: whatever any process has stored or is loading is outdated.
@@ -356,39 +357,37 @@ class RedisTier:
 
     def _stamped(self, key: str, entry: Entry, token: Token) -> StoredEntry | None:
         """``entry`` as it is stored under ``key``; None where ``token`` has not the stamps of all its tags."""
-        tags = self._keys.tags(key, entry.tags)
-        stamps = token.stamps.joined(tags, hard=self._keys.kind(key).is_kept)
+        stamps = token.stamps.joined(self._keys.tags(key, entry.tags))
         return None if stamps is None else self.stored(entry, token, stamps)
 
-    def _unknown(self, key: str, token: Token, tags: Sequence[str] = ()) -> list[Stamp]:
-        """The stamps of the entry ``key``, with these further tags, that ``token`` does not have."""
-        return token.stamps.unknown(self._keys.tags(key, tags), hard=self._keys.kind(key).is_kept)
+    def _unknown(self, key: str, token: Token, tags: Sequence[str] = ()) -> list[str]:
+        """The tags of the entry ``key``, of which these are further ones, whose stamps ``token`` does not have."""
+        return token.stamps.unknown(self._keys.tags(key, tags))
 
-    def _names(self, stamps: Iterable[Stamp], token: Token) -> list[str]:
-        """Where ``stamps`` stand that are going to be asked for; ``token`` tells whether one changes meanwhile."""
-        names = [self._keys.stamp(stamp) for stamp in stamps]
-        for name in names:
-            self._near.extend_token(token, name)
-        return names
+    def _names(self, tags: Iterable[str]) -> list[str]:
+        return [self._keys.stamp(tag) for tag in tags]
 
-    def _learn(self, stamps: Sequence[Stamp], names: Sequence[str], values: Sequence[bytes], token: Token) -> None:
-        """Know what was answered, in the same order, as far as anything was."""
-        for stamp, name, value in zip(stamps, names, values, strict=False):
-            if token.holds(name):
-                token.stamps.learn(stamp, value)
+    def _learn(self, tags: Iterable[str], stamps: Iterable[bytes | None], token: Token) -> None:
+        """Know what was answered to whoever asked under ``token``, in the same order, as far as anything was."""
+        if token.alive:
+            for tag, stamp in zip(tags, stamps, strict=False):
+                if stamp is not None and not self._near.was_purged(tag, token):
+                    token.stamps.learn(tag, stamp)
 
-    async def _ask_for(self, stamps: Sequence[Stamp], token: Token) -> None:
-        if stamps:
-            names = self._names(stamps, token)
-            values = await self._supervisor.links.stamps(names)
-            for stamp, name in zip(stamps, names, strict=True):
-                if name in values and token.holds(name):
-                    token.stamps.learn(stamp, values[name])
+    async def _ask_for(self, tags: Sequence[str], token: Token) -> None:
+        if tags:
+            names = self._names(tags)
+            stamps = await self._supervisor.links.stamps(names)
+            self._learn(tags, map(stamps.get, names), token)
+
+    async def _entry(self, key: str, found: Found, token: Token) -> Entry | None:
+        (entry,) = await self._entries([(key, found)], token)
+        return entry
 
     async def _entries(self, found: Sequence[tuple[str, Found]], token: Token) -> list[Entry | None]:
         stored = [(key, self._stored(key, one)) for key, one in found]
         tagged = [(key, one.tags) for key, one in stored if one is not None and one.tags]
-        unknown = {stamp for key, tags in tagged for stamp in self._unknown(key, token, tags)}
+        unknown = {tag for key, tags in tagged for tag in self._unknown(key, token, tags)}
         await self._ask_for(list(unknown), token)
         return [None if one is None else self._standing(key, one, token) for key, one in stored]
 
@@ -407,19 +406,20 @@ class RedisTier:
 
     def _standing(self, key: str, stored: StoredEntry, token: Token) -> Entry | None:
         """The entry, as far as no purge has taken it; none where that is not known."""
-        tags, kept = self._keys.tags(key, stored.tags), self._keys.kind(key).is_kept
-        current = token.stamps.joined(tags, hard=kept)
+        current = token.stamps.joined(self._keys.tags(key, stored.tags))
         if current is None:
             return None
         try:
-            outdated = stored.outdated(current)
-            if outdated and (not kept or outdated[-1] >= len(tags)):
-                return None
-            entry = self._checked(key, stored)
+            if len(current) != len(stored.stamps):
+                raise UnreadableEntry
+            outdated, hard = changes(stored.stamps, current)
+            entry = None if hard else self._checked(key, stored)
         except ValueError:  # whatever it is that nobody of us has written
             metrics.cache_unreadable.inc()
             return None
-        if outdated and entry is not None:
+        if entry is not None and outdated:
+            if entry.stale_until <= entry.fresh_until:
+                return None
             entry.outdate(self._clock())
         return entry
 
@@ -439,6 +439,19 @@ class RedisTier:
         entry.decoded = rules.read(self._keys.subject(key), entry.value)
         entry.decoded_size = 0 if entry.decoded is None else rules.sizeof(entry.decoded)
         return entry
+
+    async def _send_all(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
+        """Send commands, each about a key; their answers, in no order, one of which may be that of another type there.
+
+        Raises:
+            TierDown: there is no answer.
+        """
+        self._require_up()
+        try:
+            answers = await asyncio.gather(*self._supervisor.links.send(commands))
+            return [one if is_wrong_type(one) else usable(one) for replies in answers for one in replies]
+        except FAULTS as error:
+            raise self._fault(error) from error
 
     async def _send_to_node(self, key: str, *commands: Command) -> None:
         """Send commands of which none may come to nothing.

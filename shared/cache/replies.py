@@ -73,6 +73,7 @@ _REPLIES: Final[Mapping[str | bytes | int, ReplyTypes]] = {
     "SET": {NoneType: None, bytes: b"OK", **_ERROR},
     "UNLINK": _WHOLE,
     "PEXPIRE": _WHOLE,
+    "SETRANGE": _WHOLE,
     "CLIENT": {bytes: b"OK", **_ERROR},
     "ROLE": {list: _is_role, **_ERROR},
     "TIME": {list: _is_time, **_ERROR},

@@ -8,10 +8,11 @@ from typing import Final, Literal, NamedTuple
 
 from shared.cache.keys import Keys
 from shared.cache.replies import Command
-from shared.cache.stamps import Stamp
+from shared.cache.stamps import SOFT_AT
 
-Place = Literal["entry", "stamp", "lease"]
-"""Where a key stands: among the entries of each kind, among the stamps of tags, among the leases."""
+Place = Literal["entry", "stamp", "mark", "lease"]
+"""Where a key stands: among the entries of each kind, among the stamps of tags, among the marks of hard purges, among
+the leases."""
 
 _TRIED_MS: Final = 1
 """What is tried is gone at once, whether or not Redis lets it be deleted."""
@@ -32,11 +33,12 @@ class RequiredCommand(NamedTuple):
 
 
 REQUIRED_COMMANDS: Final[Sequence[RequiredCommand]] = (
-    RequiredCommand("SET", ("entry", "stamp"), (b"1", "PX", _TRIED_MS)),
+    RequiredCommand("SET", ("entry", "stamp", "mark"), (b"1", "PX", _TRIED_MS)),
+    RequiredCommand("SETRANGE", ("stamp",), (SOFT_AT, b"1")),
     RequiredCommand("SET", ("lease",), (b"1", "NX", "PX", _TRIED_MS)),
     RequiredCommand("GET", ("entry", "stamp")),
     RequiredCommand("PTTL", ("lease",)),
-    RequiredCommand("PEXPIRE", ("lease",), (_TRIED_MS,)),
+    RequiredCommand("PEXPIRE", ("lease", "stamp"), (_TRIED_MS,)),
     RequiredCommand("UNLINK", ("entry", "lease")),
     RequiredCommand("TIME"),
 )
@@ -62,7 +64,8 @@ def probe_commands(keys: Keys, tag: str) -> Iterator[Command]:
     entries = [keys.entry(kind, tag) for kind in keys.kinds]
     stand: Mapping[Place, Sequence[str]] = {
         "entry": entries,
-        "stamp": [keys.stamp(Stamp(f"any:{tag}", hard)) for hard in (False, True)],
+        "stamp": [keys.stamp(f"any:{tag}")],
+        "mark": [keys.mark(f"any:{tag}")],
         "lease": [keys.lease(entry) for entry in entries],
     }
     for need in REQUIRED_COMMANDS:

@@ -1,57 +1,72 @@
-"""The stamps of tags that are known: one is another with every purge of a tag, a second one with its hard purges alone.
+"""The stamps of tags that are known: what tells whether a tag was purged since, and how.
 
-An entry is stored with those that its tags had before it was asked for, and is worth what still is so when it is read.
+A stamp has two halves of eight bytes: one is another with every hard purge of its tag, the other one with every purge.
+An entry is stored with the stamps that its tags had before it was asked for, and is worth what still holds of them when
+it is read.
 """
 
+import os
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+STAMP_SIZE: Final = 16
+SOFT_AT: Final = 8
+"""Where the half begins that changes with every purge."""
+NEVER: Final = bytes(STAMP_SIZE)
+"""That of a tag which was not purged, or so long ago that nothing is left from before."""
 _MOST: Final = 20_000
 
 
-class Stamp(NamedTuple):
-    """One of the two of a ``tag``."""
-
-    tag: str
-    hard: bool
+def new_half() -> bytes:
+    """One half that was there never before."""
+    return os.urandom(STAMP_SIZE - SOFT_AT)
 
 
 class Stamps:
-    """Eight bytes each, ``NO_STAMP`` where there was no purge; bounded, the first to be learnt goes first."""
+    """By tag; bounded, the first to be learnt goes first."""
 
-    __slots__ = ("_hard", "_soft")
+    __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._soft: dict[str, bytes] = {}
-        self._hard: dict[str, bytes] = {}
+        self._known: dict[str, bytes] = {}
 
-    def learn(self, stamp: Stamp, value: bytes) -> None:
+    def learn(self, tag: str, stamp: bytes) -> None:
         """Know one more."""
-        known = self._hard if stamp.hard else self._soft
-        if len(known) >= _MOST and stamp.tag not in known:
-            del known[next(iter(known))]
-        known[stamp.tag] = value
+        if len(self._known) >= _MOST and tag not in self._known:
+            del self._known[next(iter(self._known))]
+        self._known[tag] = stamp
 
-    def forget(self, stamp: Stamp) -> None:
+    def forget(self, tag: str) -> None:
         """It is another."""
-        (self._hard if stamp.hard else self._soft).pop(stamp.tag, None)
+        self._known.pop(tag, None)
 
     def clear(self) -> None:
         """Know none."""
-        self._soft.clear()
-        self._hard.clear()
+        self._known.clear()
 
-    def unknown(self, tags: Iterable[str], *, hard: bool) -> list[Stamp]:
-        """Those of these ``tags`` that are not known; of hard purges only where these are of interest."""
-        unknown = [Stamp(tag, False) for tag in tags if tag not in self._soft]
-        if hard:
-            unknown += [Stamp(tag, True) for tag in tags if tag not in self._hard]
-        return unknown
+    def unknown(self, tags: Iterable[str]) -> list[str]:
+        """Those of these tags whose stamps are not known."""
+        return [tag for tag in tags if tag not in self._known]
 
-    def joined(self, tags: Sequence[str], *, hard: bool) -> bytes | None:
-        """All of them, in order, those of ``hard`` purges last; None when one is not known."""
+    def joined(self, tags: Sequence[str]) -> bytes | None:
+        """All of them, in order; None when one is not known."""
+        known = self._known
         try:
-            joined = b"".join([self._soft[tag] for tag in tags])
-            return joined + b"".join([self._hard[tag] for tag in tags]) if hard else joined
+            return b"".join([known[tag] for tag in tags])
         except KeyError:
             return None
+
+
+def changes(stored: bytes, current: bytes) -> tuple[bool, bool]:
+    """Whether any of the ``current`` stamps is another than as it was ``stored``, and whether by a hard purge.
+
+    A half that is over tells nothing.
+    """
+    if stored == current:
+        return False, False
+    changed = [
+        at
+        for at in range(0, len(current), SOFT_AT)
+        if current[at : at + SOFT_AT] not in {NEVER[:SOFT_AT], stored[at : at + SOFT_AT]}
+    ]
+    return bool(changed), any(at % STAMP_SIZE == 0 for at in changed)

@@ -52,7 +52,7 @@ def any_of(one: str) -> str:
 
 def bounded(tags: Iterable[str]) -> tuple[str, ...]:
     """These, or where they are too many fewer that are purged with them: one in the place of the most of one name."""
-    every = tuple(dict.fromkeys(tags))
+    every = tuple(tags if isinstance(tags, dict) else dict.fromkeys(tags))
     if len(every) <= MAX_TAGS:
         return every
     names = Counter(one.partition(":")[0] for one in every)

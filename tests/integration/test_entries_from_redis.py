@@ -23,6 +23,7 @@ from bff.sources.products import PRODUCTS, Product
 from bff.sources.users import USER, User
 from shared import codec
 from shared.cache.entry import NO_STAMP, StoredEntry
+from shared.cache.stamps import NEVER
 from shared.errors import Unreachable
 from shared.observing import metrics
 from tests.fixtures import entry_keys
@@ -266,7 +267,7 @@ def test_only_a_sentence_explains_an_absence(odd: bytes) -> None:
         read_absence(ME, odd)
 
 
-STORED = StoredEntry(NO_STAMP, NO_STAMP, 0, 30_000, 30_000, _profile())
+STORED = StoredEntry(NO_STAMP, NEVER, 0, 30_000, 30_000, _profile())
 HERE = entry_keys.profile(ME)
 HEADER = len(STORED.to_bytes(HERE)) - len(STORED.value)
 
@@ -373,7 +374,7 @@ async def test_only_parts_of_ours_stand_in(
         redis_server,
         key,
         lambda good: good.to_bytes(key),
-        replace(STORED, stamps=bytes(16), kept_ms=600_000, value=data),
+        replace(STORED, kept_ms=600_000, value=data),
     )
     before = metrics.cache_unreadable._value.get()
     answer = await gateway.get(PATH)

@@ -9,7 +9,7 @@ from shared.cache.cache import Value
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.near import Trust
-from shared.cache.stamps import Stamp
+from shared.cache.stamps import NEVER
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.stored_entries import stored_now
@@ -24,7 +24,7 @@ def write_late(server: RedisServer, key: str, generation: bytes) -> None:
     """What a process writes that has not heard of a purge yet: an entry of before any, of that ``generation``."""
     with server.client() as client:
         stored = replace(
-            stored_now(client, StoredEntry(NO_STAMP, NO_STAMP, 0, 30_000, 30_000, b"outdated")), generation=generation
+            stored_now(client, StoredEntry(NO_STAMP, NEVER, 0, 30_000, 30_000, b"outdated")), generation=generation
         )
         client.set(key, stored.to_bytes(key), px=30_000)
 
@@ -124,7 +124,7 @@ async def test_a_purge_leaves_nothing_in_redis_but_its_stamp(open_cache: OpenCac
         while client.exists(*owned, SHARED) < len(owned) + 1:
             await asyncio.sleep(0.001)
         await purge(cache, "user1")
-        stamps = {KEYS.stamp(Stamp(tag, hard=hard)) for tag in ("user:user1", "user:*") for hard in (False, True)}
+        stamps = {where(tag) for tag in ("user:user1", "user:*") for where in (KEYS.stamp, KEYS.mark)}
         assert {key.decode() for key in client.keys("*")} == {KEYS.generation, SHARED, *stamps}
 
 

@@ -9,7 +9,6 @@ import pytest
 from sanic import HTTPResponse, Request, Sanic
 
 from shared.cache.keys import Keys
-from shared.cache.stamps import Stamp
 from shared.errors import DeclarationError
 from shared.http import routing
 from tests.fixtures.processes import ROOT, free_port
@@ -71,11 +70,10 @@ def test_no_kind_of_entries_collides_with_what_the_cache_itself_keeps(name: str)
     keys = Keys("bff", [plain(name, owned=True)])
     key = keys.entry(name, "user1")
     (own,) = keys.tags(key)
-    stamps = [Stamp(own, hard=hard) for hard in (False, True)]
-    stand = list(map(keys.stamp, stamps))
+    stand = [keys.stamp(own), keys.mark(own)]
     assert stand == ["bff:outdated/user:{user1}", "bff:purged/user:{user1}"]
-    assert keys.stamp_at(key) is None
+    assert keys.purge_at(key) is None
     assert key not in {keys.generation, keys.lease(key), *stand}
-    assert list(map(keys.stamp_at, stand)) == stamps
+    assert list(map(keys.purge_at, stand)) == [(own, False), (own, True)]
     assert list(keys.owned_keys(own)) == [key]
     assert (keys.kind(key).name, keys.subject(key)) == (name, "user1")

@@ -13,6 +13,7 @@ from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.lease import LEASE_SECONDS
 from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
+from shared.cache.stamps import NEVER
 from shared.deadline import Deadline
 from shared.errors import KitError
 from tests.fixtures.gateway import Clock
@@ -230,7 +231,7 @@ async def test_a_hit_late_in_life_reloads_in_the_background_once(loop: object, r
 
 def _store_due(client: Any) -> None:
     """Another process' value, late in its life."""
-    entry = StoredEntry(NO_STAMP, NO_STAMP, 0, 30_000, 600_000, b"value")
+    entry = StoredEntry(NO_STAMP, NEVER, 0, 30_000, 600_000, b"value")
     client.set(KEY, stored_now(client, entry, ago=25).to_bytes(KEY), px=575_000)
 
 
@@ -292,7 +293,7 @@ async def test_a_reload_that_comes_too_late_holds_no_lease(
         _store_due(client)
         assert (await process.ask()).entry is not None
         assert process.through.near(KEY, process.load) is not None
-        new = StoredEntry(NO_STAMP, NO_STAMP, 0, 30_000, 600_000, b"new")
+        new = StoredEntry(NO_STAMP, NEVER, 0, 30_000, 600_000, b"new")
         client.set(KEY, stored_now(client, new).to_bytes(KEY), px=600_000)  # the reload has not had its turn yet
         while _given_back(client) < 2:
             await asyncio.sleep(0.001)

@@ -13,7 +13,6 @@ from shared.cache.lookup import LeaseState
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
-from shared.cache.stamps import Stamp
 from shared.cache.topology import topology
 from shared.deadline import since_boot
 from tests.fixtures.redis_server import RedisServer
@@ -205,7 +204,7 @@ async def test_what_is_outdated_on_its_way_here_is_not_given(
         if how == "changed":
             client.set(KEY, b"nothing of ours")
         elif how == "purged":
-            client.set(KEYS.stamp(Stamp("user:user1", hard=False)), b"12345678")
+            client.set(KEYS.stamp("user:user1"), b"12345678")
         else:
             client.flushall()
         client.ping()

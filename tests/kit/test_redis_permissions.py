@@ -16,7 +16,6 @@ from shared.cache.cache import Cache
 from shared.cache.keys import Keys
 from shared.cache.near import Trust
 from shared.cache.required_commands import CLUSTER_COMMANDS, OPTIONAL_COMMANDS
-from shared.cache.stamps import Stamp
 from shared.cache.table import NAMED
 from tests.fixtures.log_lines import heard
 from tests.fixtures.odd_redis import OddRedis
@@ -110,7 +109,7 @@ async def test_a_user_of_a_cluster(open_cache: OpenCache, cluster: Cluster) -> N
 
 NEEDED = sorted({word for word in documented() if word[0] == "+"} - {_word(name) for name in OPTIONAL_COMMANDS})
 STARTS = [KEYS.entry_prefix(kind) for kind in KEYS.kinds]
-STAMPS = [KEYS.stamp(Stamp(":", hard=hard)).partition(":{")[0] for hard in (False, True)]
+STAMPS = [where(":").partition(":{")[0] for where in (KEYS.stamp, KEYS.mark)]
 PATTERNS = [f"~{start}*" for start in (*STARTS, *map(KEYS.lease, STARTS), *STAMPS, KEYS.generation)]
 
 

@@ -13,7 +13,6 @@ from shared.cache.lease import Leases
 from shared.cache.loader import Loading, LoadResult, ReadThrough
 from shared.cache.lookup import LeaseState
 from shared.cache.near import Trust
-from shared.cache.stamps import Stamp
 from shared.deadline import Deadline, since_boot
 from shared.observing import metrics
 from tests.fixtures.log_lines import heard
@@ -82,7 +81,7 @@ async def test_whatever_part_of_a_subject_has_moved(
     moves = []
     for moved, subject in subjects.items():
         key = KEYS.entry("profile", subject)
-        stood = {"entry": key, "lease": KEYS.lease(key), "stamp": KEYS.stamp(Stamp(f"user:{subject}", hard=False))}
+        stood = {"entry": key, "lease": KEYS.lease(key), "stamp": KEYS.stamp(f"user:{subject}")}
         moves.append(begin_move(cluster, key))
         moves[-1].move(*(stood[what] for what in moved))
         whole = not moved
@@ -127,7 +126,7 @@ async def test_a_purge_that_says_so_has_reached_all(open_cache: OpenCache, clust
             client.set(KEYS.lease(key), b"", px=600_000)
     with moving(cluster, KEY) as move:
         assert await one.purge_tags(["user:user1"], hard=True)
-        move.move(KEYS.stamp(Stamp("user:user1", hard=False)))
+        move.move(KEYS.stamp("user:user1"))
         for key in keys:
             async with asyncio.timeout(SOON):
                 await until_found(other, key, None)

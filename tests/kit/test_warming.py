@@ -13,6 +13,7 @@ from redis import Redis
 from shared.cache.cache import Cache
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.keys import Keys
+from shared.cache.stamps import NEVER
 from shared.cache.warming import MAX_ENTRIES, MAX_SECONDS, PAGE, Warming
 from tests.fixtures.log_lines import heard
 from tests.fixtures.odd_redis import OddRedis
@@ -122,7 +123,7 @@ async def test_what_is_not_fresh_is_neither_told_nor_taken(
     await Warming(one).tell()
     assert _told(meddler) == [_key(1)]
     for number, ago in enumerate([31.0, 29.0, 601.0]):
-        stored = stored_now(meddler, StoredEntry(NO_STAMP, NO_STAMP, 0, 30_000, 600_000, b"value"), ago)
+        stored = stored_now(meddler, StoredEntry(NO_STAMP, NEVER, 0, 30_000, 600_000, b"value"), ago)
         meddler.set(_key(number), stored.to_bytes(_key(number)))
     meddler.set(KEYS.hot("0"), json.dumps([_key(number) for number in range(4)]))
     other = await open_cache(redis_server.url)

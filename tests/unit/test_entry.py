@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS, NO_STAMP, Entry, StoredEntry, UnreadableEntry
+from shared.cache.stamps import NEVER
 
 _eight = st.binary(min_size=8, max_size=8)
 _now = st.floats(0, 1e6)
@@ -15,7 +16,7 @@ _now = st.floats(0, 1e6)
 _stored = st.builds(
     StoredEntry,
     generation=_eight,
-    stamps=st.lists(_eight, max_size=5).map(b"".join),
+    stamps=st.lists(st.binary(min_size=16, max_size=16), max_size=5).map(b"".join),
     stored_ms=st.integers(0, 2**63),
     fresh_ms=st.integers(0, 10**8),
     kept_ms=st.integers(10**8, LONGEST_SECONDS * 1000),
@@ -46,7 +47,7 @@ def test_other_bytes_are_no_entry(data: bytes) -> None:
     assert stored.to_bytes(KEY) == data
 
 
-_GOOD = StoredEntry(NO_STAMP, NO_STAMP, 0, 1_000, 30_000, b"value")
+_GOOD = StoredEntry(NO_STAMP, NEVER, 0, 1_000, 30_000, b"value")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ REDIS_MS = 1_800_000_000_000
 @given(st.integers(0, 29_999), st.integers(0, 60_000), st.floats(0.5, 40), st.floats(0, 100))
 def test_lives_are_bounded_by_the_reader(over_ms: int, age_ms: int, fresh: float, kept: float) -> None:
     """However long a life was given elsewhere, it is counted from when the value was asked for, and cut here."""
-    stored = StoredEntry(NO_STAMP, NO_STAMP, REDIS_MS - over_ms, 25_000, 30_000, b"value", age_ms=age_ms)
+    stored = StoredEntry(NO_STAMP, NEVER, REDIS_MS - over_ms, 25_000, 30_000, b"value", age_ms=age_ms)
     now = 1_000.0
     asked_at = now - (over_ms + age_ms) / 1000
     mine, theirs = stored.entry(REDIS_MS, now, fresh, kept), stored.entry(REDIS_MS, now)
@@ -100,7 +101,7 @@ def test_lives_are_bounded_by_the_reader(over_ms: int, age_ms: int, fresh: float
 def test_an_entry_that_is_fresh_for_longer_than_it_is_kept_is_unreadable() -> None:
     """Nobody of us has written that."""
     with pytest.raises(UnreadableEntry):
-        StoredEntry.from_bytes(StoredEntry(NO_STAMP, NO_STAMP, 0, 31_000, 30_000, b"").to_bytes(KEY), KEY)
+        StoredEntry.from_bytes(StoredEntry(NO_STAMP, NEVER, 0, 31_000, 30_000, b"").to_bytes(KEY), KEY)
 
 
 @given(_now, st.floats(0.1, 1e5), st.floats(0, 1e5), st.floats(0, 100), st.integers(0, 10**8))
@@ -124,12 +125,12 @@ def test_an_entry_is_as_old_elsewhere_as_it_is_here(
 def test_what_has_not_been_stored_yet_is_unreadable(ahead_ms: int) -> None:
     """A clock that was set back, or somebody's invention, would give it a longer life than it was given."""
     with pytest.raises(UnreadableEntry):
-        StoredEntry(NO_STAMP, NO_STAMP, REDIS_MS + ahead_ms, 1_000, 30_000, b"").entry(REDIS_MS, 0.0)
+        StoredEntry(NO_STAMP, NEVER, REDIS_MS + ahead_ms, 1_000, 30_000, b"").entry(REDIS_MS, 0.0)
 
 
 def test_what_was_stored_a_blink_later_is_new() -> None:
     """Clocks are known to a tenth of a second; nobody gets more than the life that was given."""
-    entry = StoredEntry(NO_STAMP, NO_STAMP, REDIS_MS + 100, 1_000, 30_000, b"").entry(REDIS_MS, 5.0)
+    entry = StoredEntry(NO_STAMP, NEVER, REDIS_MS + 100, 1_000, 30_000, b"").entry(REDIS_MS, 5.0)
     assert (entry.stored_at, entry.fresh_until) == (5.0, 6.0)
 
 

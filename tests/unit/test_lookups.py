@@ -11,13 +11,13 @@ from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier, Token
 from shared.cache.replies import Command
-from shared.cache.stamps import Stamp, Stamps
+from shared.cache.stamps import Stamps
 from tests.fixtures.gateway import Clock
 from tests.kit.caches import KINDS
 
 KEYS = Keys("test", KINDS)
 KEY, OTHER = KEYS.entry("profile", "u1"), KEYS.entry("user", "u1")
-STAMP = KEYS.stamp(Stamp("user:u1", hard=False))
+STAMP = KEYS.stamp("user:u1")
 LEASE_COMMAND: Command = ("SET", KEYS.lease(KEY), b"me", "NX")
 OLD, NEW = Stamps(), Stamps()
 NEWS = [[KEY], [STAMP], None]
@@ -45,7 +45,7 @@ class _Redis:
         """The same for each of ``keys``."""
         return [self._answer().entry, *(self._answers[0].entry for _ in keys[1:])]
 
-    async def purge(self, _stamps: Iterable[Stamp], _seconds: float) -> None:
+    async def purge(self, _tags: Sequence[str], _seconds: float, *, hard: bool) -> None:
         """Which is not told to whoever has asked for it."""
 
     def _answer(self) -> Lookup:

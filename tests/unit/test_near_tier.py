@@ -13,7 +13,6 @@ from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier, Token, Trust
 from shared.cache.slices import SLICE
-from shared.cache.stamps import Stamp
 from tests.kit.caches import plain
 
 KEYS = Keys("test", [plain("profile", owned=True), plain("products")])
@@ -68,7 +67,7 @@ def test_a_purge_stamp_drops_what_its_subject_owns_and_nothing_else() -> None:
     tier = _tier(clock)
     for name in NAMES:
         assert tier.put(name, _entry(clock), tier.issue_token())
-    stamp = KEYS.stamp(Stamp("user:u1", hard=False))
+    stamp = KEYS.stamp("user:u1")
     loading = tier.issue_token(*NAMES)
     tier.invalidate([stamp])
     assert [tier.fresh(name) is not None for name in NAMES] == [False, True, True]

@@ -7,8 +7,8 @@ import pytest
 from redis.exceptions import ResponseError
 
 from shared.cache.answers import found_in, stamp_in
-from shared.cache.entry import NO_STAMP
 from shared.cache.replies import MOVING, OddReply, ReplyTypes, check, never, outdated_keys, reply_types
+from shared.cache.stamps import NEVER
 
 ERROR: Final = ResponseError("ERR what?")
 ANSWERS: Final[list[Any]] = [
@@ -140,7 +140,7 @@ def test_news_of_what_is_no_key_are_none(names: Any) -> None:
 )
 def test_whatever_stands_where_a_stamp_should_tells_before_from_after(answer: Any, stamp: Any) -> None:
     """It is as long as one; nothing is nothing, and what is being moved is not known."""
-    assert stamp_in(answer) == stamp
+    assert stamp_in(answer, 8) == stamp
 
 
 def test_a_stamp_of_another_type_is_no_absent_one() -> None:
@@ -149,5 +149,5 @@ def test_a_stamp_of_another_type_is_no_absent_one() -> None:
     found = found_in([b"data", odd])
     assert (found.data, found.wrong_type) == (b"data", False)
     (stamp,) = found.stamps
-    assert stamp != NO_STAMP
-    assert len(stamp) == len(NO_STAMP)
+    assert stamp != NEVER
+    assert len(stamp) == len(NEVER)

@@ -13,7 +13,6 @@ from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier, Token, Trust
 from shared.cache.replies import Command
-from shared.cache.stamps import Stamp
 from shared.cache.warming import MAX_SECONDS, PAGE, Warming
 from tests.fixtures.jumping_loop import now, run
 from tests.kit.caches import KINDS
@@ -65,7 +64,7 @@ class _Scene:
 
 
 def _stamp(subject: str) -> str:
-    return KEYS.stamp(Stamp(f"user:{subject}", hard=False))
+    return KEYS.stamp(f"user:{subject}")
 
 
 EVERYBODY = {f"u{number}" for number in NUMBERS}
