@@ -33,6 +33,11 @@ def post(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, operati
     _add(app, path, endpoint, name, operation, "POST")
 
 
+def patch(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, operation: Operation) -> None:
+    """Answer PATCH on ``path``; parameters arrive percent-decoded."""
+    _add(app, path, endpoint, name, operation, "PATCH")
+
+
 def delete(app: Sanic[Any, Any], path: str, endpoint: Endpoint, name: str, operation: Operation) -> None:
     """Answer DELETE on ``path``; parameters arrive percent-decoded."""
     _add(app, path, endpoint, name, operation, "DELETE")
