@@ -39,14 +39,40 @@ class Race:
         self.over = False
 
 
+class Change:
+    """How a call is sent that changes something (RFC 9110 §9.2.1), and how far it has got.
+
+    Attributes:
+        method: of the request.
+        media_type: of its body.
+        key: the value of ``Idempotency-Key``; "" without.
+        repeatable: whether it is done once however often it is sent, so that it may be sent again.
+        sent: how many attempts may have reached the service; the transport counts them.
+    """
+
+    __slots__ = ("key", "media_type", "method", "repeatable", "sent")
+
+    def __init__(self, method: str, media_type: str, key: str, *, repeatable: bool) -> None:
+        self.method = method
+        self.media_type = media_type
+        self.key = key
+        self.repeatable = repeatable
+        self.sent = 0
+
+    @property
+    def may_be_sent(self) -> bool:
+        """Whether another attempt can do no harm (RFC 9110 §9.2.2)."""
+        return self.repeatable or not self.sent
+
+
 class Call(msgspec.Struct, Generic[T], frozen=True):
-    """One idempotent request to a service.
+    """One request to a service; idempotent, unless it is a ``change``.
 
     Attributes:
         path: path and query below the service's base address, already percent-encoded.
         read: turns a reply with a status below 500 into the value; raises ``UpstreamError`` on a broken contract.
         deadline: the instant after which an answer is of no use.
-        body: JSON to send by POST; None sends GET.
+        body: JSON to send, by POST where ``change`` says nothing else; None sends GET.
         wanted_until: gives the instant (on the deadline's clock) from which nobody wants the answer any more; asked
             at the moment of writing, since those who join a call meanwhile may want it for longer, and those who leave
             for less. The deadline sent to the service never lies beyond it. None: wanted while the attempt lasts.
@@ -56,6 +82,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
         permit: under which the breaker has let it through; the breaker policy sets it.
         template: of the path, without what is asked for, for the log; "" where the path itself has none of that.
         safe: whether it only reads (RFC 9110 §9.2.1), so that two instances may be asked at once.
+        change: how it is sent if it changes something; None where it does not.
         avoid: instances that have failed at it; the retry policy sets them.
         instance: that is asked; None where the service has one address. The concrete layer sets it.
         race: that this attempt is part of, if it is hedged; the concrete layer sets it.
@@ -72,9 +99,17 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
     permit: int = 0
     template: str = ""
     safe: bool = False
+    change: Change | None = None
     avoid: tuple[Instance, ...] = ()
     instance: Instance | None = None
     race: Race | None = None
+
+    @property
+    def method(self) -> str:
+        """Of the request."""
+        if self.change is not None:
+            return self.change.method
+        return "GET" if self.body is None else "POST"
 
     def left(self) -> float:
         """Seconds from now until this attempt ends, or until nobody wants its answer, whichever is sooner."""

@@ -196,7 +196,9 @@ class _Choosing:
             self._locating.hurry()
         if self._balancer.is_kept_out(endpoint):
             error.is_failure = False
-        if call.safe and _told_nothing(error) and self._balancer.has_other(endpoint):
+        # Whether a change may be sent again, the retry policy knows.
+        wanted = call.safe or call.change is not None
+        if wanted and _told_nothing(error) and self._balancer.has_other(endpoint):
             error.retryable = True
 
 

@@ -1,7 +1,9 @@
 """Readers of replies (``Call.read``): JSON of a known shape, 404 as absence, and whom a reply is about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final, TypeVar
+
+import msgspec
 
 from shared import codec
 from shared.errors import BadResponse, Refused, WrongSubject
@@ -11,16 +13,30 @@ T = TypeVar("T")
 
 _REFUSALS: Final = frozenset({400, 404, 413, 422})
 """Statuses that are about what was asked, where they are the service's own."""
+_OK: Final = (200,)
 
 
-def body_of(reply: Reply) -> bytes:
-    """The body of a 200 that is labelled as JSON.
+class Declined(msgspec.Struct, frozen=True):
+    """A service does not do what it was asked to, and says so by this status."""
+
+    status: int
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A service has done what it was asked to: by which status it says so, and what it tells of it."""
+
+    status: int
+    value: Any
+
+
+def body_of(reply: Reply, statuses: Collection[int] = _OK) -> bytes:
+    """The body of a reply with one of ``statuses`` that is labelled as JSON.
 
     Raises:
         Refused: the service does not take what it was asked.
         BadResponse: any other status, or another label.
     """
-    if reply.status == 200:
+    if reply.status in statuses:
         if not _is_labelled_json(reply):
             raise BadResponse("the body is not labelled as JSON")
         return reply.body
@@ -52,6 +68,27 @@ def json_or_absent(kind: type[T]) -> Callable[[Reply], T | None]:
 
     def read(reply: Reply) -> T | None:
         return None if reply.status == 404 and not _is_foreign_404(reply) else read_found(reply)
+
+    return read
+
+
+def json_or_declined(
+    kind: type[T], statuses: Collection[int], refusals: Collection[int]
+) -> Callable[[Reply], Accepted | Declined]:
+    """Reads a JSON body as ``kind`` where the status is one of ``statuses``, and any of ``refusals`` as a refusal.
+
+    A 404 is the service's own, as in :func:`json_or_absent`; everything else is a ``BadResponse``.
+    """
+    decode = codec.decoder(kind)
+
+    def read(reply: Reply) -> Accepted | Declined:
+        if reply.status in refusals and not _is_foreign_404(reply):
+            return Declined(reply.status)
+        body = body_of(reply, statuses)
+        try:
+            return Accepted(reply.status, decode(body))
+        except (codec.MalformedJSON, codec.WrongShape) as error:
+            raise BadResponse(str(error)) from error
 
     return read
 

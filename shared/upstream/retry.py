@@ -4,7 +4,8 @@ The pause has full jitter (Brooker, *Exponential Backoff And Jitter*), so that c
 back together. The budget bounds retries to a share of the calls in flight (Envoy's retry budget): when much fails,
 little is retried, and a service that is down is not asked twice as often. A connection of the pool that the service was
 closing just then is no attempt at the service: the call is sent again at once, outside the budget, but only once, since
-nobody can know what the service had read of it.
+nobody can know what the service had read of it. A call that changes something is sent again only where none of it can
+have left, or where the service does it once however often it comes (RFC 9110 §9.2.2).
 """
 
 import asyncio
@@ -83,6 +84,8 @@ class _Retrying:
                 try:
                     return await self._send(call)
                 except UpstreamError as error:
+                    if call.change is not None and not call.change.may_be_sent:
+                        raise
                     if error.at_once and free and call.deadline.left() > MIN_ATTEMPT_SECONDS:
                         free = False  # it has hardly reached the service, so it is not one of the retries
                         continue

@@ -18,16 +18,15 @@ def span_attempts(spans: Spans, service_name: str, base_url: str) -> Policy:
 
     def policy(send: Send) -> Send:
         async def spanned(call: Call[Any]) -> Any:
-            method = "GET" if call.body is None else "POST"
             attributes = {
                 "peer.service": service_name,
                 **(server if call.instance is None else _instance(call.instance.location)),
-                "http.request.method": method,
+                "http.request.method": call.method,
                 "upstream.attempt": call.attempt + 1,
             }
             if call.attempt:
                 attributes["http.request.resend_count"] = call.attempt
-            with spanning(spans, f"{method} {service_name}", "client", attributes) as span:
+            with spanning(spans, f"{call.method} {service_name}", "client", attributes) as span:
                 try:
                     return await send(msgspec.structs.replace(call, read=_recording_status(span, call.read)))
                 except UpstreamError as error:

@@ -199,7 +199,10 @@ class Transport:
             connection = origin.connector.take_pooled(origin.key) or await origin.connector.open_new(origin.example)
             try:
                 protocol = connection.protocol
-                protocol.send(request(origin.path, origin.fields(), call))
+                written = request(origin.path, origin.fields(), call)
+                if call.change is not None:
+                    call.change.sent += 1
+                protocol.send(written)
                 reply = await protocol.plain
                 if reply is None:
                     message, payload = await protocol.read()
