@@ -10,6 +10,7 @@
     │   │   ├── Unauthorized             401
     │   │   └── Forbidden                403
     │   ├── NotFound                 404
+    │   ├── UnsupportedMediaType     415, with Accept
     │   ├── Unprocessable            422
     │   ├── TooManyRequests          429, with Retry-After
     │   └── ServiceUnavailable       503, with Retry-After
@@ -93,6 +94,14 @@ class Forbidden(AccessRefused):
 
 class NotFound(RequestError):
     """The thing asked for does not exist."""
+
+
+class UnsupportedMediaType(RequestError):
+    """A body of another type than those ``accepted``, which is the value of ``Accept`` (RFC 9110 §15.5.16)."""
+
+    def __init__(self, detail: str, accepted: str) -> None:
+        self.accepted = accepted
+        super().__init__(detail)
 
 
 class Unprocessable(RequestError):

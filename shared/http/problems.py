@@ -27,6 +27,7 @@ from shared.errors import (
     TooManyRequests,
     Unauthorized,
     Unprocessable,
+    UnsupportedMediaType,
 )
 from shared.http.routing import allowed_methods
 from shared.observing.tracing import current_trace
@@ -65,6 +66,7 @@ _REQUEST_ERRORS: dict[type[RequestError], Problem] = {
     Unauthorized: Problem("unauthorized", 401, "Unauthorized", ("WWW-Authenticate",)),
     Forbidden: Problem("forbidden", 403, "Forbidden", ("WWW-Authenticate",)),
     NotFound: Problem("not-found", 404, "Not found"),
+    UnsupportedMediaType: Problem("unsupported-media-type", 415, "Unsupported media type", ("Accept",)),
     Unprocessable: Problem("unprocessable", 422, "Unprocessable content"),
     TooManyRequests: Problem(
         "too-many-requests", 429, "Too many requests", ("Retry-After", "RateLimit", "RateLimit-Policy")
@@ -142,6 +144,8 @@ def headers_of(error: BaseException) -> dict[str, str]:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, TooManyRequests):
         headers |= error.fields
+    if isinstance(error, UnsupportedMediaType):
+        headers["Accept"] = error.accepted
     if isinstance(error, AccessRefused):
         headers["WWW-Authenticate"] = error.challenge
     return headers

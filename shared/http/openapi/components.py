@@ -87,7 +87,7 @@ class Components:
 def parameter_object(parameter: Parameter) -> Node:
     """A parameter as OpenAPI has it."""
     written: Node = {"name": parameter.name, "in": parameter.place, "description": parameter.description}
-    if parameter.place == "path":
+    if parameter.required or parameter.place == "path":
         written["required"] = True
     written["schema"] = parameter.schema
     if parameter.example is not None:

@@ -10,7 +10,7 @@ import orjson
 from shared.errors import DeclarationError
 from shared.http.openapi import vocabulary
 from shared.http.openapi.components import Components, Node, parameter_object
-from shared.http.openapi.operation import JSON, Operation
+from shared.http.openapi.operation import Operation
 from shared.http.openapi.responses import responses
 from shared.http.openapi.security import NO_SECURITY, Security
 from shared.http.problems import ProblemDetails
@@ -84,7 +84,7 @@ def _operation(route: Route, path: str, components: Components, security: Securi
     if operation.body is not None:
         examples = {"example": {"value": orjson.loads(operation.body.example)}}
         content = {"schema": components.schema(operation.body.type), "examples": examples}
-        written["requestBody"] = {"required": True, "content": {JSON: content}}
+        written["requestBody"] = {"required": True, "content": dict.fromkeys(operation.body.media_types, content)}
     return written
 
 

@@ -35,13 +35,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Something that a request may say in ``place``; ``schema`` is JSON Schema, ``example`` a value that works."""
+    """Something that a request may say in ``place``, or has to if it is ``required``, as all that stands in a path is.
+
+    ``schema`` is JSON Schema, ``example`` a value that works.
+    """
 
     name: str
     place: Literal["path", "query", "header"]
     description: str
     schema: Mapping[str, object]
     example: object = None
+    required: bool = False
 
     @classmethod
     def in_path(cls, name: str, id_type: IdType, example: str | None = None) -> "Parameter":
@@ -76,10 +80,11 @@ def example_of(value: object) -> Mapping[str, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request has to bring, as JSON; ``example`` is one."""
+    """What a request has to bring, as JSON under one of the ``media_types``; ``example`` is one."""
 
     type: Any
     example: bytes
+    media_types: Sequence[str] = (JSON,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # Sanic hashes what a route carries

@@ -43,6 +43,7 @@ CORS_HEADERS: Final = (
 PROBLEM_HEADERS: Final = (
     Header("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0}),
     Header("WWW-Authenticate", "How to authenticate (RFC 9110).", always=True),
+    Header("Accept", "The media types that are taken here (RFC 9110)."),
     *LIMIT_HEADERS,
 )
 
