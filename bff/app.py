@@ -12,10 +12,13 @@ from bff.aggregates.kind import AggregateKind
 from bff.aggregates.spans import spanned
 from bff.cache_kinds import cache_kinds
 from bff.catalogue import Catalogue, catalogue
+from bff.commands import COMMANDS
+from bff.commands.kind import AnyCommand
 from bff.endpoints.admin import PURGE, REVOKE
 from bff.endpoints.aggregate_routes import AggregateRoutes
 from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
 from bff.endpoints.cache_stats import CacheStats
+from bff.endpoints.commands import CommandRoute
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
 from bff.endpoints.purge import Purge
@@ -40,6 +43,7 @@ from shared.http.load_shedder import LoadShedder
 from shared.http.protected_resource_route import ProtectedResourceRoute
 from shared.observing.telemetry.build import spans_for
 from shared.observing.telemetry.spans import Spans
+from shared.seen_through import SeenThrough
 from shared.serving.app import Resource, build_app
 from shared.serving.edge import BuiltEdge
 from shared.upstream.call import Send
@@ -59,10 +63,14 @@ def create_app(
     transports: Mapping[str, Send | Concrete] | None = None,
     cache: Cache | None = None,
     kinds: Sequence[AggregateKind] = AGGREGATES,
+    commands: Sequence[AnyCommand] = COMMANDS,
 ) -> Sanic[Any, Any]:
-    """The gateway for ``settings``; ``transports``, ``cache`` and ``kinds`` are the seams where tests put their own."""
+    """The gateway for ``settings``.
+
+    ``transports``, ``cache``, ``kinds`` and ``commands`` are the seams where tests put their own.
+    """
     spans = spans_for(SERVICE, settings)
-    declared = catalogue(kinds)
+    declared = catalogue(kinds, commands)
     kinds = declared.kinds if spans is None else [spanned(kind, spans) for kind in declared.kinds]
     resources: list[Resource] = []
     session = Session(connection_seconds=settings.upstream_connection)
@@ -91,6 +99,19 @@ def create_app(
         AggregateEndpoint, settings=settings, cache=cache, through=through, sources=sources, shedder=shedder
     )
     endpoints = [(kind, [endpoint(one) for one in representations(kind)]) for kind in kinds]
+    seen_through = SeenThrough()
+    resources.append(seen_through)
+    commanding = [
+        CommandRoute(
+            one,
+            upstreams[one.service.name].call,
+            partial(_outdate, cache),
+            seen_through,
+            shedder,
+            budget=settings.request_budget,
+        )
+        for one in declared.commands
+    ]
     early = EarlyAnswers(edge) if settings.early_answers == "true" and spans is None else None
     if early is not None:
         for one in chain.from_iterable(served for _, served in endpoints):
@@ -115,7 +136,8 @@ def create_app(
         ready=lambda: edge.is_ready and not shedder.is_overloaded,
         routes=[
             *(AggregateRoutes(kind, served) for kind, served in endpoints),
-            index(SERVICE, declared.kinds, further, admin_links, assets),
+            *commanding,
+            index(SERVICE, declared, further, admin_links, assets),
             docs.Docs(SERVICE, assets, installed=bool(swagger_ui)).routes,
             assets.routes,
             Health(
@@ -138,12 +160,16 @@ def create_app(
     )
 
 
+async def _outdate(cache: Cache, tags: Sequence[str]) -> bool:
+    return all([await cache.purge(tag.partition(":")[2]) for tag in tags])
+
+
 def _metadata(settings: GatewaySettings, declared: Catalogue) -> ProtectedResourceRoute | None:
     """Where clients find out whose tokens they need, if they need any and it is known where they reach this."""
     if settings.auth == "off" or not settings.auth_resource:
         return None
-    accesses = [kind.access for kind in declared.kinds if kind.access is not None]
-    scopes = chain.from_iterable(access.scopes for access in (*accesses, OPERATIONS, PURGE, REVOKE))
+    accesses = [*(one.access for one in declared.kinds), *(one.access for one in declared.commands)]
+    scopes = chain.from_iterable(one.scopes for one in (*accesses, OPERATIONS, PURGE, REVOKE) if one is not None)
     return ProtectedResourceRoute(settings.auth_resource, settings.auth_issuer, scopes)
 
 

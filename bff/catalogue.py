@@ -1,10 +1,13 @@
-"""The catalogue: the declared aggregates, and the parts and services that follow from them."""
+"""The catalogue: the declared aggregates and commands, and the parts and services that follow from them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bff.aggregates.kind import AggregateKind, check
+from bff.aggregates.kind import AggregateKind
+from bff.aggregates.kind import check as check_kinds
+from bff.commands.kind import AnyCommand
+from bff.commands.kind import check as check_commands
 from bff.parts.sources import AnyPart
 from shared.errors import DeclarationError
 from shared.upstream.service import Service
@@ -17,12 +20,14 @@ class Catalogue:
     Attributes:
         kinds: the aggregates.
         parts: those that any of them uses, by name.
-        services: those that give these parts, by name.
+        services: those that give these parts or carry out the commands, by name.
+        commands: what clients may have changed.
     """
 
     kinds: tuple[AggregateKind, ...]
     parts: Mapping[str, AnyPart]
     services: Mapping[str, Service]
+    commands: tuple[AnyCommand, ...] = ()
 
     def longest_life(self, *common: float) -> float:
         """For how many seconds anything is kept at most: what is kept for as long as all is for a ``common`` time."""
@@ -30,7 +35,7 @@ class Catalogue:
         return max(*common, *own)
 
     def overview(self, urls: Mapping[str, str], *, asks: bool) -> Iterator[str]:
-        """Lines for people: the services, which are at ``urls``, and the aggregates.
+        """Lines for people: the services, which are at ``urls``, the aggregates, and the commands.
 
         Who may have these is told where the gateway ``asks`` clients who they are.
         """
@@ -41,25 +46,33 @@ class Catalogue:
         for kind in self.kinds:
             whom = f", for {kind.access or 'everybody'}" if asks else ""
             yield f"  {kind.path}/{{{kind.parameter}}} of {', '.join(part.name for part in kind.parts)}{whom}"
+        yield from ("", "Commands:") if self.commands else ()
+        for command in self.commands:
+            whom = f", for {command.access or 'everybody'}" if asks else ""
+            yield f"  {command.method} {command.path} to {command.service.name}{whom}"
 
 
-def catalogue(kinds: Iterable[AggregateKind]) -> Catalogue:
-    """What these ``kinds`` are made of.
+def catalogue(kinds: Iterable[AggregateKind], commands: Iterable[AnyCommand] = ()) -> Catalogue:
+    """What these ``kinds`` and ``commands`` are made of.
 
     Raises:
         DeclarationError: something cannot be as declared, or two things have the same name.
     """
-    if not isinstance(kinds, Iterable):
-        raise DeclarationError("the aggregates are no tuple; that of one has a comma: (ONE,)")
-    kinds = tuple(kinds)
-    check(kinds)
+    for what, listed in (("aggregates", kinds), ("commands", commands)):
+        if not isinstance(listed, Iterable):
+            raise DeclarationError(f"the {what} are no tuple; that of one has a comma: (ONE,)")
+    kinds, commands = tuple(kinds), tuple(commands)
+    check_kinds(kinds)
+    check_commands(commands)
     parts: dict[str, AnyPart] = {}
     services: dict[str, Service] = {}
     for kind in kinds:
         for part in kind.parts:
             _register(parts, part, "parts")
             _register(services, part.service, "services")
-    return Catalogue(kinds, parts, services)
+    for command in commands:
+        _register(services, command.service, "services")
+    return Catalogue(kinds, parts, services, commands)
 
 
 def _register(known: dict[str, Any], declared: Any, what: str) -> None:

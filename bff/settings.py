@@ -7,6 +7,7 @@ from typing import ClassVar, Final, Literal
 
 from bff.aggregates import AGGREGATES
 from bff.catalogue import Catalogue, catalogue
+from bff.commands import COMMANDS
 from bff.parts.keyed import KeyedPart
 from shared.cache.address import REDIS_URL
 from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS
@@ -21,7 +22,7 @@ from shared.upstream.logical import Policies
 from shared.upstream.retry import RetryRules
 from shared.upstream.service import ServiceSettings
 
-DECLARED: Final = catalogue(AGGREGATES)
+DECLARED: Final = catalogue(AGGREGATES, COMMANDS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,7 +208,7 @@ class GatewaySettings(EdgeSettings, TracedSettings):
             )
 
     def overview(self) -> Iterator[str]:
-        """The services with their addresses, and the aggregates with their parts."""
+        """The services with their addresses, the aggregates with their parts, and the commands."""
         urls = {name: own.url for name, own in self.services.items()}
         yield from self.declared.overview(urls, asks=self.auth != "off")
 

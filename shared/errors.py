@@ -10,11 +10,13 @@
     │   │   ├── Unauthorized             401
     │   │   └── Forbidden                403
     │   ├── NotFound                 404
+    │   ├── Conflict                 409
     │   ├── UnsupportedMediaType     415, with Accept
     │   ├── Unprocessable            422
     │   ├── TooManyRequests          429, with Retry-After
-    │   └── ServiceUnavailable       503, with Retry-After
-    │       └── Shed                     the same, because there is too much to do
+    │   ├── ServiceUnavailable       503, with Retry-After
+    │   │   └── Shed                     the same, because there is too much to do
+    │   └── OutcomeUnknown           504
     ├── NotOpen, NoRedis         nobody has a cache to give, or no Redis (``shared.cache.tiered``)
     ├── NoRoom                   too many tokens are revoked (``shared.edge.revocations``)
     ├── LookupFailed             nobody can tell where a service is (``shared.upstream.lookup.failure``)
@@ -96,6 +98,10 @@ class NotFound(RequestError):
     """The thing asked for does not exist."""
 
 
+class Conflict(RequestError):
+    """A wish that does not fit the state in which things are."""
+
+
 class UnsupportedMediaType(RequestError):
     """A body of another type than those ``accepted``, which is the value of ``Accept`` (RFC 9110 §15.5.16)."""
 
@@ -127,6 +133,10 @@ class ServiceUnavailable(RequestError):
 
 class Shed(ServiceUnavailable):
     """Too much is being done already; ``retry_after`` is in whole seconds."""
+
+
+class OutcomeUnknown(RequestError):
+    """Something that a service may have done or not; its answer has not come, or is of no use."""
 
 
 class UpstreamError(KitError):

@@ -12,6 +12,11 @@ import msgspec
 
 Amount = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "number"})]
 """An amount, as the text that was written."""
+_HIGHEST_PRICE: Final = 1_000_000
+Price = Annotated[
+    msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "number", "minimum": 0, "maximum": _HIGHEST_PRICE})
+]
+"""What a client says that something costs, as the text that was written; to be seen by :func:`check_price`."""
 _MAX_LENGTH: Final = 40
 _MAX_VALUE: Final = Decimal("1e300")
 """Far beyond any amount, and well within what every reader of JSON can take for a number."""
@@ -39,3 +44,13 @@ def normalized(text: msgspec.Raw) -> msgspec.Raw:
     if len(number) > _MAX_LENGTH or not _number(number) or Decimal(number.decode("ascii")).copy_abs() >= _MAX_VALUE:
         raise ValueError("Expected an amount of money")
     return msgspec.Raw(number)
+
+
+def check_price(text: msgspec.Raw) -> None:
+    """See that ``text``, which is valid JSON, is a price.
+
+    Raises:
+        ValueError: it is none, or too high.
+    """
+    if bytes(text).startswith(b'"') or not 0 <= amount(normalized(text)) <= _HIGHEST_PRICE:
+        raise ValueError(f"Expected a number from 0 to {_HIGHEST_PRICE}")

@@ -147,6 +147,16 @@ class Edge:
         """Whether the caller may have what needs ``access``."""
         return self._authorizer.refusal(caller, access, "") is None
 
+    def owner_refusal(self, caller: Caller, access: Access, identifier: str) -> RequestError | None:
+        """Why a caller who is let in may not have this after all; counted like other refusals.
+
+        For what ``access`` asks of whoever ``identifier`` is, where only the body of a request tells who that is.
+        """
+        refusal = self._authorizer.refusal(caller, access, identifier)
+        if refusal is not None:
+            self._refusals.count(refusal)
+        return refusal
+
     def admit(self, caller: Caller, access: Access | None, identifier: str, now: float) -> Decision:
         """Whether the caller may have what needs ``access``, of whoever ``identifier`` is; counts for the caller.
 

@@ -37,12 +37,13 @@ class Link(msgspec.Struct, frozen=True):
 class Index(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an app is, and paths of what it offers, some with parameters in braces (RFC 6570).
 
-    `admin` has those that need a token for administrators, where there are any.
+    `commands` has those that change something, `admin` those that need a token for administrators, where there are any.
     """
 
     name: str
     version: str
     links: dict[str, str]
+    commands: dict[str, Link] = {}
     admin: dict[str, Link] = {}
 
 
@@ -65,7 +66,7 @@ class IndexPage(Protocol):
 
 
 class IndexRoute:
-    """The route, with ``links`` to what ``service`` offers besides what every app has, and those for ``admin``.
+    """The route, with ``links`` to what ``service`` offers besides what every app has, ``commands`` and ``admin``.
 
     Where a ``page`` is made of the index, it is given to those who like that better (RFC 9110 §12.5.1).
     """
@@ -76,8 +77,10 @@ class IndexRoute:
         links: Mapping[str, str],
         admin: Mapping[str, Link] = MappingProxyType({}),
         page: Callable[[Index], IndexPage] | None = None,
+        *,
+        commands: Mapping[str, Link] = MappingProxyType({}),
     ) -> None:
-        index = Index(service, shared.__version__, {**links, **_COMMON_LINKS}, dict(admin))
+        index = Index(service, shared.__version__, {**links, **_COMMON_LINKS}, dict(commands), dict(admin))
         self._body = codec.encode(index)
         self._page = None if page is None else page(index)
 

@@ -17,10 +17,12 @@ from sanic.response import raw
 from shared import codec
 from shared.errors import (
     AccessRefused,
+    Conflict,
     Forbidden,
     InvalidAuthorization,
     InvalidInput,
     NotFound,
+    OutcomeUnknown,
     RequestError,
     ServiceUnavailable,
     Shed,
@@ -66,6 +68,7 @@ _REQUEST_ERRORS: dict[type[RequestError], Problem] = {
     Unauthorized: Problem("unauthorized", 401, "Unauthorized", ("WWW-Authenticate",)),
     Forbidden: Problem("forbidden", 403, "Forbidden", ("WWW-Authenticate",)),
     NotFound: Problem("not-found", 404, "Not found"),
+    Conflict: Problem("conflict", 409, "Conflict"),
     UnsupportedMediaType: Problem("unsupported-media-type", 415, "Unsupported media type", ("Accept",)),
     Unprocessable: Problem("unprocessable", 422, "Unprocessable content"),
     TooManyRequests: Problem(
@@ -73,6 +76,7 @@ _REQUEST_ERRORS: dict[type[RequestError], Problem] = {
     ),
     ServiceUnavailable: Problem("service-unavailable", 503, "Service unavailable", ("Retry-After",)),
     Shed: Problem("overloaded", 503, "Overloaded", ("Retry-After",)),
+    OutcomeUnknown: Problem("outcome-unknown", 504, "Outcome unknown"),
 }
 
 # What the server itself refuses, before or around our own code.

@@ -163,6 +163,12 @@ part_sources: Final = _QuickCounter(
     "Where parts came from: cache, service, or a call that another request had begun.",
     ["part", "source"],
 )
+commands: Final = _QuickCounter(
+    "commands_total", "Commands that were passed on to a service, by what came of them.", ["command", "outcome"]
+)
+commands_untold: Final = _QuickCounter(
+    "commands_untold_total", "Commands whose changes could not be told to every process at once.", ["command"]
+)
 service_errors: Final = _QuickCounter(
     "service_errors_total", "Calls that gave nothing usable: services and Redis.", ["service_name"]
 )
@@ -300,7 +306,7 @@ _ALL = (
     requests, request_duration, active_requests, connections, connections_ended, connections_refused, cache_hits,
     cache_misses, cache_tier_up, cache_memory_entries, cache_memory_bytes, cache_coherent, cache_invalidations,
     cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
-    part_sources, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
+    part_sources, commands, commands_untold, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
     upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_lookups, upstream_essential,
     upstream_in_flight, upstream_limit, upstream_instances, upstream_instance_latency, upstream_ejections,
     upstream_hedges, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects, auth_refused, auth_keys,

@@ -11,19 +11,23 @@ from bff.settings import DECLARED
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = {kind.name for kind in DECLARED.kinds}
-NAMES = {*DECLARED.services, *DECLARED.parts, *KINDS}
+COMMANDS = {command.name for command in DECLARED.commands}
+NAMES = {*DECLARED.services, *DECLARED.parts, *KINDS, *COMMANDS}
 VARIABLES = {name.upper() for name in NAMES}
 AGGREGATES = {kind.load.__module__ for kind in DECLARED.kinds}
-MODULES = re.compile("|".join([r"bff\.sources(\..+)?", *map(re.escape, AGGREGATES)]))
+COMMANDING = {f"bff.commands.{file.stem}" for file in (ROOT / "bff/commands").glob("[!_]*.py") if file.stem != "kind"}
+MODULES = re.compile("|".join([r"bff\.sources(\..+)?", *map(re.escape, AGGREGATES | COMMANDING)]))
 PATHS = [
     *(kind.path for kind in DECLARED.kinds),
+    *(path.partition("{")[0] for command in DECLARED.commands for path in (command.path, command.to)),
     *(str(getattr(part.path, "text", part.path)).partition("{")[0] for part in DECLARED.parts.values()),
 ]
 IN_TEXT = [*DECLARED.services, *(name.replace("_", "-") for name in DECLARED.services), *PATHS]
 DECLARING = {
     ROOT / "bff/aggregates/__init__.py",
+    ROOT / "bff/commands/__init__.py",
     *(ROOT / "bff/sources").iterdir(),
-    *(ROOT / f"{module.replace('.', '/')}.py" for module in AGGREGATES),
+    *(ROOT / f"{module.replace('.', '/')}.py" for module in AGGREGATES | COMMANDING),
 }
 FILES = [file for package in ("bff", "shared") for file in (ROOT / package).rglob("*") if file not in DECLARING]
 OTHERS = [file for file in FILES if file.suffix == ".py"]
@@ -72,6 +76,10 @@ def test_no_page_names_anything_particular() -> None:
         "from bff.aggregates.profile import load_profile",
         "from bff.aggregates import profile",
         "from bff.aggregates import PROFILE",
+        "from bff.commands.orders import WantedOrder",
+        "from bff.commands import CHANGE_PROFILE",
+        "send('place_order')",
+        "path = '/api/orders'",
         "parts = [sources.USER]",
         "seen = {'orders'}",
         "os.environ['USER_SERVICE_URL']",

@@ -68,7 +68,13 @@ async def test_every_route_is_in_it(start_gateway: StartGateway, environment: Ma
 async def test_admin_operations_are_told_apart(start_gateway: StartGateway) -> None:
     """They have a tag, the last one, and the bearer scheme; nothing else has."""
     described = await _described(await start_gateway(ADMIN_TOKEN=TOKEN, AUTH="off"))
-    assert [tag["name"] for tag in described.document["tags"]] == ["aggregates", "operations", "pages", "admin"]
+    assert [tag["name"] for tag in described.document["tags"]] == [
+        "aggregates",
+        "commands",
+        "operations",
+        "pages",
+        "admin",
+    ]
     for method, path, operation in described.operations():
         is_admin = (path.startswith("/api/cache") and method == "DELETE") or path == "/api/revocations"
         assert (operation["tags"] == ["admin"]) == is_admin

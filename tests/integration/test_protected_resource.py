@@ -32,7 +32,17 @@ async def test_a_client_is_led_from_a_refusal_to_the_issuer(
     assert answer.json() == {
         "resource": f"https://api.example.org{resource}",
         "authorization_servers": [ISSUER],
-        "scopes_supported": ["cache:purge", "ops:read", "profile:read", "profile:read:any", "tokens:revoke"],
+        "scopes_supported": [
+            "cache:purge",
+            "ops:read",
+            "orders:write",
+            "orders:write:any",
+            "profile:read",
+            "profile:read:any",
+            "profile:write",
+            "profile:write:any",
+            "tokens:revoke",
+        ],
         "bearer_methods_supported": ["header"],
     }
     assert (await gateway.get("/")).json()["links"]["protected_resource"] == path

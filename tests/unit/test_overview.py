@@ -1,6 +1,6 @@
 """What ``python -m bff --check`` prints below the settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -9,6 +9,8 @@ import pytest
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.profile import PROFILE
 from bff.catalogue import catalogue
+from bff.commands.kind import AnyCommand
+from bff.commands.profile import CHANGE_PROFILE
 from bff.parts.part import Aggregate
 from bff.parts.sources import Sources
 from bff.settings import GatewaySettings, settings_for
@@ -20,8 +22,8 @@ from shared.settings.loading import load
 from shared.upstream.service import Service
 
 
-def _lines(kinds: list[AggregateKind], **environment: str) -> list[str]:
-    return list(load(settings_for(catalogue(kinds)), environment).overview())
+def _lines(kinds: list[AggregateKind], commands: Sequence[AnyCommand] = (), **environment: str) -> list[str]:
+    return list(load(settings_for(catalogue(kinds, commands)), environment).overview())
 
 
 def test_services_and_aggregates_are_shown() -> None:
@@ -49,6 +51,17 @@ def test_services_and_aggregates_are_shown() -> None:
     ]
 
 
+def test_commands_are_shown_with_their_services() -> None:
+    """A service that only a command asks is one like others, with settings of its own."""
+    only_for_that = replace(CHANGE_PROFILE, service=Service("change_service", url="http://127.0.0.1:8009"))
+    lines = _lines([PROFILE], [only_for_that], CHANGE_SERVICE_URL="http://changes.internal")
+    assert "  change_service at http://changes.internal, essential" in lines
+    assert lines[-3:] == ["", "Commands:", "  PATCH /api/profile/{user_id} to change_service"]
+    asks = {"AUTH": "jwt", "AUTH_JWKS_URL": "https://a/k", "AUTH_ISSUER": "https://a", "AUTH_AUDIENCE": "b"}
+    whom = "for its owner (sub) with profile:write, anybody with profile:write:any"
+    assert _lines([PROFILE], [only_for_that], **asks)[-1] == f"{lines[-1]}, {whom}"
+
+
 ACCESSES: Final[Mapping[str, Access | None]] = {
     "everybody": None,
     "anybody with a token": SIGNED_IN,
@@ -66,7 +79,7 @@ def test_who_may_have_an_aggregate_is_shown(whom: str, access: Access | None) ->
     asks = {"AUTH": "jwt", "AUTH_JWKS_URL": "https://a/k", "AUTH_ISSUER": "https://a", "AUTH_AUDIENCE": "b"}
     kinds = [replace(PROFILE, access=access)]
     shown = "  /api/profile/{user_id} of user, orders, products"
-    assert _lines(kinds, **asks)[-1] == f"{shown}, for {whom}"
+    assert _lines(kinds, (), **asks)[-1] == f"{shown}, for {whom}"
     assert _lines(kinds)[-1] == shown
 
 
@@ -87,5 +100,6 @@ def test_access_that_contradicts_itself_is_refused(declared: Mapping[str, Any], 
 def test_what_is_declared_is_shown_by_default() -> None:
     """Those of the program itself."""
     shown = list(load(GatewaySettings, {}).overview())
-    assert shown == _lines(list(GatewaySettings.declared.kinds))
+    declared = GatewaySettings.declared
+    assert shown == _lines(list(declared.kinds), declared.commands)
     assert any(PRODUCTS.service.name in line for line in shown)
