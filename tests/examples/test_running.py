@@ -73,6 +73,7 @@ def test_it_is_shown_with_the_settings(example_tree: ExampleTree) -> None:
     assert "REVIEW_SERVICE_ATTEMPT_TIMEOUT_SECONDS=0.3" in lines
     assert "  review_service at http://reviews.internal, optional" in lines
     assert "  /api/storefront/{user_id} of user, orders, products, reviews" in lines
+    assert "  POST /api/storefront/{user_id}/reviews to review_service" in lines
 
 
 def test_the_gateway_knows_it_from_the_start(example_tree: ExampleTree, tmp_path: Path) -> None:
@@ -88,6 +89,9 @@ def test_the_gateway_knows_it_from_the_start(example_tree: ExampleTree, tmp_path
     assert set(metrics.tally("aggregate_parts_total", lambda found: found["part"] == "reviews").values()) == {0}
     assert health["services"]["review_service"] == "unhealthy"
     assert index["links"]["storefront"] == "/api/storefront/{user_id}"
+    assert index["commands"]["write_review"] == {"method": "POST", "path": "/api/storefront/{user_id}/reviews"}
+    assert metrics.value("commands_total", command="write_review", outcome="done") == 0
+    assert "post" in document["paths"]["/api/storefront/{user_id}/reviews"]
     assert index["admin"]["purge_storefront"]["path"] == "/api/cache/storefront/{user_id}"
     assert {"/api/storefront/{user_id}", "/api/cache/storefront/{user_id}"} <= document["paths"].keys()
     assert set(document["components"]["schemas"]["Review"]["required"]) >= {"id", "user_id", "stars"}
