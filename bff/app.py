@@ -105,7 +105,7 @@ def create_app(
         CommandRoute(
             one,
             upstreams[one.service.name].call,
-            partial(_outdate, cache),
+            cache.purge_tags,
             seen_through,
             shedder,
             budget=settings.request_budget,
@@ -158,10 +158,6 @@ def create_app(
         edge=edge,
         reloads=built.reloads,
     )
-
-
-async def _outdate(cache: Cache, tags: Sequence[str]) -> bool:
-    return all([await cache.purge(tag.partition(":")[2]) for tag in tags])
 
 
 def _metadata(settings: GatewaySettings, declared: Catalogue) -> ProtectedResourceRoute | None:

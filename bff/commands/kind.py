@@ -10,6 +10,7 @@ import msgspec
 
 from bff.parts.path import PathTemplate
 from shared import codec, ids
+from shared.cache.tags import is_tag
 from shared.edge.access import SIGNED_IN, Access
 from shared.errors import DeclarationError
 from shared.ids import IdType
@@ -21,7 +22,6 @@ A = TypeVar("A")
 REFUSALS: Final = frozenset({400, 404, 409, 422})
 """Statuses by which a service may say that it does not do what it was asked to."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-_is_tag = re.compile(f"[a-z][a-z0-9_]*:{ids.CHARACTERS}").fullmatch
 
 
 class Asked(NamedTuple, Generic[Q]):
@@ -110,7 +110,7 @@ class Command(Generic[Q, A]):
 
     def tags(self, asked: Asked[Q], answer: A | None) -> Sequence[str]:
         """Those that it outdates. What would be no tag is none of anything that is cached either."""
-        return [one for one in self.outdates(asked, answer) if _is_tag(one)]
+        return [one for one in self.outdates(asked, answer) if is_tag(one)]
 
     def is_about(self, subject: str, answer: A) -> bool:
         """Whether an answer is about whoever ``subject`` is."""
@@ -175,6 +175,6 @@ def _mistakes_of_examples(command: AnyCommand) -> Iterator[str]:
         return
     if asked.subject != subject:
         yield "its examples are not about the same"
-    yield from (f"{tag!r} is no tag" for tag in tags if not _is_tag(tag))
+    yield from (f"{tag!r} is no tag" for tag in tags if not is_tag(tag))
     if not tags:
         yield "it outdates nothing"
