@@ -72,6 +72,11 @@ def catalogue(kinds: Iterable[AggregateKind], commands: Iterable[AnyCommand] = (
             _register(services, part.service, "services")
     for command in commands:
         _register(services, command.service, "services")
+    carried = {one.tag for one in (*kinds, *parts.values())}
+    for command in commands:
+        for tag in command.tags(*command.examples()):
+            if tag.partition(":")[0] not in carried:
+                raise DeclarationError(f"command {command.name!r}: nothing carries a tag such as {tag!r}")
     return Catalogue(kinds, parts, services, commands)
 
 

@@ -108,6 +108,12 @@ class Command(Generic[Q, A]):
         """What is wanted by these ``parameters`` of the path and this ``body``."""
         return Asked(parameters[self.subject] if self.owner_in_path else str(getattr(body, self.subject)), body)
 
+    def examples(self) -> tuple[Asked[Q], A]:
+        """What is asked in the example, and what is answered to it."""
+        body = codec.decoder(self.request)(codec.document(self.asked_example))
+        answer = codec.decoder(self.answer)(codec.document(self.answer_example))
+        return self.asked({self.subject: str(self.about(answer))}, body), answer
+
     def tags(self, asked: Asked[Q], answer: A | None) -> Sequence[str]:
         """Those that it outdates. What would be no tag is none of anything that is cached either."""
         return [one for one in self.outdates(asked, answer) if is_tag(one)]
@@ -165,10 +171,8 @@ def _is_closed(schema: Mapping[str, Any]) -> bool:
 
 def _mistakes_of_examples(command: AnyCommand) -> Iterator[str]:
     try:
-        body = codec.decoder(command.request)(codec.document(command.asked_example))
-        answer = codec.decoder(command.answer)(codec.document(command.answer_example))
+        asked, answer = command.examples()
         subject = str(command.about(answer))
-        asked = command.asked({command.subject: subject}, body)
         tags = [*command.outdates(asked, answer), *command.outdates(asked, None)]
     except Exception as error:  # noqa: BLE001 - whatever a declaration does
         yield f"its examples do not fit it ({type(error).__name__}: {error})"

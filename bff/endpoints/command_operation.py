@@ -33,9 +33,7 @@ _KINDS: Final = {400: Unprocessable, 404: NotFound, 409: Conflict, 422: Unproces
 
 def operation_of(command: AnyCommand) -> Operation:
     """The operation of a ``command``."""
-    asked = codec.decoder(command.request)(codec.document(command.asked_example))
-    answer = codec.decoder(command.answer)(codec.document(command.answer_example))
-    subject = str(command.about(answer))
+    asked, answer = command.examples()
     done = "Done, and everything that shows it is outdated, in every process."
     return Operation(
         command.name.replace("_", " ").capitalize(),
@@ -47,12 +45,12 @@ def operation_of(command: AnyCommand) -> Operation:
         problems=(*_problems(command), NOT_DONE, _SHED, unknown(command, keyed=command.wants_key)),
         parameters=(
             *(
-                Parameter.in_path(name, command.id_type(name), subject if name == command.subject else None)
+                Parameter.in_path(name, command.id_type(name), asked.subject if name == command.subject else None)
                 for name in command.route.parameters
             ),
             _key_parameter(command),
         ),
-        body=Body(command.request, codec.encode(asked), media_types(command)),
+        body=Body(command.request, codec.encode(asked.body), media_types(command)),
         access=first_access(command),
         owned=(command.subject, command.id_type(command.subject)) if command.owner_in_path else None,
     )

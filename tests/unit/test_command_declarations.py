@@ -78,11 +78,15 @@ def test_what_contradicts_itself_is_refused(command: AnyCommand, changed: Mappin
             [CHANGE_PROFILE, replace(PLACE_ORDER, service=Service("user_service", url="http://a"))],
             "two services are called",
         ),
+        (
+            [replace(CHANGE_PROFILE, outdates=lambda asked, _: [f"usr:{asked.subject}"])],
+            "command 'change_profile': nothing carries a tag such as 'usr:user123'",
+        ),
         (ANY, "the commands are no tuple; that of one has a comma: (ONE,)"),
     ],
 )
-def test_two_of_one_name_are_refused(commands: Any, sentence: str) -> None:
-    """Of commands, of their routes, and of their services."""
+def test_what_does_not_fit_the_others_is_refused(commands: Any, sentence: str) -> None:
+    """Two of one name or route, two services of one name, and what outdates nothing that there is."""
     with pytest.raises(DeclarationError, match=sentence.replace("(", r"\(").replace(")", r"\)")):
         catalogue([PROFILE], commands)
 
