@@ -9,6 +9,8 @@ from bff.commands.kind import Command
 from bff.sources.users import USER_SERVICE, User
 from shared.edge.access import Access
 
+_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$(?!\n)"
+_ADDRESS: Final = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$(?!\n)"
 _EXAMPLE: Final = {
     "id": "user123",
     "username": "maria.santos",
@@ -22,8 +24,8 @@ _EXAMPLE: Final = {
 class ProfileChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A merge patch (RFC 7396) of a user: what is named becomes what it says, all else stays."""
 
-    email: Annotated[str, Meta(min_length=3, max_length=254)] | UnsetType = UNSET
-    full_name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    email: Annotated[str, Meta(max_length=254, pattern=_ADDRESS)] | UnsetType = UNSET
+    full_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=_PRINTABLE)] | UnsetType = UNSET
 
 
 CHANGE_PROFILE = Command(

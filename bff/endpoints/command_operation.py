@@ -24,10 +24,12 @@ from shared.http.openapi.vocabulary import CACHE_CONTROL
 
 COMMANDS: Final = Tag("commands", "What changes something: passed on to the service that does it.")
 KEY: Final = "Idempotency-Key"
-BAD_KEY: Final = InvalidInput(f"{KEY} must be 1 to 255 visible ASCII characters, once.")
+KEY_PATTERN: Final = r"[!#-\[\]-~]{1,255}"
+"""Of a key, which may stand in quotes (draft-ietf-httpapi-idempotency-key-header-07): what those allow within."""
+BAD_KEY: Final = InvalidInput(f"{KEY} must be 1 to 255 visible ASCII characters without quotes and backslashes, once.")
 NOT_DONE: Final = ServiceUnavailable("Nothing was changed: the service cannot be asked at the moment.", retry_after=2)
 _SHED: Final = Shed("Too many requests are being answered at the moment.", RETRY_AFTER_SECONDS)
-_ONE_KEY: Final = {"type": "string", "pattern": "^[!-~]{1,255}$"}
+_ONE_KEY: Final = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
 _KINDS: Final = {400: Unprocessable, 404: NotFound, 409: Conflict, 422: Unprocessable}
 
 

@@ -11,6 +11,7 @@ from bff.commands.kind import AnyCommand, Asked
 from bff.endpoints.command_operation import (
     BAD_KEY,
     KEY,
+    KEY_PATTERN,
     NOT_DONE,
     media_types,
     operation_of,
@@ -33,7 +34,7 @@ from shared.upstream.reading import Accepted, Declined, checking_subject, json_o
 Outdate = Callable[[Sequence[str]], Awaitable[bool]]
 """Outdates what carries any of these tags; tells whether every process knows of it."""
 
-_is_key: Final = re.compile(r"[!-~]{1,255}").fullmatch
+_is_key: Final = re.compile(f'"{KEY_PATTERN}"|{KEY_PATTERN}').fullmatch
 _OUTCOMES: Final = ("done", "declined", "not_done", "unknown")
 
 

@@ -81,6 +81,7 @@ async def test_a_new_order_is_seen_by_the_next_read(start_gateway: StartGateway)
     [
         ("change_profile", None, ("PATCH", "application/merge-patch+json", "", PATCH)),
         ("change_profile", "a-b", ("PATCH", "application/merge-patch+json", "a-b", PATCH)),
+        ("place_order", '"a-b"', ("POST", "application/json", '"a-b"', ORDER)),
         ("place_order", "!" * 255, ("POST", "application/json", "!" * 255, ORDER)),
     ],
 )
@@ -135,6 +136,8 @@ HOSTILE: Final[Mapping[str, tuple[str, bytes, int]]] = {
     "null in a member": ("change_profile", b'{"full_name":null}', 422),
     "an empty name": ("change_profile", b'{"full_name":""}', 422),
     "a name without end": ("change_profile", orjson.dumps({"full_name": "x" * 201}), 422),
+    "a name that breaks lines": ("change_profile", b'{"full_name":"a\\nb"}', 422),
+    "no address": ("change_profile", b'{"email":"nobody"}', 422),
     "what nobody may change": ("change_profile", b'{"id":"user2"}', 422),
     "what is not theirs": ("change_profile", b'{"is_active":true}', 422),
     "a member too many": ("place_order", orjson.dumps({**ORDER, "status": "paid"}), 422),
@@ -211,7 +214,7 @@ async def test_json_is_taken_as_a_merge_patch(start_gateway: StartGateway, media
     assert gateway.services.changes[0][1] == "application/merge-patch+json"
 
 
-@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "a\tb"])
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "a\tb", '"', '""', '"a', 'a"', 'a"b', "a\\b"])
 @each_command
 async def test_a_key_that_is_none_is_refused(start_gateway: StartGateway, name: str, key: str) -> None:
     """Before anything is asked for."""

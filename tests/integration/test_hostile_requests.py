@@ -20,7 +20,23 @@ _CONNECTIONS: Final = 16
 _SEED: Final = 20261123
 
 _METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"}
-_STATUSES: Final = {"200", "204", "304", "400", "401", "404", "405", "408", "413", "417", "499", "500", "503", "505"}
+_STATUSES: Final = {
+    "200",
+    "204",
+    "304",
+    "400",
+    "401",
+    "404",
+    "405",
+    "408",
+    "413",
+    "415",
+    "417",
+    "499",
+    "500",
+    "503",
+    "505",
+}
 _OF_REQUESTS: Final = ("method", "endpoint", "status")
 """The labels whose values may come up while requests come in; those of all others are known before."""
 _TOKEN: Final = "open-sesame"
