@@ -4,13 +4,14 @@ import asyncio
 import random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from shared.errors import AttemptTimeout, BadResponse, CircuitOpen, NoBudget, Overloaded, Unreachable, UpstreamError
-from shared.upstream.call import Call
+from shared.upstream.call import Call, Change
 from shared.upstream.retry import Draw, RetryBudget, RetryRules, retrying
 from tests.fixtures.jumping_loop import Service, call, now, run
 
@@ -283,3 +284,27 @@ def test_calls_that_are_retried_never_exceed_the_budget(callers: list[Caller]) -
     for result in run(everybody()):
         assert result is None or isinstance(result, Unreachable | TimeoutError)
     assert (budget.calls, budget.retries) == (0, 0)
+
+
+@pytest.mark.parametrize("repeatable", [False, True])
+@pytest.mark.parametrize("leaves", [False, True])
+@pytest.mark.parametrize("error", [WORTH_IT, STALE, STALE_FOR_GOOD, HOPELESS], ids=str)
+def test_a_change_that_may_have_arrived_is_sent_again_only_where_it_is_done_once(
+    error: UpstreamError, leaves: bool, repeatable: bool
+) -> None:
+    """Also over another connection in the place of a stale one: the service may have read it from that."""
+    change = Change("POST", "application/json", "", repeatable=repeatable)
+    attempts = 0
+
+    async def send(_call: Call[Any]) -> Any:
+        nonlocal attempts
+        attempts += 1
+        change.sent += leaves
+        raise error
+
+    async def ask() -> None:
+        with pytest.raises(UpstreamError):
+            await retrying("user_service", RULES, _budget())(send)(msgspec.structs.replace(call(), change=change))
+
+    run(ask())
+    assert attempts == (1 if leaves and not repeatable else 1 + error.at_once + error.retryable)
