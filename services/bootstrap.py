@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,11 +25,20 @@ _LOCK: Final = 0x70726F66696C65  # any number will do, as long as every process 
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Tables and the rows they hold at first; ``rows`` is called only when they are needed."""
+    """Tables and the rows they hold at first; ``rows`` is called only when they are needed.
+
+    Those ``for_changes`` are of use only where something may be changed: there is reading without them.
+    """
 
     metadata: MetaData
     version: int
     rows: Callable[[], Mapping[Table, Rows]]
+    for_changes: Sequence[Table] = ()
+
+    @property
+    def needed(self) -> AbstractSet[str]:
+        """The names of the tables without which nothing can be read."""
+        return self.metadata.tables.keys() - {table.name for table in self.for_changes}
 
 
 def version_table(metadata: MetaData) -> Table:
@@ -39,6 +49,8 @@ def version_table(metadata: MetaData) -> Table:
 async def bootstrap(url: URL, service: str, data_set: DataSet) -> int | None:
     """Create what is missing in the database at ``url``; data that is there is never touched.
 
+    Where that is not allowed, what is needed for reading will do.
+
     Returns the version of the data set that was found, or None when it was loaded just now.
 
     Raises:
@@ -46,7 +58,7 @@ async def bootstrap(url: URL, service: str, data_set: DataSet) -> int | None:
     """
     if is_sqlite(url):
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-        version = await _existing_version(url, service, data_set)
+        version = await _existing_version(url, service, data_set, data_set.metadata.tables.keys())
         if version is not None:
             return version
     give_up = time.monotonic() + _LOCKED_SECONDS
@@ -55,18 +67,25 @@ async def bootstrap(url: URL, service: str, data_set: DataSet) -> int | None:
             return await _create(url, service, data_set)
         except OperationalError as error:
             # SQLite does not wait for whoever else is just changing the file to write-ahead logging.
-            if "locked" not in str(error.orig) or time.monotonic() > give_up:
-                raise
-            await asyncio.sleep(_PAUSE_SECONDS)
+            if "locked" in str(error.orig) and time.monotonic() < give_up:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            failure: Exception = error
+        except (SQLAlchemyError, OSError) as error:
+            failure = error
+        version = await _existing_version(url, service, data_set, data_set.needed)
+        if version is None:
+            raise failure
+        return version
 
 
-async def _existing_version(url: URL, service: str, data_set: DataSet) -> int | None:
-    """The version of the data set when nothing is missing, found out without writing: the file may be read-only."""
+async def _existing_version(url: URL, service: str, data_set: DataSet, needed: AbstractSet[str]) -> int | None:
+    """The version of the data set when nothing ``needed`` is missing, found out without writing."""
     engine = reading_engine(url, service, 1, _CHECK_SECONDS)
     try:
         async with engine.connect() as connection:
             tables = await connection.run_sync(lambda there: set(inspect(there).get_table_names()))
-            if not data_set.metadata.tables.keys() <= tables:
+            if not needed <= tables:
                 return None
             version: int | None = await connection.scalar(_version(data_set))
             return version

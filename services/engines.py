@@ -21,6 +21,9 @@ _BOOTSTRAP_STATEMENT_MS: Final = 30_000
 _WRITE_LOCK_MS: Final = 5_000
 _FILE: Final = "file"
 
+WRITING_CONNECTIONS: Final = 2
+"""To a server, from each process, for what changes something: one of them may tell of changes for a while."""
+
 VERSION_TABLE: Final = "data_set"
 """Its one row tells which version of the data set has been loaded."""
 
@@ -55,6 +58,32 @@ def reading_engine(url: URL, service: str, pool_size: int, timeout: float) -> As
     engine = create_async_engine(url.set(database=f"file:{path.name}", query={"uri": "true"}), **options)
     _at_connect(engine, [f"PRAGMA busy_timeout = {int(timeout * 500)}", "PRAGMA query_only = ON"])
     _follow_file(engine, path)
+    return engine
+
+
+def writing_engine(url: URL, service: str, timeout: float) -> AsyncEngine:
+    """An engine for short transactions that change something, on a few connections of its own.
+
+    On SQLite they take the write lock as they begin. A connection that has died meanwhile is noticed before it is used.
+    """
+    path = file_of(url)
+    if path is None:
+        arguments = _server_arguments(service, int(timeout * 1000))
+        return create_async_engine(
+            url,
+            pool_size=WRITING_CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=timeout,
+            pool_pre_ping=True,
+            pool_recycle=_RECYCLE_SECONDS,
+            connect_args=arguments,
+        )
+    engine = create_async_engine(
+        url.set(database=f"file:{path.name}", query={"uri": "true"}), pool_size=1, max_overflow=0, pool_timeout=timeout
+    )
+    _at_connect(engine, [f"PRAGMA busy_timeout = {int(timeout * 500)}"])
+    _follow_file(engine, path)
+    _begin_immediately(engine)
     return engine
 
 

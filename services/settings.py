@@ -1,6 +1,8 @@
 """The settings that every service has besides those of every app."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy.engine import URL
 
@@ -9,6 +11,16 @@ from shared.cache.address import REDIS_URL
 from shared.observing.telemetry.settings import TracedSettings
 from shared.settings import values
 from shared.settings.declared import setting
+from shared.settings.values import Kind
+
+
+def _stream(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9:._-]{1,128}", text):
+        raise ValueError(text)
+    return text
+
+
+_STREAM: Final = Kind("1 to 128 characters of A-Z, a-z, 0-9, :, ., _ and -", _stream)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +29,10 @@ class ServiceSettings(TracedSettings):
 
     database_url: URL = setting("DATABASE_URL", DATABASE_URL, "sqlite:///.data/service.db", "The service's database.")
     database_pool_size: int = setting(
-        "DATABASE_POOL_SIZE", values.integer(1, 100), "5", "Connections to the database that each process may hold."
+        "DATABASE_POOL_SIZE",
+        values.integer(1, 100),
+        "5",
+        "Connections to the database that each process may hold for reading; changes have two more.",
     )
     database_timeout: float = setting(
         "DATABASE_TIMEOUT_SECONDS",
@@ -26,13 +41,14 @@ class ServiceSettings(TracedSettings):
         "How long one statement may take, waiting for a connection included.",
     )
     redis_url: str = setting(
-        "REDIS_URL", REDIS_URL, "", "Redis, the primary tier of the read cache; empty for the memory tier alone."
+        "REDIS_URL", REDIS_URL, "", "Redis: the primary tier of the read cache, and where events go; empty for neither."
     )
     read_cache_seconds: float = setting(
         "READ_CACHE_SECONDS",
         values.seconds(0, 60),
         "1",
-        "How long what is read often from the database is given again without asking it; 0 for not at all.",
+        "How long what is read often from the database is given again without asking it; 0 for not at all. It takes "
+        "Redis, or one worker on an SQLite file, for every change to be seen at once.",
     )
     read_cache_entries: int = setting(
         "READ_CACHE_ENTRIES",
@@ -49,6 +65,13 @@ class ServiceSettings(TracedSettings):
         "service",
         "Keeps the read cache's keys apart from others in the same Redis.",
     )
+    events_stream: str = setting(
+        "EVENTS_STREAM", _STREAM, "bff:events", "The Redis stream in which events tell of changes, if Redis is there."
+    )
+    events_url: str = setting(
+        "EVENTS_URL", values.BASE_URL, "", "Where events are sent by POST, one at a time, instead of to Redis."
+    )
+    events_token: str = setting("EVENTS_TOKEN", values.TOKEN, "", "The bearer token that is shown there.", secret=True)
     listing: str = setting(
         "LISTING",
         values.one_of("true", "false"),

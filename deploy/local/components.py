@@ -73,13 +73,17 @@ def api_gateway(site: Site) -> Component:
     """The gateway, with the addresses of what else runs here; otherwise it keeps the person's settings."""
     environment = {"PORT": str(site.ports["api-gateway"])}
     environment |= {f"{declared_as(name).upper()}_URL": site.url(name) for name in SERVICES if name in site.ports}
-    if "redis" in site.ports:
-        environment["REDIS_URL"] = f"redis://{site.address('redis')}/0"
+    environment |= _redis_url(site)
     if site.auth:
         environment["AUTH"] = "jwt"
     if ISSUER in site.ports:
         environment |= _authentication(site)
     return _http(site, "api-gateway", "/health/ready", (site.python, "-m", "bff"), environment)
+
+
+def _redis_url(site: Site) -> dict[str, str]:
+    """Where Redis is, if it runs here."""
+    return {"REDIS_URL": f"redis://{site.address('redis')}/0"} if "redis" in site.ports else {}
 
 
 def issuer(site: Site) -> Component:
@@ -112,6 +116,7 @@ def service(site: Site, name: str) -> Component:
     module = SERVICES[name]
     database = site.data / f"{module.rpartition('.')[2]}.db"
     environment = {"HOST": LOOPBACK, "PORT": str(site.ports[name]), "DATABASE_URL": f"sqlite:///{database}"}
+    environment |= _redis_url(site)
     return _http(site, name, "/health/ready", (site.python, "-m", module), environment)
 
 

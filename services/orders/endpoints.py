@@ -6,16 +6,20 @@ from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
+from services.bodies import NO_JSON, other_type, read_body
 from services.database import AWAY
-from services.orders.model import Order, OrderItem
-from services.orders.repository import OrderRepository
+from services.orders.idempotency_key import MISSING, PARAMETER, REUSED, read_key
+from services.orders.model import NewItem, NewOrder, Order, OrderItem
+from services.orders.repository import OrderRepository, all_kept_as, kept_as
 from services.read_cache import ReadCache
-from shared import ids
+from shared import codec, ids
 from shared.errors import NotFound
 from shared.http import routing
-from shared.http.openapi.operation import Answer, Operation, Parameter, Tag, example_of
+from shared.http.openapi.operation import Answer, Body, Header, Operation, Parameter, Tag, example_of
 
 LINKS = {"orders_of_user": "/orders/user/{user_id}", "order": "/orders/{order_id}"}
+
+_read_order = codec.decoder(NewOrder)
 
 _EXAMPLE: Final = Order(
     "order123",
@@ -41,10 +45,19 @@ _ONE: Final = Operation(
     problems=(ids.TEXT.refusal("order_id"), _NOT_FOUND, AWAY),
     parameters=(Parameter.in_path("order_id", ids.TEXT, _EXAMPLE.id),),
 )
+_LOCATION: Final = Header("Location", "Where the order is.", always=True)
+_PLACE: Final = Operation(
+    "Place an order",
+    _TAG,
+    (Answer(201, "The order, placed now or before.", Order, headers=(_LOCATION,), examples=example_of(_EXAMPLE)),),
+    problems=(MISSING, NO_JSON, other_type(), REUSED, AWAY),
+    parameters=(PARAMETER,),
+    body=Body(NewOrder, codec.encode(NewOrder(_EXAMPLE.user_id, [NewItem("prod3", 1, 49.9)]))),
+)
 
 
 class OrderEndpoints:
-    """``GET /orders/user/{user_id}`` and ``GET /orders/{order_id}``."""
+    """``GET /orders/user/{user_id}``, ``GET /orders/{order_id}`` and ``POST /orders``."""
 
     def __init__(self, orders: OrderRepository, reads: ReadCache) -> None:
         self._orders = orders
@@ -54,15 +67,21 @@ class OrderEndpoints:
         """Add the routes to ``app``."""
         routing.get(app, "/orders/user/<user_id>", self._answer_of_user, "orders_of_user", _OF_USER)
         routing.get(app, "/orders/<order_id>", self._answer_one, "order", _ONE)
+        routing.post(app, "/orders", self._answer_place, "place_order", _PLACE)
 
     async def _answer_of_user(self, _request: Request, user_id: str) -> HTTPResponse:
         checked = ids.checked("user_id", user_id)
-        orders = await self._reads.get(f"of:{checked}", lambda: self._orders.list_for_user(checked))
+        orders = await self._reads.get(all_kept_as(checked), lambda: self._orders.list_for_user(checked))
         return routing.encoded_response(orders or b"[]")
 
     async def _answer_one(self, _request: Request, order_id: str) -> HTTPResponse:
         checked = ids.checked("order_id", order_id)
-        order = await self._reads.get(f"order:{checked}", lambda: self._orders.get(checked))
+        order = await self._reads.get(kept_as(checked), lambda: self._orders.get(checked))
         if order is None:
             raise NotFound(_NOT_FOUND.detail)
         return routing.encoded_response(order)
+
+    async def _answer_place(self, request: Request) -> HTTPResponse:
+        key, order = read_key(request), read_body(request, _read_order)
+        placed = await self._orders.place(key, order)
+        return routing.encoded_response(placed.answer, 201, {"Location": f"/orders/{placed.order_id}"})

@@ -1,10 +1,14 @@
-"""What the order service tells."""
+"""What the order service tells, and what it is told."""
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
+from services.price import Price
+from shared.ids import Id
 from shared.timestamps import Timestamp
 
 
@@ -25,3 +29,18 @@ class Order(msgspec.Struct, frozen=True):
     total_amount: Decimal
     items: Sequence[OrderItem]
     created_at: Timestamp
+
+
+class NewItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many pieces of a product, each for ``price``."""
+
+    product_id: Id
+    quantity: Annotated[int, Meta(ge=1, le=10_000)]
+    price: Price
+
+
+class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user buys."""
+
+    user_id: Id
+    items: Annotated[list[NewItem], Meta(min_length=1, max_length=100)]

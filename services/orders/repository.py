@@ -1,6 +1,8 @@
 """Orders and their items in the database."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -9,10 +11,12 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Tab
 from services import dataset
 from services.bootstrap import DataSet, Rows, version_table
 from services.columns import Identifier, Instant, Money
-from services.database import Database
 from services.dataset import purchases
-from services.orders.model import Order, OrderItem
+from services.orders.model import NewOrder, Order, OrderItem
+from services.orders.placing import Placed, Placing, keys_table, new_order
+from services.outbox import outbox_table
 from services.reading import Record, Statement
+from services.store import Store
 
 _metadata = MetaData()
 version_table(_metadata)
@@ -58,14 +62,31 @@ def _rows() -> dict[Table, Rows]:
     return {_orders: orders, _items: items}
 
 
-DATA_SET: Final = DataSet(_metadata, dataset.VERSION, _rows)
+OUTBOX: Final = outbox_table(_metadata)
+_keys = keys_table(_metadata)
+DATA_SET: Final = DataSet(_metadata, dataset.VERSION, _rows, (OUTBOX, _keys))
+
+
+def kept_as(order_id: str) -> str:
+    """The name of the order in a read cache."""
+    return f"order:{order_id}"
+
+
+def all_kept_as(user_id: str) -> str:
+    """The name of the list of a user's orders there."""
+    return f"of:{user_id}"
 
 
 class OrderRepository:
-    """Reads orders, each with its items; every method raises ServiceUnavailable while the database is away."""
+    """Reads and places orders, each with its items.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Every method raises ServiceUnavailable while the database is away.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._database = store.database
+        self._changes = store.changes
+        self._placing = Placing(_orders, _items, _keys, store.outbox)
 
     async def get(self, order_id: str) -> Order | None:
         """The order, or None where there is none."""
@@ -75,6 +96,21 @@ class OrderRepository:
     async def list_for_user(self, user_id: str) -> Sequence[Order]:
         """The user's orders, newest first."""
         return await self._read(_of_user, user_id=user_id)
+
+    async def place(self, key: str, order: NewOrder) -> Placed:
+        """``order``, stored now or before under this key.
+
+        Raises:
+            Unprocessable: a price is not in whole cents, or the key was another order's.
+        """
+        now = datetime.now(UTC)
+        made = new_order(order, now.replace(microsecond=now.microsecond // 1000 * 1000))
+        outdated = [all_kept_as(made.user_id), kept_as(made.id)]
+        return await self._changes.make(partial(self._placing.place, key, made, outdated), outdated)
+
+    async def forget_old_keys(self) -> None:
+        """Forget under which keys orders were placed more than a day ago."""
+        await self._database.change(self._placing.forget_old)
 
     async def _read(self, statement: Statement, **parameters: str) -> Sequence[Order]:
         rows = await self._database.rows(statement, **parameters)

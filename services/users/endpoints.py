@@ -6,15 +6,16 @@ from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
+from services.bodies import MERGE_PATCH, NO_JSON, other_type, read_body
 from services.database import AWAY
 from services.paging import PARAMETERS, REFUSAL, page_response, read_page
 from services.read_cache import ReadCache
-from services.users.model import User
-from services.users.repository import UserRepository
-from shared import ids
-from shared.errors import NotFound
+from services.users.model import User, UserPatch
+from services.users.repository import UserRepository, kept_as
+from shared import codec, ids
+from shared.errors import NotFound, Unprocessable
 from shared.http import routing
-from shared.http.openapi.operation import Answer, Operation, Parameter, Tag, example_of
+from shared.http.openapi.operation import Answer, Body, Operation, Parameter, Tag, example_of
 from shared.http.openapi.vocabulary import LINK
 
 _LINKS: Final = {"user": "/users/{user_id}"}
@@ -29,6 +30,7 @@ _EXAMPLE: Final = User(
     datetime(2022, 4, 11, 9, 26, 53, tzinfo=UTC),
 )
 _TAG: Final = Tag("users", "Who the customers are.")
+_read_patch = codec.decoder(UserPatch)
 _NOT_FOUND: Final = NotFound("There is no such user.")
 _LIST: Final = Operation(
     "All users, in pages",
@@ -44,10 +46,25 @@ _ONE: Final = Operation(
     problems=(ids.TEXT.refusal("user_id"), _NOT_FOUND, AWAY),
     parameters=(Parameter.in_path("user_id", ids.TEXT, _EXAMPLE.id),),
 )
+_PATCH: Final = Operation(
+    "Change a user",
+    _TAG,
+    (Answer(200, "The user as it is now.", User, examples=example_of(_EXAMPLE)),),
+    problems=(
+        ids.TEXT.refusal("user_id"),
+        NO_JSON,
+        _NOT_FOUND,
+        other_type(MERGE_PATCH),
+        Unprocessable("Expected `bool`, got `null` - at `$.is_active`."),
+        AWAY,
+    ),
+    parameters=(Parameter.in_path("user_id", ids.TEXT, _EXAMPLE.id),),
+    body=Body(UserPatch, b'{"full_name":"Maria Santos"}', MERGE_PATCH),
+)
 
 
 class UserEndpoints:
-    """``GET /users`` and ``GET /users/{user_id}``."""
+    """``GET /users``, ``GET /users/{user_id}`` and ``PATCH /users/{user_id}``."""
 
     def __init__(self, users: UserRepository, reads: ReadCache, *, lists: bool) -> None:
         """``lists`` tells whether there is the list."""
@@ -64,6 +81,7 @@ class UserEndpoints:
         if self._lists:
             routing.get(app, "/users", self._answer_list, "users", _LIST)
         routing.get(app, "/users/<user_id>", self._answer_one, "user", _ONE)
+        routing.patch(app, "/users/<user_id>", self._answer_patch, "change_user", _PATCH)
 
     async def _answer_list(self, request: Request) -> HTTPResponse:
         page = read_page(request)
@@ -71,7 +89,14 @@ class UserEndpoints:
 
     async def _answer_one(self, _request: Request, user_id: str) -> HTTPResponse:
         checked = ids.checked("user_id", user_id)
-        user = await self._reads.get(f"user:{checked}", lambda: self._users.get(checked))
+        user = await self._reads.get(kept_as(checked), lambda: self._users.get(checked))
         if user is None:
             raise NotFound(_NOT_FOUND.detail)
         return routing.encoded_response(user)
+
+    async def _answer_patch(self, request: Request, user_id: str) -> HTTPResponse:
+        checked = ids.checked("user_id", user_id)
+        user = await self._users.patch(checked, read_body(request, _read_patch, MERGE_PATCH))
+        if user is None:
+            raise NotFound(_NOT_FOUND.detail)
+        return routing.struct_response(user)

@@ -273,6 +273,19 @@ tls_certificate_expires: Final = Gauge(
     ["certificate"],
     multiprocess_mode="livemin",
 )
+outbox_events: Final = Gauge(
+    "outbox_events", "Events of changes that nobody has been told of yet.", multiprocess_mode="livemax"
+)
+outbox_age: Final = Gauge(
+    "outbox_oldest_seconds", "How long the oldest of them has waited.", multiprocess_mode="livemax"
+)
+outbox_published: Final = _QuickCounter(
+    "outbox_published_total",
+    "Events of changes: taken by whoever is told, not taken (and tried again), or dropped as nobody is to be told.",
+    ["outcome"],
+)
+OUTBOX_OUTCOMES: Final = ("published", "failed", "dropped")
+"""What becomes of an event each time that it is told."""
 event_loop_lag: Final = BatchHistogram(
     "event_loop_lag_seconds",
     "How much later than asked for the event loop came back.",
@@ -311,7 +324,8 @@ _ALL = (
     upstream_in_flight, upstream_limit, upstream_instances, upstream_instance_latency, upstream_ejections,
     upstream_hedges, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects, auth_refused, auth_keys,
     auth_keys_fetched, auth_key_fetches, auth_revocations_known, auth_revocations, tls_certificate_expires,
-    event_loop_lag, worker_cpu, worker_memory, worker_descriptors, log_lines_dropped, build_info,
+    outbox_events, outbox_age, outbox_published, event_loop_lag, worker_cpu, worker_memory, worker_descriptors,
+    log_lines_dropped, build_info,
 )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ _OF_EACH_PROCESS: Final = {"PORT", "DATABASE_URL", "READ_CACHE_NAMESPACE"}
 """What differs from process to process, so that one file for all cannot set it."""
 _NOT_IN_CONTAINERS: Final = {"HOST"}
 """What the image sets."""
-_NO_REDIS_FOR_SERVICES: Final = {"REDIS_URL", "READ_CACHE_NAMESPACE"}
-"""What the services have no use for: in containers the gateway alone has a Redis."""
+_FIXED_FOR_SERVICES: Final = {"READ_CACHE_NAMESPACE"}
+"""What the services' user of Redis has its rights by."""
 _APPS: Final = {settings.__module__.rpartition(".")[0]: settings for settings in ALL_SETTINGS}
 
 
@@ -57,7 +57,7 @@ def test_containers_are_given_every_setting(app: str) -> None:
     """By its name; a secret may come as a file too. Those of declared things come in a file of their own."""
     plain = [one for one in to_document(_APPS[app]) if not one.name.startswith(("X_", "OTEL_"))]
     wanted = {one.name for one in plain} | {f"{one.name}_FILE" for one in plain if one.secret}
-    wanted -= _NOT_IN_CONTAINERS if app == "bff" else _NOT_IN_CONTAINERS | _NO_REDIS_FOR_SERVICES
+    wanted -= _NOT_IN_CONTAINERS if app == "bff" else _NOT_IN_CONTAINERS | _FIXED_FOR_SERVICES
     assert sorted(wanted - _environment(app).keys()) == []
 
 

@@ -252,6 +252,7 @@ def test_each_service_owns_a_database_in_the_data_directory() -> None:
     assert _environment(plan, "order-service") == {
         "HOST": "127.0.0.1",
         "PORT": "8002",
+        "REDIS_URL": "redis://127.0.0.1:6379/0",
         "DATABASE_URL": "sqlite:////home/jo/my checkout/.data/orders.db",
     }
     assert _command(plan, "order-service") == ("/venv/bin/python", "-m", "services.orders")

@@ -72,6 +72,18 @@ def start_service(start_at: StartService, databases: Databases) -> StartService:
     return start
 
 
+@pytest.fixture
+def start_new(start_at: StartService, databases: Databases) -> StartService:
+    """Serves a service on a database of its own, which may be changed; gives a client of it once it is ready."""
+
+    async def start(service: Service, **environment: str) -> Any:
+        client = await start_at(databases.empty(), service, **environment)
+        await until_ready(client)
+        return client
+
+    return start
+
+
 async def until_ready(client: Any, *, status: int = 200) -> None:
     """Wait until ``/health/ready`` answers with ``status``."""
     async with asyncio.timeout(READY_SECONDS):

@@ -60,7 +60,7 @@ async def test_unknown_routes_are_problems(start_service: StartService, service:
 async def test_lists_of_everything_can_be_switched_off(
     start_service: StartService, service: Service, listing: str
 ) -> None:
-    """Off is an unknown route under each method, and the index does not tell of it; single things are as ever."""
+    """Off there is none under any method, and the index does not tell of it; single things are as ever."""
     client = await start_service(service, LISTING=listing)
     lists = listing == "true" and service is not ORDERS
     links = (await client.get("/")).json()["links"]
@@ -69,6 +69,9 @@ async def test_lists_of_everything_can_be_switched_off(
         answer = await client.get(path)
         if lists:
             assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+        elif service is ORDERS:  # which are placed there
+            assert_problem(answer, 405, "method-not-allowed")
+            assert answer.headers["allow"] == "OPTIONS, POST"
         else:
             assert_problem(answer, 404, "unknown-route")
             assert_problem(await client.post(path), 404, "unknown-route")

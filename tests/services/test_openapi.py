@@ -8,7 +8,7 @@ import pytest
 
 from tests.fixtures.openapi import Described
 from tests.services.conftest import StartService
-from tests.services.kinds import ORDERS, PRODUCTS, SERVICES, Service
+from tests.services.kinds import ORDERS, PRODUCTS, SERVICES, USERS, Service
 
 each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 
@@ -102,20 +102,69 @@ async def test_it_is_true_without_a_database(start_at: StartService, service: Se
         described.assert_tells_of("GET", told, answer)
 
 
+CHANGED: list[tuple[Service, str, str, str, bytes, str, int]] = [
+    (one, "PATCH", template, path, body, media_type, status)
+    for one, template, path, good in (
+        (USERS, "/users/{user_id}", "/users/user123", b'{"is_active":true}'),
+        (PRODUCTS, "/products/{product_id}", "/products/prod1", b'{"stock_quantity":50}'),
+    )
+    for body, media_type, status in (
+        (good, "application/merge-patch+json", 200),
+        (good, "text/plain", 415),
+        (b"{", "application/json", 400),
+        (b'{"id":"a"}', "application/json", 422),
+    )
+] + [
+    (ORDERS, "POST", "/orders", "/orders", body, media_type, status)
+    for body, media_type, status in (
+        (b'{"user_id":"user1","items":[{"product_id":"prod1","quantity":1,"price":1}]}', "application/json", 201),
+        (b"{}", "application/json", 422),
+        (b"{", "application/json", 400),
+        (b"{}", "text/plain", 415),
+    )
+]
+
+
+@pytest.mark.parametrize(("service", "method", "template", "path", "body", "media_type", "status"), CHANGED)
+async def test_it_is_true_of_changes(  # noqa: PLR0917
+    start_service: StartService,
+    start_new: StartService,
+    service: Service,
+    method: str,
+    template: str,
+    path: str,
+    body: bytes,
+    media_type: str,
+    status: int,
+) -> None:
+    """And of what is none."""
+    client = await (start_new if status == 201 else start_service)(service)
+    headers = {"Content-Type": media_type, "Idempotency-Key": "described"}
+    answer = await client._request(method, path, content=body, headers=headers)
+    assert answer.status_code == status
+    (await _described(client)).assert_tells_of(method, template, answer)
+
+
 @each_service
-async def test_examples_are_real_answers(start_service: StartService, service: Service) -> None:
+async def test_examples_are_real_answers(start_new: StartService, service: Service) -> None:
     """Who asks as the examples have it gets what they show, out of the data set that is there at first."""
-    client = await start_service(service)
+    client = await start_new(service)
     asked = []
     for method, path, operation in (await _described(client)).operations():
-        answered = operation["responses"]["200"]["content"].get("application/json", {}).get("examples")
-        if answered is None or operation["tags"] == ["operations"] or not ("{" in path or "requestBody" in operation):
+        if operation["tags"] == ["operations"] or not ("{" in path or "requestBody" in operation):
             continue
+        status = "201" if "201" in operation["responses"] else "200"
+        answered = operation["responses"][status]["content"]["application/json"]["examples"]
         named = {one["name"]: one["example"] for one in operation.get("parameters", []) if "example" in one}
         body = operation.get("requestBody", {"content": {}})["content"].get("application/json")
         content = None if body is None else json.dumps(body["examples"]["example"]["value"])
-        answer = (await client._request(method, path.format(**named), content=content)).json()
-        example = answered["example"]["value"]
-        assert (example[0] in answer) if isinstance(example, list) else (example == answer), path
+        headers = {name: value for name, value in named.items() if name == "Idempotency-Key"}
+        answer = await client._request(method, path.format(**named), content=content, headers=headers)
+        assert str(answer.status_code) == status, answer.text
+        example, document = answered["example"]["value"], answer.json()
+        if status == "201":
+            assert document.keys() == example.keys()
+        else:
+            assert (example[0] in document) if isinstance(example, list) else (example == document), path
         asked.append(path)
-    assert len(asked) == {"users": 1, "orders": 2, "products": 2}[service.name]
+    assert len(asked) == {"users": 2, "orders": 3, "products": 3}[service.name]

@@ -64,12 +64,12 @@ async def test_head_works_wherever_get_does(start_service: StartService) -> None
 
 
 async def test_other_methods_are_405(start_service: StartService) -> None:
-    """The service is read only, and says what works."""
+    """Users are read and changed, and nothing else; the service says what works."""
     client = await start_service(USERS)
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
+    for method in ("POST", "PUT", "DELETE"):
         answer = await client._request(method, "/users/user123")
         assert_problem(answer, 405, "method-not-allowed")
-        assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS, PATCH"
 
 
 async def test_a_caller_without_time_is_told_at_once(start_service: StartService) -> None:
