@@ -30,6 +30,7 @@ def _policies(values: Json | None = None) -> Mapping[str, Json]:
 
 _PORTS = {"api-gateway": 8000, "order-service": 8002, "product-service": 8003, "user-service": 8001, "redis": 6379}
 _NEEDED = {("api-gateway", name) for name in _PORTS if name != "api-gateway"} | {("test", "api-gateway")}
+_NEEDED |= {(name, "redis") for name in _PORTS if name.endswith("-service")}
 
 
 @pytest.mark.parametrize("to", _PORTS)
@@ -74,7 +75,7 @@ def test_sentinels_talk_to_each_other() -> None:
     """And to the three Redis; the gateway asks them who is master."""
     policies = _policies({"redis": {"mode": "sentinel"}})
     for port in (6379, 26379):
-        for source in ("redis", "api-gateway"):
+        for source in ("redis", "api-gateway", "order-service"):
             assert _allows(policies[source]["egress"], "to", "redis", port)
             assert _allows(policies["redis"]["ingress"], "from", source, port)
 

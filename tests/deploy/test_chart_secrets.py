@@ -44,7 +44,7 @@ _CLUSTER: Final = dict(_known())
 _SECRETS: Final = "/api/v1/namespaces/default/secrets/"
 
 _ALL: Final = frozenset({"api-gateway", "order-service", "product-service", "user-service"})
-_REDIS: Final = frozenset({"api-gateway", "redis"})
+_REDIS: Final = _ALL | {"redis"}
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def _templates(values: Json, secrets: dict[str, str]) -> dict[str, Json]:
         pytest.param({"services": {"user-service": {"existingSecret": "one"}}}, {"user-service"}, id="of a service"),
         pytest.param({"redis": {"existingSecret": "one"}}, _REDIS, id="the password of Redis"),
         pytest.param({"redis": {"mode": "sentinel", "existingSecret": "one"}}, _REDIS, id="and of Sentinels"),
-        pytest.param({"redis": {"mode": "external", "existingSecret": "one"}}, {"api-gateway"}, id="where Redis is"),
+        pytest.param({"redis": {"mode": "external", "existingSecret": "one"}}, _ALL, id="where Redis is"),
     ],
 )
 def test_pods_are_restarted_when_a_secret_changes_that_they_were_started_with(

@@ -159,6 +159,28 @@ def test_the_gateway_finds_its_redis(mode: str, url: str | None, secret: str) ->
     assert chart.of_kind(documents, "StatefulSet")["redis"]["spec"]["replicas"] == (3 if mode == "sentinel" else 1)
 
 
+@pytest.mark.parametrize("mode", ["none", "single", "sentinel"])
+def test_services_find_the_same_redis(mode: str) -> None:
+    """They keep what they read there, and tell the gateway of what they change."""
+    deployments = chart.of_kind(chart.render({"redis": {"mode": mode}}), "Deployment")
+    wanted = chart.environment(deployments["api-gateway"]).get("REDIS_URL")
+    for name in _APPS:
+        assert chart.environment(deployments[name]).get("REDIS_URL") == wanted
+
+
+def test_services_are_told_of_a_redis_elsewhere_that_they_may_reach() -> None:
+    """By their own egress, or where there are no policies."""
+    values: Json = {"redis": {"mode": "external", "externalUrl": "redis://r"}, "gateway": {"egress": [{}]}}
+    for further, told in (
+        ({}, set()),
+        ({"services": {"user-service": {"egress": [{}]}}}, {"user-service"}),
+        ({"networkPolicy": {"enabled": False}}, {"user-service", "order-service", "product-service"}),
+    ):
+        deployments = chart.of_kind(chart.render(values | further), "Deployment")
+        given = {name for name in _APPS if "REDIS_URL" in chart.environment(deployments[name])}
+        assert given == {"api-gateway", *told}
+
+
 def test_an_address_of_redis_may_be_a_secret() -> None:
     """Or stand in the values, where it has no password."""
     for given, wanted in ({"externalUrl": "redis://r"}, "redis://r"), ({"existingSecret": "s"}, None):

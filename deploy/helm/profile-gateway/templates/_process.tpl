@@ -38,6 +38,8 @@ A process is the gateway or a service: a Deployment, its Service and what goes w
 {{- end }}
 {{- if eq .name "api-gateway" }}
 {{- include "profile-gateway.upstreams" .root }}
+{{- end }}
+{{- if eq (include "profile-gateway.hasRedis" .) "true" }}
 {{- include "profile-gateway.redisEnv" .root }}
 {{- end }}
 {{- range $name, $value := .process.settings }}
@@ -165,7 +167,7 @@ spec:
 {{- end -}}
 
 {{- define "profile-gateway.podAnnotations" -}}
-{{- $redis := ternary .root.Values.redis.existingSecret "" (eq .name "api-gateway") -}}
+{{- $redis := ternary .root.Values.redis.existingSecret "" (eq (include "profile-gateway.hasRedis" .) "true") -}}
 {{- $secrets := dict "secret" .process.existingSecret "redis" $redis "tls" (dig "tls" "existingSecret" "" .process) -}}
 {{- include "profile-gateway.checksums" (dict "root" .root "secrets" $secrets) }}
 {{- with .process.podAnnotations }}

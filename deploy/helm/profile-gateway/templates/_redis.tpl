@@ -1,4 +1,10 @@
-{{/* How the gateway is told of Redis. */}}
+{{/* Whether a process is told of Redis: of one elsewhere only where it may connect to something there. */}}
+{{- define "profile-gateway.hasRedis" -}}
+{{- $reached := or (ne .root.Values.redis.mode "external") (not .root.Values.networkPolicy.enabled) (not (empty .process.egress)) -}}
+{{- or (eq .name "api-gateway") $reached -}}
+{{- end -}}
+
+{{/* How a process is told of it. */}}
 {{- define "profile-gateway.redisEnv" -}}
 {{- $redis := .Values.redis -}}
 {{- $of := dict "root" . "name" "redis" -}}
