@@ -24,6 +24,7 @@ class Call:
         body: A JSON document to send along, or empty.
         conditional: Whether it names the entity tag that the path had last, where one is known.
         admin: Whether it needs the admin token.
+        keyed: Whether it has an idempotency key of its own, each time that it is sent.
     """
 
     target: Target
@@ -32,3 +33,4 @@ class Call:
     body: bytes = b""
     conditional: bool = False
     admin: bool = False
+    keyed: bool = False

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from deploy.demo.calls import Call, Target
+from deploy.demo.changes import changes
 from services.dataset import catalogue, people, purchases
 
 KNOWN = ("user123", "user456", "user1", "user2")
@@ -53,7 +54,7 @@ def _cycle(number: int) -> Iterator[Round]:
     yield (_orders(f"/order{number % purchases.COUNT + 1}"),)
     yield (Call(Target.GATEWAY, f"/no/such/route/{number}"),)
     yield (_products("/no-such-product"),)
-    yield (Call(Target.GATEWAY, busy.path, conditional=True),)
+    yield (Call(Target.GATEWAY, busy.path, conditional=True), *changes(number))
 
 
 def _profile(user: str) -> Call:

@@ -7,6 +7,7 @@ else, and is asked again by itself.
 import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
+from uuid import uuid4
 
 import aiohttp
 
@@ -93,6 +94,8 @@ class Traffic:
         headers = {"User-Agent": "demo"}
         if call.body:
             headers["Content-Type"] = "application/json"
+        if call.keyed:
+            headers["Idempotency-Key"] = str(uuid4())
         if call.admin:
             headers["Authorization"] = f"Bearer {self._admin_token}"
         elif self._token.text and call.target is Target.GATEWAY:

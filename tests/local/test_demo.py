@@ -49,7 +49,7 @@ class Server:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_GET = do_HEAD = do_POST = do_DELETE = _answer  # noqa: N815 - names that the library looks for
+            do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - names that the library looks for
 
             def log_message(self, *_arguments: object) -> None:
                 """Nothing."""

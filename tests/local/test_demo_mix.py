@@ -21,10 +21,10 @@ def _new_users(cycles: int) -> list[str]:
 
 
 def test_a_cycle_has_every_kind() -> None:
-    """Hits, misses, pairs, unknown users, bad ids, unknown routes, conditional requests, HEAD, purges, all services."""
+    """Hits, misses, pairs, unknown users, bad ids, unknown routes, conditional requests, HEAD, purges, changes, all services."""
     calls = _calls(1)
     assert {call.target for call in calls} == set(Target)
-    assert {call.method for call in calls} == {"GET", "HEAD", "POST", "DELETE"}
+    assert {call.method for call in calls} == {"GET", "HEAD", "POST", "PATCH", "DELETE"}
     assert calls.count(Call(Target.GATEWAY, f"{PROFILE}user123")) >= 3
     for path in (f"{PROFILE}nobody0", f"{PROFILE}not!an!id", "/no/such/route/0"):
         assert Call(Target.GATEWAY, path) in calls
