@@ -120,7 +120,8 @@ class Database:
         try:
             return await self._writer.change(change, timeout)
         except DatabaseFailure as failure:
-            log_deduplicated("warning", "change failed", "database", reason=str(failure))
+            if timeout == self._timeout or not isinstance(failure, DatabaseSlow):
+                log_deduplicated("warning", "change failed", "database", reason=str(failure))
             if not isinstance(failure, DatabaseSlow):
                 self._failure_reported.set()  # whether it can be read, is looked at
             raise ServiceUnavailable("The database did not take the change.", retry_after=1) from failure

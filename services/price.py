@@ -18,7 +18,7 @@ def exact(price: float) -> Decimal:
         Unprocessable: it has more.
     """
     written = Decimal(repr(price))  # the shortest decimal that is this number: what was written, up to 15 digits
-    amount = written.quantize(_CENT)
+    amount = written.quantize(_CENT) + 0  # of minus nothing, nothing
     if amount != written:
         raise Unprocessable("A price has at most two decimals.")
     return amount

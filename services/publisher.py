@@ -9,13 +9,14 @@ import contextlib
 import random
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Final, Self
 
 from services.outbox import Outbox, Waiting
 from services.points import Passing, unnoticed
 from services.read_cache import ReadCache
-from services.sinks import Sink
+from services.sinks import Sink, Taken
 from services.turn import NotOurTurn
 from shared.cancellation import cancel_and_wait
 from shared.errors import ServiceUnavailable
@@ -118,24 +119,23 @@ class Publisher:
 
     async def _tell(self, waiting: Sequence[Waiting]) -> int:
         self._passing("taken")
-        self._failure = ""
-        if not await self._forgotten(waiting):
-            self._failure = "not all read caches can be told to forget"
-            return 0
-        taken, self._failure = await self._sink.tell([one.event for one in waiting])
+        ready = await self._forgotten(waiting)
+        taken, self._failure = await self._sink.tell([one.event for one in ready]) if ready else Taken(0)
+        if len(ready) < len(waiting):
+            self._failure = self._failure or "not all read caches can be told to forget"
         metrics.outbox_published.labels(self._sink.outcome).inc(taken)
         if self._failure:
             metrics.outbox_published.labels("failed").inc(len(waiting) - taken)
         self._passing("told")
         return taken
 
-    async def _forgotten(self, waiting: Sequence[Waiting]) -> bool:
-        """Whether no read cache has anything of before these changes."""
+    async def _forgotten(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
+        """The first of them, as far as no read cache has anything of before these changes."""
         names = dict.fromkeys(name for one in waiting for name in one.outdated)
         if await self._reads.outdate([*names]):
-            return True
-        newest = max(one.stored_at for one in waiting)
-        return (datetime.now(UTC) - newest).total_seconds() > self._reads.longest_life
+            return waiting
+        kept_since = datetime.now(UTC) - timedelta(seconds=self._reads.longest_life)
+        return [*takewhile(lambda one: one.stored_at < kept_since, waiting)]
 
     def _note(self, failure: str) -> None:
         """That it has failed for this reason, or ("") has not: logged when that changes."""

@@ -21,7 +21,7 @@ def _new_users(cycles: int) -> list[str]:
 
 
 def test_a_cycle_has_every_kind() -> None:
-    """Hits, misses, pairs, unknown users, bad ids, unknown routes, conditional requests, HEAD, purges, changes, all services."""
+    """Hits, misses, pairs, unknown users and routes, bad ids, conditional requests, HEAD, purges, changes."""
     calls = _calls(1)
     assert {call.target for call in calls} == set(Target)
     assert {call.method for call in calls} == {"GET", "HEAD", "POST", "PATCH", "DELETE"}

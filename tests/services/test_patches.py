@@ -51,7 +51,13 @@ async def test_a_patch_changes_what_it_names(
 async def test_prices_are_exact(start_new: StartService) -> None:
     """Always with two decimals, by the digits that were sent."""
     client = await start_new(PRODUCTS)
-    for sent, price in ((b"0.1", b"0.10"), (b"29.95", b"29.95"), (b"1e3", b"1000.00"), (b"999999.99", b"999999.99")):
+    for sent, price in (
+        (b"0.1", b"0.10"),
+        (b"29.95", b"29.95"),
+        (b"1e3", b"1000.00"),
+        (b"999999.99", b"999999.99"),
+        (b"-0.0", b"0.00"),
+    ):
         answer = await _patch(client, "/products/prod1", b'{"price":%b}' % sent)
         assert b'"price":%b,' % price in answer.content
 
