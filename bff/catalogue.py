@@ -1,6 +1,7 @@
 """The catalogue: the declared aggregates and commands, and the parts and services that follow from them."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from bff.aggregates.kind import AggregateKind
 from bff.aggregates.kind import check as check_kinds
 from bff.commands.kind import AnyCommand
 from bff.commands.kind import check as check_commands
+from bff.parts.invalidates import Invalidates
 from bff.parts.sources import AnyPart
 from shared.errors import DeclarationError
 from shared.upstream.service import Service
@@ -21,12 +23,14 @@ class Catalogue:
         kinds: the aggregates.
         parts: those that any of them uses, by name.
         services: those that give these parts or carry out the commands, by name.
+        events: those that outdate any of these parts, by type.
         commands: what clients may have changed.
     """
 
     kinds: tuple[AggregateKind, ...]
     parts: Mapping[str, AnyPart]
     services: Mapping[str, Service]
+    events: Mapping[str, Invalidates]
     commands: tuple[AnyCommand, ...] = ()
 
     def longest_life(self, *common: float) -> float:
@@ -66,20 +70,29 @@ def catalogue(kinds: Iterable[AggregateKind], commands: Iterable[AnyCommand] = (
     check_commands(commands)
     parts: dict[str, AnyPart] = {}
     services: dict[str, Service] = {}
+    events: dict[str, Invalidates] = {}
     for kind in kinds:
         for part in kind.parts:
-            _register(parts, part, "parts")
-            _register(services, part.service, "services")
+            _register(parts, part.name, part, "parts are called")
+            _register(services, part.service.name, part.service, "services are called")
     for command in commands:
-        _register(services, command.service, "services")
-    carried = {one.tag for one in (*kinds, *parts.values())}
-    for command in commands:
-        for tag in command.tags(*command.examples()):
-            if tag.partition(":")[0] not in carried:
-                raise DeclarationError(f"command {command.name!r}: nothing carries a tag such as {tag!r}")
-    return Catalogue(kinds, parts, services, commands)
+        _register(services, command.service.name, command.service, "services are called")
+    if not any(part.tags for part in parts.values()):  # else only values tell all names of tags
+        for command in commands:
+            _check_tags(command, {one.tag for one in (*kinds, *parts.values())})
+    for part in parts.values():
+        for one in part.outdated_by:
+            _register(events, one.type, one, "declarations are of events of the type")
+    return Catalogue(kinds, parts, services, events, commands)
 
 
-def _register(known: dict[str, Any], declared: Any, what: str) -> None:
-    if known.setdefault(declared.name, declared) is not declared:
-        raise DeclarationError(f"two {what} are called {declared.name!r}")
+def _check_tags(command: AnyCommand, carried: AbstractSet[str | None]) -> None:
+    """See that something carries what it outdates, as far as names of tags are declared."""
+    for tag in command.tags(*command.examples()):
+        if tag.partition(":")[0] not in carried:
+            raise DeclarationError(f"command {command.name!r}: nothing carries a tag such as {tag!r}")
+
+
+def _register(known: dict[str, Any], name: str, declared: Any, what: str) -> None:
+    if known.setdefault(name, declared) is not declared:
+        raise DeclarationError(f"two {what} {name!r}")

@@ -1,6 +1,6 @@
 """The declaration of a keyed part: items that many subjects share, requested by id in batches."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from types import GenericAlias
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from bff.parts.by_id import ById, by_id_json
 from bff.parts.codec import PartCodec
 from bff.parts.declaring import checked_tag, declaring
+from bff.parts.invalidates import Invalidates, check_outdated_by
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
 from bff.parts.provenance import KEYED_PROVENANCE
@@ -41,6 +42,7 @@ class KeyedPart(Generic[T]):
         ttl: seconds for which an item counts as current, at most; None is as for all.
         stale: seconds for which it may stand in when its service cannot answer; None is as for all.
         example: one of them, for documentation.
+        outdated_by: the events that outdate items.
     """
 
     provenance: ClassVar[Any] = KEYED_PROVENANCE
@@ -60,6 +62,7 @@ class KeyedPart(Generic[T]):
     ttl: float | None
     stale: float | None
     example: T | None
+    outdated_by: Sequence[Invalidates]
 
     @property
     def value_type(self) -> Any:
@@ -97,6 +100,7 @@ def keyed(
     ttl: float | None = None,
     stale: float | None = None,
     example: object = None,
+    outdated_by: Sequence[Invalidates] = (),
 ) -> KeyedPart[T]:
     """The part ``name``: items of this ``shape`` by id; a POST of ``{ids_as: [...]}`` to ``post`` gives a list.
 
@@ -118,5 +122,6 @@ def keyed(
         codec = PartCodec(shape, about=lambda item: (str(get(item)),), normalize=normalize)
         shown = None if example is None else codec.example(example)
         tags_of = (checked_tag(tag), tags)
+        events = check_outdated_by(outdated_by)
     asked = (post, ids_as, max_batch, key, id_type, normalize)
-    return KeyedPart(name, service, codec, shape, *asked, *tags_of, ttl, stale, shown)
+    return KeyedPart(name, service, codec, shape, *asked, *tags_of, ttl, stale, shown, events)

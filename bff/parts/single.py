@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_origin
 
 from bff.parts.codec import PartCodec
 from bff.parts.declaring import checked_tag, declaring, tag_of
+from bff.parts.invalidates import Invalidates, check_outdated_by
 from bff.parts.part import Part
 from bff.parts.path import PathTemplate
 from bff.parts.provenance import SINGLE_PROVENANCE
@@ -34,6 +35,7 @@ class SinglePart(Generic[T_co]):
         ttl: seconds for which it counts as current, at most; None is as for all.
         stale: seconds for which it may stand in when its service cannot answer; None is as for all.
         example: a value, for documentation.
+        outdated_by: the events that outdate it.
     """
 
     provenance: ClassVar[Any] = SINGLE_PROVENANCE
@@ -50,6 +52,7 @@ class SinglePart(Generic[T_co]):
     ttl: float | None
     stale: float | None
     example: T_co | None
+    outdated_by: Sequence[Invalidates]
 
     @property
     def value_type(self) -> Any:
@@ -91,6 +94,7 @@ def single(
     ttl: float | None = None,
     stale: float | None = None,
     example: object = None,
+    outdated_by: Sequence[Invalidates] = (),
 ) -> SinglePart[T]:
     """The part ``name``, which a GET of ``path`` gives as JSON of this ``shape``.
 
@@ -115,7 +119,10 @@ def single(
         codec = PartCodec(shape, about=None if about is None else _subjects(shape, about), normalize=normalize)
         shown = None if example is None else codec.example(example)
         named = checked_tag(tag or (owner and tag_of(owner)))
-    return SinglePart(name, service, codec, shape, template, owner, named, tags, may_be_absent, ttl, stale, shown)
+        events = check_outdated_by(outdated_by)
+    return SinglePart(
+        name, service, codec, shape, template, owner, named, tags, may_be_absent, ttl, stale, shown, events
+    )
 
 
 def _subjects(shape: Any, about: Callable[[Any], object]) -> Callable[[Any], Sequence[str]]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from bff.parts import money
+from bff.parts.invalidates import Invalidates
 from bff.parts.shapes import SafeInteger
 from bff.parts.single import single
 from shared.timestamps import Timestamp
@@ -58,6 +59,7 @@ ORDERS = single(
     "/orders/user/{user_id}",
     owner="user_id",
     about=lambda order: order.user_id,
+    outdated_by=(Invalidates("com.example.order.placed.v1", lambda event: ["user:" + event.data["user_id"]]),),
     example=[
         {
             "id": "order123",

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from bff.parts import money
+from bff.parts.invalidates import Invalidates
 from bff.parts.keyed import keyed
 from bff.parts.shapes import SafeInteger
 from shared.upstream.service import Service
@@ -40,6 +41,7 @@ PRODUCTS = keyed(
     ids_as="product_ids",
     max_batch=100,
     tag="product",
+    outdated_by=(Invalidates("com.example.product.changed.v1", lambda event: [f"product:{event.subject}"]),),
     example={
         "id": "prod1",
         "name": "Laptop Pro 14",

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from bff.parts.invalidates import Invalidates
 from bff.parts.single import single
 from shared.timestamps import Timestamp
 from shared.upstream.service import Service
@@ -27,6 +28,7 @@ USER = single(
     owner="user_id",
     about=lambda user: user.id,
     may_be_absent=True,
+    outdated_by=(Invalidates("com.example.user.changed.v1", lambda event: [f"user:{event.subject}"]),),
     example={
         "id": "user123",
         "username": "maria.santos",
