@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, Final, cast
 
 from hiredis import PushNotification, Reader, pack_command
@@ -78,7 +79,7 @@ class Link(asyncio.Protocol):
     """A pipelined connection; open it once, and make another when it is lost."""
 
     def __init__(self, connection: AbstractConnection, changed: Changed, reply_seconds: float) -> None:
-        """``connection`` speaks RESP3 and is not connected yet; ``changed`` gets every change under the prefix.
+        """``connection`` speaks RESP3 and is not connected yet; ``changed`` gets every change under the prefixes.
 
         An answer may take ``reply_seconds``.
         """
@@ -101,8 +102,10 @@ class Link(asyncio.Protocol):
         self._was_late = False
         self.lost: asyncio.Future[BaseException] = self._loop.create_future()
 
-    async def open(self, prefix: str) -> bool:
-        """Connect, and ask for invalidations of keys under ``prefix``; returns False when Redis does not send any.
+    async def open(self, *prefixes: str) -> bool:
+        """Connect, and ask for invalidations of keys under ``prefixes``; returns False when Redis does not send any.
+
+        None of them begins like another.
 
         Raises:
             RedisError, OSError, LinkLost: there is no connection to be had.
@@ -113,7 +116,8 @@ class Link(asyncio.Protocol):
         writer: Any = self._connection._writer  # noqa: SLF001 - redis-py has no other way to hand it over
         self._transport = writer.transport
         writer.transport.set_protocol(self)
-        (reply,) = await self.execute(("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix, "NOLOOP"))
+        watched = chain.from_iterable(("PREFIX", prefix) for prefix in prefixes)
+        (reply,) = await self.execute(("CLIENT", "TRACKING", "ON", "BCAST", *watched, "NOLOOP"))
         return not isinstance(reply, ResponseError)
 
     def execute(self, *commands: Command) -> "asyncio.Future[list[Any]]":

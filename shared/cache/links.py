@@ -51,14 +51,16 @@ class Links:
         self._links: tuple[Link, ...] = ()
         self._moved: asyncio.Task[None] | None = None
 
-    async def open(self) -> bool:
+    async def open(self, further: Iterable[str] = ()) -> bool:
         """Connect to every node and see that it takes writes; tells whether all of them tell of changes.
+
+        They tell of all keys under the prefix, and of ``further`` ones.
 
         Raises:
             RedisError, OSError, LinkLost, Refused: one of them cannot be used.
         """
         try:
-            return await self._open()
+            return await self._open(further)
         except (RedisError, OSError, LinkLost, NodeRefused) as error:
             # A cancellation that comes while redis-py deals with a fault can be lost in there.
             raise_if_cancelled(error)
@@ -248,10 +250,13 @@ class Links:
         except (LookupError, ValueError) as error:
             raise LinkLost("no node has this key") from error
 
-    async def _open(self) -> bool:
+    async def _open(self, further: Iterable[str]) -> bool:
         connections, seconds = await self._topology.connections(), self._topology.reply_seconds
         self._links = tuple(Link(connection, self._changed, seconds) for connection in connections)
-        opening = [asyncio.create_task(link.open(self._keys.prefix)) for link in self._links]
+        watched = {self._keys.prefix, *further}
+        # Redis takes none that begins like another one, of which it tells anyway.
+        prefixes = [one for one in watched if not any(one.startswith(other) for other in watched - {one})]
+        opening = [asyncio.create_task(link.open(*prefixes)) for link in self._links]
         try:
             tracked = await asyncio.gather(*opening)
         finally:

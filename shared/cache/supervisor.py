@@ -156,7 +156,7 @@ class RedisSupervisor:
             await asyncio.sleep(self._backoff.after_loss())
 
     async def _open(self) -> tuple[bool, bytes | Unknown]:
-        return await self.links.open(), await self._generation()
+        return await self.links.open(self.listeners), await self._generation()
 
     def _back_off(self, error: BaseException) -> None:
         self._enter_standalone()

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ class _Links:
         self.tried: list[float] = []
         self.over = asyncio.Event()
 
-    async def open(self) -> bool:
+    async def open(self, _further: Iterable[str]) -> bool:
         """The next attempt; those after the last one come to nothing, and do not count."""
         if not self.attempts:
             self.over.set()
@@ -102,13 +102,13 @@ def test_an_attempt_is_over_in_time_whatever_it_does() -> None:
     class Hanging(_Links):
         """Hangs the first time."""
 
-        async def open(self) -> bool:
+        async def open(self, further: Iterable[str]) -> bool:
             if not self.tried:
                 self.tried.append(now())
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.get_running_loop().create_future()
                 await asyncio.get_running_loop().create_future()
-            return await super().open()
+            return await super().open(further)
 
     async def main() -> None:
         near = NearTier(MemoryStore(10), KEYS, now)
