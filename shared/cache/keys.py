@@ -25,7 +25,7 @@ class Keys:
     """The names of one cache.
 
     ``namespace`` keeps it apart from others in the same Redis; ``kinds`` are all that there are of entries. Everything
-    under :attr:`prefix` is watched for changes; leases, quotas and what is told of hot keys are not.
+    under :attr:`prefix` is watched for changes; leases, quotas, claims and what is told of hot keys are not.
     """
 
     def __init__(self, namespace: str, kinds: Iterable[Kind] = ()) -> None:
@@ -34,6 +34,7 @@ class Keys:
         self.generation = f"{self.prefix}generation"
         self._leases = f"{namespace}.lease:"
         self._quotas = f"{namespace}.quota:"
+        self._claims = f"{namespace}.claim:"
         self._hot = f"{namespace}.hot:"
         # No kind has a slash in its name, so no entry begins like a stamp.
         self._stamps = f"{self.prefix}outdated/"
@@ -85,6 +86,10 @@ class Keys:
     def quota(self, name: str) -> str:
         """Where it stands what is taken out of the quota ``name``."""
         return f"{self._quotas}{name}"
+
+    def claim(self, name: str) -> str:
+        """Where it stands whether the thing ``name`` has begun, or is done."""
+        return f"{self._claims}{name}"
 
     def hot(self, name: str) -> str:
         """Where something stands that is told of hot keys."""

@@ -51,7 +51,7 @@ OPTIONAL_COMMANDS: Final[Mapping[str, str]] = {
     "SCAN": "no clear, by aiocache's interface",
     "INCRBY": "each process admits its share of a quota, and no more is known of what others admit",
     "XADD": "a revocation does not reach other processes; whoever makes it is told",
-    "XRANGE": "revocations by other processes are not known",
+    "XRANGE": "revocations by other processes are not known, nor events in Redis",
     "INFO": "no memory of Redis in /api/cache/stats",
 }
 """Commands of which a refusal is no reason for anything; each with what it costs."""

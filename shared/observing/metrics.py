@@ -152,6 +152,24 @@ auth_revocations: Final = _QuickCounter(
     "Revocations of tokens that a worker has come to know of, or had no room for.",
     ["kind", "outcome"],
 )
+events: Final = _QuickCounter(
+    "events_total",
+    "Events by which services tell what has changed, as each worker has come by them.",
+    ["type", "outcome"],
+)
+EVENT_OUTCOMES: Final = ("taken", "repeated", "ignored", "malformed", "failed")
+"""What becomes of an event."""
+event_delay: Final = BatchHistogram(
+    "event_delay_seconds",
+    "From the time that an event has to when a worker had outdated what it tells of.",
+    ["type"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+events_readable: Final = Gauge(
+    "events_readable",
+    "1 while every worker reads the stream of events, as far as Redis is there, 0 while one does not.",
+    multiprocess_mode="livemin",
+)
 aggregation_duration: Final = BatchHistogram(
     "aggregation_duration_seconds", "Putting one aggregate together, cache apart.", buckets=_CALL_BUCKETS
 )

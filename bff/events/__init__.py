@@ -1,0 +1,1 @@
+"""What becomes of events by which services tell what has changed."""
