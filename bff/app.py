@@ -1,6 +1,6 @@
 """The gateway's composition root: the only place that knows all its parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Final
@@ -14,15 +14,17 @@ from bff.cache_kinds import cache_kinds
 from bff.catalogue import Catalogue, catalogue
 from bff.commands import COMMANDS
 from bff.commands.kind import AnyCommand
-from bff.endpoints.admin import PURGE, REVOKE
+from bff.endpoints.admin import PURGE, REVOKE, TELL
 from bff.endpoints.aggregate_routes import AggregateRoutes
 from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.commands import CommandRoute
+from bff.endpoints.events import EventRoutes
 from bff.endpoints.health import Health
 from bff.endpoints.index import index
 from bff.endpoints.purge import Purge
 from bff.endpoints.revocations import LOG, RevocationRoutes
+from bff.events.outdating import REMEMBERED_SECONDS, Outdating
 from bff.pages import docs
 from bff.pages.assets import Assets
 from bff.pages.swagger_ui import swagger_ui_files
@@ -32,12 +34,15 @@ from bff.settings import GatewaySettings
 from bff.upstreams import build_sources, build_transports, build_upstreams
 from shared.cache.build import build_cache
 from shared.cache.cache import Cache
+from shared.cache.claims import Claims
+from shared.cache.event_stream import EventStream
 from shared.cache.loader import ReadThrough
 from shared.cache.throttle import Throttle
 from shared.cache.tiered import CacheAlias
 from shared.cache.warming import Warming
 from shared.deadline import Clock, since_boot
 from shared.edge.access import OPERATIONS
+from shared.edge.credentials import Credentials
 from shared.http.early_answers import EarlyAnswers
 from shared.http.load_shedder import LoadShedder
 from shared.http.protected_resource_route import ProtectedResourceRoute
@@ -85,7 +90,15 @@ def create_app(
     built = BuiltEdge(settings, session, cache, settings.admin_token)
     edge = built.edge
     warming = [Warming(cache)] if settings.warm_from_redis == "true" else []
-    resources += [cache, *warming, CacheAlias(cache, settings.redis_url, SERVICE), *built.resources, through]
+    outdating = Outdating(declared.events, cache, Claims(cache.redis, cache.keys, REMEMBERED_SECONDS))
+    resources += [
+        cache,
+        *_event_streams(settings, declared, cache, outdating),
+        *warming,
+        CacheAlias(cache, settings.redis_url, SERVICE),
+        *built.resources,
+        through,
+    ]
     upstreams = build_upstreams(declared, settings, transports, spans)
     store = PartStore(
         cache,
@@ -119,7 +132,9 @@ def create_app(
     allowed = edge.has_admin or edge.asks
     purge = Purge(declared.kinds, cache, allowed=allowed)
     revoking = RevocationRoutes(built.revocations, cache, allowed=allowed, alone=settings.workers == 1)
-    admin_links = {**purge.links, **revoking.links}
+    credentials = Credentials("events", settings.events_token, settings.events_hmac_key)
+    telling = EventRoutes(outdating, credentials, allowed=allowed or bool(credentials))
+    admin_links = {**purge.links, **telling.links, **revoking.links}
     if allowed:
         cache.watch_log(LOG, built.revocations, settings.auth_revocation)
     swagger_ui = swagger_ui_files()
@@ -150,6 +165,7 @@ def create_app(
             ).routes,
             CacheStats(cache).routes,
             purge.routes,
+            telling.routes,
             revoking.routes,
             *([] if metadata is None else [metadata]),
         ],
@@ -160,12 +176,27 @@ def create_app(
     )
 
 
+def _event_streams(
+    settings: GatewaySettings, declared: Catalogue, cache: Cache, outdating: Outdating
+) -> Iterator[EventStream]:
+    """What is read of events, where there is a Redis and any are declared."""
+    if cache.redis is not None and declared.events:
+        yield EventStream(
+            settings.events_stream,
+            cache.redis,
+            outdating.take_written,
+            outdating.distrust,
+            field="event",
+            back=declared.longest_fresh(settings.cache_ttl),
+        )
+
+
 def _metadata(settings: GatewaySettings, declared: Catalogue) -> ProtectedResourceRoute | None:
     """Where clients find out whose tokens they need, if they need any and it is known where they reach this."""
     if settings.auth == "off" or not settings.auth_resource:
         return None
     accesses = [*(one.access for one in declared.kinds), *(one.access for one in declared.commands)]
-    scopes = chain.from_iterable(one.scopes for one in (*accesses, OPERATIONS, PURGE, REVOKE) if one is not None)
+    scopes = chain.from_iterable(one.scopes for one in (*accesses, OPERATIONS, PURGE, TELL, REVOKE) if one is not None)
     return ProtectedResourceRoute(settings.auth_resource, settings.auth_issuer, scopes)
 
 

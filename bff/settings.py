@@ -66,6 +66,15 @@ class GatewaySettings(EdgeSettings, TracedSettings):
     redis_url: str = setting(
         "REDIS_URL", REDIS_URL, "", "Redis, the primary cache tier; empty for the memory tier alone."
     )
+    events_stream: str = setting(
+        "EVENTS_STREAM", values.REDIS_KEY, "bff:events", "Stream in Redis in which services tell what has changed."
+    )
+    events_token: Secret = changing_secret(
+        "EVENTS_TOKEN", values.TOKEN, "Bearer token with which services post to /api/events what has changed."
+    )
+    events_hmac_key: Secret = changing_secret(
+        "EVENTS_HMAC_KEY", values.TOKEN, "Key with which they sign it (X-Hub-Signature-256), in place of a token."
+    )
     cache_ttl: int = setting(
         "CACHE_TTL_SECONDS",
         values.integer(1, 86_400),

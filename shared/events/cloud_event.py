@@ -4,7 +4,7 @@ https://github.com/cloudevents/spec: ``spec.md``, ``formats/json-format.md``.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta
@@ -31,7 +31,7 @@ class CloudEvent(msgspec.Struct, frozen=True):
     `source` and `id` together tell it from all others. Attributes that are not named here are ignored.
     """
 
-    specversion: Literal["1.0"]
+    specversion: Annotated[str, Meta(pattern=r"^1\.0$(?!\n)")]
     id: _Text
     source: _Text
     type: _Text

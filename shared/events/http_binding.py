@@ -31,8 +31,8 @@ class UnknownFormat(ValueError):
     """A request whose content is in no format of events that is read here."""
 
 
-def events_in(values: Values, body: bytes) -> Iterator[CloudEvent | None]:
-    """The events that a request brings; None for each of a batch that is none.
+def events_in(values: Values, body: bytes) -> CloudEvent | Iterator[CloudEvent | None]:
+    """The event that a request brings, or the batch of them; None for each of a batch that is none.
 
     Raises:
         UnknownFormat: it brings something else.
@@ -43,10 +43,10 @@ def events_in(values: Values, body: bytes) -> Iterator[CloudEvent | None]:
     if media_type == BATCHED:
         return map(_event_or_none, read_batch(body))
     if media_type == STRUCTURED:
-        return iter((read_event(body),))
+        return read_event(body)
     if media_type.startswith(_ANY) or not values(_MARK):
         raise UnknownFormat(media_type)
-    return iter((_binary(values, content_type, body),))
+    return _binary(values, content_type, body)
 
 
 def _event_or_none(written: bytes) -> CloudEvent | None:

@@ -44,8 +44,11 @@ async def admit_request(request: Request) -> None:
     if operation is None:
         await admit(exchange, edge, asking, None)
         return
+    access, shown = operation.access, operation.credentials
+    if shown is not None and shown.allow(lambda name: request.headers.getall(name, ()), request.body):
+        access = None
     try:
-        await admit(exchange, edge, asking, operation.access, operation.owner(request.match_info))
+        await admit(exchange, edge, asking, access, operation.owner(request.match_info))
     except TooManyRequests:
         if not operation.probe:
             raise

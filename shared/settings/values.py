@@ -123,6 +123,12 @@ def _namespace(text: str) -> str:
     return text
 
 
+def _redis_key(text: str) -> str:
+    if not 1 <= len(text) <= 128 or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(text)
+    return text
+
+
 def _token(text: str) -> str:
     if len(text) < 8 or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(text)
@@ -135,6 +141,7 @@ PATH = Kind("a path that starts with /, percent-encoded", _path)
 TOKEN = Kind("at least 8 visible ASCII characters", _token)
 HOST = Kind("a host name or an address", _host)
 NAMESPACE = Kind("1 to 32 characters of a-z, 0-9 and -", _namespace)
+REDIS_KEY = Kind("1 to 128 visible ASCII characters", _redis_key)
 TEXT: Kind[str] = Kind("text", str)
 
 

@@ -21,7 +21,7 @@ TOKEN = "schemathesis-needs-this-token-here"
 RULES = Path(__file__).with_name("schemathesis.toml").read_text()
 LEAST_CASES = 300
 ISSUED = Issuer()
-ALL_SCOPES = "profile:read:any profile:write:any orders:write:any ops:read cache:purge tokens:revoke"
+ALL_SCOPES = "profile:read:any profile:write:any orders:write:any ops:read cache:purge events:write tokens:revoke"
 
 
 @pytest.fixture(scope="module")

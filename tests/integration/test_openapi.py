@@ -76,7 +76,7 @@ async def test_admin_operations_are_told_apart(start_gateway: StartGateway) -> N
         "admin",
     ]
     for method, path, operation in described.operations():
-        is_admin = (path.startswith("/api/cache") and method == "DELETE") or path == "/api/revocations"
+        is_admin = (path.startswith("/api/cache") and method == "DELETE") or path in {"/api/events", "/api/revocations"}
         assert (operation["tags"] == ["admin"]) == is_admin
         assert operation.get("security") == ([{"admin_token": []}] if is_admin else None)
 

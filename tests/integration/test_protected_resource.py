@@ -34,6 +34,7 @@ async def test_a_client_is_led_from_a_refusal_to_the_issuer(
         "authorization_servers": [ISSUER],
         "scopes_supported": [
             "cache:purge",
+            "events:write",
             "ops:read",
             "orders:write",
             "orders:write:any",

@@ -68,9 +68,16 @@ def binary(event: Mapping[str, Any], **more: str) -> Callable[[str], Sequence[st
 
 def one(values: Callable[[str], Sequence[str]], body: bytes) -> CloudEvent:
     """The only event of a request."""
-    (event,) = events_in(values, body)
-    assert event is not None
+    event = events_in(values, body)
+    assert isinstance(event, CloudEvent)
     return event
+
+
+def batch(*events: Mapping[str, Any]) -> list[CloudEvent | None]:
+    """Those of a request that brings a batch."""
+    found = events_in(head({"content-type": BATCHED}), written(events))
+    assert not isinstance(found, CloudEvent)
+    return list(found)
 
 
 @given(EVENTS)
@@ -81,7 +88,7 @@ def test_each_mode_says_the_same(event: dict[str, Any]) -> None:
         "data_base64": base64.b64encode(data).decode(),
         "datacontenttype": "Application/JSON; charset=utf-8",
     }
-    (batched,) = events_in(head({"content-type": BATCHED}), written([event]))
+    (batched,) = batch(event)
     assert batched is not None
     read = read_event(written(event))
     for other in (
@@ -106,8 +113,7 @@ def test_what_is_malformed_is_refused(change: Mapping[str, Any]) -> None:
     with pytest.raises(MalformedEvent) as refused:
         read_event(written(event))
     assert "xx" not in str(refused.value)
-    batch = written([PLAIN, event, PLAIN])
-    assert [found is None for found in events_in(head({"content-type": BATCHED}), batch)] == [False, True, False]
+    assert [found is None for found in batch(PLAIN, event, PLAIN)] == [False, True, False]
 
 
 @pytest.mark.parametrize("body", NO_EVENTS, ids=range(len(NO_EVENTS)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from shared.errors import DeclarationError
 from shared.http.openapi.operation import Header, Parameter, Tag
@@ -11,6 +11,8 @@ from shared.http.openapi.schemas import Schema, described
 from shared.http.openapi.security import Bearer
 
 Node = dict[str, Any]
+
+_HTTP_BEARER: Final = {"type": "http", "scheme": "bearer"}
 
 
 class Components:
@@ -66,7 +68,10 @@ class Components:
             "parameters": {one.name: parameter_object(one) for one in self._sorted("parameters")},
             "headers": {one.name: _header_object(one) for one in self._sorted("headers")},
             "securitySchemes": {
-                one.name: {"type": "http", "scheme": "bearer", "description": one.description}
+                one.name: {
+                    **({"type": "apiKey", "in": "header", "name": one.field} if one.field else _HTTP_BEARER),
+                    "description": one.description,
+                }
                 for one in self._sorted("bearers")
             },
         }

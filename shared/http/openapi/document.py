@@ -79,7 +79,7 @@ def _operation(route: Route, path: str, components: Components, security: Securi
     }
     if operation.parameters:
         written["parameters"] = [parameter_object(one) for one in operation.parameters]
-    if bearers := security.bearers(operation.access):
+    if bearers := security.bearers(operation.access, operation.credentials):
         written["security"] = components.security(bearers)
     if operation.body is not None:
         examples = {"example": {"value": orjson.loads(operation.body.example)}}

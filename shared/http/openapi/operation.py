@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from shared import codec
 from shared.edge.access import Access
+from shared.edge.credentials import Credentials
 from shared.errors import RequestError
 from shared.ids import IdType
 
@@ -100,6 +101,7 @@ class Operation:
         parameters: what stands in the path, the query or the head.
         body: what is sent.
         access: what is needed to be answered; None where it is open to everybody.
+        credentials: let in others as well, whatever access asks for.
         owned: the parameter that tells whose it is that is asked for, and its type.
         probe: whether whoever asks must not mistake a refusal for an answer: it is given whatever quota is used up.
         operational: whether the port for operations has it as well, and has it open.
@@ -114,6 +116,7 @@ class Operation:
     parameters: Sequence[Parameter] = ()
     body: Body | None = None
     access: Access | None = None
+    credentials: Credentials | None = None
     owned: tuple[str, IdType] | None = None
     operational: bool = False
     probe: bool = False

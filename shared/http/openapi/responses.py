@@ -22,7 +22,7 @@ _Kinds = Mapping[Problem, str]
 
 def responses(operation: Operation, path: str, components: Components, security: Security) -> Node:
     """By status what ``operation`` answers at the ``path`` of an example, and what any route may answer besides."""
-    errors = [*security.problems(operation.access), *operation.problems]
+    errors = [*security.problems(operation.access, operation.credentials), *operation.problems]
     beside = [*security.headers()]
     own = {problems.of(error): error.detail for error in errors}
     kinds_of = _by_status({**own, **problems.ON_EVERY_ROUTE})

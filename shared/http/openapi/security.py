@@ -6,6 +6,7 @@ from typing import Final
 
 from shared.edge.access import Access
 from shared.edge.authenticator import UNDECIDED
+from shared.edge.credentials import SIGNATURE, Credentials
 from shared.edge.edge import Edge
 from shared.errors import Forbidden, InvalidAuthorization, RequestError, TooManyRequests, Unauthorized
 from shared.http.openapi.operation import Header
@@ -14,10 +15,11 @@ from shared.http.openapi.vocabulary import CORS_HEADERS, LIMIT_HEADERS
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """A kind of bearer token (RFC 6750)."""
+    """A kind of bearer token (RFC 6750), or of what stands in a ``field`` of its own in the head."""
 
     name: str
     description: str
+    field: str = ""
 
 
 ADMIN_TOKEN: Final = Bearer("admin_token", "The token that `ADMIN_TOKEN` is set to.")
@@ -44,13 +46,20 @@ class Security:
     limited: bool = False
     browsers: bool = False
 
-    def bearers(self, access: Access | None) -> Sequence[Mapping[Bearer, Sequence[str]]]:
-        """The tokens that allow what needs ``access``, each with its scopes: one will do, or none if one is empty."""
+    def bearers(
+        self, access: Access | None, credentials: Credentials | None = None
+    ) -> Sequence[Mapping[Bearer, Sequence[str]]]:
+        """What allows what needs ``access``, each with its scopes: one will do, or none if one is empty.
+
+        Where there are ``credentials``, they do as well.
+        """
         if access is None or not (self.tokens or access.admin):
             return ()
         found: list[Mapping[Bearer, Sequence[str]]] = []
         if access.admin and self.admin:
             found.append({ADMIN_TOKEN: ()})
+        if credentials is not None:
+            found += [{one: ()} for one in _schemes(credentials)]
         if self.tokens:
             found += [{ACCESS_TOKEN: (scope,)} for scope in access.scopes] or [{ACCESS_TOKEN: ()}]
         return [*found, {}] if access.local else found
@@ -62,9 +71,9 @@ class Security:
         if self.browsers:
             yield from CORS_HEADERS
 
-    def problems(self, access: Access | None) -> Iterator[RequestError]:
-        """How what needs ``access`` may be refused."""
-        if self.bearers(access):
+    def problems(self, access: Access | None, credentials: Credentials | None = None) -> Iterator[RequestError]:
+        """How what needs ``access``, or ``credentials`` in its place, may be refused."""
+        if self.bearers(access, credentials):
             yield _MALFORMED
             yield _UNAUTHORIZED
             if self.tokens:
@@ -72,6 +81,15 @@ class Security:
                 yield UNDECIDED
         if self.limited:
             yield _TOO_MANY
+
+
+def _schemes(credentials: Credentials) -> Iterator[Bearer]:
+    name = credentials.name
+    if credentials.token:
+        yield Bearer(f"{name}_token", f"The token that `{name.upper()}_TOKEN` is set to.")
+    if credentials.key:
+        text = f"`sha256=` and the HMAC (SHA-256, in hexadecimal) of the body, by `{name.upper()}_HMAC_KEY`."
+        yield Bearer(f"{name}_signature", text, SIGNATURE)
 
 
 NO_SECURITY: Final = Security()
