@@ -10,7 +10,7 @@ from deploy.dashboards.blocks import Panel, lines, states
 from deploy.dashboards.frame import GATEWAYS, REDIS_RESTARTS, Section, board
 from deploy.dashboards.links import Place
 from deploy.dashboards.look import Limit, Query, State
-from deploy.dashboards.promql import GATEWAY, rate, total
+from deploy.dashboards.promql import GATEWAY, quantile, rate, total
 
 PLACE: Final = links.CACHE
 
@@ -36,7 +36,7 @@ def dashboard() -> model.Dashboard:
         PLACE,
         "What the cache is worth, how its two tiers are, what it spares the services, and what it takes.",
         (GATEWAYS,),
-        (_worth(), _tiers(), _spared(), _contents()),
+        (_worth(), _tiers(), _spared(), _changes(), _contents()),
         (REDIS_RESTARTS,),
     )
 
@@ -176,6 +176,43 @@ def _spared() -> Section:
                 span=12,
                 alert="StalePartsServed",
                 more=links.UPSTREAMS,
+            ),
+        ),
+    )
+
+
+def _changes() -> Section:
+    delay = "event_delay_seconds"
+    last = f"max({quantile(1, delay, by='instance')})"
+    return Section(
+        "What services tell",
+        (
+            lines(
+                "Time from commit to last process",
+                "s",
+                "From the time that an event has, at which its service committed the change, to when a process had"
+                " outdated what it tells of: one event in two, one in a hundred, and the slowest of all gateways."
+                " Clocks of two machines differ. Without events there is no line.",
+                Query(f"{quantile(0.5, delay)} >= 0", "p50"),
+                Query(f"{quantile(0.99, delay)} >= 0", "p99"),
+                Query(f"{last} >= 0", "last process"),
+                limits=(Limit(0.1, "orange"), Limit(1, "red")),
+            ),
+            lines(
+                "Events",
+                "ops",
+                "Events a second by what became of them. Every process counts what it reads in Redis: with four of them"
+                " each event counts four times. Failed ones come again.",
+                Query(rate("events_total", by="outcome"), "{{outcome}}"),
+            ),
+            states(
+                "Events in Redis",
+                "Whether every process of a gateway gets ahead in the stream of events. One that has no Redis, or has"
+                " lost it, does not.",
+                Query(f"min by (instance) (events_readable{{{GATEWAY}}})", "{{instance}}"),
+                State(0, "not read", "orange"),
+                State(1, "read", "green"),
+                alert="EventsNotRead",
             ),
         ),
     )
