@@ -1,19 +1,19 @@
 """``POST /api/events``: services tell what has changed. Where nobody can be let in there is no such route."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 from sanic import HTTPResponse, Request, Sanic
 
 from bff.endpoints.admin import ADMIN, TELL
 from bff.events.outdating import Outdating
-from shared import codec
 from shared.edge.credentials import Credentials
 from shared.errors import InvalidInput, ServiceUnavailable, UnsupportedMediaType
-from shared.events.cloud_event import CloudEvent, MalformedEvent
+from shared.events.cloud_event import MAX_BATCH, CloudEvent, MalformedEvent
 from shared.events.http_binding import ATTRIBUTES, BATCHED, STRUCTURED, UnknownFormat, events_in
 from shared.http import routing
 from shared.http.index_route import Link
@@ -32,7 +32,19 @@ class EventsTaken(msgspec.Struct, frozen=True):
     ignored: int
 
 
-_EVENT: Final = CloudEvent("1.0", "5b0e6b0c-3a1c", "/shop", "com.example.thing.changed.v1", "thing1")
+_EXAMPLE: Final = (
+    b'{"specversion":"1.0","id":"5b0e6b0c","source":"/shop","type":"com.example.thing.changed.v1","subject":"1"}'
+)
+_Event = Annotated[
+    CloudEvent,
+    Meta(
+        extra_json_schema={
+            "not": {"required": ["data", "data_base64"], "properties": {"data_base64": {"type": "string"}}}
+        }
+    ),
+]
+_Batch = Annotated[list[Any], Meta(description=f"At most {MAX_BATCH} events; of what is none the others are taken.")]
+_BODY: Final = Body(_Event, _EXAMPLE, (STRUCTURED,), (Body(_Batch, b"[%b]" % _EXAMPLE, (BATCHED,)),))
 _MALFORMED: Final = InvalidInput("The body, or the head, has no event as CloudEvents 1.0 has them.")
 _SAYS_NOTHING: Final = InvalidInput("The event lacks what tells which things have changed.")
 _OTHER_TYPE: Final = UnsupportedMediaType(
@@ -102,7 +114,7 @@ def _operation(credentials: Credentials) -> Operation:
         ),
         problems=(_MALFORMED, _OTHER_TYPE, _ELSEWHERE),
         parameters=tuple(map(_parameter, ATTRIBUTES)),
-        body=Body(CloudEvent | Sequence[CloudEvent], codec.encode(_EVENT), (STRUCTURED, BATCHED)),
+        body=_BODY,
         access=TELL,
         credentials=credentials,
     )

@@ -18,6 +18,10 @@ MAX_BATCH: Final = 1_000
 
 _Text = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,1024}$(?!\n)")]
 """Of the characters that a string may have (spec.md, "Type System"), but for what Unicode calls no characters."""
+_Base64 = Annotated[
+    bytes,
+    Meta(extra_json_schema={"pattern": r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"}),
+]
 _JSON: Final = "json"
 
 
@@ -39,7 +43,7 @@ class CloudEvent(msgspec.Struct, frozen=True):
     time: Timestamp | None = None
     datacontenttype: str | None = None
     data: Any = UNSET
-    data_base64: bytes | None = None
+    data_base64: _Base64 | None = None
 
     def __post_init__(self) -> None:
         """Take the data from where it stands (json-format.md §3.1); None where there is none, and "" for no subject."""

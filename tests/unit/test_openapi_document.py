@@ -8,11 +8,13 @@ import pytest
 
 from shared import codec, ids
 from shared.edge.access import Access
+from shared.edge.credentials import Credentials
 from shared.errors import DeclarationError, NotFound
 from shared.http.openapi.document import Info, document
 from shared.http.openapi.operation import Answer, Body, Header, Operation, Parameter, Tag, example_of
 from shared.http.openapi.security import NO_SECURITY, Security
 from shared.http.routing import Route
+from shared.settings.secret import Secret
 from tests.fixtures.openapi import Described
 
 INFO = Info("things", "1.2.3", "All *things*.")
@@ -151,3 +153,33 @@ def test_ids_are_described_as_their_type_has_them() -> None:
     (parameter,) = _of(_route(operation)).document["paths"]["/things/{id}"]["get"]["parameters"]
     assert (parameter["schema"]["type"], parameter["example"], parameter["required"]) == ("integer", 7, True)
     assert parameter["description"] == "A whole number from 0, of at most 18 digits."
+
+
+def test_other_bodies_have_other_media_types() -> None:
+    """Each its own schema and example."""
+    batch = Body(list[Thing], codec.encode([THING]), ("application/things+json",))
+    body = Body(Thing, codec.encode(THING), others=(batch,))
+    made = _of(_route(_operation(body=body), method="POST")).document["paths"]["/things/{id}"]["post"]
+    contents = made["requestBody"]["content"]
+    assert [*contents] == ["application/json", "application/things+json"]
+    assert contents["application/json"]["schema"] == {"$ref": "#/components/schemas/Thing"}
+    assert contents["application/things+json"]["schema"]["items"] == {"$ref": "#/components/schemas/Thing"}
+
+
+def test_who_else_is_let_in_is_told() -> None:
+    """By a token of their own, or a signature, where that is set."""
+    access, key = Access(scope="things:write", admin=True), Secret("a-key-to-sign-with")
+    for credentials, names in (
+        (Credentials("events", Secret("a-token-of-events"), key), {"events_token", "events_signature"}),
+        (Credentials("events", Secret(), key), {"events_signature"}),
+        (Credentials("events", Secret(), Secret()), set()),
+        (None, set()),
+    ):
+        operation = _operation(access=access, credentials=credentials)
+        document = _of(_route(operation), security=SECURITY).document
+        schemes = document["components"]["securitySchemes"]
+        asked = {name for one in document["paths"]["/things/{id}"]["get"]["security"] for name in one}
+        assert asked == {*schemes} == {"admin_token", "access_token"} | names
+        if "events_signature" in names:
+            found = {name: schemes["events_signature"][name] for name in ("type", "in", "name")}
+            assert found == {"type": "apiKey", "in": "header", "name": "X-Hub-Signature-256"}

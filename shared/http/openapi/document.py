@@ -1,7 +1,7 @@
 """The OpenAPI document of an app (version 3.1), made of the operations that its routes declare."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import orjson
 from shared.errors import DeclarationError
 from shared.http.openapi import vocabulary
 from shared.http.openapi.components import Components, Node, parameter_object
-from shared.http.openapi.operation import Operation
+from shared.http.openapi.operation import Body, Operation
 from shared.http.openapi.responses import responses
 from shared.http.openapi.security import NO_SECURITY, Security
 from shared.http.problems import ProblemDetails
@@ -61,8 +61,7 @@ def document(info: Info, routes: Iterable[Route], security: Security = NO_SECURI
 
 
 def _types(operation: Operation) -> Iterator[Any]:
-    if operation.body is not None:
-        yield operation.body.type
+    yield from (body.type for body in _bodies(operation))
     yield from (answer.body for answer in operation.answers if answer.body is not None)
 
 
@@ -81,11 +80,18 @@ def _operation(route: Route, path: str, components: Components, security: Securi
         written["parameters"] = [parameter_object(one) for one in operation.parameters]
     if bearers := security.bearers(operation.access, operation.credentials):
         written["security"] = components.security(bearers)
-    if operation.body is not None:
-        examples = {"example": {"value": orjson.loads(operation.body.example)}}
-        content = {"schema": components.schema(operation.body.type), "examples": examples}
-        written["requestBody"] = {"required": True, "content": dict.fromkeys(operation.body.media_types, content)}
+    contents: Node = {}
+    for body in _bodies(operation):
+        examples = {"example": {"value": orjson.loads(body.example)}}
+        content = {"schema": components.schema(body.type), "examples": examples}
+        contents |= dict.fromkeys(body.media_types, content)
+    if contents:
+        written["requestBody"] = {"required": True, "content": contents}
     return written
+
+
+def _bodies(operation: Operation) -> Sequence[Body]:
+    return () if operation.body is None else (operation.body, *operation.body.others)
 
 
 def _filled(path: str, operation: Operation) -> str:

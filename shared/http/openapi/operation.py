@@ -81,11 +81,15 @@ def example_of(value: object) -> Mapping[str, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request has to bring, as JSON under one of the ``media_types``; ``example`` is one."""
+    """What a request has to bring, as JSON under one of the ``media_types``; ``example`` is one.
+
+    ``others`` are what it may bring instead, under other media types.
+    """
 
     type: Any
     example: bytes
     media_types: Sequence[str] = (JSON,)
+    others: Sequence["Body"] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # Sanic hashes what a route carries
