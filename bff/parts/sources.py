@@ -60,7 +60,7 @@ class Sources:
         """A part: ``take(USER, user_id)``, ``take(PRODUCTS, product_ids)``; await it, once.
 
         What stands in the path of a single part is given in that order, or by name. Of a keyed part, things that its
-        service does not know are left out.
+        service does not know are left out. Whoever listens to the load is told of the part as soon as it is known.
 
         Raises:
             DeclarationError: these are not what stands in its path.
@@ -76,9 +76,14 @@ class Sources:
                 given |= {name: str(value) for name, value in parameters.items() if name in names}
                 if len(given) != len(names):
                     raise DeclarationError(f"part {part.name!r} takes {', '.join(names)}")
-            return self._all.single[part.name].get(given, self.loading, self.values.append)
+            return self._told(part, self._all.single[part.name].get(given, self.loading, self.values.append))
         (wanted,) = identifiers
-        return self._all.keyed[part.name].get(map(str, wanted), self.loading)
+        return self._told(part, self._all.keyed[part.name].get(map(str, wanted), self.loading))
+
+    async def _told(self, part: AnyPart, taking: Coro[Part[Any]]) -> Part[Any]:
+        taken = await taking
+        self.loading.progress.tell(part.name, taken)
+        return taken
 
     @overload
     async def together(self, first: Awaitable[A], second: Coro[B], /) -> tuple[A, B]: ...

@@ -9,6 +9,7 @@ from contextvars import Context
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from shared.cache.progress import Progress
 from shared.cancellation import cancel_and_wait
 from shared.errors import KitError
 from shared.observing.logs import log_error
@@ -18,10 +19,11 @@ Load = Callable[[], Coroutine[Any, Any, T]]
 
 
 class _Flight(Generic[T]):
-    __slots__ = ("background", "task", "waiters", "waiting")
+    __slots__ = ("background", "progress", "task", "waiters", "waiting")
 
-    def __init__(self, task: "asyncio.Task[T]", *, background: bool) -> None:
+    def __init__(self, task: "asyncio.Task[T]", progress: Progress | None, *, background: bool) -> None:
         self.task = task
+        self.progress = progress
         self.background = background
         self.waiting = 0
         self.waiters: list[asyncio.Future[T]] = []
@@ -52,15 +54,20 @@ class Flights(Generic[T]):
         """Cancel what is under way and wait for its end."""
         await cancel_and_wait(*self._tasks)
 
-    def share(self, key: str, load: Load[T]) -> Coroutine[Any, Any, tuple[T, bool]]:
+    def share(self, key: str, load: Load[T], progress: Progress | None = None) -> Coroutine[Any, Any, tuple[T, bool]]:
         """What the load of ``key`` gives, and whether somebody else had begun it; await it, once.
 
         The load is joined, or begun, by the call itself. Raises whatever it raises.
         """
         joined = key in self
-        return self._wait(self.join(key, load), joined=joined)
+        return self._wait(self.join(key, load, progress), joined=joined)
 
-    def join(self, key: str, load: Load[T]) -> "asyncio.Future[T]":
+    def progress(self, key: str) -> Progress | None:
+        """That of the load of ``key`` that whoever came now would join, as it was given by who began it."""
+        flight = self._in_flight(key)
+        return None if flight is None else flight.progress
+
+    def join(self, key: str, load: Load[T], progress: Progress | None = None) -> "asyncio.Future[T]":
         """What the load of ``key`` gives, as a future of the caller's own; who cancels it has left.
 
         Unlike what :meth:`share` gives it need not be awaited: whoever waits for several at once may be cancelled
@@ -68,17 +75,17 @@ class Flights(Generic[T]):
         """
         flight = self._in_flight(key)
         if flight is None:
-            flight = self._start(key, load, background=False)
+            flight = self._start(key, load, progress, background=False)
         waiter: asyncio.Future[T] = flight.task.get_loop().create_future()
         flight.waiting += 1
         flight.waiters.append(waiter)
         waiter.add_done_callback(lambda _: self._leave(key, flight))
         return waiter
 
-    def start_in_background(self, key: str, load: Load[T]) -> None:
+    def start_in_background(self, key: str, load: Load[T], progress: Progress | None = None) -> None:
         """Start a load that nobody waits for; nothing is done when one is under way."""
         if key not in self:
-            self._start(key, load, background=True).task.add_done_callback(_report)
+            self._start(key, load, progress, background=True).task.add_done_callback(_report)
 
     def detach(self, key: str) -> None:
         """Let no later caller join the load of ``key``; those who wait already still get its result."""
@@ -99,10 +106,10 @@ class Flights(Generic[T]):
             self._remove(key, flight)  # nobody may join what is being cancelled
             flight.task.cancel()
 
-    def _start(self, key: str, load: Load[T], *, background: bool) -> _Flight[T]:
+    def _start(self, key: str, load: Load[T], progress: Progress | None, *, background: bool) -> _Flight[T]:
         loop = asyncio.get_running_loop()
         task = loop.create_task(load(), context=Context()) if background else loop.create_task(load())
-        flight = _Flight(task, background=background)
+        flight = _Flight(task, progress, background=background)
         self._flights[key] = flight
         self._tasks.add(task)
         task.add_done_callback(lambda _: self._finish(key, flight))

@@ -18,6 +18,7 @@ from shared.cache.flights import Flights
 from shared.cache.lease import LEASE_SECONDS, Leases
 from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import Token, Trust
+from shared.cache.progress import Listen, Progress
 from shared.cache.tags import are_tags, bounded, is_tag
 from shared.deadline import Deadline
 from shared.errors import KitError
@@ -78,6 +79,7 @@ class Loading:
         own: the tags that follow from its key.
         tags: further ones of all that it depends on.
         is_blind: whether Redis does not tell of changes, so that :meth:`read_stamps` is to be called before asking.
+        progress: tells those who listen what is known of it so far.
     """
 
     deadline: Deadline
@@ -87,6 +89,7 @@ class Loading:
     own: Sequence[str] = ()
     tags: dict[str, None] = field(default_factory=dict)
     is_blind: bool = False
+    progress: Progress = field(default_factory=Progress)
 
     def extend_to(self, key: str) -> None:
         """Let the token stand for another key too; call it before the value of that key is asked for."""
@@ -149,14 +152,15 @@ class ReadThrough(Generic[T]):
         """Cancel loads that are still under way."""
         await self._flights.__aexit__(kind, error, frames)
 
-    async def get(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
+    async def get(self, key: str, deadline: Deadline, load: Load[T], listen: Listen | None = None) -> Outcome[T]:
         """The value of ``key``, which memory does not have; raises whatever ``load`` raises.
 
         Whoever joins a load that is cut short by the deadline of the one who began it tries once more, within its own.
+        ``listen`` is told what becomes known of the load before its end, whoever has begun it.
         """
         tried_again = False
         while True:
-            outcome, joined = await self._flights.share(key, lambda: self._find_or_load(key, deadline, load))
+            outcome, joined = await self._share(key, deadline, load, listen)
             if outcome is None:  # an early refresh that another process has taken over
                 continue
             if joined and outcome.cut_short and not tried_again and deadline.left() > _MIN_RETRY_SECONDS:
@@ -170,6 +174,20 @@ class ReadThrough(Generic[T]):
             if outcome.entry is not None:
                 self._refresh_early(key, outcome.entry, load)
             return outcome
+
+    async def _share(
+        self, key: str, deadline: Deadline, load: Load[T], listen: Listen | None
+    ) -> tuple[Outcome[T] | None, bool]:
+        progress = Progress()
+        sharing = self._flights.share(key, lambda: self._find_or_load(key, deadline, load, progress), progress)
+        heard = None if listen is None else self._flights.progress(key)
+        if listen is None or heard is None:
+            return await sharing
+        heard.add(listen)
+        try:
+            return await sharing
+        finally:
+            heard.remove(listen)
 
     def near(self, key: str, load: Load[T]) -> Entry | None:
         """The fresh entry that memory has; one synchronous call. Late in its life it is reloaded in the background."""
@@ -189,9 +207,10 @@ class ReadThrough(Generic[T]):
     def _refresh_early(self, key: str, entry: Entry, load: Load[T]) -> None:
         if self._cache.is_due(entry) and self._may_refresh():
             entry.refresh_from = _NEVER
-            self._flights.start_in_background(key, lambda: self._refresh(key, load))
+            progress = Progress()
+            self._flights.start_in_background(key, lambda: self._refresh(key, load, progress), progress)
 
-    async def _find_or_load(self, key: str, deadline: Deadline, load: Load[T]) -> Outcome[T]:
+    async def _find_or_load(self, key: str, deadline: Deadline, load: Load[T], progress: Progress) -> Outcome[T]:
         lookup = await self._leases.lookup(key)
         patience = Deadline.after(deadline.left() * _WAIT_SHARE, deadline.clock)
         waited = False
@@ -204,9 +223,9 @@ class ReadThrough(Generic[T]):
             if waited:
                 self._coalesced["redis"].inc()
             return Outcome(lookup.entry, None, asked_redis=True, joined=waited)
-        return await self._load(key, load, deadline, lookup)
+        return await self._load(key, load, deadline, lookup, progress)
 
-    async def _refresh(self, key: str, load: Load[T]) -> Outcome[T] | None:
+    async def _refresh(self, key: str, load: Load[T], progress: Progress) -> Outcome[T] | None:
         lookup = await self._leases.lookup(key, count=False)
         if lookup.lease is LeaseState.TAKEN:
             self._schedule_refresh(key, self._cache.clock() + LEASE_SECONDS)
@@ -216,7 +235,8 @@ class ReadThrough(Generic[T]):
             return Outcome(lookup.entry, None, asked_redis=False)
         self._schedule_refresh(key, _NEVER)
         metrics.cache_early_refreshes.inc()
-        return await self._load(key, load, Deadline.after(self._budget), lookup._replace(asked=False), early=True)
+        unasked = lookup._replace(asked=False)
+        return await self._load(key, load, Deadline.after(self._budget), unasked, progress, early=True)
 
     def _schedule_refresh(self, key: str, instant: float) -> None:
         # Whatever stands there now: what Redis has may have taken the place of what was hit.
@@ -229,7 +249,7 @@ class ReadThrough(Generic[T]):
             self._leases.release(self._cache.keys.lease(key))
 
     async def _load(
-        self, key: str, load: Load[T], deadline: Deadline, lookup: Lookup, *, early: bool = False
+        self, key: str, load: Load[T], deadline: Deadline, lookup: Lookup, progress: Progress, *, early: bool = False
     ) -> Outcome[T]:
         def lost(_key: str | None) -> None:
             # Nobody may join a load that began before, here or in another process.
@@ -243,7 +263,8 @@ class ReadThrough(Generic[T]):
             self._leases.start_renewing(key, token)
         try:
             own, is_blind = self._cache.keys.tags(key), self._cache.trust is Trust.BLIND
-            loaded = await load(Loading(deadline, early, token, self._cache, own, is_blind=is_blind))
+            loading = Loading(deadline, early, token, self._cache, own, is_blind=is_blind, progress=progress)
+            loaded = await load(loading)
             values = loaded.values
         except (KitError, TimeoutError) as error:
             if deadline.left() > 0:

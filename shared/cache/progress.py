@@ -1,0 +1,32 @@
+"""What is known so far of a load under way, for those who do not want to wait for its end. Pure."""
+
+from collections.abc import Callable
+
+Listen = Callable[[str, object], None]
+"""Told the name of a piece, and what it is; of one that has become another, once more."""
+
+
+class Progress:
+    """The pieces of one load that are known; whoever begins to listen late is told them all."""
+
+    __slots__ = ("_known", "_listeners")
+
+    def __init__(self) -> None:
+        self._known: dict[str, object] = {}
+        self._listeners: list[Listen] = []
+
+    def tell(self, name: str, piece: object) -> None:
+        """The piece of this ``name`` is known."""
+        self._known[name] = piece
+        for listen in self._listeners:
+            listen(name, piece)
+
+    def add(self, listen: Listen) -> None:
+        """Tell ``listen`` all that is known, and what becomes known; it must not raise."""
+        for name, piece in self._known.items():
+            listen(name, piece)
+        self._listeners.append(listen)
+
+    def remove(self, listen: Listen) -> None:
+        """Tell ``listen`` no more."""
+        self._listeners.remove(listen)
