@@ -10,6 +10,7 @@
     │   │   ├── Unauthorized             401
     │   │   └── Forbidden                403
     │   ├── NotFound                 404
+    │   ├── NotAcceptable            406
     │   ├── Conflict                 409
     │   ├── UnsupportedMediaType     415, with Accept
     │   ├── Unprocessable            422
@@ -96,6 +97,10 @@ class Forbidden(AccessRefused):
 
 class NotFound(RequestError):
     """The thing asked for does not exist."""
+
+
+class NotAcceptable(RequestError):
+    """A thing that there is, but in no form that the client takes."""
 
 
 class Conflict(RequestError):

@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.fixtures.require_all",
     "tests.fixtures.same_bytes",
     "tests.fixtures.small_disk",
+    "tests.fixtures.streaming",
     "tests.fixtures.system",
     "tests.kit.caches",
     "tests.kit.loads",

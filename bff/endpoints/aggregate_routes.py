@@ -7,9 +7,12 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from bff.aggregates.kind import AggregateKind
-from bff.endpoints.aggregate_operation import VIEW, operation_of, view_refusal
+from bff.endpoints.aggregate_operation import VIEW, VIEW_IN_ONE, operation_of, view_refusal
+from bff.endpoints.aggregate_streams import AggregateStreams
 from bff.endpoints.aggregates import AggregateEndpoint
 from shared.http import routing
+from shared.http.streams.accept import takes_json, wanted_stream
+from shared.http.streams.event import StreamFormat
 
 
 class AggregateRoutes:
@@ -18,6 +21,7 @@ class AggregateRoutes:
     def __init__(self, kind: AggregateKind, endpoints: Sequence[AggregateEndpoint]) -> None:
         self._kind = kind
         self._endpoints = {endpoint.representation.view: endpoint for endpoint in endpoints}
+        self._streams = AggregateStreams(self._endpoints[""])
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Register them."""
@@ -29,10 +33,23 @@ class AggregateRoutes:
         parameter = self._kind.parameter
         identifier = self._kind.id_type.checked(parameter, parameters[parameter])
         endpoint = self._chosen(request)
+        form = self._form(request, endpoint)
+        if form is not None:
+            return await self._streams.answer(request, identifier, form)
         given = await endpoint.answer(identifier, request.headers.get("if-none-match"), request.ctx.exchange)
         if given.status == 304:
             return HTTPResponse(status=304, headers=given.fields)
         return raw(given.body, headers=given.fields, content_type="application/json")
+
+    def _form(self, request: Request, endpoint: AggregateEndpoint) -> StreamFormat | None:
+        """The form of the stream that is asked for; None for a document."""
+        accept = request.headers.getall("accept", ())
+        form = wanted_stream(accept)
+        if form is None or not endpoint.representation.view:
+            return form
+        if takes_json(accept):
+            return None
+        raise VIEW_IN_ONE
 
     def _chosen(self, request: Request) -> AggregateEndpoint:
         if not request.query_string:

@@ -20,6 +20,7 @@ from shared import ids
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
+from shared.cache.progress import Listen
 from shared.deadline import Deadline
 from shared.edge.form import Form
 from shared.errors import DeclarationError, NotFound, RequestError
@@ -43,6 +44,14 @@ class BuiltAnswer(msgspec.Struct, frozen=True):
     facts: dict[str, object]
     timing: str
     body: CodedBody = NO_BODY
+
+
+class Document(NamedTuple):
+    """A document as JSON, and its entity tag, None where it is not whole; current until that instant."""
+
+    body: bytes
+    etag: str | None
+    fresh_until: float
 
 
 class AggregateEndpoint:
@@ -109,23 +118,49 @@ class AggregateEndpoint:
 
     async def answer(self, identifier: str, if_none_match: str | None, exchange: Exchange) -> Response:
         """The answer for an id and an ``If-None-Match``; what goes wrong is raised."""
+        status = CacheStatus(self._cache)
+        outcome = await self._find(identifier, exchange)
+        if outcome.entry is None:
+            return self._from_load(if_none_match, exchange, outcome, status)
+        is_near = exchange.facts["cache"] == _MEMORY_HIT
+        return self._from_cache(
+            if_none_match, exchange, outcome.entry, status.hit_in_memory if is_near else status.hit_in_redis
+        )
+
+    async def document(self, identifier: str, exchange: Exchange, listen: Listen | None = None) -> Document:
+        """The document of an id; what goes wrong is raised.
+
+        ``listen`` is told of each part that becomes known before the end of a load.
+        """
+        outcome = await self._find(identifier, exchange, listen)
+        if (entry := outcome.entry) is not None:
+            if not isinstance(ready := entry.decoded, ReadyResponse):
+                raise NotFound(str(ready))
+            return Document(ready.body, ready.etag, entry.fresh_until)
+        made = _loaded(outcome)
+        exchange.facts |= made.facts
+        if isinstance(made.answer, RequestError):
+            raise made.answer.with_traceback(None)
+        return Document(made.answer.body, made.answer.etag, made.fresh_until)
+
+    async def _find(self, identifier: str, exchange: Exchange, listen: Listen | None = None) -> Outcome[BuiltAnswer]:
+        """What there is; the line of the ``exchange`` will tell where it was found."""
         exchange.facts |= self._facts
         key = f"{self._key_prefix}{identifier}}}"
         load = partial(self._load, identifier, key)
-        status = CacheStatus(self._cache)
         entry = self._through.near(key, load)
         if entry is not None:
             exchange.facts["cache"] = _MEMORY_HIT
             exchange.logged = self._log_hits >= 1 or random.random() < self._log_hits  # noqa: S311 - a sample
-            return self._from_cache(if_none_match, exchange, entry, status.hit_in_memory)
+            return Outcome(entry, None, asked_redis=False)
         with self._shedder:  # hits in memory have been served already, however much there is to do
             deadline = Deadline(exchange.started + self._settings.request_budget)
-            outcome = await self._through.get(key, deadline, load)
+            outcome = await self._through.get(key, deadline, load, listen)
         if outcome.entry is not None:
             exchange.facts["cache"] = "redis hit"
-            return self._from_cache(if_none_match, exchange, outcome.entry, status.hit_in_redis)
-        exchange.facts["cache"] = "collapsed" if outcome.joined else "miss"
-        return self._from_load(if_none_match, exchange, outcome, status)
+        else:
+            exchange.facts["cache"] = "collapsed" if outcome.joined else "miss"
+        return outcome
 
     def _from_cache(
         self, if_none_match: str | None, exchange: Exchange, entry: Entry, status: Callable[[int], str]
@@ -144,9 +179,7 @@ class AggregateEndpoint:
     def _from_load(
         self, if_none_match: str | None, exchange: Exchange, outcome: Outcome[BuiltAnswer], status: CacheStatus
     ) -> Response:
-        made = outcome.loaded
-        if made is None:
-            raise AssertionError("an outcome has an entry or something that was loaded")
+        made = _loaded(outcome)
         left = max(0, int(made.fresh_until - self._cache.clock()))
         exchange.diagnostics["Cache-Status"] = status.missed(outcome, left)
         exchange.facts |= made.facts
@@ -241,6 +274,12 @@ class _Lifetime(NamedTuple):
     def cache_control(self, shows_age: bool) -> str:
         """How long a client may keep it: as long as its life less its age, which whoever is not told need not know."""
         return _cache_control(self.life if shows_age else self.left)
+
+
+def _loaded(outcome: Outcome[BuiltAnswer]) -> BuiltAnswer:
+    if outcome.loaded is None:
+        raise AssertionError("an outcome has an entry or something that was loaded")
+    return outcome.loaded
 
 
 def _is_over(deadline: Deadline) -> bool:

@@ -1,6 +1,8 @@
-"""What is known so far of a load under way, for those who do not want to wait for its end. Pure."""
+"""What is known so far of a load under way, for those who do not want to wait for its end."""
 
 from collections.abc import Callable
+
+from shared.observing.logs import log_error
 
 Listen = Callable[[str, object], None]
 """Told the name of a piece, and what it is; of one that has become another, once more."""
@@ -19,14 +21,21 @@ class Progress:
         """The piece of this ``name`` is known."""
         self._known[name] = piece
         for listen in self._listeners:
-            listen(name, piece)
+            _told(listen, name, piece)
 
     def add(self, listen: Listen) -> None:
-        """Tell ``listen`` all that is known, and what becomes known; it must not raise."""
+        """Tell ``listen`` all that is known, and what becomes known."""
         for name, piece in self._known.items():
-            listen(name, piece)
+            _told(listen, name, piece)
         self._listeners.append(listen)
 
     def remove(self, listen: Listen) -> None:
         """Tell ``listen`` no more."""
         self._listeners.remove(listen)
+
+
+def _told(listen: Listen, name: str, piece: object) -> None:
+    try:
+        listen(name, piece)
+    except Exception as error:  # noqa: BLE001 - one who listens badly spoils nobody's load
+        log_error("unexpected error", "cache", error)

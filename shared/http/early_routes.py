@@ -11,8 +11,8 @@ from shared.http.exchange import Exchange
 from shared.http.response_head import JSON, Body, HeaderFields, closing, lines, opening
 from shared.timestamps import http_date
 
-VARY: Final = {"Vary": "Accept-Encoding"}
-"""What every answer says that there is in several codings."""
+VARY: Final = {"Vary": "Accept, Accept-Encoding"}
+"""What every answer says that there is in several codings, and as a stream."""
 
 
 _MAX_HEADS: Final = 4

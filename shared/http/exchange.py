@@ -18,6 +18,7 @@ from shared.observing.tracing import Trace, begin_trace, current_trace
 CLIENT_LEFT: Final = 499
 """The status under which a request is counted whose client did not wait for the answer."""
 
+_STREAM_STATUS: Final = 200
 _FAILURES: Final = ("500", "503")
 
 SLOW_SECONDS: Final = 0.01
@@ -36,6 +37,7 @@ class Exchange:
         form: in which the answer is given.
         rate_limit: the value of ``RateLimit`` in its head; "" where nothing needs to be told.
         logged: false for one of those that are counted and not written down.
+        is_stream: whether it was counted when its stream began.
     """
 
     trace: Trace
@@ -47,6 +49,7 @@ class Exchange:
     form: Form = PLAIN
     rate_limit: str = ""
     logged: bool = True
+    is_stream: bool = False
     handling: bool = False
     finished: bool = False
 
@@ -95,15 +98,24 @@ class Exchange:
             level = "debug" if operation is not None and operation.is_routine(status) else "info"
             self.record(method_label(request), endpoint_label(request), status, level)
 
+    def begin_stream(self, request: Request) -> None:
+        """Its answer is a stream that begins now: it counts as answered, and how long it goes on is its own affair."""
+        self.is_stream = True
+        metrics.active_requests.dec()
+        metrics.requests.labels(method_label(request), endpoint_label(request), str(_STREAM_STATUS)).inc()
+
     def record(self, method: str, endpoint: str, status: int, level: str = "info") -> None:
         """Count a finished request under these labels, and log it at this ``level``."""
         self.finished = True
         duration = self.elapsed()
-        metrics.active_requests.dec()
-        metrics.requests.labels(method, endpoint, str(status)).inc()
-        # An exemplar leads from a bucket to a trace; nobody looks for one of a fast answer.
-        exemplar = {"trace_id": self.trace.trace_id} if duration >= SLOW_SECONDS else None
-        metrics.request_duration.labels(method, endpoint).observe(duration, exemplar)
+        if self.is_stream:
+            status = _STREAM_STATUS  # as its client has read, whatever has become of it since
+        else:
+            metrics.active_requests.dec()
+            metrics.requests.labels(method, endpoint, str(status)).inc()
+            # An exemplar leads from a bucket to a trace; nobody looks for one of a fast answer.
+            exemplar = {"trace_id": self.trace.trace_id} if duration >= SLOW_SECONDS else None
+            metrics.request_duration.labels(method, endpoint).observe(duration, exemplar)
         if not self.logged:
             return
         log(

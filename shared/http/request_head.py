@@ -1,7 +1,8 @@
 """A fast parser for the heads of plain requests; anything else is left to the strict one.
 
 What is read here means the same to Sanic. Whatever is not plain (a body, an upgrade, a field twice, bytes beyond ASCII,
-more than one request) is not read at all: ``shared.http.strict_head`` takes it apart, or refuses it.
+more than one request, a stream that is asked for) is not read at all: ``shared.http.strict_head`` takes it apart, or
+refuses it.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Final, Self
 
 from shared.edge.caller import Caller
 from shared.grammar import HOST, TOKEN
+from shared.http.streams.accept import may_want_stream
 from shared.observing.tracing import Trace, begin_trace
 
 _BLOCK: Final = re.compile(rb"(?:%b:[\t\x20-\x7e]*\r\n)+\r\n" % TOKEN)
@@ -80,5 +82,7 @@ def read_fields(block: bytes) -> Fields | None:
         found[name] = value.strip(" \t")
     host = found.get("host")
     if host is None or _is_host(host) is None or found.get("connection", "keep-alive").lower() != "keep-alive":
+        return None
+    if may_want_stream(found.get("accept", "")):
         return None
     return Fields.of(block, found.get)

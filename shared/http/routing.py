@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sanic import HTTPResponse, Request, Sanic
@@ -116,9 +116,9 @@ def _options(known: frozenset[str], cors: Cors | None) -> Endpoint:
     return options
 
 
-def no_content() -> HTTPResponse:
-    """204: done, and nothing to say about it."""
-    return empty(headers={"Cache-Control": "no-store"})
+def no_content(headers: Mapping[str, str] | None = None) -> HTTPResponse:
+    """204: done, and nothing to say about it, but for these ``headers``."""
+    return empty(headers={"Cache-Control": "no-store", **(headers or {})})
 
 
 def struct_response(struct: object, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:

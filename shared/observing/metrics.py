@@ -113,6 +113,16 @@ connections_ended: Final = _QuickCounter(
 connections_refused: Final = _QuickCounter(
     "http_connections_refused_total", "Connections that were refused because all were taken and busy."
 )
+streams_open: Final = Gauge(
+    "http_streams_open", "Answers that are being sent event by event.", multiprocess_mode="livesum"
+)
+streams_ended: Final = _QuickCounter("http_streams_ended_total", "Streams that have ended, by why.", ["reason"])
+STREAM_ENDS: Final = ("done", "problem", "left", "stuck", "expired", "revoked", "limit", "drain")
+"""Why streams end."""
+stream_events: Final = _QuickCounter("http_stream_events_total", "Events that clients were sent.", ["event"])
+stream_first_part: Final = BatchHistogram(
+    "http_stream_first_part_seconds", "From the request to the first part of its stream.", buckets=_REQUEST_BUCKETS
+)
 cache_hits: Final = _QuickCounter("cache_hits_total", "Lookups that found a fresh entry.", ["cache_type"])
 cache_misses: Final = _QuickCounter("cache_misses_total", "Lookups that did not.", ["cache_type"])
 cache_tier_up: Final = Gauge(
@@ -338,6 +348,7 @@ _ALL = (
     cache_misses, cache_tier_up, cache_memory_entries, cache_memory_bytes, cache_coherent, cache_invalidations,
     cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
     part_sources, commands, commands_untold, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
+    streams_open, streams_ended, stream_events, stream_first_part,
     upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_lookups, upstream_essential,
     upstream_in_flight, upstream_limit, upstream_instances, upstream_instance_latency, upstream_ejections,
     upstream_hedges, requests_shed, rate_limited, rate_limit_leases, rate_limit_subjects, auth_refused, auth_keys,

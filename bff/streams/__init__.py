@@ -1,0 +1,1 @@
+"""An aggregate told part by part."""
