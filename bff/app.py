@@ -46,6 +46,8 @@ from shared.edge.credentials import Credentials
 from shared.http.early_answers import EarlyAnswers
 from shared.http.load_shedder import LoadShedder
 from shared.http.protected_resource_route import ProtectedResourceRoute
+from shared.http.streams.places import Places
+from shared.http.streams.streams import Streams
 from shared.observing.telemetry.build import spans_for
 from shared.observing.telemetry.spans import Spans
 from shared.seen_through import SeenThrough
@@ -130,6 +132,12 @@ def create_app(
         for one in chain.from_iterable(served for _, served in endpoints):
             early.declare(one.early_route())
     allowed = edge.has_admin or edge.asks
+    streams = Streams(
+        Places(settings.streams_max, settings.streams_per_subject),
+        edge,
+        seconds=settings.stream_seconds,
+        leeway=settings.auth_leeway,
+    )
     purge = Purge(declared.kinds, cache, allowed=allowed)
     revoking = RevocationRoutes(built.revocations, cache, allowed=allowed, alone=settings.workers == 1)
     credentials = Credentials("events", settings.events_token, settings.events_hmac_key)
@@ -150,7 +158,7 @@ def create_app(
         resources=resources,
         ready=lambda: edge.is_ready and not shedder.is_overloaded,
         routes=[
-            *(AggregateRoutes(kind, served) for kind, served in endpoints),
+            *(AggregateRoutes(kind, served, cache, streams) for kind, served in endpoints),
             *commanding,
             index(SERVICE, declared, further, admin_links, assets),
             docs.Docs(SERVICE, assets, installed=bool(swagger_ui)).routes,
@@ -173,6 +181,7 @@ def create_app(
         early=early,
         edge=edge,
         reloads=built.reloads,
+        streams=streams,
     )
 
 

@@ -181,6 +181,21 @@ class GatewaySettings(EdgeSettings, TracedSettings):
         "1000",
         "Requests that are not in memory and are being answered at once, in each process; more are shed.",
     )
+    streams_max: int = setting(
+        "STREAMS_MAX", values.integer(0, 1_000_000), "1000", "Live streams at once, in each process; more are refused."
+    )
+    streams_per_subject: int = setting(
+        "STREAMS_PER_SUBJECT",
+        values.integer(1, 1_000_000),
+        "4",
+        "Live streams at once of one principal, or of one address where nobody is known, in each process.",
+    )
+    stream_seconds: float = setting(
+        "STREAM_SECONDS",
+        values.seconds(1, 86_400),
+        "600",
+        "How long a live stream stays open, a fifth more or less; its client comes back by itself.",
+    )
     log_hits: int = setting(
         "LOG_HITS_PERCENT",
         values.integer(0, 100),

@@ -10,6 +10,7 @@ from shared.http.load_shedder import RETRY_AFTER_SECONDS
 from shared.http.openapi.operation import Answer, Operation, Parameter, Tag
 from shared.http.openapi.vocabulary import AGE, CACHE_CONTROL, CACHE_STATUS, ETAG, IF_NONE_MATCH, SERVER_TIMING, VARY
 from shared.http.streams.event import FORMATS
+from shared.http.streams.places import TOO_MANY
 
 VIEW: Final = "view"
 """The query parameter that names a view."""
@@ -22,9 +23,14 @@ _FOUND: Final = (
 
 VIEW_IN_ONE: Final = NotAcceptable("A view is given whole: it can be had as application/json.")
 """What is said of a view that is to come part by part."""
+LIVE_IN_ONE: Final = NotAcceptable("What is live is a stream: it can be had as text/event-stream or application/jsonl.")
+"""What is said of a document that is to stay open."""
 LAST_EVENT_ID: Final = "last_event_id"
 """The query parameter of those who cannot set ``Last-Event-ID``."""
-_LAST_EVENT: Final = (
+LIVE: Final = "live"
+"""The query parameter of those whose stream is to stay open."""
+_OF_STREAMS: Final = (
+    Parameter(LIVE, "query", "Whether a stream stays open and tells of changes.", {"type": "boolean"}),
     Parameter("Last-Event-ID", "header", "The `id` of the state at hand, of a stream.", {"type": "string"}),
     Parameter(LAST_EVENT_ID, "query", "The same, where no field can be set.", {"type": "string"}),
 )
@@ -54,16 +60,18 @@ def operation_of(representations: Mapping[Representation, int]) -> Operation:
             kind.id_type.refusal(kind.parameter),
             *([view_refusal(views)] if views else []),
             NotFound(f"There is no such {kind.subject}."),
+            LIVE_IN_ONE,
             *([VIEW_IN_ONE] if views else []),
             ServiceUnavailable("Nothing of it can be had at the moment.", retry_after=2),
             Shed("Too many requests are being answered at the moment.", RETRY_AFTER_SECONDS),
+            TOO_MANY,
         ),
         problem_headers={NotFound: (CACHE_STATUS, AGE), ServiceUnavailable: (CACHE_STATUS,)},
         parameters=(
             Parameter.in_path(kind.parameter, kind.id_type, kind.example_id),
             *([_view_parameter(views)] if views else []),
             IF_NONE_MATCH,
-            *_LAST_EVENT,
+            *_OF_STREAMS,
         ),
         access=kind.access,
         owned=(kind.parameter, kind.id_type),

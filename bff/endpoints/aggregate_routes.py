@@ -7,21 +7,25 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from bff.aggregates.kind import AggregateKind
-from bff.endpoints.aggregate_operation import VIEW, VIEW_IN_ONE, operation_of, view_refusal
-from bff.endpoints.aggregate_streams import AggregateStreams
+from bff.endpoints.aggregate_operation import LIVE_IN_ONE, VIEW, VIEW_IN_ONE, operation_of, view_refusal
+from bff.endpoints.aggregate_streams import AggregateStreams, wants_live
 from bff.endpoints.aggregates import AggregateEndpoint
+from shared.cache.cache import Cache
 from shared.http import routing
 from shared.http.streams.accept import takes_json, wanted_stream
 from shared.http.streams.event import StreamFormat
+from shared.http.streams.streams import Streams
 
 
 class AggregateRoutes:
     """GET and HEAD of the path of a ``kind`` followed by an id; ``endpoints`` has one for each representation."""
 
-    def __init__(self, kind: AggregateKind, endpoints: Sequence[AggregateEndpoint]) -> None:
+    def __init__(
+        self, kind: AggregateKind, endpoints: Sequence[AggregateEndpoint], cache: Cache, streams: Streams
+    ) -> None:
         self._kind = kind
         self._endpoints = {endpoint.representation.view: endpoint for endpoint in endpoints}
-        self._streams = AggregateStreams(self._endpoints[""])
+        self._streams = AggregateStreams(self._endpoints[""], cache, streams)
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Register them."""
@@ -36,6 +40,8 @@ class AggregateRoutes:
         form = self._form(request, endpoint)
         if form is not None:
             return await self._streams.answer(request, identifier, form)
+        if wants_live(request):
+            raise LIVE_IN_ONE
         given = await endpoint.answer(identifier, request.headers.get("if-none-match"), request.ctx.exchange)
         if given.status == 304:
             return HTTPResponse(status=304, headers=given.fields)

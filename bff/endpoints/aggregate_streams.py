@@ -1,33 +1,48 @@
-"""An aggregate part by part, for clients that ask for a stream: each part leaves when it is known."""
+"""An aggregate part by part, for clients that ask for a stream: each part leaves when it is known.
+
+One that is to stay goes on with what the hub tells it.
+"""
 
 import asyncio
+import time
 
 from sanic import HTTPResponse, Request
 
-from bff.endpoints.aggregate_operation import LAST_EVENT_ID
+from bff.endpoints.aggregate_operation import LAST_EVENT_ID, LIVE
 from bff.endpoints.aggregates import AggregateEndpoint, Document
 from bff.streams import events
+from bff.streams.hub import Hub, Kept, Known, Reading
 from bff.streams.state import State
 from bff.streams.teller import Teller
+from shared.cache.cache import Cache
+from shared.cache.progress import Listen
 from shared.cancellation import cancel_and_wait
+from shared.errors import InvalidInput
 from shared.http import problems
+from shared.http.early_routes import ReadyResponse
 from shared.http.exchange import Exchange
 from shared.http.routing import no_content
 from shared.http.streams.event import StreamFormat
+from shared.http.streams.live import LiveStream
 from shared.http.streams.response import StreamHead, StreamResponse, wire_of
 from shared.http.streams.stream import Stream
+from shared.http.streams.streams import Streams
 from shared.observing.logs import log_error
+from shared.observing.tracing import begin_trace, current_trace
 
 
 class AggregateStreams:
     """Streams of what ``endpoint`` answers with."""
 
-    def __init__(self, endpoint: AggregateEndpoint) -> None:
+    def __init__(self, endpoint: AggregateEndpoint, cache: Cache, streams: Streams) -> None:
         self._endpoint = endpoint
+        self._streams = streams
         self._kind = kind = endpoint.representation.kind
         self._names = [part.name for part in kind.parts]
         optional = {part.name for part in kind.optional}
         self._required = frozenset(self._names) - optional
+        path = f"{kind.path}/".__add__
+        self.hub = Hub(cache, Reading(path, endpoint.key, cache.clock, self._peek, self._look, self._load))
 
     async def answer(self, request: Request, identifier: str, form: StreamFormat) -> HTTPResponse:
         """The stream of an id; what has nothing to give is raised."""
@@ -35,56 +50,107 @@ class AggregateStreams:
         if request.method == "HEAD":
             await self._endpoint.document(identifier, exchange)
             return StreamHead(form)
-        stream = Stream(wire_of(request, form), exchange)
+        wire = wire_of(request, form)
+        stream = self._streams.admit(wire, exchange) if wants_live(request) else Stream(wire, exchange)
+        try:
+            return await self._begin(request, identifier, stream)
+        finally:
+            if not stream.has_begun:
+                stream.end("problem")
+
+    async def _begin(self, request: Request, identifier: str, stream: Stream) -> HTTPResponse:
         begun = asyncio.get_running_loop().create_future()
 
         def begin() -> None:
             stream.begin(request)
             begun.set_result(None)
 
-        first = events.begin(self._kind, identifier, self._names, live=False)
+        first = events.begin(self._kind, identifier, self._names, live=stream.stays)
         teller = Teller(first, self._required, stream.tell, begin)
-        known = _last_event_id(request)
+        last = _last_event_id(request)
         # What the client has already is not told again; until all is known, nobody can say whether it has.
-        listen = None if known else teller.hear
-        loading = asyncio.ensure_future(self._endpoint.document(identifier, exchange, listen))
+        listen = None if last else teller.hear
+        loading = asyncio.ensure_future(self._endpoint.document(identifier, stream.exchange, listen))
         try:
             await asyncio.wait({begun, loading}, return_when=asyncio.FIRST_COMPLETED)
             if begun.done():
-                return StreamResponse(stream, lambda: _rest(request, stream, teller, loading))
-            state = _state(await loading)
+                return StreamResponse(stream, lambda: self._rest(request, identifier, stream, teller, loading))
+            known = _known(await loading)
         except BaseException:
             await cancel_and_wait(loading)
             raise
-        if known == state.id:
-            return no_content({"Vary": "Accept"})
-        teller.complete(state)
-        stream.tell([events.end("done")])
+        if last and last == known.state.id:
+            if not stream.stays:
+                return no_content({"Vary": "Accept"})
+            teller.confirm(known.state)
+        else:
+            teller.complete(known.state)
+        self._go_on(identifier, stream, known)
         return StreamResponse(stream, _nothing)
 
+    async def _rest(
+        self, request: Request, identifier: str, stream: Stream, teller: Teller, loading: "asyncio.Task[Document]"
+    ) -> None:
+        """Tell what there is besides, as it becomes known."""
+        try:
+            known = _known(await loading)
+        except asyncio.CancelledError:
+            await cancel_and_wait(loading)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is can be told
+            if problems.is_server_error(error):
+                log_error("unexpected error", "app", error)
+            stream.close("problem", events.end_with(problems.describe(error, request.path).body))
+        else:
+            teller.complete(known.state)
+            self._go_on(identifier, stream, known)
 
-async def _rest(request: Request, stream: Stream, teller: Teller, loading: "asyncio.Task[Document]") -> str:
-    """Tell what there is besides, as it becomes known; returns why it ends then."""
-    reason, problem = "done", None
-    try:
-        teller.complete(_state(await loading))
-    except asyncio.CancelledError:
-        await cancel_and_wait(loading)
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is can be told
-        if problems.is_server_error(error):
-            log_error("unexpected error", "app", error)
-        reason, problem = "problem", problems.describe(error, request.path).body
-    stream.tell([events.end(reason, problem)])
-    return reason
+    def _go_on(self, identifier: str, stream: Stream, known: Known) -> None:
+        """All there is has been told."""
+        if not isinstance(stream, LiveStream):
+            stream.close("done")
+            return
+        self._streams.settle(stream)
+        if not stream.ended:
+            self.hub.join(identifier, stream, known)
+
+    def _peek(self, identifier: str) -> Kept | None:
+        entry = self._endpoint.kept(identifier)
+        ready = None if entry is None else entry.decoded
+        return Kept(ready.etag, entry.fresh_until) if entry is not None and isinstance(ready, ReadyResponse) else None
+
+    async def _look(self, identifier: str) -> Known | None:
+        document = await self._endpoint.look(identifier)
+        return None if document is None else _known(document)
+
+    async def _load(self, identifier: str, listen: Listen) -> Known:
+        exchange = Exchange(begin_trace(None, None, None), time.monotonic())
+        current_trace.set(exchange.trace)
+        return _known(await self._endpoint.document(identifier, exchange, listen))
 
 
-async def _nothing() -> str:
-    return "done"
+async def _nothing() -> None:
+    pass
 
 
-def _state(document: Document) -> State:
-    return State.of(document.body, document.etag)
+def wants_live(request: Request) -> bool:
+    """Whether the stream is to stay open.
+
+    Raises:
+        InvalidInput: it cannot be told.
+    """
+    if not request.query_string:
+        return False
+    said = [value for name, value in request.get_query_args(keep_blank_values=True) if name == LIVE]
+    if said in ([], ["false"]):
+        return False
+    if said != ["true"]:
+        raise InvalidInput(f"{LIVE} must be true or false, once, or be left out.")
+    return True
+
+
+def _known(document: Document) -> Known:
+    return Known(State.of(document.body, document.etag), document.tags)
 
 
 def _last_event_id(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from typing import Final, NamedTuple
@@ -44,14 +44,21 @@ class BuiltAnswer(msgspec.Struct, frozen=True):
     facts: dict[str, object]
     timing: str
     body: CodedBody = NO_BODY
+    tags: tuple[str, ...] = ()
 
 
 class Document(NamedTuple):
-    """A document as JSON, and its entity tag, None where it is not whole; current until that instant."""
+    """A document.
+
+    Attributes:
+        body: as JSON.
+        etag: its entity tag; None where it is not whole.
+        tags: by which it is outdated.
+    """
 
     body: bytes
     etag: str | None
-    fresh_until: float
+    tags: Sequence[str]
 
 
 class AggregateEndpoint:
@@ -133,15 +140,38 @@ class AggregateEndpoint:
         ``listen`` is told of each part that becomes known before the end of a load.
         """
         outcome = await self._find(identifier, exchange, listen)
-        if (entry := outcome.entry) is not None:
-            if not isinstance(ready := entry.decoded, ReadyResponse):
-                raise NotFound(str(ready))
-            return Document(ready.body, ready.etag, entry.fresh_until)
+        if outcome.entry is not None:
+            return self._kept_document(identifier, outcome.entry)
         made = _loaded(outcome)
         exchange.facts |= made.facts
         if isinstance(made.answer, RequestError):
             raise made.answer.with_traceback(None)
-        return Document(made.answer.body, made.answer.etag, made.fresh_until)
+        return self._document(identifier, made.answer.body, made.answer.etag, made.tags)
+
+    def key(self, identifier: str) -> str:
+        """Under which the document of an id is kept."""
+        return f"{self._key_prefix}{identifier}}}"
+
+    def kept(self, identifier: str) -> Entry | None:
+        """What memory has of an id, if that is current; not counted."""
+        return self._cache.peek_near(self.key(identifier), self._cache.clock())
+
+    async def look(self, identifier: str) -> Document | None:
+        """What the cache has of an id, if that is current; nobody is asked for it, and nothing counted.
+
+        Raises:
+            NotFound: that there is no such thing.
+        """
+        entry = self.kept(identifier) or (await self._cache.lookup_redis(self.key(identifier), count=False)).entry
+        return None if entry is None else self._kept_document(identifier, entry)
+
+    def _kept_document(self, identifier: str, entry: Entry) -> Document:
+        if not isinstance(ready := entry.decoded, ReadyResponse):
+            raise NotFound(str(ready))
+        return self._document(identifier, ready.body, ready.etag, entry.tags)
+
+    def _document(self, identifier: str, body: bytes, etag: str | None, further: Sequence[str]) -> Document:
+        return Document(body, etag, self._cache.keys.tags(self.key(identifier), further))
 
     async def _find(self, identifier: str, exchange: Exchange, listen: Listen | None = None) -> Outcome[BuiltAnswer]:
         """What there is; the line of the ``exchange`` will tell where it was found."""
@@ -235,15 +265,14 @@ class AggregateEndpoint:
         ttl = self.ttl
         write = self.representation.write
         answer = compose(aggregate, facts, ttl=ttl, duration=duration, now=time.time(), write=write)
-        values = sources.values
+        values, tags = sources.values, sources.loading.further_tags
         fresh_until = min(aggregate.fresh_until, asked_at + ttl)
         if answer.etag is not None:
             ready = ReadyResponse(answer.etag, answer.cached_body)
             # The last to be placed is the last to go where there is hardly any room.
             key = f"{self._key_prefix}{identifier}}}"
-            tags = sources.loading.further_tags
             values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, decoded=ready, tags=tags)]
-        made = BuiltAnswer(answer, fresh_until, {"parts": statuses}, timing, CodedBody(answer.body))
+        made = BuiltAnswer(answer, fresh_until, {"parts": statuses}, timing, CodedBody(answer.body), tags)
         return LoadResult(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))
 
     def _not_found(self, key: str, absent: NotFound, asked_at: float) -> LoadResult[BuiltAnswer]:

@@ -28,8 +28,6 @@ def complete(state: State, *, unchanged: bool = False) -> Event:
     )
 
 
-def end(reason: str, problem: bytes | None = None) -> Event:
-    """Nothing more will come, and why; ``problem`` is the document that would have been the answer."""
-    if problem is None:
-        return Event("end", codec.document({"reason": reason}))
-    return Event("end", codec.encode({"reason": reason, "problem": msgspec.Raw(problem)}))
+def end_with(problem: bytes) -> Event:
+    """Nothing more will come: ``problem`` is the document that would have been the answer."""
+    return Event("end", codec.encode({"reason": "problem", "problem": msgspec.Raw(problem)}))

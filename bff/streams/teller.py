@@ -1,6 +1,6 @@
 """Tells one client of an aggregate: each part when it is known, and again when it has become another."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from typing import Final
 
 from bff.parts.part import Part
@@ -8,7 +8,7 @@ from bff.streams import events
 from bff.streams.state import State, Told
 from shared.http.streams.event import Event
 
-Send = Callable[[Iterable[Event]], None]
+Send = Callable[[Collection[Event]], None]
 _NULL: Final = b"null"
 
 

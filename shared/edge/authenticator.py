@@ -39,6 +39,11 @@ class Authenticator:
         """Call ``listener`` whenever other keys count, after what was learnt with those before is forgotten."""
         self._source.on_change(listener)
 
+    def trusts(self, identity: str) -> bool:
+        """Whether the key of this ``identity`` is one of those that count."""
+        keys = self._source.keys
+        return keys is not None and identity in keys.identities
+
     def authenticate(self, token: str, now: float) -> Principal:
         """Who shows ``token`` ``now``, who may be taken for it until their ``until``.
 

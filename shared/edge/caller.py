@@ -69,6 +69,7 @@ class Caller:
         unverified: a token of which it cannot be told yet whether it is accepted; else "".
         is_admin: whether it has the admin token.
         is_local: whether it is one of those who operate this, on this machine or by their own listener.
+        address: what it is told from others by where nobody is known.
         is_trusted: whether its request ids and trace context are taken over.
         bucket: what its requests count for; None where nobody counts them.
         failures: what its refused tokens count for.
@@ -85,6 +86,7 @@ class Caller:
         "_too_many",
         "_too_many_of",
         "access",
+        "address",
         "bucket",
         "failures",
         "form",
@@ -114,6 +116,7 @@ class Caller:
         self.unverified = ""
         self.is_admin = False
         self.is_local = False
+        self.address = ""
         self.is_trusted = True
         self.bucket: Bucket | None = None
         self.failures: Bucket | None = None

@@ -7,6 +7,7 @@ refused.
 
 import enum
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Literal
 
@@ -21,6 +22,7 @@ from shared.edge.challenges import Challenges
 from shared.edge.cors import Cors
 from shared.edge.forms import Forms, Negotiate, no_coding
 from shared.edge.identification import Identification
+from shared.edge.principal import Principal
 from shared.edge.quotas import Quotas
 from shared.edge.refusal_counts import RefusalCounts
 from shared.edge.revocations import Revocations
@@ -88,6 +90,7 @@ class Edge:
         self._shows = diagnostics == "all"
         self._clock = clock
         self._epoch = epoch
+        self._listeners: list[Callable[[], None]] = []
         if authenticator is not None:
             authenticator.on_change(self.forget)
         if revocations is not None:
@@ -111,6 +114,16 @@ class Edge:
     def forget(self) -> None:
         """What was decided may be wrong: decide anew."""
         self.generation += 1
+        for listener in self._listeners:
+            listener()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever what was decided before may be wrong."""
+        self._listeners.append(listener)
+
+    def still_knows(self, principal: Principal) -> bool:
+        """Whether the token that ``principal`` has shown would be accepted still, apart from its age."""
+        return self._identification.still_knows(principal)
 
     def trusts_trace(self, peer: str) -> bool:
         """Whether request ids and trace context from there are taken over."""
@@ -130,6 +143,7 @@ class Edge:
             heard, unheard = unheard, heard
         client = self._addresses.client(peer.peer, heard)
         caller = Caller(self.generation, now + _REMEMBERED_SECONDS)
+        caller.address = client.address
         caller.is_trusted = self.trusts_trace(peer.peer)
         caller.is_local = peer.operations or (client.is_local and unheard is None)
         self._identification.identify(caller, head.authorization, now)

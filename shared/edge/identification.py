@@ -71,6 +71,12 @@ class Identification:
             caller.refusal, caller.until = refusal, now + _REFUSED_SECONDS
             caller.is_failure = refusal is not UNDECIDED
 
+    def still_knows(self, principal: Principal) -> bool:
+        """Whether neither the token nor the key that it is signed with has been taken back."""
+        if self._authenticator is not None and not self._authenticator.trusts(principal.signed_by):
+            return False
+        return self._revocations is None or not _is_revoked(self._revocations, principal)
+
     def _authenticate(
         self, authenticator: Authenticator, caller: Caller, token: str, now: float
     ) -> Unauthorized | None:

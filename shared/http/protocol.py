@@ -23,10 +23,13 @@ from shared.http.early_answers import EarlyAnswers, Respond
 from shared.http.receive_buffer import HIGH_WATER, ReceiveBuffer
 from shared.http.request_head import Fields
 from shared.http.slow_readers import SlowReaderWatch, unread_bytes
+from shared.http.streams.live import BEHIND_BYTES, LiveStream
 from shared.http.strict_head import RejectedRequest
 from shared.http.strict_http import StrictHttp
 from shared.observing import metrics
 
+_NOBODY_WAITS: Final = asyncio.Event()
+"""In the place of what tells tasks that they may go on, where there is none: an event takes a kilobyte."""
 _SENT_SECONDS: Final = 0.05
 """Between two looks at whether a client of a connection that is being closed has got everything."""
 
@@ -65,6 +68,7 @@ class Protocol(HttpProtocol):
         "_response_task",
         "_slow_reader",
         "_state",
+        "_stream",
         "fields",
         "peer",
         "refused",
@@ -79,6 +83,7 @@ class Protocol(HttpProtocol):
         self._lingering: asyncio.TimerHandle | None = None
         self._slow_reader = SlowReaderWatch()
         self._state = _State.STARTING
+        self._stream: LiveStream | None = None
         self._idle = False
         self._eof = False
         self.fields: Fields | None = None
@@ -120,10 +125,17 @@ class Protocol(HttpProtocol):
                 timer.cancel()
         self._slow_reader.stop()
         self._received.clear()
+        if self._stream is not None:
+            self._stream.lost()
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
 
     def close(self, timeout: float | None = None) -> None:
-        """Close the connection; a client that may still be sending can first read its answer."""
+        """Close the connection; a client that may still be sending can first read its answer.
+
+        One that a stream has to itself is closed by that.
+        """
+        if self._stream is not None:
+            return
         transport = self.transport
         may_send = not self._eof and (self.refused is not None or bool(self._received) or self._expects_more())
         if transport is None or transport.is_closing() or not may_send:
@@ -146,6 +158,33 @@ class Protocol(HttpProtocol):
             return True
         return self._response_task is None and not self._received and bool(super().close_if_idle())
 
+    def hand_over(self, stream: LiveStream) -> None:
+        """Let ``stream`` have the connection to itself: nothing else will be asked on it."""
+        if not self._can_write.is_set():
+            stream.pause()
+        self._stream = stream
+        self._can_write = self._data_received = _NOBODY_WAITS
+        self.recv_buffer = bytearray()
+        self._received.clear()
+        self._slow_reader.stop()
+        timer: asyncio.TimerHandle | None = self._callback_check_timeouts
+        if timer is not None:
+            timer.cancel()
+        self._callback_check_timeouts = None
+        transport = self.transport
+        if transport is not None:
+            transport.set_write_buffer_limits(BEHIND_BYTES, 0)
+            transport.resume_reading()
+            if self._eof:  # whoever sends no more has left, or cannot be told from one who has
+                self.loop.call_soon(transport.close)
+
+    def release(self) -> None:
+        """The stream has ended: close when its client has read all of it."""
+        self._stream = None
+        self._can_write, self._data_received = asyncio.Event(), asyncio.Event()
+        self._can_write.set()
+        self.close()
+
     def end_after_answer(self) -> None:
         """Let the answer that is being made by way of Sanic, if one is, be the last one."""
         if self._http is not None and self._http.stage is Stage.HANDLER:
@@ -166,12 +205,18 @@ class Protocol(HttpProtocol):
 
     def pause_writing(self) -> None:
         """More waits to be sent than there is room for: see to it that it is read."""
+        if self._stream is not None:
+            self._stream.pause()
+            return
         super().pause_writing()  # type: ignore[no-untyped-call]
         if self.transport is not None:
             self._slow_reader.start(self.transport, self.loop)
 
     def resume_writing(self) -> None:
         """Most of it has been read."""
+        if self._stream is not None:
+            self._stream.resume()
+            return
         super().resume_writing()  # type: ignore[no-untyped-call]
         if self.transport is None or not self.transport.is_closing():
             self._slow_reader.stop()
@@ -179,6 +224,9 @@ class Protocol(HttpProtocol):
     def data_received(self, data: bytes) -> None:
         """Answer what has come at once if it can be, or take it apart in its turn."""
         if not (self._idle and self._answer_early(data)) and self.refused is None:
+            if self._stream is not None:
+                self._ignore(data)
+                return
             self._idle = False
             self._received.add(data)
             self._feed_sanic()
@@ -191,7 +239,7 @@ class Protocol(HttpProtocol):
         Over TLS it leaves at once: asyncio closes such a connection both ways, and waits for no answer.
         """
         self._eof = True
-        if self.refused is not None:
+        if self.refused is not None or self._stream is not None:  # who has a stream of his own, and leaves, leaves
             return False
         self.loop.call_soon(self._feed_sanic)
         return self.transport is not None and bool(self.transport.can_write_eof())
@@ -270,6 +318,12 @@ class Protocol(HttpProtocol):
         else:  # what has just left the kernel may leave room for more
             again = partial(self._disconnect_when_sent, transport, was_sent=is_sent)
             self._lingering = self.loop.call_later(_SENT_SECONDS, again)
+
+    def _ignore(self, data: bytes) -> None:
+        """Who was told that a stream is all there will be can ask for nothing more; who sends on and on is let go."""
+        self._received.add(data)
+        if len(self._received) >= HIGH_WATER and self.transport is not None:
+            self.transport.abort()
 
     def _become_idle(self) -> None:
         self._idle = not self._eof and not self._received

@@ -19,6 +19,7 @@ from shared.http.openapi.document import Info
 from shared.http.openapi.operation import Answer, Operation, example_of
 from shared.http.openapi.route import OpenAPIRoute
 from shared.http.openapi.vocabulary import CACHE_CONTROL, OPERATIONS
+from shared.http.streams.streams import Streams
 from shared.observing import metrics
 from shared.observing.logs import log
 from shared.observing.process_metrics import ProcessMetrics
@@ -75,6 +76,7 @@ def build_app(
     early: EarlyAnswers | None = None,
     edge: Edge | None = None,
     reloads: Sequence[Reload] = (),
+    streams: Streams | None = None,
 ) -> Sanic[Any, Any]:
     """A Sanic app named ``service`` with everything that all our apps have in common.
 
@@ -84,7 +86,7 @@ def build_app(
     ``body_limit`` bounds request bodies, in bytes. ``spans`` takes a span of each request.
     ``early`` has what the routes have declared to be answered early. ``edge`` decides who is answered; without one
     everybody is. ``reloads`` are read again on SIGHUP, where the program's settings say that it does that, besides its
-    certificate and its secrets out of files.
+    certificate and its secrets out of files. ``streams`` are those that stay open until it stops.
     """
     config = Config(env_prefix=None)
     config.update(
@@ -105,7 +107,7 @@ def build_app(
     first = (
         [ProcessMetrics()] if spans is None else [ProcessMetrics(), spans]
     )  # spans may come until all else is closed
-    lifecycle = _Lifecycle(service, (*first, *resources), ready)
+    lifecycle = _Lifecycle(service, (*first, *resources, *([] if streams is None else [streams])), ready, streams)
     app.register_listener(lifecycle.start, "before_server_start")
     app.register_listener(lifecycle.started, "after_server_start")
     app.register_listener(lifecycle.stopping, "before_server_stop")
@@ -123,8 +125,9 @@ def build_app(
 class _Lifecycle:
     """Opens and closes what the app holds, and answers whether it lives and is ready."""
 
-    def __init__(self, service: str, resources: Sequence[Resource], ready: IsReady) -> None:
+    def __init__(self, service: str, resources: Sequence[Resource], ready: IsReady, streams: Streams | None) -> None:
         self._service = service
+        self._streams = streams
         self._resources = resources
         self._ready = ready
         self._open = AsyncExitStack()
@@ -150,6 +153,8 @@ class _Lifecycle:
         app.config.KEEP_ALIVE = False
         for connection in app.ctx.connections:
             connection.end_after_answer()
+        if self._streams is not None:
+            self._streams.drain()
         log("info", "stopping", "app")
         await app.ctx.draining.wait()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,35 @@ async def test_hits_and_misses_come_as_without_tls(start_app: StartApp, tmp_path
         found = await asyncio.to_thread(_answers, app)
         assert await asyncio.to_thread(app.stop) == 0
     assert found == [(200, False), (200, True), (200, True), (404, None), (200, True)]
+
+
+def _streams(app: App) -> list[bytes]:
+    """The ends of a stream and of one that stays until the gateway stops."""
+    with connected(app) as one, connected(app) as live:
+        for wire, path in ((one, PROFILE), (live, f"{PROFILE}?live=true")):
+            ask(wire, path, "Accept: text/event-stream", "Connection: close", *SHOWN_TEXT.splitlines())
+        ended = _read(one, b"")
+        begun = _read(live, b"event: complete")
+        assert b"event: begin" in begun
+        assert app.stop() == 0
+        return [ended, _read(live, b"")]
+
+
+def _read(wire: ssl.SSLSocket, mark: bytes) -> bytes:
+    """All that comes up to this mark; to the end without one."""
+    read = b""
+    while not (mark and mark in read) and (data := wire.recv(65536)):
+        read += data
+    return read
+
+
+@pytest.mark.parametrize("early", ["true", "false"])
+async def test_streams_come_to_their_ends(start_app: StartApp, tmp_path: Path, early: str) -> None:
+    """Whole, each with its last chunk; a process that is told to stop waits for nobody who stays."""
+    async with RecordingService({"/users/user1": user("user1"), "/orders/user/user1": []}) as service:
+        address = f"http://127.0.0.1:{service.port}"
+        environment = {"USER_SERVICE_URL": address, "ORDER_SERVICE_URL": address, "EARLY_ANSWERS": early}
+        app = await asyncio.to_thread(start_app, "bff", **environment, **new_pair(tmp_path).environment)
+        ended, drained = await asyncio.to_thread(_streams, app)
+    assert ended.endswith(b'data: {"reason":"done"}\n\n\r\n0\r\n\r\n')
+    assert drained.endswith(b'event: end\ndata: {"reason":"drain"}\n\n\r\n0\r\n\r\n')

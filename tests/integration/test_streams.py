@@ -218,6 +218,14 @@ async def test_a_connection_goes_on_after_a_stream(start_gateway: StartGateway, 
     assert (await answer.all())[-1].name == "end"
 
 
+async def test_who_knows_no_chunks_reads_to_the_end(start_gateway: StartGateway, ask: Ask) -> None:
+    """Also when it would have liked to go on after that."""
+    gateway = await start_gateway()
+    stream = await ask(gateway.client.port, PROFILE, accept=SSE, version="1.0", connection="keep-alive")
+    assert stream.fields["connection"] == "close"
+    assert (await stream.all())[-1].name == "end"
+
+
 @WAYS
 async def test_a_view_comes_whole(start_gateway: StartGateway, ask: Ask, early: str) -> None:
     """To whoever takes it like this as well; else it is a problem."""

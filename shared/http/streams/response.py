@@ -4,14 +4,16 @@ Sanic's own way of sending piece by piece costs 42 µs for each, and keeps a tas
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, cast
 
 from sanic import HTTPResponse, Request
 from sanic.headers import format_http1_response
 from sanic.http import Http
 from sanic.http.constants import Stage
 
+from shared.http.routing import endpoint_label, method_label
 from shared.http.streams.event import StreamFormat, Wire
+from shared.http.streams.live import Connection, LiveStream
 from shared.http.streams.stream import Stream
 
 HEAD_FIELDS: Final = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
@@ -25,11 +27,11 @@ def wire_of(request: Request, form: StreamFormat) -> Wire:
 
 
 class StreamResponse(HTTPResponse):
-    """The answer that is ``told``; ``rest`` tells what is still missing, and why it ends then."""
+    """The answer that is ``told``; ``rest`` tells what is still missing, and closes it, unless it stays."""
 
     __slots__ = ("_rest", "_told")
 
-    def __init__(self, told: Stream, rest: Callable[[], Awaitable[str]]) -> None:
+    def __init__(self, told: Stream, rest: Callable[[], Awaitable[object]]) -> None:
         super().__init__(status=200, headers=HEAD_FIELDS, content_type=told.wire.format.media_type)
         self._told = told
         self._rest = rest
@@ -39,23 +41,27 @@ class StreamResponse(HTTPResponse):
         http, told = self.stream, self._told
         if not isinstance(http, Http) or http.stage is not Stage.HANDLER:
             return
-        wire = told.wire
-        if wire.is_chunked:
+        http.keep_alive = http.keep_alive and told.wire.is_chunked and not told.stays
+        if told.wire.is_chunked:
             self.headers["transfer-encoding"] = "chunked"
         self.headers["connection"] = "keep-alive" if http.keep_alive else "close"
         head = format_http1_response(self.status, self.processed_headers)
         http.stage = Stage.RESPONSE
         try:
             await http.protocol.send(head + told.take_held())
-            transport = http.protocol.transport
-            if transport is None:  # it was aborted just now
-                return
-            told.open(transport)
-            told.end(await self._rest())
-            transport.write(wire.last)
+            if http.protocol.transport is not None:  # it may have been aborted just now
+                told.open(http.protocol.transport)
+                await self._rest()
+                if isinstance(told, LiveStream) and not told.ended:
+                    told.stay(cast("Connection", http.protocol), _labels(http.request))
+                http.stage = Stage.IDLE
         finally:
-            told.end("left")
-        http.stage = Stage.IDLE
+            if not isinstance(told, LiveStream) or not told.is_staying:
+                told.end("left")
+
+
+def _labels(request: Request) -> tuple[str, str]:
+    return method_label(request), endpoint_label(request)
 
 
 class StreamHead(HTTPResponse):

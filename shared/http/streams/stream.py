@@ -1,13 +1,21 @@
 """A stream that is sent to one client: what is told before its head has left goes with that."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
+from functools import cache
+from typing import Final
 
 from sanic import Request
 
+from shared import codec
 from shared.http.exchange import Exchange
 from shared.http.streams.event import Event, Wire
 from shared.observing import metrics
+
+
+def end_event(reason: str) -> Event:
+    """Nothing more will come, for this ``reason``."""
+    return Event("end", codec.document({"reason": reason}))
 
 
 class Stream:
@@ -17,55 +25,63 @@ class Stream:
         wire: how.
         exchange: the request that it answers.
         events: how many were told.
+        written: how many bytes that took.
+        has_begun: whether there is anything to tell.
         ended: why it has ended; "" while it has not.
     """
 
-    __slots__ = ("_held", "_transport", "ended", "events", "exchange", "wire")
+    stays: bool = False
+    """Whether the connection is its own in the end."""
+
+    __slots__ = ("_held", "_transport", "ended", "events", "exchange", "has_begun", "wire", "written")
 
     def __init__(self, wire: Wire, exchange: Exchange) -> None:
         self.wire = wire
         self.exchange = exchange
         self.events = 0
+        self.written = 0
+        self.has_begun = False
         self.ended = ""
-        self._held: list[bytes] = []
+        self._held: list[bytes] | None = []
         self._transport: asyncio.WriteTransport | None = None
 
     def begin(self, request: Request) -> None:
         """There is something to tell; the ``request`` is counted."""
+        self.has_begun = True
         self.exchange.begin_stream(request)
         metrics.streams_open.inc()
         metrics.stream_first_part.observe(self.exchange.elapsed())
 
     def end(self, reason: str) -> None:
         """It is over; a second call does nothing."""
-        if not self.ended:
-            self.ended = reason
+        if self.ended:
+            return
+        self.ended = reason
+        if self.has_begun:
             metrics.streams_open.dec()
             metrics.streams_ended.labels(reason).inc()
             self.exchange.facts |= {"events": self.events, "ended": reason}
 
-    def tell(self, events: Iterable[Event]) -> None:
+    def close(self, reason: str, event: Event | None = None, retry_ms: int | None = None) -> None:
+        """Tell the client that this is the end, and for how long to stay away, if it should; then end.
+
+        ``event`` says more of it than the ``reason``.
+        """
+        if not self.ended:
+            last = end_event(reason) if event is None else event
+            count([last])
+            self.write(self.wire.framed(self.wire.format.encode_last(last, retry_ms)) + self.wire.last, 1)
+            self.end(reason)
+
+    def tell(self, events: Collection[Event]) -> None:
         """Send these, or keep them until there is a head."""
-        told = list(events)
-        if not told:
-            return
-        self.count(told)
-        self._write(self.wire.format.encode(told))
-
-    def tell_last(self, event: Event, retry_ms: int | None = None) -> None:
-        """Send the last one; the client is to wait for so long before it comes back."""
-        self.count([event])
-        self._write(self.wire.format.encode_last(event, retry_ms))
-
-    def count(self, events: Iterable[Event]) -> None:
-        """These have been told."""
-        for event in events:
-            self.events += 1
-            metrics.stream_events.labels(event.name).inc()
+        if events:
+            count(events)
+            self.write(self.wire.framed(self.wire.format.encode(events)), len(events))
 
     def take_held(self) -> bytes:
         """What was told so far, to be sent with the head."""
-        held, self._held = self._held, []
+        held, self._held = self._held or [], []
         return b"".join(held)
 
     def open(self, transport: asyncio.WriteTransport) -> None:
@@ -73,10 +89,25 @@ class Stream:
         self._transport = transport
         if self._held:
             transport.write(self.take_held())
+        self._held = None
 
-    def _write(self, data: bytes) -> None:
-        data = self.wire.framed(data)
+    def write(self, data: bytes, events: int = 0) -> None:
+        """Send what is framed already, with so many ``events`` in it."""
+        if self.ended:
+            return
+        self.events += events
+        self.written += len(data)
         if self._transport is None:
-            self._held.append(data)
+            if self._held is not None:
+                self._held.append(data)
         elif not self._transport.is_closing():
             self._transport.write(data)
+
+
+def count(events: Collection[Event], clients: int = 1) -> None:
+    """So many ``clients`` are sent these."""
+    for event in events:
+        _counter(event.name).inc(clients)
+
+
+_counter: Final = cache(metrics.stream_events.labels)
