@@ -23,8 +23,9 @@ CONFIGURATIONS: Final = ROOT / "docs" / "edge"
 KINDS: Final = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("nginx", "haproxy")]
 _SEARCHED: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 _PATIENCE_SECONDS: Final = 30.0
-_CONTEXT: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-AUTHORITY.configure_trust(_CONTEXT)
+CONTEXT: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Of clients, who trust that."""
+AUTHORITY.configure_trust(CONTEXT)
 
 _NGINX: Final = """
 daemon off;
@@ -70,7 +71,7 @@ class Proxy:
     def connect(self, source: str = "127.0.0.1") -> ssl.SSLSocket:
         """A TLS connection from an address of this machine."""
         connection = socket.create_connection(("127.0.0.1", self.port), _PATIENCE_SECONDS, (source, 0))
-        return _CONTEXT.wrap_socket(connection, server_hostname="localhost")
+        return CONTEXT.wrap_socket(connection, server_hostname="localhost")
 
 
 class Client(http.client.HTTPSConnection):
