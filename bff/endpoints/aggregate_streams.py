@@ -66,8 +66,8 @@ class AggregateStreams:
             begun.set_result(None)
 
         first = events.begin(self._kind, identifier, self._names, live=stream.stays)
-        teller = Teller(first, self._required, stream.tell, begin)
         last = _last_event_id(request)
+        teller = Teller(first, self._required, stream.tell, begin, has_id=bool(last))
         # What the client has already is not told again; until all is known, nobody can say whether it has.
         listen = None if last else teller.hear
         loading = asyncio.ensure_future(self._endpoint.document(identifier, stream.exchange, listen))

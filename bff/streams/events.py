@@ -1,6 +1,7 @@
 """The events of a stream of an aggregate: begin, part, complete and end."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -8,6 +9,8 @@ from bff.aggregates.kind import AggregateKind
 from bff.streams.state import State, Told
 from shared import codec
 from shared.http.streams.event import Event
+
+PART: Final = "part"
 
 
 def begin(kind: AggregateKind, identifier: str, names: Sequence[str], *, live: bool) -> Event:
@@ -17,7 +20,7 @@ def begin(kind: AggregateKind, identifier: str, names: Sequence[str], *, live: b
 
 def part(name: str, told: Told) -> Event:
     """A part, whenever it is known, or has become another."""
-    return Event("part", b'{"name":"%b","provenance":%b,"value":%b}' % (name.encode(), told.provenance, told.value))
+    return Event(PART, b'{"name":"%b","provenance":%b,"value":%b}' % (name.encode(), told.provenance, told.value))
 
 
 def complete(state: State, *, unchanged: bool = False) -> Event:

@@ -96,6 +96,7 @@ class LookedAt:
         if news is None:
             raise AssertionError("there is no news for whoever knows everything")
         told = [events.part(name, one) for name, one in news.parts.items() if self._since[name] > since]
+        told[0] = told[0]._replace(forgets=True)
         if news.metadata:
             told.append(events.complete(news))
         written = self._written[key] = wire.framed(wire.format.encode(told)), told

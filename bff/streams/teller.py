@@ -19,11 +19,15 @@ class Teller:
     an answer of another kind.
     """
 
-    def __init__(self, begin: Event, required: Container[str], send: Send, began: Callable[[], None]) -> None:
+    def __init__(
+        self, begin: Event, required: Container[str], send: Send, began: Callable[[], None], *, has_id: bool = False
+    ) -> None:
         """``begin`` goes before everything else, which calls ``began`` first.
 
-        Of parts that are ``required`` nobody is told that there is none: then there is nothing at all.
+        Of parts that are ``required`` nobody is told that there is none: then there is nothing at all. ``has_id``: the
+        client has named a state.
         """
+        self._has_id = has_id
         self._begin: Event | None = begin
         self._required = required
         self._send = send
@@ -68,4 +72,5 @@ class Teller:
         begin, self._begin = self._begin, None
         if begin is not None:
             self._began()
-            self._send([begin, *first])
+            one, *rest = first
+            self._send([begin, one._replace(forgets=self._has_id and one.name == events.PART), *rest])

@@ -77,6 +77,20 @@ def test_a_state_that_says_the_same_is_none() -> None:
     assert one.version == 3
 
 
+def test_an_id_is_forgotten_with_the_first_part_of_a_change() -> None:
+    """Where the client is one that keeps it by itself; what follows is of no state until that is complete."""
+    one, reader = LookedAt(state({"a": 1, "b": 2})), stream(Wire(SERVER_SENT_EVENTS, is_chunked=False))
+    reader.version = one.version
+    one.become(state({"a": 2, "b": 3}))
+    one.tell(reader)
+    assert [block.partition(b"\n")[0] for block in reader.take_held().split(b"\n\n")[:-1]] == [
+        b"id:",
+        b"event: part",
+        b"event: part",
+        b"event: complete",
+    ]
+
+
 def test_what_is_lost_is_told_without_a_state() -> None:
     """The parts that cannot be had are told, and that nothing is whole any more, by nothing being said of it."""
     one, reader = LookedAt(state({"a": 1, "b": 2})), stream()

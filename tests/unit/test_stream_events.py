@@ -18,6 +18,7 @@ EVENTS = st.lists(
         st.sampled_from(["begin", "part", "complete", "end"]),
         VALUES.map(orjson.dumps),
         st.sampled_from(["", "35ffc29f"]),
+        st.just(False),
     )
 )
 
@@ -46,6 +47,9 @@ def test_the_forms_are_these() -> None:
     assert JSONL.encode(events) == (
         b'{"event":"begin","data":{}}\n{"event":"complete","id":"35ff","data":{"etag":null}}\n'
     )
+    changed = Event("part", b"{}", forgets=True)
+    assert SSE.encode([changed]) == b"id:\n\nevent: part\ndata: {}\n\n"
+    assert JSONL.encode([changed]) == b'{"event":"part","data":{}}\n'
     assert (SSE.heartbeat, JSONL.heartbeat) == (b":\n\n", b"\n")
     assert SSE.encode_last(Event("end", b"{}"), 1500) == b"retry: 1500\nevent: end\ndata: {}\n\n"
     assert JSONL.encode_last(Event("end", b"{}"), 1500) == b'{"event":"end","data":{}}\n'

@@ -5,11 +5,15 @@ from typing import Final, NamedTuple
 
 
 class Event(NamedTuple):
-    """One event: ``name`` is a plain word, ``data`` JSON on one line, ``id`` visible ASCII or "" for none."""
+    """One event: ``name`` is a plain word, ``data`` JSON on one line, ``id`` visible ASCII or "" for none.
+
+    ``forgets`` is whether what the client has is no longer the state whose id it was told last.
+    """
 
     name: str
     data: bytes
     id: str = ""
+    forgets: bool = False
 
 
 class StreamFormat:
@@ -33,7 +37,10 @@ class StreamFormat:
 
 
 class _ServerSentEvents(StreamFormat):
-    """https://html.spec.whatwg.org/multipage/server-sent-events.html."""
+    """https://html.spec.whatwg.org/multipage/server-sent-events.html.
+
+    Browsers keep the last id: a block with an empty one, which dispatches nothing, makes them forget it.
+    """
 
     media_type = "text/event-stream"
     heartbeat = b":\n\n"
@@ -41,10 +48,9 @@ class _ServerSentEvents(StreamFormat):
     def encode(self, events: Iterable[Event]) -> bytes:
         return b"".join(
             [
-                b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), tag.encode(), data)
-                if tag
-                else b"event: %b\ndata: %b\n\n" % (name.encode(), data)
-                for name, data, tag in events
+                b"%bevent: %b\n%bdata: %b\n\n"
+                % (b"id:\n\n" if forgets else b"", name.encode(), b"id: %b\n" % tag.encode() if tag else b"", data)
+                for name, data, tag, forgets in events
             ]
         )
 
@@ -65,7 +71,7 @@ class _JSONLines(StreamFormat):
                 b'{"event":"%b","id":"%b","data":%b}\n' % (name.encode(), tag.encode(), data)
                 if tag
                 else b'{"event":"%b","data":%b}\n' % (name.encode(), data)
-                for name, data, tag in events
+                for name, data, tag, _ in events
             ]
         )
 
