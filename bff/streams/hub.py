@@ -208,7 +208,7 @@ class _Followed:
                 if known is None and (need is Need.LOAD or reading.clock() < self._current_until - _CLOCKS_SECONDS):
                     known = await reading.load(self._identifier, hear)
                 if known is not None:
-                    told = one.become(known.state)
+                    told = one.become(known.state) or (need is Need.LOAD and one.confirm(known.state))
                     self._depend_on(known.tags)
                     self._note_kept()
             except NotFound as absent:

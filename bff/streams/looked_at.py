@@ -45,6 +45,12 @@ class LookedAt:
         self._set(state, changed)
         return True
 
+    def confirm(self, state: State) -> bool:
+        """It was outdated and is the same again, which clients are told; not while nobody knows the whole of it."""
+        if state.etag is not None:
+            self._set(state, ())
+        return state.etag is not None
+
     def lose(self, parts: Mapping[str, Told]) -> bool:
         """The whole cannot be had, and of these ``parts`` this is known; returns whether there is anything to tell."""
         changed = self._changed(parts)
@@ -96,8 +102,10 @@ class LookedAt:
         if news is None:
             raise AssertionError("there is no news for whoever knows everything")
         told = [events.part(name, one) for name, one in news.parts.items() if self._since[name] > since]
-        told[0] = told[0]._replace(forgets=True)
+        is_same = not told
+        if not is_same:
+            told[0] = told[0]._replace(forgets=True)
         if news.metadata:
-            told.append(events.complete(news))
+            told.append(events.complete(news, unchanged=is_same))
         written = self._written[key] = wire.framed(wire.format.encode(told)), told
         return written

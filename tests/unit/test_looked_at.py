@@ -77,6 +77,21 @@ def test_a_state_that_says_the_same_is_none() -> None:
     assert one.version == 3
 
 
+def test_what_is_the_same_again_is_confirmed() -> None:
+    """Unless it is not whole, or the client has yet to be told of what came before."""
+    one, reader, behind = LookedAt(state({"a": 1, "b": 2})), stream(), stream()
+    reader.version = behind.version = one.version
+    assert one.confirm(state({"a": 1, "b": 2}))
+    one.tell(reader)
+    (told,) = _read(reader)
+    assert (told["id"], told["data"]["unchanged"]) == ("1-2", True)
+    one.become(state({"a": 1, "b": 3}))
+    one.confirm(state({"a": 1, "b": 3}))
+    one.tell(behind)
+    assert ["unchanged" in told["data"] for told in _read(behind)] == [False, False]
+    assert not one.confirm(State(one.state.parts, b"{}", None))
+
+
 def test_an_id_is_forgotten_with_the_first_part_of_a_change() -> None:
     """Where the client is one that keeps it by itself; what follows is of no state until that is complete."""
     one, reader = LookedAt(state({"a": 1, "b": 2})), stream(Wire(SERVER_SENT_EVENTS, is_chunked=False))

@@ -116,6 +116,19 @@ async def test_nothing_is_done_for_what_does_not_change(world: World) -> None:
     assert world.loads == 1
 
 
+async def test_what_is_outdated_and_the_same_again_is_told_to_be(world: World) -> None:
+    """So that whoever looks sees that it was looked into; but not what was merely loaded anew."""
+    one = world.join()
+    world.cached = state({"a": 1})
+    world.tell("key:u")
+    await world.settled()
+    assert _told(one) == []
+    world.found = state({"a": 1})
+    world.tell("user:u")
+    await world.settled()
+    assert (_told(one), world.loads) == (["complete"], 1)
+
+
 async def test_what_somebody_else_has_loaded_is_taken_from_the_cache(world: World) -> None:
     """Nobody is asked again."""
     one = world.join()
