@@ -17,6 +17,7 @@ from shared.observing.tracing import begin_trace
 from tests.fixtures.gateway import Clock
 
 WIRE = Wire(SERVER_SENT_EVENTS, is_chunked=False)
+DRAINED = b'retry: 3000\nevent: end\ndata: {"reason":"drain","retry":3000}\n\n'
 
 
 class Transport:
@@ -138,7 +139,7 @@ async def test_a_process_that_stops_ends_all_and_takes_no_more(opened: Opened) -
     both = [opened.open() for _ in range(2)]
     opened.streams.drain()
     for stream, transport, connection in both:
-        assert transport.sent == b'retry: 3000\nevent: end\ndata: {"reason":"drain"}\n\n'
+        assert transport.sent == DRAINED
         assert (stream.ended, connection.released) == ("drain", True)
     with pytest.raises(Shed):
         opened.open()
@@ -154,7 +155,7 @@ async def test_one_that_has_not_begun_is_left_alone(opened: Opened) -> None:
     metrics.streams_open.inc()
     opened.streams.settle(stream)
     assert stream.ended == "drain"
-    assert stream.take_held() == b'retry: 3000\nevent: end\ndata: {"reason":"drain"}\n\n'
+    assert stream.take_held() == DRAINED
 
 
 async def test_there_is_one_timer_and_none_when_nothing_is_open(opened: Opened) -> None:

@@ -13,9 +13,9 @@ from shared.http.streams.event import Event, Wire
 from shared.observing import metrics
 
 
-def end_event(reason: str) -> Event:
-    """Nothing more will come, for this ``reason``."""
-    return Event("end", codec.document({"reason": reason}))
+def end_event(reason: str, retry_ms: int | None = None) -> Event:
+    """Nothing more will come, for this ``reason``; the client is to stay away for so long, if it comes back."""
+    return Event("end", codec.document({"reason": reason} | ({} if retry_ms is None else {"retry": retry_ms})))
 
 
 class Stream:
@@ -68,7 +68,7 @@ class Stream:
         ``event`` says more of it than the ``reason``.
         """
         if not self.ended:
-            last = end_event(reason) if event is None else event
+            last = end_event(reason, retry_ms) if event is None else event
             count([last])
             self.write(self.wire.framed(self.wire.format.encode_last(last, retry_ms)) + self.wire.last, 1)
             self.end(reason)
