@@ -160,7 +160,7 @@ def create_app(
         routes=[
             *(AggregateRoutes(kind, served, cache, streams) for kind, served in endpoints),
             *commanding,
-            index(SERVICE, declared, further, admin_links, assets),
+            index(SERVICE, declared, further, admin_links, assets, asks=edge.asks),
             docs.Docs(SERVICE, assets, installed=bool(swagger_ui)).routes,
             assets.routes,
             Health(

@@ -10,10 +10,21 @@ from shared.http.index_route import IndexRoute, Link
 
 
 def index(
-    service: str, declared: Catalogue, pages: Mapping[str, str], admin: Mapping[str, Link], assets: Assets
+    service: str,
+    declared: Catalogue,
+    pages: Mapping[str, str],
+    admin: Mapping[str, Link],
+    assets: Assets,
+    *,
+    asks: bool,
 ) -> IndexRoute:
-    """The route of the index; ``pages`` has further ones by name, ``admin`` those for administrators."""
+    """The route of the index; ``pages`` has further ones by name, ``admin`` those for administrators.
+
+    ``asks`` is whether clients have to show who they are.
+    """
     aggregates = {kind.name: f"{kind.path}/{{{kind.parameter}}}" for kind in declared.kinds}
     links = {**aggregates, **pages, "cache_stats": "/api/cache/stats"}
     commands = {one.name: Link(one.method, one.path) for one in declared.commands}
-    return IndexRoute(service, links, admin, partial(index_page, assets=assets), commands=commands)
+    examples = {kind.name: kind.example_id or "" for kind in declared.kinds}
+    page = partial(index_page, assets=assets, examples=examples, asks=asks)
+    return IndexRoute(service, links, admin, page, commands=commands)

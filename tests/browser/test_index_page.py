@@ -1,25 +1,14 @@
 """The index page in a browser: what it shows, and that it keeps up with what happens."""
 
-from importlib.metadata import distribution
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.browser.barriers import barriers
 from tests.browser.conftest import VisitPage
 from tests.fixtures.processes import free_port
 from tests.fixtures.system import StartSystem, System
 
 pytestmark = pytest.mark.chromium
-
-AXE = Path(str(distribution("axe-playwright-python").locate_file("axe_playwright_python/axe.min.js"))).read_text()
-
-
-def _barriers(page: Page) -> list[str]:
-    """What axe-core finds that keeps people from using the page (WCAG 2.2 AA, and good practice)."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run()")
-    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in found["violations"]]
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
@@ -32,7 +21,7 @@ def test_it_shows_what_there_is(running_system: System, visit: VisitPage, color_
     expect(one.page.locator("article h3")).to_have_text(["Services", "memory cachealone", "redis cachedisabled"])
     for link in running_system.get("/").document["links"].values():
         expect(one.page.locator(f'a[href="{link}"], form[data-path="{link}"]')).to_have_count(1)
-    assert _barriers(one.page) == []
+    assert barriers(one.page) == []
     assert one.complaints == []
 
 

@@ -160,7 +160,7 @@ async def test_the_index_is_json_for_all_others(start_gateway: StartGateway, acc
 def _app_of_pages(*trusted: str) -> Sanic[Any, Any]:
     assets = Assets.with_own({})
     docs = Docs("test", assets, installed=False)
-    index = IndexRoute("test", {}, page=partial(index_page, assets=assets))
+    index = IndexRoute("test", {}, page=partial(index_page, assets=assets, examples={}, asks=False))
     edge = Edge(addresses=ClientAddresses(trusted))
     return build_app("test", load(Settings, {}), routes=[index, docs.routes], edge=edge)
 

@@ -79,12 +79,17 @@ async function keepFresh() {
   timer = setTimeout(keepFresh, REFRESH_MS);
 }
 
-function open(event) {
-  event.preventDefault();
-  const given = new FormData(event.target);
-  location.assign(event.target.dataset.path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(given.get(name))));
+function pathOf(form) {
+  const given = new FormData(form);
+  return form.dataset.path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(given.get(name)));
 }
 
-for (const form of document.forms) form.addEventListener("submit", open);
+function submit(event) {
+  event.preventDefault();
+  if (event.submitter?.name === "watch") start(event.target);
+  else location.assign(pathOf(event.target));
+}
+
+for (const form of document.forms) form.addEventListener("submit", submit);
 document.addEventListener("visibilitychange", keepFresh);
 keepFresh();
