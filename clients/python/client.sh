@@ -4,6 +4,7 @@
 #     clients/python/client.sh generate       clients/python/generated, of the gateway of this checkout
 #     clients/python/client.sh check          mypy, strict
 #     clients/python/client.sh start USER_ID  one profile of the gateway at GATEWAY_URL (http://127.0.0.1:8000)
+#     clients/python/client.sh watch USER_ID  the same, part by part as it arrives
 #
 # Needs Python 3.11 or newer; packages are installed in .venv-clients.
 set -euo pipefail
@@ -19,8 +20,9 @@ case ${1:-} in
         ;;
     check) exec "$bin/mypy" ;;
     start) exec env PYTHONPATH=generated "$bin/python" show_profile.py "${@:2}" ;;
+    watch) exec env PYTHONPATH=generated "$bin/python" watch_profile.py "${@:2}" ;;
     *)
-        sed -n '4,6p' "${BASH_SOURCE[0]}" | sed 's/^# *//' >&2
+        sed -n '4,7p' "${BASH_SOURCE[0]}" | sed 's/^# *//' >&2
         exit 2
         ;;
 esac

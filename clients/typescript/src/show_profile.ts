@@ -11,6 +11,8 @@ type Schemas = components["schemas"];
 type Profile = Schemas["Profile"];
 type Provenance = Schemas["ProfileParts"][keyof Schemas["ProfileParts"]];
 
+type Media = "application/json" | "application/problem+json"; // streams come by stream.ts
+
 const UNKNOWN = "unknown"; // which is not the same as none
 
 /** How current a part is. A status that is new in the document does not compile until it is told of here. */
@@ -60,7 +62,7 @@ async function main(userId: string | undefined): Promise<number> {
   const token = process.env["ACCESS_TOKEN"];
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   try {
-    const { data, error, response } = await createClient<paths>({ baseUrl, headers }).GET("/api/profile/{user_id}", {
+    const { data, error, response } = await createClient<paths, Media>({ baseUrl, headers }).GET("/api/profile/{user_id}", {
       params: { path: { user_id: userId } },
       signal: AbortSignal.timeout(10_000),
     });
