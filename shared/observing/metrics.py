@@ -346,7 +346,8 @@ attempts: Final = Observed(upstream_attempts, upstream_attempt_duration)
 _ALL = (
     requests, request_duration, active_requests, connections, connections_ended, connections_refused, cache_hits,
     cache_misses, cache_tier_up, cache_memory_entries, cache_memory_bytes, cache_coherent, cache_invalidations,
-    cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, aggregation_duration, aggregate_parts,
+    cache_redis_lag, cache_coalesced, cache_early_refreshes, cache_unreadable, events, event_delay, events_readable,
+    aggregation_duration, aggregate_parts,
     part_sources, commands, commands_untold, service_errors, upstream_calls, upstream_call_duration, upstream_attempts,
     streams_open, streams_ended, stream_events, stream_first_part,
     upstream_attempt_duration, upstream_retries, breaker_state, breaker_changes, upstream_lookups, upstream_essential,
