@@ -225,6 +225,12 @@ class GatewaySettings(EdgeSettings, TracedSettings):
                     f"{prefix}ATTEMPT_TIMEOUT_SECONDS={seconds:g}: expected no more than "
                     f"REQUEST_BUDGET_SECONDS={self.request_budget:g}"
                 )
+        own = f"{self.cache_namespace}:"
+        if self.events_stream.startswith(own) and self.events_stream != f"{own}events":
+            yield (
+                f"EVENTS_STREAM={self.events_stream}: expected {own}events, or what does not begin with "
+                f"CACHE_NAMESPACE={self.cache_namespace} and a colon"
+            )
         if self.breaker_open > self.breaker_longest:
             yield (
                 f"BREAKER_OPEN_SECONDS={self.breaker_open:g}: expected no more than "

@@ -7,8 +7,7 @@ it begins with whatever stands there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from itertools import islice
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,7 +18,8 @@ from shared.observing.logs import log
 
 _PAGE: Final = 100
 _AT_ONCE: Final = 20
-"""Records that are taken in one turn of the loop."""
+_AT_ONCE_BYTES: Final = 128 * 1024
+"""Records that are taken in one turn of the loop, and what they hold: whichever is less, but for a single one."""
 _CLOCKS_SECONDS: Final = 60.0
 """By which the clocks of two nodes may differ."""
 
@@ -81,20 +81,26 @@ class EventStream:
                 await self._lost(self._last)
                 return True
             del page[0]
-        records = iter(page)
-        while some := list(islice(records, _AT_ONCE)):
-            if not await self._take([self._held(record) for record in some], self._is_live):
+        for last, some in self._slices(page):
+            if not await self._take(some, self._is_live):
                 raise TierDown
-            self._last = some[-1][0]
+            self._last = last
             await asyncio.sleep(0)
         return len(page) >= _PAGE - 1
 
+    def _slices(self, page: Sequence[Record]) -> Iterator[tuple[bytes, Sequence[bytes | None]]]:
+        """What is taken at once, each with the id of the last record."""
+        some, size = list[bytes | None](), 0
+        for number, (record_id, fields) in enumerate(page, start=1):
+            held = fields[1] if len(fields) == 2 and fields[0] == self._field else None
+            some.append(held)
+            size += len(held or b"")
+            if len(some) == _AT_ONCE or size >= _AT_ONCE_BYTES or number == len(page):
+                yield record_id, some
+                some, size = [], 0
+
     def _first(self) -> bytes:
         return b"%d" % max(0, self._redis.earliest_ms() - self._back_ms)
-
-    def _held(self, record: Record) -> bytes | None:
-        _, fields = record
-        return fields[1] if len(fields) == 2 and fields[0] == self._field else None
 
     async def _lost(self, last: bytes) -> None:
         log("warning", "events lost", "cache", stream=self._stream.key)

@@ -40,6 +40,8 @@ def events_in(values: Values, body: bytes) -> CloudEvent | Iterator[CloudEvent |
     """
     content_type = ", ".join(values("content-type"))
     media_type = content_type.partition(";")[0].strip().lower()
+    if values("content-encoding"):  # nothing compressed is taken (RFC 9110 §8.4)
+        raise UnknownFormat(media_type)
     if media_type == BATCHED:
         return map(_event_or_none, read_batch(body))
     if media_type == STRUCTURED:

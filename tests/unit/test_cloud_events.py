@@ -194,3 +194,11 @@ def test_other_content_is_not_looked_at(content_type: str) -> None:
         fields |= {f"ce-{name}": text for name, text in PLAIN.items()}
     with pytest.raises(UnknownFormat):
         events_in(head(fields), written(PLAIN))
+
+
+@pytest.mark.parametrize("content_type", [STRUCTURED, BATCHED, "text/plain"])
+def test_nothing_compressed_is_taken(content_type: str) -> None:
+    """In no mode."""
+    fields = {f"ce-{name}": text for name, text in PLAIN.items()}
+    with pytest.raises(UnknownFormat):
+        events_in(head({**fields, "content-type": content_type, "content-encoding": "gzip"}), written(PLAIN))

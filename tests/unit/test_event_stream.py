@@ -313,6 +313,24 @@ def test_backlogs_of_any_length_are_taken_whole(number: int) -> None:
     run(main())
 
 
+@pytest.mark.parametrize(("size", "most"), [(1, 20), (10_000, 14), (65_536, 2), (200_000, 1)])
+def test_large_ones_are_taken_fewer_at_a_time(size: int, most: int) -> None:
+    """To read them takes the loop so long."""
+
+    async def main() -> None:
+        scene = Scene()
+        await scene.begin()
+        await scene.lose(0)
+        for _ in range(150):
+            scene.stream.append(b"event", bytes(size))
+        await scene.connect(0)
+        await settle(scene.processes)
+        assert len(scene.processes[0].taken) == 151
+        assert scene.processes[0].most == most
+
+    run(main())
+
+
 def test_what_is_not_ours_is_told_as_nothing() -> None:
     """Records with another field, or more of them."""
 

@@ -10,11 +10,13 @@ from bff.catalogue import catalogue
 from bff.parts.invalidates import MAX_TAGS, Invalidates, WrongTags
 from bff.parts.keyed import keyed
 from bff.parts.single import single
+from bff.settings import GatewaySettings
 from bff.sources.orders import ORDERS
 from bff.sources.products import PRODUCTS, Product
 from bff.sources.users import USER, USER_SERVICE, User
-from shared.errors import DeclarationError
+from shared.errors import DeclarationError, SettingsError
 from shared.events.cloud_event import CloudEvent
+from shared.settings.loading import load
 
 TYPE = "com.example.changed"
 CHANGED = Invalidates(TYPE, lambda event: [f"thing:{event.subject}"])
@@ -127,3 +129,26 @@ def test_each_sample_tells_whom_it_is_about() -> None:
         "com.example.product.changed.v1",
         "com.example.order.placed.v1",
     }
+
+
+def test_a_start_looks_back_as_long_as_anything_is_current() -> None:
+    """As all is, or as one part is declared to be."""
+    assert catalogue([PROFILE]).longest_fresh(30) == 30
+    assert catalogue([_with(replace(USER, ttl=5.0), replace(ORDERS, ttl=90.0))]).longest_fresh(30) == 90
+
+
+@pytest.mark.parametrize(
+    ("stream", "namespace", "good"),
+    [
+        *(("bff:events", "bff", True), ("bff:events", "shop", True), ("elsewhere", "bff", True), ("b", "bff", True)),
+        *(("bff:revocations", "bff", False), ("bff:generation", "bff", False), ("shop:x", "shop", False)),
+    ],
+)
+def test_events_do_not_stand_where_the_cache_has_its_own(stream: str, namespace: str, good: bool) -> None:
+    """Revocations, the generation, stamps, entries: whoever deleted them as no stream would do harm."""
+    environment = {"EVENTS_STREAM": stream, "CACHE_NAMESPACE": namespace}
+    if good:
+        assert load(GatewaySettings, environment).events_stream == stream
+    else:
+        with pytest.raises(SettingsError, match="EVENTS_STREAM"):
+            load(GatewaySettings, environment)
