@@ -127,6 +127,7 @@ class Protocol(HttpProtocol):
         self._received.clear()
         if self._stream is not None:
             self._stream.lost()
+            self._stream = None
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
 
     def close(self, timeout: float | None = None) -> None:

@@ -116,7 +116,7 @@ class LiveStream(Stream):
 
     def lost(self) -> None:
         """Its client has left."""
-        self._connection = None
+        self._connection = self._transport = None
         self.end("left")
 
     def pause(self) -> None:
