@@ -35,14 +35,17 @@ async def test_the_index_has_the_admin_routes_where_there_are_any(start_gateway:
     assert admin == {
         "purge_all": {"method": "DELETE", "path": "/api/cache"},
         "purge_profile": {"method": "DELETE", "path": "/api/cache/profile/{user_id}"},
+        "purge_tag": {"method": "DELETE", "path": "/api/cache/tags/{tag}{?mode}"},
+        "tell": {"method": "POST", "path": "/api/events"},
         "revoke": {"method": "POST", "path": "/api/revocations"},
     }
-    for link in admin.values():
-        path = link["path"].replace("{user_id}", "user1")
+    without_body = {"tell": 415, "revoke": 400}
+    for name, link in admin.items():
+        path = link["path"].replace("{user_id}", "user1").replace("{tag}{?mode}", "user:user1?mode=soft")
         assert (await gateway.client._request(link["method"], path)).status_code == 401
         authorized = {"Authorization": "Bearer open-sesame"}
-        expected = 204 if link["method"] == "DELETE" else 400  # there is no body
-        assert (await gateway.client._request(link["method"], path, headers=authorized)).status_code == expected
+        answer = await gateway.client._request(link["method"], path, headers=authorized)
+        assert answer.status_code == without_body.get(name, 204)
 
 
 @pytest.mark.parametrize("path", ["/nope", "/api", "/api/profile/", "/api/profile/a/b", "/%00", "/../etc"])
