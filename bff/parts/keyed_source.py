@@ -85,7 +85,7 @@ class KeyedSource(Generic[T]):
             loading.depend_on([one for item in builder.known.values() if item for one in self._part.tags(item[0])])
         now = self._store.clock()
         builder.fresh_until = min(builder.fresh_until, now + self._store.ttl)
-        return builder.build(everything, now, now - started)
+        return loading.told(self._part.name, builder.build(everything, now, now - started))
 
     async def _kept(self, keys: Mapping[str, str], deadline: Deadline) -> Mapping[str, Entry]:
         entries = zip(keys, await self._store.kept(list(keys.values()), deadline), strict=True)

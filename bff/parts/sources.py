@@ -76,14 +76,9 @@ class Sources:
                 given |= {name: str(value) for name, value in parameters.items() if name in names}
                 if len(given) != len(names):
                     raise DeclarationError(f"part {part.name!r} takes {', '.join(names)}")
-            return self._told(part, self._all.single[part.name].get(given, self.loading, self.values.append))
+            return self._all.single[part.name].get(given, self.loading, self.values.append)
         (wanted,) = identifiers
-        return self._told(part, self._all.keyed[part.name].get(map(str, wanted), self.loading))
-
-    async def _told(self, part: AnyPart, taking: Coro[Part[Any]]) -> Part[Any]:
-        taken = await taking
-        self.loading.progress.tell(part.name, taken)
-        return taken
+        return self._all.keyed[part.name].get(map(str, wanted), self.loading)
 
     @overload
     async def together(self, first: Awaitable[A], second: Coro[B], /) -> tuple[A, B]: ...

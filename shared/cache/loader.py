@@ -122,6 +122,11 @@ class Loading:
         """See to it that all of this can be kept where Redis does not tell of changes."""
         await self._cache.read_stamps(self.token)
 
+    def told(self, name: str, piece: T) -> T:
+        """The ``piece`` of this name, of which all who listen are told that it is known."""
+        self.progress.tell(name, piece)
+        return piece
+
     def forget(self, key: str) -> None:
         """Drop what is kept under another key: there is no such thing any more."""
         self._cache.forget(self.token, key)
@@ -175,19 +180,13 @@ class ReadThrough(Generic[T]):
                 self._refresh_early(key, outcome.entry, load)
             return outcome
 
-    async def _share(
+    def _share(
         self, key: str, deadline: Deadline, load: Load[T], listen: Listen | None
-    ) -> tuple[Outcome[T] | None, bool]:
+    ) -> Awaitable[tuple[Outcome[T] | None, bool]]:
         progress = Progress()
         sharing = self._flights.share(key, lambda: self._find_or_load(key, deadline, load, progress), progress)
         heard = None if listen is None else self._flights.progress(key)
-        if listen is None or heard is None:
-            return await sharing
-        heard.add(listen)
-        try:
-            return await sharing
-        finally:
-            heard.remove(listen)
+        return sharing if listen is None or heard is None else heard.listening(listen, sharing)
 
     def near(self, key: str, load: Load[T]) -> Entry | None:
         """The fresh entry that memory has; one synchronous call. Late in its life it is reloaded in the background."""

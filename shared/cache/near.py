@@ -7,7 +7,7 @@ is in flight never overwrites a later invalidation. A purge of a tag does so for
 
 import enum
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from shared.cache.entry import NO_STAMP, Entry
@@ -33,6 +33,7 @@ class Trust(enum.Enum):
 
 _TRUSTED = (Trust.COHERENT, Trust.ALONE)
 _NOTHING: Final[frozenset[str]] = frozenset()
+_NO_TAGS: Final[Mapping[str, tuple[str, ...]]] = {}
 _PURGES: Final = 10_000
 
 
@@ -57,7 +58,7 @@ class Token:
         self.lost: frozenset[str] = _NOTHING
         self.generation = tier.generation
         self.stamps = stamps
-        self.tags: dict[str, tuple[str, ...]] = {}
+        self.tags: Mapping[str, tuple[str, ...]] = _NO_TAGS
         self.purges = tier.purges
         self.on_loss = on_loss
 
@@ -162,7 +163,7 @@ class NearTier:
         every: dict[str, tuple[str, ...]] = dict.fromkeys(tags, (key,))
         for tag in every.keys() & token.tags.keys():
             every[tag] += token.tags[tag]
-        token.tags |= every
+        token.tags = {**token.tags, **every}
         self._tagged.add(token)
         if token.purges != self.purges and any(self.was_purged(tag, token) for tag in every):
             token.invalidate(key)

@@ -1,9 +1,11 @@
 """What is known so far of a load under way, for those who do not want to wait for its end."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from shared.observing.logs import log_error
 
+T = TypeVar("T")
 Listen = Callable[[str, object], None]
 """Told the name of a piece, and what it is; of one that has become another, once more."""
 
@@ -29,9 +31,13 @@ class Progress:
             _told(listen, name, piece)
         self._listeners.append(listen)
 
-    def remove(self, listen: Listen) -> None:
-        """Tell ``listen`` no more."""
-        self._listeners.remove(listen)
+    async def listening(self, listen: Listen, load: Awaitable[T]) -> T:
+        """What ``load`` gives; tell ``listen`` until then all that is known, and what becomes known."""
+        self.add(listen)
+        try:
+            return await load
+        finally:
+            self._listeners.remove(listen)
 
 
 def _told(listen: Listen, name: str, piece: object) -> None:
