@@ -1,8 +1,6 @@
 """The settings that every service has besides those of every app."""
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy.engine import URL
 
@@ -11,16 +9,6 @@ from shared.cache.address import REDIS_URL
 from shared.observing.telemetry.settings import TracedSettings
 from shared.settings import values
 from shared.settings.declared import setting
-from shared.settings.values import Kind
-
-
-def _stream(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9:._-]{1,128}", text):
-        raise ValueError(text)
-    return text
-
-
-_STREAM: Final = Kind("1 to 128 characters of A-Z, a-z, 0-9, :, ., _ and -", _stream)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +54,10 @@ class ServiceSettings(TracedSettings):
         "Keeps the read cache's keys apart from others in the same Redis.",
     )
     events_stream: str = setting(
-        "EVENTS_STREAM", _STREAM, "bff:events", "The Redis stream in which events tell of changes, if Redis is there."
+        "EVENTS_STREAM",
+        values.REDIS_KEY,
+        "bff:events",
+        "The Redis stream in which events tell of changes, if Redis is there.",
     )
     events_url: str = setting(
         "EVENTS_URL", values.BASE_URL, "", "Where events are sent by POST, one at a time, instead of to Redis."

@@ -124,7 +124,7 @@ def _namespace(text: str) -> str:
 
 
 def _redis_key(text: str) -> str:
-    if not 1 <= len(text) <= 128 or not text.isascii() or not text.isprintable() or " " in text:
+    if not re.fullmatch(r"[A-Za-z0-9:._-]{1,128}", text):
         raise ValueError(text)
     return text
 
@@ -141,7 +141,7 @@ PATH = Kind("a path that starts with /, percent-encoded", _path)
 TOKEN = Kind("at least 8 visible ASCII characters", _token)
 HOST = Kind("a host name or an address", _host)
 NAMESPACE = Kind("1 to 32 characters of a-z, 0-9 and -", _namespace)
-REDIS_KEY = Kind("1 to 128 visible ASCII characters", _redis_key)
+REDIS_KEY = Kind("1 to 128 characters of A-Z, a-z, 0-9, :, ., _ and -", _redis_key)
 TEXT: Kind[str] = Kind("text", str)
 
 
