@@ -122,6 +122,7 @@ class _Followed:
         "_identifier",
         "_names",
         "_one",
+        "_outdated",
         "_pace",
         "_retry",
         "_task",
@@ -136,6 +137,7 @@ class _Followed:
         self._pace = Pace()
         self._names: frozenset[str] = frozenset()
         self._current_until = 0.0
+        self._outdated = False
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -164,7 +166,7 @@ class _Followed:
         cache = self._hub.cache
         cache.unwatch(self._hub.reading.key(self._identifier), self._told_look)
         for name in self._names:
-            cache.unwatch(name, self._told_load)
+            cache.unwatch(name, self._told_outdated)
         for timer in (self._timer, self._retry, self._telling):
             if timer is not None:
                 timer.cancel()
@@ -173,6 +175,10 @@ class _Followed:
 
     def _told_look(self) -> None:
         self._ask(Need.LOOK)
+
+    def _told_outdated(self) -> None:
+        self._outdated = True
+        self._ask(Need.LOAD)
 
     def _told_load(self) -> None:
         self._ask(Need.LOAD)
@@ -195,6 +201,7 @@ class _Followed:
 
     async def _look_into(self, need: Need) -> None:
         told, failed, heard = False, False, dict[str, Told]()
+        outdated, self._outdated = self._outdated, False
 
         def hear(name: str, piece: object) -> None:
             if isinstance(piece, Part):
@@ -208,7 +215,7 @@ class _Followed:
                 if known is None and (need is Need.LOAD or reading.clock() < self._current_until - _CLOCKS_SECONDS):
                     known = await reading.load(self._identifier, hear)
                 if known is not None:
-                    told = one.become(known.state) or (need is Need.LOAD and one.confirm(known.state))
+                    told = one.become(known.state) or (outdated and one.confirm(known.state))
                     self._depend_on(known.tags)
                     self._note_kept()
             except NotFound as absent:
@@ -231,9 +238,9 @@ class _Followed:
     def _depend_on(self, tags: Sequence[str]) -> None:
         names, cache = frozenset(tags), self._hub.cache
         for name in names - self._names:
-            cache.watch(name, self._told_load)
+            cache.watch(name, self._told_outdated)
         for name in self._names - names:
-            cache.unwatch(name, self._told_load)
+            cache.unwatch(name, self._told_outdated)
         self._names = names
 
     def _note_kept(self) -> Kept | None:

@@ -8,7 +8,7 @@ import orjson
 
 
 class Event(NamedTuple):
-    """An event; ``data`` is as it came, ``retry`` that of Server-Sent Events, in milliseconds."""
+    """An event; ``data`` is as it came. Server-Sent Events may have a ``retry``, in milliseconds, and an empty id."""
 
     name: str
     id: str | None
@@ -21,13 +21,13 @@ class Event(NamedTuple):
         return orjson.loads(self.data)
 
 
-class Between(NamedTuple):
-    """What may stand between events and is none (§4.1)."""
+class Heartbeat(NamedTuple):
+    """What may stand between events and is none (§4.3)."""
 
-    kind: Literal["heartbeat", "forgotten id"]
+    name: Literal["heartbeat"] = "heartbeat"
 
 
-Item = Event | Between
+Item = Event | Heartbeat
 
 
 class Malformed(ValueError):

@@ -3,14 +3,14 @@
 import re
 from typing import Final
 
-from tests.conformance.items import Between, Event, Form, Item, Malformed, data_of
+from tests.conformance.items import Event, Form, Heartbeat, Item, Malformed, data_of
 
 _event = re.compile(rb'\{"event":"([a-z_]+)",(?:"id":"([!#-\[\]-~]+)",)?"data":(\{.*\})\}').fullmatch
 
 
 def _read(line: bytes) -> Item:
     if not line:
-        return Between("heartbeat")
+        return Heartbeat()
     event = _event(line)
     if event is None or b"\r" in line:
         raise Malformed(f"§4.2 knows no line {line!r}")
@@ -19,10 +19,10 @@ def _read(line: bytes) -> Item:
 
 
 def _write(item: Item) -> bytes:
-    """Of what may stand between events there is nothing but the heartbeat."""
-    if isinstance(item, Between):
-        return b"\n" if item.kind == "heartbeat" else b""
-    of_state = b"" if item.id is None else b'"id":"%b",' % item.id.encode()
+    """An id that is empty is none here."""
+    if isinstance(item, Heartbeat):
+        return b"\n"
+    of_state = b'"id":"%b",' % item.id.encode() if item.id else b""
     return b'{"event":"%b",%b"data":%b}\n' % (item.name.encode(), of_state, item.data)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from tests.conformance.items import Between, Event, Form, Item
+from tests.conformance.items import Event, Form, Heartbeat, Item
 from tests.conformance.sse import SSE
 
 _STATUSES: Final = {"fresh", "stale", "partial", "missing"}
@@ -41,23 +41,18 @@ class Rules:
             yield "5.1: nothing comes after the end"
         if (last is None) != _is(item, "begin"):
             yield "5.1: begin comes first, and once"
-        if _is(last, "forgotten id") and not _is(item, "part"):
-            yield "6.4: an id is forgotten before a part"
-        if isinstance(item, Between):
-            yield from self._between(item)
-        elif item.name not in self._checks:
+        if isinstance(item, Heartbeat):
+            return
+        if item.name not in self._checks:
             yield f"5.1: there is no event {item.name!r}"
         else:
-            if item.id is not None and item.name != "complete":
+            if item.id and item.name != "complete":
                 yield "5.4: no other event has an id"
+            if item.id == "" and item.name != "part":
+                yield "6.4: no other event has an empty id"
             if item.retry is not None and item.name != "end":
                 yield "5.6: no other event has a retry"
             yield from self._checks[item.name](item, item.document, last)
-
-    def _between(self, item: Between) -> Iterator[str]:
-        if item.kind != "heartbeat" and self._form is not SSE:
-            yield "4.2: there is nothing else"
-        self._has_to_forget &= item.kind != "forgotten id"
 
     def _begin(self, _item: Event, data: Any, _last: Item | None) -> Iterator[str]:
         self._names = data.get("parts", [])
@@ -69,7 +64,7 @@ class Rules:
             yield "5.2: the id is there, by its name"
         self._has_to_forget = self._asked_with is not None
 
-    def _part(self, _item: Event, data: Any, _last: Item | None) -> Iterator[str]:
+    def _part(self, item: Event, data: Any, _last: Item | None) -> Iterator[str]:
         name, provenance = data.get("name"), data.get("provenance", {})
         status = provenance.get("status")
         if name not in self._names:
@@ -78,8 +73,8 @@ class Rules:
             yield "5.3: its provenance is as in metadata.parts"
         if "value" not in data or (status == "missing" and data["value"] is not None):
             yield "5.3: it has a value, null when it is missing"
-        if self._has_to_forget and self._form is SSE:
-            yield "6.4: the id is forgotten before a part"
+        if self._has_to_forget and item.id != "" and self._form is SSE:
+            yield "6.4: the first part has an empty id"
         self._has_to_forget = False
         self._has_changed = True
         self._told[name] = provenance

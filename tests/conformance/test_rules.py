@@ -12,7 +12,6 @@ from tests.conformance.json_lines import JSON_LINES
 from tests.conformance.rules import Rules
 from tests.conformance.sse import SSE
 from tests.conformance.transcripts import (
-    FORGOTTEN,
     FRESH,
     HEARTBEAT,
     LIVE,
@@ -20,6 +19,7 @@ from tests.conformance.transcripts import (
     ONE_SHOT,
     PROBLEM,
     RESUMED,
+    anew,
     begin,
     complete,
     end,
@@ -28,6 +28,7 @@ from tests.conformance.transcripts import (
 
 FORMS: Final = pytest.mark.parametrize("form", [SSE, JSON_LINES], ids=["sse", "json_lines"])
 WHOLE: Final = (part(), part("orders"), complete())
+ANEW: Final = (anew(), part("orders"), complete())
 
 
 def _broken(form: Form, items: Sequence[Item], *, live: bool, asked_with: str | None) -> list[str]:
@@ -45,11 +46,11 @@ def _broken(form: Form, items: Sequence[Item], *, live: bool, asked_with: str | 
         ((begin(), part(), part("orders", MISSING), complete(None), end()), False, None),
         ((begin(), part("orders"), end("problem", problem=PROBLEM)), False, None),
         ((begin(), part("orders"), end("problem", problem=PROBLEM, retry=1234)), False, None),
-        ((begin(), FORGOTTEN, *WHOLE, end()), False, "b2"),
-        ((begin(), FORGOTTEN, *WHOLE, end()), False, None),
+        ((begin(), *ANEW, end()), False, "b2"),
+        ((begin(), *ANEW, end()), False, None),
         (LIVE, True, None),
         (RESUMED, True, "a1"),
-        ((begin(live=True), FORGOTTEN, *WHOLE, end("expired")), True, "b2"),
+        ((begin(live=True), *ANEW, end("expired")), True, "b2"),
     ],
 )
 def test_streams_as_they_should_be_break_no_rule(
@@ -97,9 +98,9 @@ WRONG: Final[Sequence[tuple[str, Sequence[Item]]]] = [
     ("5.5", (begin(), *WHOLE, end("problem"))),
     ("5.5", (begin(), *WHOLE, end(problem=PROBLEM))),
     ("5.6", (begin(), *WHOLE, end("drain"))),
-    ("6.4", (FORGOTTEN, begin(), *WHOLE, end())),
-    ("6.4", (begin(), part(), part("orders"), FORGOTTEN, complete(), end())),
-    ("6.4", (begin(), *WHOLE, FORGOTTEN, end())),
+    ("6.4", (begin()._replace(id=""), *WHOLE, end())),
+    ("6.4", (begin(), part(), part("orders"), complete()._replace(id=""), end())),
+    ("6.4", (begin(), *WHOLE, end()._replace(id=""))),
 ]
 
 
@@ -117,7 +118,7 @@ def test_whoever_breaks_a_rule_is_found(form: Form, section: str, items: Sequenc
         ("5.1", None, (begin(live=True), complete(unchanged=True), end("limit"))),
         ("5.1", "b2", (begin(live=True), complete(unchanged=True), end("limit"))),
         ("5.4", None, (begin(live=True), *WHOLE, complete(), end("limit"))),
-        ("5.4", None, (begin(live=True), *WHOLE, FORGOTTEN, part(), complete("b2", unchanged=True), end("limit"))),
+        ("5.4", None, (begin(live=True), *WHOLE, anew(), complete("b2", unchanged=True), end("limit"))),
         ("5.5", None, (begin(live=True), *WHOLE, end())),
         ("5.6", None, (begin(live=True), *WHOLE, end("drain", retry=1234)._replace(retry=None))),
         ("5.6", None, (begin(live=True), *WHOLE, end("drain", retry=1234)._replace(retry=1235))),
@@ -125,8 +126,7 @@ def test_whoever_breaks_a_rule_is_found(form: Form, section: str, items: Sequenc
         ("5.6", None, (begin(live=True)._replace(retry=1234), *WHOLE, end("limit"))),
         ("6.4", "b2", (begin(live=True), *WHOLE, end("limit"))),
         ("6.4", None, (begin(live=True), *WHOLE, part(), complete("b2"), end("limit"))),
-        ("6.4", None, (begin(live=True), *WHOLE, FORGOTTEN, complete(unchanged=True), end("limit"))),
-        ("6.4", None, (begin(live=True), *WHOLE, FORGOTTEN, FORGOTTEN, part(), complete("b2"), end("limit"))),
+        ("6.4", "b2", (begin(live=True), part(), anew("orders"), complete(), end("limit"))),
     ],
 )
 def test_whoever_breaks_a_rule_of_live_streams_is_found(

@@ -5,14 +5,13 @@ from typing import Any, Final
 
 import orjson
 
-from tests.conformance.items import Between, Event, Item
+from tests.conformance.items import Event, Heartbeat, Item
 
 PARTS: Final = ("user", "orders")
 FRESH: Final = {"status": "fresh"}
 MISSING: Final = {"status": "missing", "reason": "timeout"}
 PROBLEM: Final = {"type": "urn:problem:not-found", "title": "Not found", "status": 404, "detail": "There is none."}
-FORGOTTEN: Final = Between("forgotten id")
-HEARTBEAT: Final = Between("heartbeat")
+HEARTBEAT: Final = Heartbeat()
 
 
 def begin(*, live: bool = False, **changed: object) -> Event:
@@ -24,6 +23,11 @@ def part(name: str = "user", provenance: Mapping[str, str] = FRESH, **changed: o
     """A part; a missing one is null."""
     value = None if provenance is MISSING else {"id": name}
     return _event("part", {"name": name, "provenance": provenance, "value": value, **changed})
+
+
+def anew(name: str = "user", provenance: Mapping[str, str] = FRESH) -> Event:
+    """A part that is of no state any more that the client has an id of."""
+    return part(name, provenance)._replace(id="")
 
 
 def complete(state: str | None = "a1", *, of_state: str | None = None, **changed: object) -> Event:
@@ -47,10 +51,10 @@ def _event(name: str, data: Mapping[str, Any], of_state: str | None = None) -> E
 ONE_SHOT: Final[tuple[Item, ...]] = (begin(), part(), part("orders"), complete(), end())
 LIVE: Final[tuple[Item, ...]] = (
     begin(live=True), part("orders"), part(), complete("a1"), HEARTBEAT,
-    FORGOTTEN, part("orders", MISSING), complete(None), part("orders"), complete("b2"),
-    complete("b2", unchanged=True), HEARTBEAT, FORGOTTEN, part(), complete("c3"), end("limit"),
+    anew("orders", MISSING), complete(None), part("orders"), complete("b2"),
+    complete("b2", unchanged=True), HEARTBEAT, anew(), complete("c3"), end("limit"),
 )  # fmt: skip
 RESUMED: Final[tuple[Item, ...]] = (
-    begin(live=True), complete("a1", unchanged=True), FORGOTTEN, part(), complete("b2"),
+    begin(live=True), complete("a1", unchanged=True), anew(), complete("b2"),
     end("drain", retry=1234),
 )  # fmt: skip

@@ -73,8 +73,8 @@ async def test_whoever_stays_is_told_what_has_changed(
     assert (await _told(later, 5))[-1].id == changed[1].id
 
 
-async def test_what_has_not_changed_is_not_told(start_gateway: StartGateway, ask: Ask) -> None:
-    """A purge after which all is as before says nothing; what comes next is told as ever, to both, asked for once."""
+async def test_what_has_not_changed_is_told_to_be_so(start_gateway: StartGateway, ask: Ask) -> None:
+    """A purge after which all is as before; what comes next is told as ever, to both, asked for once."""
     gateway = await start_gateway(**ADMIN)
     streams = [await ask(gateway.client.port, LIVE, accept=SSE) for _ in range(2)]
     for stream in streams:
@@ -82,7 +82,9 @@ async def test_what_has_not_changed_is_not_told(start_gateway: StartGateway, ask
     calls = gateway.services.calls
     calls.clear()
     await _purge(gateway)
-    await _until(lambda: ("orders", "/orders/user/user1") in calls)
+    for stream in streams:
+        (complete,) = await _told(stream, 1)
+        assert complete.data["unchanged"]
     gateway.services.orders["user1"] = []
     await _purge(gateway)
     for stream in streams:
@@ -212,8 +214,8 @@ async def test_a_process_that_stops_says_so(start_gateway: StartGateway, ask: As
     with heard(lines.append):
         await gateway.client.close()
         ends = [await stream.all() for stream in streams]
-    assert [one.data for (one,) in ends] == [{"reason": "drain"}] * 3
     retries = [one.retry for (one,) in ends if one.retry is not None]
+    assert [one.data for (one,) in ends] == [{"reason": "drain", "retry": retry} for retry in retries]
     assert len(set(retries)) > 1
     assert all(1_000 <= retry <= 5_000 for retry in retries)
     logged = [line for line in map(orjson.loads, lines) if line["event"] == "request"]

@@ -218,6 +218,19 @@ async def test_a_connection_goes_on_after_a_stream(start_gateway: StartGateway, 
     assert (await answer.all())[-1].name == "end"
 
 
+@WAYS
+async def test_the_head_alone_is_no_error(
+    start_gateway: StartGateway, ask: Ask, caplog: pytest.LogCaptureFixture, early: str
+) -> None:
+    """Neither that of a stream that would stay."""
+    gateway = await start_gateway(EARLY_ANSWERS=early)
+    for path in (PROFILE, f"{PROFILE}?live=true"):
+        stream = await ask(gateway.client.port, path, accept=SSE, method="HEAD")
+        again = await ask_on(stream.reader, stream.writer, path, method="HEAD", accept=SSE)
+        assert (stream.status, again.status) == (200, 200)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_who_knows_no_chunks_reads_to_the_end(start_gateway: StartGateway, ask: Ask) -> None:
     """Also when it would have liked to go on after that."""
     gateway = await start_gateway()

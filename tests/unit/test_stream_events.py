@@ -48,7 +48,7 @@ def test_the_forms_are_these() -> None:
         b'{"event":"begin","data":{}}\n{"event":"complete","id":"35ff","data":{"etag":null}}\n'
     )
     changed = Event("part", b"{}", forgets=True)
-    assert SSE.encode([changed]) == b"id:\n\nevent: part\ndata: {}\n\n"
+    assert SSE.encode([changed]) == b"event: part\nid: \ndata: {}\n\n"
     assert JSONL.encode([changed]) == b'{"event":"part","data":{}}\n'
     assert (SSE.heartbeat, JSONL.heartbeat) == (b":\n\n", b"\n")
     assert SSE.encode_last(Event("end", b"{}"), 1500) == b"retry: 1500\nevent: end\ndata: {}\n\n"

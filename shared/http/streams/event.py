@@ -39,7 +39,7 @@ class StreamFormat:
 class _ServerSentEvents(StreamFormat):
     """https://html.spec.whatwg.org/multipage/server-sent-events.html.
 
-    Browsers keep the last id: a block with an empty one, which dispatches nothing, makes them forget it.
+    Browsers keep the last id: an empty one makes them forget it.
     """
 
     media_type = "text/event-stream"
@@ -48,8 +48,9 @@ class _ServerSentEvents(StreamFormat):
     def encode(self, events: Iterable[Event]) -> bytes:
         return b"".join(
             [
-                b"%bevent: %b\n%bdata: %b\n\n"
-                % (b"id:\n\n" if forgets else b"", name.encode(), b"id: %b\n" % tag.encode() if tag else b"", data)
+                b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), tag.encode(), data)
+                if tag or forgets
+                else b"event: %b\ndata: %b\n\n" % (name.encode(), data)
                 for name, data, tag, forgets in events
             ]
         )

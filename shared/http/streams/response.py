@@ -74,4 +74,5 @@ class StreamHead(HTTPResponse):
         """Send it, without a length, which nobody knows."""
         self.headers.pop("content-length", None)
         await super().send(b"", end_stream=False)
-        await super().send(b"", end_stream=True)
+        if isinstance(self.stream, Http):
+            self.stream.stage = Stage.IDLE  # Sanic's own end of it awaits what is no coroutine
