@@ -29,7 +29,7 @@ def dashboard() -> model.Dashboard:
         PLACE,
         "What the services are asked, how they answer, and the processes that run.",
         (_SERVICES, _INSTANCES),
-        (_requests(), _processes()),
+        (_requests(), _changes(), _processes()),
     )
 
 
@@ -152,6 +152,35 @@ def _processes() -> Section:
                 limits=(Limit(0.1, "red"),),
                 span=12,
                 alert="LogLinesDropped",
+            ),
+        ),
+    )
+
+
+def _changes() -> Section:
+    return Section(
+        "Changes",
+        (
+            lines(
+                "Events told",
+                "ops",
+                "Events a second of what each service has changed: published, failed (they are told again), or dropped"
+                " as nobody is to be told.",
+                Query(rate("outbox_published_total", _CHOSEN, by="job, outcome"), "{{job}} {{outcome}}"),
+            ),
+            lines(
+                "Events that wait",
+                "short",
+                "Events of changes that nobody has been told of yet, by service.",
+                Query(f"max by (job) (outbox_events{{{_CHOSEN}}})", "{{job}}"),
+            ),
+            lines(
+                "Oldest event that waits",
+                "s",
+                "How long nobody has taken it. Nothing is lost meanwhile, but what has changed is seen late.",
+                Query(f"max by (job) (outbox_oldest_seconds{{{_CHOSEN}}})", "{{job}}"),
+                limits=(Limit(1, "orange"), Limit(60, "red")),
+                alert="EventsHeldBack",
             ),
         ),
     )

@@ -74,7 +74,9 @@ def test_commands_of_runbooks_name_what_there_is(page: Path) -> None:
 @_pages
 def test_runbooks_look_for_log_lines_that_are_written(page: Path) -> None:
     """An event that is searched for in a log stands in the code."""
-    code = "\n".join(file.read_text() for folder in ("bff", "shared") for file in (ROOT / folder).rglob("*.py"))
+    code = "\n".join(
+        file.read_text() for folder in ("bff", "services", "shared") for file in (ROOT / folder).rglob("*.py")
+    )
     for searched in re.findall(r'"event":"([^"]+)"', page.read_text()):
         before, _, choice = searched.partition("(")
         events = [before + end for end in choice.rstrip(")").split("|")]
