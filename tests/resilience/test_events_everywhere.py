@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from tests.fixtures.counting_services import CountingServices
+from tests.fixtures.edge_on import shown_to
 from tests.fixtures.processes import App, StartApp, wait_until
 from tests.fixtures.redis_server import RedisServer
 
@@ -44,7 +45,9 @@ def _is_up(app: App) -> bool:
 def _asked(app: App, path: str, body: bytes | None = None) -> tuple[int, bytes]:
     head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/cloudevents+json"}
     with closing(http.client.HTTPConnection("127.0.0.1", app.port, timeout=20)) as connection:
-        connection.request("GET" if body is None else "POST", path, body, {} if body is None else head)
+        connection.request(
+            "GET" if body is None else "POST", path, body, shown_to(app.environment) if body is None else head
+        )
         answer = connection.getresponse()
         return answer.status, answer.read()
 
