@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 _EXPOSED: Final = "ETag, Cache-Status, Server-Timing, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
-_SENT: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-ID, traceparent, tracestate"
+_SENT: Final = (
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-ID, traceparent, tracestate"
+)
 _PREFLIGHT_SECONDS: Final = 7200
 """How long a browser may go by one preflight; Chromium goes by none for longer."""
 _PREFLIGHT_VARY: Final = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"

@@ -30,7 +30,8 @@ SIMPLE = {
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, PATCH",
     "Access-Control-Allow-Headers": (
-        "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-ID, traceparent, tracestate"
+        "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-ID, traceparent, "
+        "tracestate"
     ),
     "Access-Control-Max-Age": "7200",
     "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
