@@ -111,7 +111,7 @@ def found_in(replies: list[Any]) -> Found:
         Refused: one of them says that the node is not usable.
     """
     data = replies[0]
-    stamps = stamps_in(replies[1:])
+    stamps = stamps_in(replies[1:]) if len(replies) > 1 else ()
     odd = is_wrong_type(data)
     data = None if odd else usable(data)
     return MOVED if data is MOVING or stamps is MOVING else Found(data, stamps, odd)

@@ -86,7 +86,8 @@ class Entry:
 
     def size(self, key: str) -> int:
         """Bytes that it takes in memory under ``key``, with all that belongs to it."""
-        return _OWN_BYTES + len(key) + len(self.value) + self.decoded_size + _TAG_BYTES * len(self.tags)
+        size = _OWN_BYTES + len(key) + len(self.value) + self.decoded_size
+        return size + _TAG_BYTES * len(self.tags) if self.tags else size
 
     def outdate(self, now: float) -> None:
         """From ``now`` on it is no longer current, whatever it was given."""
@@ -190,7 +191,7 @@ class StoredEntry:
             or age_ms > _LONGEST_MS
             or negative > 1
             or len(data) < value_at
-            or (tags and not is_tags(data[tags_at:value_at]))
+            or (tags and not is_tags(data[tags_at:value_at].decode("latin-1")))
         ):
             raise UnreadableEntry
         return cls(

@@ -41,6 +41,7 @@ class Keys:
         self._marks = f"{self.prefix}purged/"
         self._entries: dict[str, str] = {}
         self._kinds: dict[str, Kind] = {}
+        self._tag_beginnings: dict[str, str] = {}
         self._tagged: defaultdict[str, list[str]] = defaultdict(list)
         for kind in kinds:
             if not _NAME.fullmatch(kind.name):
@@ -49,6 +50,7 @@ class Keys:
                 raise DeclarationError(f"two kinds of cache entries are called {kind.name!r}")
             prefix = self._entries[kind.name] = f"{self.prefix}{kind.name}:{kind.version}:"
             self._kinds[prefix] = kind
+            self._tag_beginnings[prefix] = "" if kind.tag is None else f"{kind.tag}:"
             if kind.tag is not None:
                 if not NAME.fullmatch(kind.tag):
                     raise DeclarationError(f"no tag can be called {kind.tag!r}")
@@ -103,10 +105,10 @@ class Keys:
     def tags(self, key: str, further: Sequence[str] = ()) -> Sequence[str]:
         """The tags of the entry ``key``: that which follows from it, if its kind has one, and ``further`` ones."""
         start = key.index("{")
-        name = self._kinds[key[:start]].tag
-        if name is None:
+        beginning = self._tag_beginnings[key[:start]]
+        if not beginning:
             return further
-        own = f"{name}:{key[start + 1 : key.rindex('}')]}"
+        own = beginning + key[start + 1 : key.rindex("}")]
         return (own, *further) if further else (own,)
 
     def stamp(self, of: str) -> str:

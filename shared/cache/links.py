@@ -125,9 +125,7 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        asked = [
-            self._link(key).execute(*map(_get, (key, *further))) for key, further in zip(keys, stamps, strict=True)
-        ]
+        asked = [self._link(key).execute(*_reading(key, further)) for key, further in zip(keys, stamps, strict=True)]
         replies = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         return [found_in(one) for one in replies]
 
@@ -139,7 +137,7 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        asked = map(_get, (key, *stamps))
+        asked = _reading(key, stamps)
         if first is None:
             return None, found_in(await self._link(key).execute(*asked))
         reply, *replies = await self._link(key).execute(first, *asked)
@@ -155,7 +153,7 @@ class Links:
         of_link: dict[Link, list[str]] = defaultdict(list)
         for name in names:
             of_link[self._link(name)].append(name)
-        asked = [link.execute(*map(_get, group)) for link, group in of_link.items()]
+        asked = [link.execute(*[("GET", name) for name in group]) for link, group in of_link.items()]
         replies = [reply for answers in await asyncio.gather(*asked) for reply in answers]
         every = [name for group in of_link.values() for name in group]
         found = zip(every, (stamps_in([reply]) for reply in replies), strict=True)
@@ -283,5 +281,7 @@ class Links:
         raise NodeRefused("a node with hardly any slots")
 
 
-def _get(name: str) -> Command:
-    return ("GET", name)
+def _reading(key: str, stamps: Sequence[str]) -> Sequence[Command]:
+    if len(stamps) == 1:  # of most entries
+        return ("GET", key), ("GET", stamps[0])
+    return [("GET", key), *[("GET", stamp) for stamp in stamps]]

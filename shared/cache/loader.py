@@ -68,7 +68,7 @@ class Outcome(Generic[T]):
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Loading:
     """A load under way, as whoever carries it out sees it.
 

@@ -161,9 +161,11 @@ class NearTier:
     def tag_token(self, token: Token, key: str, tags: Iterable[str]) -> None:
         """From now on ``token`` loses ``key`` when any of ``tags`` is purged, or has been since it was issued."""
         every: dict[str, tuple[str, ...]] = dict.fromkeys(tags, (key,))
-        for tag in every.keys() & token.tags.keys():
-            every[tag] += token.tags[tag]
-        token.tags = {**token.tags, **every}
+        if token.tags:
+            for tag in every.keys() & token.tags.keys():
+                every[tag] += token.tags[tag]
+            every = {**token.tags, **every}
+        token.tags = every
         self._tagged.add(token)
         if token.purges != self.purges and any(self.was_purged(tag, token) for tag in every):
             token.invalidate(key)

@@ -369,10 +369,12 @@ class RedisTier:
 
     def _learn(self, tags: Iterable[str], stamps: Iterable[bytes | None], token: Token) -> None:
         """Know what was answered to whoever asked under ``token``, in the same order, as far as anything was."""
-        if token.alive:
-            for tag, stamp in zip(tags, stamps, strict=False):
-                if stamp is not None and not self._near.was_purged(tag, token):
-                    token.stamps.learn(tag, stamp)
+        if not token.alive:
+            return
+        is_quiet = token.purges == self._near.purges
+        for tag, stamp in zip(tags, stamps, strict=False):
+            if stamp is not None and (is_quiet or not self._near.was_purged(tag, token)):
+                token.stamps.learn(tag, stamp)
 
     async def _ask_for(self, tags: Sequence[str], token: Token) -> None:
         if tags:

@@ -21,8 +21,8 @@ PATTERN: Final = rf"^{NAME.pattern}:{_ID}$(?!\n)"
 DESCRIPTION: Final = "a name, a colon and 1 to 64 visible ASCII characters without braces"
 
 _matches: Final = re.compile(PATTERN).match
-_ONE: Final = f"{NAME.pattern}:{_ID}".encode()
-_match_all: Final = re.compile(b"%b(?:\n%b)*" % (_ONE, _ONE)).fullmatch
+_ONE: Final = f"{NAME.pattern}:{_ID}"
+_match_all: Final = re.compile(rf"{_ONE}(?:\n{_ONE})*").fullmatch
 
 
 def is_tag(text: str) -> bool:
@@ -30,14 +30,14 @@ def is_tag(text: str) -> bool:
     return _matches(text) is not None and not text.endswith(f":{ANY}")
 
 
-def is_tags(text: bytes) -> bool:
+def is_tags(text: str) -> bool:
     """Whether ``text`` is one or several tags, each on a line."""
     return _match_all(text) is not None
 
 
 def are_tags(tags: Iterable[str]) -> bool:
     """Whether all of these are tags."""
-    return is_tags("\n".join(tags).encode("utf-8", "surrogatepass"))
+    return _match_all("\n".join(tags)) is not None
 
 
 def named(name: str, identifier: str) -> str:
