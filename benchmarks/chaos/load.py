@@ -8,7 +8,7 @@ from random import Random
 from types import TracebackType
 from typing import Final, Self
 
-from benchmarks.common.client import BrokenAnswer, Client, NoAnswer
+from benchmarks.common.client import Answer, BrokenAnswer, Client, NoAnswer
 from benchmarks.common.kinds import Kind, kind_of, reasons_of
 from shared.cancellation import cancel_and_wait
 
@@ -46,6 +46,10 @@ class Record:
     reasons: frozenset[str] = frozenset()
 
 
+Look = Callable[[Client, str, float, Answer], None]
+"""Takes which client has asked for whom, when that was due, and what the answer was."""
+
+
 class Load:
     """``rate`` requests a second for profiles, by each of the ``clients`` in turn; running inside the context.
 
@@ -53,8 +57,10 @@ class Load:
         records: what has been answered, in the order of the answers.
     """
 
-    def __init__(self, clients: Sequence[Client], rate: float, crowd: Crowd) -> None:
+    def __init__(self, clients: Sequence[Client], rate: float, crowd: Crowd, look: Look | None = None) -> None:
+        """Whoever wants to ``look`` into answers is shown each."""
         self.records: list[Record] = []
+        self._look = look
         self._clients = clients
         self._turns = cycle(clients)
         self._rate = rate
@@ -100,15 +106,18 @@ class Load:
 
     async def _ask(self, user_id: str, due: float) -> None:
         loop = asyncio.get_running_loop()
+        client = next(self._turns)
         try:
             async with asyncio.timeout_at(due + ANSWER_SECONDS):
-                answer = await next(self._turns).get(f"/api/profile/{user_id}")
+                answer = await client.get(f"/api/profile/{user_id}")
         except (NoAnswer, BrokenAnswer, OSError):  # a TimeoutError is an OSError
             self.records.append(Record(due, loop.time() - due, Kind.FAILED))
             return
         kind = kind_of(answer, user_id)
         reasons = frozenset[str]() if kind in {Kind.COMPLETE, Kind.FAILED} else reasons_of(answer)
         self.records.append(Record(due, loop.time() - due, kind, reasons))
+        if self._look is not None:
+            self._look(client, user_id, due, answer)
 
 
 def _mostly_regulars() -> Iterator[str]:

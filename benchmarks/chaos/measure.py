@@ -92,8 +92,8 @@ def figures(stretch: Stretch) -> Figures:
         requests=total,
         available=sum(record.kind in _AVAILABLE for record in records) / total,
         shares=shares,
-        p50=_quantile(times, 0.5),
-        p99=_quantile(times, 0.99),
+        p50=quantile(times, 0.5),
+        p99=quantile(times, 0.99),
         slowest=times[-1],
         calls=stretch.calls / total,
         recover=stretch.recover,
@@ -118,5 +118,6 @@ async def time_to_recover(load: Load, ended: float, patience: float) -> float | 
     return None
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """That below which this ``share`` of them is; there is at least one."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -17,6 +17,7 @@ from benchmarks.common.ports import LOCAL
 
 _ATTEMPTS: Final = 2
 _USES_MOST: Final = 25
+_WITHOUT_BODY: Final = (204, 304)
 
 
 class NoAnswer(Exception):
@@ -81,11 +82,23 @@ class Client:
             NoAnswer: at the retry as well.
             BrokenAnswer: half an answer came.
         """
+        return await self.ask("GET", path, headers)
+
+    async def ask(
+        self, method: str, path: str, headers: Mapping[str, str] = MappingProxyType({}), body: bytes = b""
+    ) -> Answer:
+        """The answer to a request that may be made twice: of an idempotent method, or with a key that makes it so.
+
+        Raises:
+            NoAnswer: at the retry as well.
+            BrokenAnswer: half an answer came.
+        """
+        sent = _request(method, path, headers, body)
         for attempt in range(_ATTEMPTS if self.uses > 1 else 1):
             connection: _Connection | None = None
             try:
                 connection = await self._connection() if attempt == 0 else await self._connect()
-                return await self._ask(connection, path, headers)
+                return await self._ask(connection, sent)
             except (ConnectionError, EOFError, asyncio.LimitOverrunError) as error:
                 if getattr(error, "partial", b""):
                     raise BrokenAnswer("the answer broke off") from error
@@ -112,16 +125,15 @@ class Client:
         self._open.add(connection)
         return connection
 
-    async def _ask(self, connection: _Connection, path: str, further: Mapping[str, str]) -> Answer:
+    async def _ask(self, connection: _Connection, sent: bytes) -> Answer:
         left, connection.left = connection.left, 0  # until the answer is whole
-        asked = "".join(f"{name}: {value}\r\n" for name, value in further.items())
-        connection.writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{asked}\r\n".encode())
+        connection.writer.write(sent)
         head = await connection.reader.readuntil(b"\r\n\r\n")
         try:
             first, *lines = head.decode("latin-1").strip().split("\r\n")
             headers = {name.lower(): value.strip() for name, value in (line.split(":", 1) for line in lines)}
             status = int(first.split(" ")[1])
-            body = await connection.reader.readexactly(0 if status == 304 else int(headers["content-length"]))
+            body = await connection.reader.readexactly(0 if status in _WITHOUT_BODY else int(headers["content-length"]))
             answer = Answer(status, headers, body, len(head) + len(body))
         except (OSError, EOFError, ValueError, LookupError) as error:
             raise BrokenAnswer("the answer broke off, or is no HTTP") from error
@@ -140,3 +152,9 @@ class Client:
     def _discard(self, connection: _Connection) -> None:
         connection.writer.transport.abort()
         self._open.discard(connection)
+
+
+def _request(method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    length = {"Content-Length": str(len(body))} if body else {}
+    fields = "".join(f"{name}: {value}\r\n" for name, value in {**headers, **length}.items())
+    return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode() + body

@@ -3,14 +3,30 @@
 import asyncio
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self, TypeVar
 
-from benchmarks.chaos.load import Record
 from shared.cancellation import cancel_and_wait
 
 _BEAT_SECONDS: Final = 0.01
 _STILL_SECONDS: Final = 0.1
 """So late a beat is only where this process did not run at all."""
+
+
+class Timed(Protocol):
+    """What took some ``seconds`` from when it was ``due``, by the loop's clock."""
+
+    @property
+    def due(self) -> float:
+        """An instant."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """A duration."""
+        ...
+
+
+T = TypeVar("T", bound=Timed)
 
 
 class Standstills:
@@ -41,7 +57,7 @@ class Standstills:
             self.spans.append((self._last, now))
         self._last = now
 
-    def without(self, records: Iterable[Record]) -> list[Record]:
+    def without(self, records: Iterable[T]) -> list[T]:
         """Those records during which everything ran."""
         return [record for record in records if not self._touch(record.due, record.due + record.seconds)]
 
