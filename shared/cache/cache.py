@@ -160,7 +160,7 @@ class Cache:
         token = self._near.issue_token(key)
         try:
             lookup = await redis.lookup(key, token, lease_command)
-            is_outdated = lookup.entry is not None and not self._near.put(key, lookup.entry, token)
+            is_outdated = lookup.entry is not None and not self._near.take(key, lookup.entry, token)
         finally:
             self._near.release_token(token)
         return lookup, is_outdated
@@ -295,7 +295,7 @@ class Cache:
             entries = {
                 key: one for key, one in zip(keys, found, strict=True) if one is not None and one.is_fresh(since)
             }
-            return {key: entry for key, entry in entries.items() if self._near.put(key, entry, token)}
+            return {key: entry for key, entry in entries.items() if self._near.take(key, entry, token)}
         except TierDown:
             return {}
         finally:

@@ -153,6 +153,10 @@ class MemoryStore:
         """The entry under ``key``, without using it."""
         return self._entries.get(key) or self._absent.entries.get(key)
 
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """All keys with their entries, without using them."""
+        return chain.from_iterable(lru.entries.items() for lru in self._lists)
+
     def put(self, key: str, entry: Entry) -> None:
         """Keep ``entry``, at the cost of the least recently used ones; not one that would cost all of them."""
         if key in self._entries or key in self._absent.entries:

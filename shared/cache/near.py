@@ -6,8 +6,10 @@ is in flight never overwrites a later invalidation. A purge of a tag does so for
 """
 
 import enum
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 from shared.cache.entry import NO_STAMP, Entry
@@ -35,6 +37,7 @@ _TRUSTED = (Trust.COHERENT, Trust.ALONE)
 _NOTHING: Final[frozenset[str]] = frozenset()
 _NO_TAGS: Final[Mapping[str, tuple[str, ...]]] = {}
 _PURGES: Final = 10_000
+_SHOWN: Final = 10_000
 
 
 class Token:
@@ -115,6 +118,7 @@ class NearTier:
         self._tagged: set[Token] = set()
         self._watching: defaultdict[str, list[Told]] = defaultdict(list)
         self._lost_at: float | None = None
+        self._shown: dict[str, float] = {}
 
     @property
     def store(self) -> MemoryStore:
@@ -194,6 +198,12 @@ class NearTier:
         if self._watching:
             self._tell(key)
         return True
+
+    def take(self, key: str, entry: Entry, token: Token) -> bool:
+        """Keep what Redis has as :meth:`put` does; not as current, where newer has been shown while Redis was away."""
+        if entry.asked_at < self._shown.get(key, -math.inf):
+            entry.outdate(self._clock())
+        return self.put(key, entry, token)
 
     def drop(self, key: str, but: Token | None = None) -> None:
         """Forget ``key`` and whatever is on its way there, ``but`` for what has that token."""
@@ -276,6 +286,7 @@ class NearTier:
     def set_trust(self, trust: Trust) -> None:
         """From now on memory is to be trusted this far; a new connection to Redis begins empty."""
         if trust in {Trust.COHERENT, Trust.BLIND}:
+            self._note_shown()
             self.flush()
             self._lost_at = None
         elif trust is Trust.UNCERTAIN:
@@ -291,6 +302,13 @@ class NearTier:
         if self.trust is Trust.ALONE and self._lost_at is not None and self._clock() >= self._lost_at + seconds:
             self._store.drop_asked_before(self._lost_at)
             self._lost_at = None
+
+    def _note_shown(self) -> None:
+        """Redis is back, perhaps as it was; of what changed meanwhile it may be told later than it is asked."""
+        since = -math.inf if self._lost_at is None else self._lost_at
+        self._shown |= {key: one.stored_at for key, one in self._store.entries() if one.stored_at >= since}
+        for key in [*islice(self._shown, max(0, len(self._shown) - _SHOWN))]:
+            del self._shown[key]
 
     def _outdate(self, key: str) -> None:
         self._store.outdate(key, self._clock())

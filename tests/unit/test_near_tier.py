@@ -204,6 +204,56 @@ def test_a_new_connection_begins_empty() -> None:
     assert not token.alive
 
 
+def _taken(tier: NearTier, name: str, entry: Entry) -> bool:
+    """Whether what Redis has is current."""
+    token = tier.issue_token(name)
+    assert tier.take(name, entry, token)
+    tier.release_token(token)
+    return tier.fresh(name) is not None
+
+
+@pytest.mark.parametrize("alone_for_long", [False, True])
+def test_nothing_older_follows_what_was_shown_while_redis_was_away(alone_for_long: bool) -> None:
+    """Redis comes back as it was, and is told of changes later; until then that is last known good at most."""
+    clock = Clock()
+    tier = _tier(clock)
+    tier.set_trust(Trust.COHERENT)
+    assert tier.put(NAMES[1], _entry(clock, b"in Redis"), tier.issue_token())
+    before = clock.now
+    clock.now += 1
+    tier.set_trust(Trust.UNCERTAIN)
+    tier.set_trust(Trust.ALONE)
+    clock.now += 1
+    assert tier.put(NAMES[0], _entry(clock, b"new"), tier.issue_token())
+    if alone_for_long:
+        tier.expire_standalone(0.5)
+    clock.now += 1
+    tier.set_trust(Trust.COHERENT)
+    old = Entry.made(b"old", before, TTL, STALE)
+    assert not _taken(tier, NAMES[0], replace(old))
+    assert tier.kept(NAMES[0]) is not None
+    assert _taken(tier, NAMES[1], replace(old))
+    assert _taken(tier, NAMES[0], _entry(clock, b"newer"))
+    tier.set_trust(Trust.UNCERTAIN)
+    tier.set_trust(Trust.COHERENT)
+    assert not _taken(tier, NAMES[0], replace(old))
+
+
+def test_so_much_that_was_shown_is_remembered_and_no_more() -> None:
+    """However often Redis comes and goes; the latest is what counts."""
+    clock = Clock()
+    tier = NearTier(MemoryStore(20_000), KEYS, clock)
+    for _ in range(3):
+        for number in range(6_000):
+            clock.now += 0.001
+            tier.put(KEYS.entry("products", f"p{clock.now:.3f}-{number}"), _entry(clock), tier.issue_token())
+        tier.set_trust(Trust.COHERENT)
+        tier.set_trust(Trust.UNCERTAIN)
+        tier.set_trust(Trust.ALONE)
+    assert len(tier._shown) == 10_000
+    assert max(tier._shown.values()) == clock.now
+
+
 def test_whoever_waits_for_a_change_is_told_once() -> None:
     """A token that dies says so to its holder."""
     tier = _tier()
