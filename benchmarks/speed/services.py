@@ -21,11 +21,12 @@ _BODIES: Final[Mapping[str, Callable[[str, bytes], bytes]]] = {
 
 
 class Service:
-    """One service on a port of its own; ``asked`` counts the requests it has had."""
+    """One service on a port of its own; ``asked`` counts the requests it has had, and ``delay`` is seconds it takes."""
 
     def __init__(self, name: str) -> None:
         self.port = free_port()
         self.asked = 0
+        self.delay = 0.0
         self.body = _BODIES[name]
         self.connections: set[asyncio.Transport] = set()
         self._server: asyncio.Server | None = None
@@ -120,5 +121,12 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._service.asked += 1
         body = self._service.body(self._path, self._body)
-        if self._transport is not None:
-            self._transport.write(_OK % (len(body), body))
+        answer = _OK % (len(body), body)
+        if self._service.delay:
+            asyncio.get_running_loop().call_later(self._service.delay, self._send, answer)
+        else:
+            self._send(answer)
+
+    def _send(self, answer: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(answer)
