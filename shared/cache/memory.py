@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from itertools import chain, islice
 from typing import Final
@@ -75,8 +75,13 @@ class _Lru:
     def variants(self, beginning: str) -> AbstractSet[str]:
         return self._variants.get(beginning, _NONE)
 
-    def tagged(self, tag: str) -> AbstractSet[str]:
-        return self._tagged.get(tag, _NONE)
+    def take_tagged(self, tag: str) -> set[str]:
+        return self._tagged.pop(tag, None) or set()
+
+    def find_again(self, key: str, tag: str) -> None:
+        entry = self.entries.get(key)
+        if entry is not None and tag in entry.tags:
+            self._tagged.setdefault(tag, set()).add(key)
 
     def _gone(self, key: str, entry: Entry) -> None:
         self.bytes -= entry.size(key)
@@ -89,10 +94,11 @@ class _Lru:
 
 
 def _discard(sets: dict[str, set[str]], name: str, key: str) -> None:
-    kept = sets[name]
-    kept.discard(key)
-    if not kept:
-        del sets[name]
+    kept = sets.get(name)
+    if kept is not None:  # else it has been taken
+        kept.discard(key)
+        if not kept:
+            del sets[name]
 
 
 class MemoryStore:
@@ -128,13 +134,21 @@ class MemoryStore:
         """The keys of all entries."""
         return chain.from_iterable(lru.entries for lru in self._lists)
 
-    def variants(self, beginning: str) -> list[str]:
+    def variants(self, beginning: str) -> set[str]:
         """The keys of entries that have a variant behind this ``beginning``."""
-        return [key for lru in self._lists for key in lru.variants(beginning)]
+        return {key for lru in self._lists for key in lru.variants(beginning)}
 
-    def tagged(self, tag: str) -> list[str]:
-        """The keys of entries that carry ``tag`` besides their own."""
-        return [key for lru in self._lists for key in lru.tagged(tag)]
+    def take_tagged(self, tag: str) -> Iterable[set[str]]:
+        """The keys of entries that carry ``tag`` besides their own, however many: they are not copied.
+
+        An entry is not found again by it before :meth:`find_again`.
+        """
+        return [keys for lru in self._lists if (keys := lru.take_tagged(tag))]
+
+    def find_again(self, key: str, tag: str) -> None:
+        """From now on the entry under ``key``, if it carries ``tag``, is found by that again."""
+        for lru in self._lists:
+            lru.find_again(key, tag)
 
     def hottest(self, most: int, now: float) -> list[str]:
         """The keys of what is fresh ``now`` among the ``most`` most recently used, these first; of nothing negative."""

@@ -9,6 +9,7 @@ import enum
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -114,6 +115,7 @@ class NearTier:
         self._most_purged = purges
         self._forgotten = 0  # the last purge that is not remembered any more
         self._slices = Slices()
+        self._under_way: defaultdict[str, list[tuple[float, Callable[[str], None]]]] = defaultdict(list)  # while busy
         self._tokens: dict[str, set[Token]] = {}
         self._tagged: set[Token] = set()
         self._watching: defaultdict[str, list[Told]] = defaultdict(list)
@@ -138,6 +140,8 @@ class NearTier:
         if not self._trusted:
             return None
         entry = self._store.peek(key)
+        if entry is not None and self._slices.busy:
+            entry = self._overtaken(key, entry)
         if entry is None:
             return None
         if not entry.is_kept(self._clock()):
@@ -226,21 +230,20 @@ class NearTier:
         outdate = self.drop if hard else self._outdate
         for key in self._keys.owned_keys(tag):
             outdate(key)
+        variants = set[str]()
         for beginning in self._keys.variant_prefixes(tag):
-            on_their_way = [key for key in self._tokens if key.startswith(beginning)]
-            for key in (*self._store.variants(beginning), *on_their_way):
-                outdate(key)
+            variants |= self._store.variants(beginning)
+            for key in [key for key in self._tokens if key.startswith(beginning)]:
+                self._invalidate_tokens(key)
         for token in [one for one in self._tagged if tag in one.tags]:
             for key in token.tags[tag]:
                 token.invalidate(key)
-        purged_at = self._clock()
-
-        def outdate_if_older(key: str) -> None:
-            entry = self._store.get(key)
-            if entry is not None and entry.stored_at <= purged_at:
-                outdate(key)
-
-        self._slices.work(self._store.tagged(tag), outdate_if_older)
+        if not self._slices.busy:
+            self._under_way.clear()
+        if carrying := [*filter(None, [variants]), *self._store.take_tagged(tag)]:
+            self._under_way[tag].append((self._clock(), outdate))
+            for keys in carrying:
+                self._slices.work(keys, partial(self._come_to, tag))
         self._tell(tag)
 
     async def settled(self) -> None:
@@ -309,6 +312,21 @@ class NearTier:
         self._shown |= {key: one.stored_at for key, one in self._store.entries() if one.stored_at >= since}
         for key in [*islice(self._shown, max(0, len(self._shown) - _SHOWN))]:
             del self._shown[key]
+
+    def _come_to(self, tag: str, key: str) -> None:
+        """Do with ``key`` what purges of ``tag`` that are under way do with all that carries it."""
+        for purged_at, outdate in self._under_way[tag]:
+            entry = self._store.get(key)
+            if entry is not None and entry.stored_at <= purged_at:
+                outdate(key)
+        self._store.find_again(key, tag)
+
+    def _overtaken(self, key: str, entry: Entry) -> Entry | None:
+        """What a load may take of ``entry``, to which a purge may not have come yet."""
+        for tag in self._keys.tags(key, entry.tags):
+            if tag in self._under_way:
+                self._come_to(tag, key)
+        return self._store.get(key)
 
     def _outdate(self, key: str) -> None:
         self._store.outdate(key, self._clock())

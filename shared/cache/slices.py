@@ -1,43 +1,66 @@
 """Works off what is much in slices, one in each turn of the event loop, so that nobody else is kept waiting."""
 
 import asyncio
+import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-SLICE: Final = 500
+SLICE: Final = 250
 
 
 class Slices:
-    """What has begun to be worked off; without a loop all is done at once."""
+    """What has begun to be worked off, one after another; without a loop all is done at once."""
 
     def __init__(self) -> None:
-        self._under_way = 0
+        self._works: deque[tuple[set[str], Callable[[str], None]]] = deque()
+        self._left = SLICE  # in this turn
+        self._has_turn = False
         self._done: asyncio.Event | None = None
 
-    def work(self, items: list[str], do: Callable[[str], None]) -> None:
-        """Call ``do`` with each of ``items``, which is used up; the first slice now."""
-        for _ in range(min(SLICE, len(items))):
-            do(items.pop())
+    @property
+    def busy(self) -> bool:
+        """Whether something is left to do."""
+        return bool(self._works)
+
+    def work(self, items: set[str], do: Callable[[str], None]) -> None:
+        """Call ``do`` with each of ``items``, which is used up; now, as far as nothing is left of a slice by others."""
         if not items:
             return
+        self._works.append((items, do))
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            while items:
-                do(items.pop())
+            self._left = sys.maxsize
+            self._go_on()
             return
-        self._under_way += 1
-        loop.call_soon(self._go_on, items, do)
+        if not self._has_turn:
+            self._has_turn = True
+            self._left = SLICE
+            loop.call_soon(self._next_turn, loop)
+        self._go_on()
 
     async def done(self) -> None:
         """Return when nothing is left to do."""
-        while self._under_way:
+        while self._works:
             self._done = self._done or asyncio.Event()
             await self._done.wait()
 
-    def _go_on(self, items: list[str], do: Callable[[str], None]) -> None:
-        self._under_way -= 1
-        self.work(items, do)
-        if not self._under_way and self._done is not None:
+    def _next_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._has_turn = self.busy
+        if self._has_turn:
+            self._left = SLICE
+            loop.call_soon(self._next_turn, loop)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        while self._works and self._left:
+            items, do = self._works[0]
+            for _ in range(min(self._left, len(items))):
+                self._left -= 1
+                do(items.pop())
+            if not items:
+                self._works.popleft()
+        if not self._works and self._done is not None:
             self._done.set()
             self._done = None

@@ -156,6 +156,58 @@ async def test_a_purge_of_much_is_done_in_slices(loop: object) -> None:
     await tier.settled()
 
 
+async def test_no_load_takes_what_a_purge_has_not_come_to_yet(loop: object) -> None:
+    """Else it would be put together anew, as if from after the purge; it may stand in, if the purge is soft."""
+    clock = Clock()
+    tier = NearTier(MemoryStore(10_000), KEYS, clock)
+    names = [KEYS.entry("products", f"p{number}") for number in range(1_300)]
+    for name in names:
+        assert tier.put(name, replace(_entry(clock), tags=("shop:s1", "shop:s2")), tier.issue_token())
+    clock.now += 1
+    tier.purge("shop:s1")
+    clock.now += 1
+    assert all(entry is not None and not entry.is_fresh(clock.now) for entry in map(tier.kept, names))
+    await tier.settled()
+    assert all(tier.kept(name) is not None for name in names)
+    tier.purge("shop:s2")
+    tier.purge("shop:s2", hard=True)
+    assert all(tier.kept(name) is None for name in names[::2])
+    await tier.settled()
+    assert not len(tier.store)
+
+
+async def test_many_purges_at_once_share_a_slice(loop: object) -> None:
+    """As events of many things make them: all of it together keeps nobody waiting."""
+    clock = Clock()
+    tier = NearTier(MemoryStore(10_000), KEYS, clock)
+    numbers = range(2_000)
+    for number in numbers:
+        entry = replace(_entry(clock), tags=(f"product:p{number % 40}",))
+        assert tier.put(KEYS.entry("profile", f"u{number}"), entry, tier.issue_token())
+    for number in range(40):
+        tier.purge(f"product:p{number}", hard=True)
+    assert len(tier.store) == len(numbers) - SLICE
+    await tier.settled()
+    assert not len(tier.store)
+
+
+async def test_a_purge_of_many_variants_is_done_in_slices_too(loop: object) -> None:
+    """None of them is taken meanwhile, and what is on its way is lost at once."""
+    keys = Keys("test", [replace(plain("notes", owned=True), varied=True)])
+    clock = Clock()
+    tier = NearTier(MemoryStore(10_000), keys, clock)
+    names = [keys.entry("notes", "u1", f":{number}") for number in range(1_300)]
+    for name in names[:-1]:
+        assert tier.put(name, _entry(clock), tier.issue_token())
+    loading = tier.issue_token(names[-1])
+    tier.purge("user:u1", hard=True)
+    assert len(tier.store) == len(names) - 1 - SLICE
+    assert not loading.holds(names[-1])
+    assert all(tier.kept(name) is None for name in names)
+    await tier.settled()
+    assert not len(tier.store)
+
+
 def test_who_watches_is_told_of_every_change() -> None:
     """Of a key or of a tag, until it watches no more."""
     clock = Clock()
