@@ -287,9 +287,13 @@ class NearTier:
             self._tell(name)
 
     def set_trust(self, trust: Trust) -> None:
-        """From now on memory is to be trusted this far; a new connection to Redis begins empty."""
+        """From now on memory is to be trusted this far; a new connection to Redis begins empty.
+
+        So does who has lost one that told of no changes: what there is may have been purged by others long ago.
+        """
         if trust in {Trust.COHERENT, Trust.BLIND}:
             self._note_shown()
+        if trust in {Trust.COHERENT, Trust.BLIND} or self.trust is Trust.BLIND:
             self.flush()
             self._lost_at = None
         elif trust is Trust.UNCERTAIN:

@@ -306,6 +306,20 @@ def test_so_much_that_was_shown_is_remembered_and_no_more() -> None:
     assert max(tier._shown.values()) == clock.now
 
 
+@pytest.mark.parametrize(("before", "served"), [(Trust.COHERENT, True), (Trust.BLIND, False)])
+def test_who_was_told_of_nothing_is_cut_off_with_nothing(before: Trust, served: bool) -> None:
+    """What others have purged must not come back because Redis has gone; what is loaded from then on is kept."""
+    clock = Clock()
+    tier = _tier(clock)
+    tier.set_trust(before)
+    assert tier.put(NAMES[0], _entry(clock), tier.issue_token())
+    tier.set_trust(Trust.UNCERTAIN)
+    tier.set_trust(Trust.ALONE)
+    assert (tier.kept(NAMES[0]) is not None) is served
+    assert tier.put(NAMES[1], _entry(clock), tier.issue_token())
+    assert tier.fresh(NAMES[1]) is not None
+
+
 def test_whoever_waits_for_a_change_is_told_once() -> None:
     """A token that dies says so to its holder."""
     tier = _tier()
