@@ -20,6 +20,7 @@ from shared.cache.near import NearTier, Token, Trust
 from shared.cache.replies import MOVING, Command
 from shared.cache.stamps import SOFT_AT, changes, new_half
 from shared.cache.supervisor import FAULTS, RedisSupervisor
+from shared.cache.tags import any_of
 from shared.cache.topology import Topology
 from shared.deadline import Clock, since_boot
 from shared.observing import metrics
@@ -140,8 +141,9 @@ class RedisTier:
         """
         self._require_up()
         own = [tag for key in filter(self._keys.is_entry, token.keys) for tag in self._keys.tags(key)]
+        any_of_them = map(any_of, token.tags)  # in whose place one may stand that has to be known as early
         try:
-            unknown = token.stamps.unknown({*token.tags, *own})
+            unknown = token.stamps.unknown({*token.tags, *any_of_them, *own})
             await self._ask_for(unknown, token)
         except FAULTS as error:
             raise self._fault(error) from error

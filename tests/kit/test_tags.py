@@ -73,6 +73,15 @@ async def _until(cache: Cache, key: str, status: str) -> None:
         await asyncio.sleep(0.001)
 
 
+def _blind(server: RedisServer) -> str:
+    """The address for a user to whom Redis tells of no changes."""
+    with server.client() as client:
+        client.execute_command(
+            "ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-client", "+client|setname"
+        )
+    return server.url.replace("redis://", "redis://blind:secret@")
+
+
 PURGES = [
     ("product:p1", False, ["gone", "stale", "fresh", "fresh"]),
     ("product:p1", True, ["gone", "gone", "fresh", "fresh"]),
@@ -176,11 +185,7 @@ async def test_more_tags_than_fit_are_one_for_all_of_a_name(loop: object, redis_
 
 async def test_who_is_told_of_nothing_asks_each_time(loop: object, redis_server: RedisServer) -> None:
     """Where CLIENT TRACKING is forbidden stamps are read before the value is asked for, and with it."""
-    with redis_server.client() as client:
-        client.execute_command(
-            "ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-client", "+client|setname"
-        )
-    caches = _Caches(redis_server.url.replace("redis://", "redis://blind:secret@"))
+    caches = _Caches(_blind(redis_server))
     one, other = await caches.open(), await caches.open()
     assert one.trust is Trust.BLIND
     keys = [await _put(one, "whole", "u1", "product:p1"), await _put(one, "thing", "p1")]
@@ -197,6 +202,31 @@ async def test_who_is_told_of_nothing_asks_each_time(loop: object, redis_server:
     for cache in (one, other):
         for key, status in zip((*keys, late), ("gone", "stale", "fresh", "gone"), strict=True):
             await _until(cache, key, status)
+    await caches.close()
+
+
+async def test_who_is_told_of_nothing_keeps_what_has_more_tags_than_fit(
+    loop: object, redis_server: RedisServer
+) -> None:
+    """The one that stands for all of a name is known from before the first of them was asked for."""
+    caches = _Caches(_blind(redis_server))
+    one, other = await caches.open(), await caches.open()
+    tags = [f"product:p{number}" for number in range(MAX_TAGS + 1)]
+    key = await _put(one, "whole", "u1", *tags)
+    await _until(other, key, "fresh")
+    late = one.keys.entry("whole", "u2")
+    token = one.issue_token(late, stamps=(await one.lookup_redis(late)).stamps)
+    one.tag_token(token, late, tags[:1])
+    await one.read_stamps(token)
+    assert await other.purge_tags(tags[:1])
+    one.tag_token(token, late, tags[1:])
+    await one.read_stamps(token)
+    one.put(token, [Value(late, b"old", one.clock(), TTL, tags=bounded(tags))])
+    one.release_token(token)
+    await _put(one, "loose", "x")
+    await _until(other, one.keys.entry("loose", "x"), "fresh")
+    for cache in (one, other):
+        assert [await _status(cache, name) for name in (key, late)] == ["gone", "gone"]
     await caches.close()
 
 
