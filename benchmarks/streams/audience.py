@@ -17,6 +17,8 @@ _ASK: Final = "GET {}?live=true HTTP/1.1\r\nHost: localhost\r\nAccept: text/even
 _AT_ONCE: Final = 32
 _PATIENCE_SECONDS: Final = 30.0
 _NARROW_BYTES: Final = 4_096
+_SEGMENT_BYTES: Final = 1_400
+"""As on other networks: for the large segments of the loopback interface a sender's kernel keeps 2.5 MB ready."""
 
 
 class Audience:
@@ -164,6 +166,7 @@ class Reader(asyncio.Protocol):
         """End the connection."""
         if not self.known.done():
             self.known.set_exception(CannotRun(f"A stream of {self.path} {why}."))
+            self.known.exception()  # nobody may wait for it any more
         if self._transport is not None:
             self._transport.abort()
 

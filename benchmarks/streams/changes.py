@@ -6,10 +6,13 @@ from statistics import median
 from time import perf_counter
 from typing import Final, NamedTuple
 
+from benchmarks.common.client import Client
+from benchmarks.common.process import Process
+from benchmarks.speed import usage
 from benchmarks.streams.audience import Audience, Reader, there
 from benchmarks.streams.figures import Figure
 from benchmarks.streams.plan import Plan
-from benchmarks.streams.stage import Stage, path, stage
+from benchmarks.streams.stage import Stage, floor, path, stage
 
 _USER: Final = "user1"
 _QUIET_SECONDS: Final = 1.1
@@ -22,6 +25,7 @@ _FILLING: Final = 5
 _MOST_MS: Final = 100.0
 _MOST_US: Final = 10.0
 _MOST_RATIO: Final = 1.25
+_MOST_FLOORS: Final = 1.5
 
 
 class _Told(NamedTuple):
@@ -44,13 +48,20 @@ async def figures(plan: Plan) -> Sequence[Figure]:
         asleep = max(1, round(plan.streams * _ASLEEP))
         await audience.join([path(_USER)] * asleep, narrow=True)
         await audience.join([path(_USER)] * (plan.streams - asleep - 1))
-        every = await _changes(at, audience, audience.members, plan.changes)
+        async with floor(at) as (bare, client), Audience(bare.port) as others:
+            await others.join(["/"] * plan.streams)
+            every, floors = list[_Told](), list[float]()
+            for _ in range(plan.changes):
+                every.append(await _change(at, audience, audience.members, large=False))
+                floors.append(await _bare(bare, client, others, every[-1].size) / plan.streams)
         each = (_cpu(every) - _cpu(single)) / (plan.streams - 1)
         figure = f"{plan.streams:,} streams of one user, a change of {every[-1].size:,} bytes"
         found = (
             Figure(f"{figure}: from the purge to the last client, median", _last(every) * 1e3, "ms", _MOST_MS),
             Figure(f"{figure}: … the slowest", max(told.last for told in every) * 1e3, "ms"),
             Figure(f"{figure}: processor for each client", each * 1e6, "µs", _MOST_US),
+            Figure(f"{figure}: … of which the floor takes", median(floors) * 1e6, "µs"),
+            Figure(f"{figure}: … as a multiple of the floor", each / median(floors), "times", _MOST_FLOORS),
             Figure(f"{figure}: processor for the change itself", _cpu(single) * 1e6, "µs"),
         )
         return *found, *await _beside_sleepers(at, audience, asleep, plan)
@@ -99,6 +110,17 @@ async def _change(at: Stage, audience: Audience, members: Sequence[Reader], *, l
     told = await audience.told(last)
     await asyncio.sleep(_AFTER_SECONDS)
     return _Told(told - begun, at.cpu - before, audience.last_size)
+
+
+async def _bare(server: Process, client: Client, audience: Audience, size: int) -> float:
+    """Seconds of the processor that the floor takes for a change of so many bytes, for all together."""
+    await asyncio.sleep(_AFTER_SECONDS)
+    before = usage.cpu_seconds((server.pid,))
+    last = audience.expect(b"event: complete", audience.members)
+    await client.delete(f"/bytes/{size}")
+    await audience.told(last)
+    await asyncio.sleep(_AFTER_SECONDS)
+    return usage.cpu_seconds((server.pid,)) - before
 
 
 def _last(told: Sequence[_Told]) -> float:

@@ -42,6 +42,7 @@ class Stage:
 
     Attributes:
         newest: what everybody is called, from now on, for those who ask again.
+        cores: those of the gateway.
     """
 
     gateway: Process
@@ -49,6 +50,7 @@ class Stage:
     services: Services
     folder: Path
     newest: str = ""
+    cores: frozenset[int] = frozenset()
     _renamed: int = 0
 
     @property
@@ -125,9 +127,27 @@ async def stage(settings: Mapping[str, str] = MappingProxyType({})) -> AsyncIter
         await gateway.start()
         client = Client(port)
         ending.callback(client.close)
-        made = Stage(gateway, client, services, folder)
+        made = Stage(gateway, client, services, folder, cores=placement.gateway)
         services["users"].body = made.user
         yield made
+
+
+@asynccontextmanager
+async def floor(at: Stage) -> AsyncIterator[tuple[Process, Client]]:
+    """A bare server in the gateway's place, beside it, and a client of it.
+
+    Raises:
+        CannotRun: it does not get ready.
+    """
+    port = free_port()
+    command = (sys.executable, "-m", "benchmarks.streams.floor")
+    server, client = Process("floor", command, {"PORT": str(port)}, port, at.folder, cores=at.cores), Client(port)
+    try:
+        await server.start()
+        yield server, client
+    finally:
+        client.close()
+        await server.end()
 
 
 def path(user_id: str) -> str:
