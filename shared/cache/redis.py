@@ -335,6 +335,7 @@ class RedisTier:
         if MOVING in replies:
             raise TierDown
         if any(map(is_wrong_type, replies)):  # whatever somebody has put in the place of a stamp: nothing is believed
+            self._near.invalidate(map(self._keys.mark, tags))  # what was read meanwhile was compared with that
             await self.purge(tags, keep, hard=True)
 
     async def purge_all(self) -> None:

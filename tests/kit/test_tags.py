@@ -230,6 +230,26 @@ async def test_who_is_told_of_nothing_keeps_what_has_more_tags_than_fit(
     await caches.close()
 
 
+async def test_what_is_read_while_a_purge_finds_garbage_is_purged_too(loop: object, redis_server: RedisServer) -> None:
+    """The purge begins once more then, for everything that has been read since it began."""
+    caches = _Caches(redis_server.url)
+    cache = await caches.open()
+    with redis_server.client() as client:
+        client.rpush(cache.keys.stamp("product:p1"), "garbage")
+    key = await _put(cache, "thing", "p1")
+    await _until_kept_in_redis(await caches.open(), key)
+    cache.near.drop(key)
+    purging = asyncio.ensure_future(cache.purge_tags(["product:p1"]))
+    await asyncio.sleep(0)  # it has been sent
+    await cache.lookup_redis(key)
+    assert await purging
+    for one in caches.every:
+        await _until(one, key, "gone")
+    again = await _put(cache, "thing", "p1")
+    await _until(await caches.open(), again, "fresh")
+    await caches.close()
+
+
 async def test_a_purge_that_could_not_be_told_says_so(loop: object, redis_server: RedisServer) -> None:
     """It counts here all the same."""
     caches = _Caches(redis_server.url)
