@@ -6,7 +6,7 @@ Each id stands for itself: a failure of one costs none of the others.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from bff.parts.batch_bisection import BatchBisection
 from bff.parts.batches import Batches, Terms
@@ -41,6 +41,13 @@ _MAX_LENGTH: Final = 64
 """A longer id is no identifier; its key has a digest instead."""
 
 
+class _Refusal(NamedTuple):
+    """Until when it counts, and the token by which it shows whether it has been purged since."""
+
+    until: float
+    token: Token
+
+
 class KeyedSource(Generic[T]):
     """Gives one declared part: current items from the cache, else from the service, else last known good."""
 
@@ -55,8 +62,7 @@ class KeyedSource(Generic[T]):
         self._batches: Batches[Fetched[T]] = Batches(
             self._ask, max_ids=part.max_batch, call_timeout=bounds.call_timeout, max_requests=bounds.max_calls
         )
-        self._since = store.cache.issue_token()
-        self._refused: Throttle[float] = Throttle(store.ttl, _MAX_REFUSED, store.cache.clock)
+        self._refused: Throttle[_Refusal] = Throttle(store.ttl, _MAX_REFUSED, store.cache.clock)
         self._sources = {name: metrics.part_sources.labels(part.name, name) for name in ("cache", "service", "joined")}
 
     async def get(self, wanted: Iterable[str], loading: Loading) -> Part[Mapping[str, T]]:
@@ -153,14 +159,11 @@ class KeyedSource(Generic[T]):
 
     def _not_refused(self, ask: Sequence[str], builder: PartBuilder[T]) -> list[str]:
         """The ids that the service has not rejected lately; the others count as not existing."""
-        if not self._since.alive:  # everything was purged
-            self._since = self._store.cache.issue_token()
-            self._refused.clear()
         for item_id in ask:
-            until = self._refused.reason(self._key(item_id))
-            if until is not None:
+            refusal = self._refused.reason(self._key(item_id))
+            if refusal is not None and not self._store.cache.was_purged(f"{self._part.tag}:{item_id}", refusal.token):
                 builder.known[item_id] = None
-                builder.fresh_until = min(builder.fresh_until, until)
+                builder.fresh_until = min(builder.fresh_until, refusal.until)
         return [item_id for item_id in ask if item_id not in builder.known]
 
     async def _ask(self, batch: Sequence[str], terms: Terms) -> Fetched[T]:
@@ -204,8 +207,9 @@ class KeyedSource(Generic[T]):
         return self._store.value(key, item[1], asked_at, self._part.codec.decode_owned(item[1]), tags)
 
     def _refuse(self, keys: Iterable[str], asked_at: float) -> None:
+        refusal = _Refusal(asked_at + self._store.ttl, self._store.cache.issue_token())
         for key in keys:
-            self._refused.failed(key, asked_at + self._store.ttl)
+            self._refused.failed(key, refusal)
 
     def _take_kept(self, missing: Sequence[str], kept: Mapping[str, Entry], builder: PartBuilder[T]) -> None:
         """Take from the cache what the service could not return, as stale where it is no longer current."""

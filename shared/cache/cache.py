@@ -207,6 +207,10 @@ class Cache:
         """From now on ``token`` loses ``key`` when any of ``tags`` is purged."""
         self._near.tag_token(token, key, tags)
 
+    def was_purged(self, tag: str, token: Token) -> bool:
+        """Whether ``tag``, or everything, may have been purged since ``token`` was issued."""
+        return not token.alive or self._near.was_purged(tag, token)
+
     async def read_stamps(self, token: Token) -> None:
         """Know what Redis has to say of all that ``token`` is for, where it does not tell of changes by itself.
 

@@ -28,10 +28,6 @@ class Throttle(Generic[R]):
         while len(self._failures) > self._capacity:
             self._failures.popitem(last=False)
 
-    def clear(self) -> None:
-        """Forget all failures."""
-        self._failures.clear()
-
     def reason(self, key: str) -> R | None:
         """Why ``key`` is not to be loaded now; None when it may be."""
         failure = self._failures.get(key)

@@ -25,6 +25,7 @@ from tests.kit.caches import KINDS
 
 TTL, NEGATIVE_TTL, STALE = 30.0, 10.0, 600.0
 ODD = "no identifier!"
+REFUSED = (ODD, "no.identifier")
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ class _Service:
         await self.gate.wait()
         if self.errors:
             raise self.errors.pop(0)
-        if ODD in ids:
+        if not set(ids).isdisjoint(REFUSED):
             raise Refused("status 422", status=422)
         return {one: Thing(one, number) for one in ids if one != "x"}
 
@@ -70,7 +71,7 @@ class _Scene:
         self.cache = build_cache("", 1000, kinds=KINDS, longest_life=STALE, clock=self.clock)
         store = PartStore(self.cache, Throttle(1.0, 1000, self.clock), ttl=TTL, stale=STALE, negative_ttl=negative_ttl)
         service = Service("product_service", url="http://127.0.0.1:1")
-        part = keyed("products", service, Thing, post="/products/batch", max_batch=10)
+        part = keyed("products", service, Thing, post="/products/batch", max_batch=10, tag="product")
         bounds = Bounds(max_ids=1000, max_calls=5, call_timeout=0.5)
         self.parts = KeyedSource(part, self.service, store, bounds)
 
@@ -79,7 +80,7 @@ class _Scene:
 
     def loading(self, left: float, *, early: bool = False) -> Loading:
         """A load that has so many seconds left."""
-        token = self.cache.issue_token()
+        token = self.cache.issue_token("what is made of them")
         return Loading(Deadline(self.clock.now + left, self.clock), early, token, self.cache)
 
     def key(self, one: str) -> str:
@@ -226,21 +227,27 @@ def _calls(part: Part[Mapping[str, Thing]]) -> Mapping[str, int]:
     return {one: thing.call for one, thing in (part.value or {}).items()}
 
 
-async def test_what_is_refused_is_remembered_until_everything_is_purged(loop: object) -> None:
-    """What is made of it lasts as long as anything, from the question on."""
+@pytest.mark.parametrize("refused", REFUSED)
+async def test_what_is_refused_is_remembered_until_it_is_purged(loop: object, refused: str) -> None:
+    """By its tag or with everything; what is made of it lasts as long as anything, from the question on."""
     scene = _Scene()
     asked_at = scene.clock.now
-    asked = scene.ask(60, ODD)
+    asked = scene.ask(60, refused)
     await _turns()
     scene.clock.now += 12
     scene.service.gate.set()
-    for part in (await asked, await scene.ask(60, ODD)):
+    await scene.cache.purge_tags(["product:another"])
+    for part in (await asked, await scene.ask(60, refused)):
         assert _given(part) == ("fresh", None, set())
         assert part.fresh_until == asked_at + TTL
     assert len(scene.service.asked) == 1
     await scene.cache.purge_all()
-    await scene.ask(60, ODD)
+    await scene.ask(60, refused)
     assert len(scene.service.asked) == 2
+    await scene.cache.purge_tags([f"product:{refused}"])
+    await scene.cache.purge_tags(["product:another"])
+    await scene.ask(60, refused)
+    assert len(scene.service.asked) == 3
 
 
 @pytest.mark.parametrize("how", ["changed", "purged"])
