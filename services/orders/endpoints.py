@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
-from services.bodies import NO_JSON, other_type, read_body
 from services.database import AWAY
 from services.orders.idempotency_key import MISSING, PARAMETER, REUSED, read_key
 from services.orders.model import NewItem, NewOrder, Order, OrderItem
@@ -15,6 +14,7 @@ from services.read_cache import ReadCache
 from shared import codec, ids
 from shared.errors import NotFound
 from shared.http import routing
+from shared.http.json_body import NO_JSON, other_type, read_json
 from shared.http.openapi.operation import Answer, Body, Header, Operation, Parameter, Tag, example_of
 
 LINKS = {"orders_of_user": "/orders/user/{user_id}", "order": "/orders/{order_id}"}
@@ -82,6 +82,6 @@ class OrderEndpoints:
         return routing.encoded_response(order)
 
     async def _answer_place(self, request: Request) -> HTTPResponse:
-        key, order = read_key(request), read_body(request, _read_order)
+        key, order = read_key(request), read_json(request, _read_order)
         placed = await self._orders.place(key, order)
         return routing.encoded_response(placed.answer, 201, {"Location": f"/orders/{placed.order_id}"})

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
-from services.bodies import MERGE_PATCH, NO_JSON, other_type, read_body, read_json
 from services.database import AWAY
 from services.paging import PARAMETERS, REFUSAL, page_response, read_page
 from services.products.model import BatchRequest, Product, ProductPatch
@@ -15,6 +14,7 @@ from services.read_cache import ReadCache
 from shared import codec, ids
 from shared.errors import NotFound, Unprocessable
 from shared.http import routing
+from shared.http.json_body import MERGE_PATCH, NO_JSON, decoded, other_type, read_json
 from shared.http.openapi.operation import Answer, Body, Operation, Parameter, Tag, example_of
 from shared.http.openapi.vocabulary import LINK
 
@@ -113,11 +113,11 @@ class ProductEndpoints:
 
     async def _answer_patch(self, request: Request, product_id: str) -> HTTPResponse:
         checked = ids.checked("product_id", product_id)
-        product = await self._products.patch(checked, read_body(request, _read_patch, MERGE_PATCH))
+        product = await self._products.patch(checked, read_json(request, _read_patch, MERGE_PATCH))
         if product is None:
             raise NotFound(_NOT_FOUND.detail)
         return routing.struct_response(product)
 
     async def _answer_batch(self, request: Request) -> HTTPResponse:
-        batch = read_json(request, _read_batch)
+        batch = decoded(request.body, _read_batch)
         return routing.encoded_response(await self._reads.get_many(KIND, batch.product_ids, self._products.get_many))

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
 
-from services.bodies import MERGE_PATCH, NO_JSON, other_type, read_body
 from services.database import AWAY
 from services.paging import PARAMETERS, REFUSAL, page_response, read_page
 from services.read_cache import ReadCache
@@ -15,6 +14,7 @@ from services.users.repository import UserRepository, kept_as
 from shared import codec, ids
 from shared.errors import NotFound, Unprocessable
 from shared.http import routing
+from shared.http.json_body import MERGE_PATCH, NO_JSON, other_type, read_json
 from shared.http.openapi.operation import Answer, Body, Operation, Parameter, Tag, example_of
 from shared.http.openapi.vocabulary import LINK
 
@@ -96,7 +96,7 @@ class UserEndpoints:
 
     async def _answer_patch(self, request: Request, user_id: str) -> HTTPResponse:
         checked = ids.checked("user_id", user_id)
-        user = await self._users.patch(checked, read_body(request, _read_patch, MERGE_PATCH))
+        user = await self._users.patch(checked, read_json(request, _read_patch, MERGE_PATCH))
         if user is None:
             raise NotFound(_NOT_FOUND.detail)
         return routing.struct_response(user)

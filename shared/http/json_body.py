@@ -18,7 +18,7 @@ NO_JSON: Final = InvalidInput("The body must be JSON.")
 _UNKNOWN: Final = re.compile(r"unknown field `.*`", re.DOTALL)
 
 
-def other_type(media_types: Sequence[str]) -> UnsupportedMediaType:
+def other_type(media_types: Sequence[str] = (JSON,)) -> UnsupportedMediaType:
     """What is said of a body of another type than these."""
     return UnsupportedMediaType(f"The body must be {' or '.join(media_types)}.", ", ".join(media_types))
 
@@ -28,14 +28,23 @@ def read_json(request: Request, read: Callable[[bytes], T], media_types: Sequenc
 
     Raises:
         UnsupportedMediaType: it is of another type, of none, or in a coding (RFC 9110 §8.4).
-        InvalidInput: it is no JSON.
-        Unprocessable: it is of another shape.
+        InvalidInput, Unprocessable: as :func:`decoded`.
     """
     named = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if named not in media_types or "content-encoding" in request.headers:
         raise other_type(media_types)
+    return decoded(request.body, read)
+
+
+def decoded(body: bytes, read: Callable[[bytes], T]) -> T:
+    """What ``read`` makes of ``body``, whatever its type is said to be.
+
+    Raises:
+        InvalidInput: it is no JSON.
+        Unprocessable: it is of another shape.
+    """
     try:
-        return read(request.body)
+        return read(body)
     except codec.MalformedJSON:
         raise InvalidInput(NO_JSON.detail) from None
     except codec.WrongShape as error:

@@ -16,7 +16,8 @@ async def test_services_take_what_it_changes(start_new: StartService, service: S
     calls = [call for number in range(40) for call in changes(number) if call.target == service.title]
     assert calls
     for call in calls:
-        headers = {"Idempotency-Key": sha256(call.body).hexdigest()} if call.keyed else {}
+        headers = {"Content-Type": "application/json"}
+        headers |= {"Idempotency-Key": sha256(call.body).hexdigest()} if call.keyed else {}
         before = None if call.keyed else (await client.get(call.path)).content
         answer = await client._request(call.method, call.path, content=call.body, headers=headers)
         assert answer.status_code == (201 if call.keyed else 200), answer.text

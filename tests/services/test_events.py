@@ -24,7 +24,7 @@ ORDER = {"user_id": "user123", "items": [{"product_id": "prod1", "quantity": 1, 
 async def _patch(client: Any, path: str, patch: Mapping[str, object]) -> None:
     """Sent again where the database is taken for away, as on a machine that stands still: it changes nothing twice."""
     async with asyncio.timeout(READY_SECONDS):
-        while (answer := await client._request("PATCH", path, content=json.dumps(patch).encode())).status_code == 503:
+        while (answer := await client._request("PATCH", path, json=patch)).status_code == 503:
             await asyncio.sleep(0.01)
     assert answer.status_code == 200, answer.text
 

@@ -159,6 +159,7 @@ async def test_examples_are_real_answers(start_new: StartService, service: Servi
         body = operation.get("requestBody", {"content": {}})["content"].get("application/json")
         content = None if body is None else json.dumps(body["examples"]["example"]["value"])
         headers = {name: value for name, value in named.items() if name == "Idempotency-Key"}
+        headers["Content-Type"] = "application/json"
         answer = await client._request(method, path.format(**named), content=content, headers=headers)
         assert str(answer.status_code) == status, answer.text
         example, document = answered["example"]["value"], answer.json()

@@ -40,8 +40,8 @@ async def test_nothing_is_refused_to_it(
     clients = {service: await start_new(service, REDIS_URL=url) for service in (USERS, PRODUCTS, ORDERS)}
     for _ in range(4):
         assert (await clients[USERS].get("/users/user123")).status_code == 200
-    await clients[USERS]._request("PATCH", "/users/user123", content=b'{"full_name":"Another"}')
-    await clients[PRODUCTS]._request("PATCH", "/products/prod1", content=b'{"price":1}')
+    await clients[USERS]._request("PATCH", "/users/user123", json={"full_name": "Another"})
+    await clients[PRODUCTS]._request("PATCH", "/products/prod1", json={"price": 1})
     order = {"user_id": "user123", "items": [{"product_id": "prod1", "quantity": 1, "price": 1}]}
     await clients[ORDERS].post("/orders", json=order, headers={"Idempotency-Key": "a"})
     told: Any = []
