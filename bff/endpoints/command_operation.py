@@ -9,7 +9,6 @@ from shared import codec
 from shared.edge.access import SIGNED_IN, Access
 from shared.errors import (
     Conflict,
-    InvalidInput,
     NotFound,
     OutcomeUnknown,
     RequestError,
@@ -17,19 +16,16 @@ from shared.errors import (
     Shed,
     Unprocessable,
 )
+from shared.http import idempotency_key
+from shared.http.idempotency_key import BAD_KEY, HEADER
 from shared.http.json_body import MERGE_PATCH, NO_JSON, other_type
 from shared.http.load_shedder import RETRY_AFTER_SECONDS
 from shared.http.openapi.operation import JSON, Answer, Body, Operation, Parameter, Tag, example_of
 from shared.http.openapi.vocabulary import CACHE_CONTROL
 
 COMMANDS: Final = Tag("commands", "What changes something: passed on to the service that does it.")
-KEY: Final = "Idempotency-Key"
-KEY_PATTERN: Final = r"[!#-\[\]-~]{1,255}"
-"""Of a key, which may stand in quotes (draft-ietf-httpapi-idempotency-key-header-07): what those allow within."""
-BAD_KEY: Final = InvalidInput(f"{KEY} must be 1 to 255 visible ASCII characters without quotes and backslashes, once.")
 NOT_DONE: Final = ServiceUnavailable("Nothing was changed: the service cannot be asked at the moment.", retry_after=2)
 _SHED: Final = Shed("Too many requests are being answered at the moment.", RETRY_AFTER_SECONDS)
-_ONE_KEY: Final = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
 _KINDS: Final = {400: Unprocessable, 404: NotFound, 409: Conflict, 422: Unprocessable}
 
 
@@ -80,7 +76,7 @@ def unknown(command: AnyCommand, *, keyed: bool) -> OutcomeUnknown:
     """What a client is told where the service may have done it; ``keyed`` if there was a key."""
     if keyed and command.repeatable:
         return OutcomeUnknown(
-            f"It is not known whether this was done. Sent again with the same {KEY}, it is done once."
+            f"It is not known whether this was done. Sent again with the same {HEADER}, it is done once."
         )
     return OutcomeUnknown("It is not known whether this was done. See what is there before sending it again.")
 
@@ -98,4 +94,4 @@ def _key_parameter(command: AnyCommand) -> Parameter:
     does = "however often it is sent, it is done once" if command.repeatable else "it is passed on"
     description = f"Names what is wanted, 1 to 255 visible ASCII characters such as a UUID: {does}."
     example = "8e03978e-40d5-43dd-bc93-6894a57f9324"
-    return Parameter(KEY, "header", description, _ONE_KEY, example, required=command.wants_key)
+    return idempotency_key.parameter(description, example, required=command.wants_key)

@@ -1,6 +1,5 @@
 """The routes of commands: read strictly, passed on to the service that does it, and made known before the answer."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -8,21 +7,13 @@ from typing import Any, Final
 from sanic import HTTPResponse, Request, Sanic
 
 from bff.commands.kind import AnyCommand, Asked
-from bff.endpoints.command_operation import (
-    BAD_KEY,
-    KEY,
-    KEY_PATTERN,
-    NOT_DONE,
-    media_types,
-    operation_of,
-    refusal,
-    unknown,
-)
+from bff.endpoints.command_operation import NOT_DONE, media_types, operation_of, refusal, unknown
 from shared import codec
 from shared.deadline import Deadline
-from shared.errors import InvalidInput, ServiceUnavailable, UpstreamError
+from shared.errors import ServiceUnavailable, UpstreamError
 from shared.http import routing
 from shared.http.exchange import Exchange, edge_of
+from shared.http.idempotency_key import read_key
 from shared.http.json_body import read_json
 from shared.http.load_shedder import LoadShedder
 from shared.observing import metrics
@@ -34,7 +25,6 @@ from shared.upstream.reading import Accepted, Declined, checking_subject, json_o
 Outdate = Callable[[Sequence[str]], Awaitable[bool]]
 """Outdates what carries any of these tags; tells whether every process knows of it."""
 
-_is_key: Final = re.compile(f'"{KEY_PATTERN}"|{KEY_PATTERN}').fullmatch
 _OUTCOMES: Final = ("done", "declined", "not_done", "unknown")
 
 
@@ -75,7 +65,7 @@ class CommandRoute:
     async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
         command = self._command
         named = {name: command.id_type(name).checked(name, text) for name, text in parameters.items()}
-        key = self._key(request)
+        key = read_key(request, required=command.wants_key)
         asked = command.asked(named, read_json(request, self._read, self._media_types))
         self._check_owner(request, asked)
         exchange: Exchange = request.ctx.exchange
@@ -83,14 +73,6 @@ class CommandRoute:
         path = command.target.filled(named)
         done = await self._seen_through(self._carry_out(asked, path, key, deadline))
         return routing.struct_response(done.value, done.status, {"Cache-Control": "no-store"})
-
-    def _key(self, request: Request) -> str:
-        given = request.headers.getall(KEY, [])
-        if not given and not self._command.wants_key:
-            return ""
-        if len(given) != 1 or not _is_key(given[0]):
-            raise InvalidInput(BAD_KEY.detail)
-        return str(given[0])
 
     def _is_about(self, subject: str, got: Accepted | Declined) -> bool:
         return isinstance(got, Declined) or self._command.is_about(subject, got.value)

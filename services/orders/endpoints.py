@@ -7,13 +7,14 @@ from typing import Any, Final
 from sanic import HTTPResponse, Request, Sanic
 
 from services.database import AWAY
-from services.orders.idempotency_key import MISSING, PARAMETER, REUSED, read_key
+from services.orders.idempotency_key import PARAMETER, REUSED, read_key
 from services.orders.model import NewItem, NewOrder, Order, OrderItem
 from services.orders.repository import OrderRepository, all_kept_as, kept_as
 from services.read_cache import ReadCache
 from shared import codec, ids
 from shared.errors import NotFound
 from shared.http import routing
+from shared.http.idempotency_key import BAD_KEY
 from shared.http.json_body import NO_JSON, other_type, read_json
 from shared.http.openapi.operation import Answer, Body, Header, Operation, Parameter, Tag, example_of
 
@@ -50,7 +51,7 @@ _PLACE: Final = Operation(
     "Place an order",
     _TAG,
     (Answer(201, "The order, placed now or before.", Order, headers=(_LOCATION,), examples=example_of(_EXAMPLE)),),
-    problems=(MISSING, NO_JSON, other_type(), REUSED, AWAY),
+    problems=(BAD_KEY, NO_JSON, other_type(), REUSED, AWAY),
     parameters=(PARAMETER,),
     body=Body(NewOrder, codec.encode(NewOrder(_EXAMPLE.user_id, [NewItem("prod3", 1, 49.9)]))),
 )
