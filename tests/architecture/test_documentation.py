@@ -88,6 +88,20 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def _anchors(page: Path) -> set[str]:
+    """The headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_to_headings_that_there_are() -> None:
+    """Of the same page or of another."""
+    for page in [*ROOT.glob("*.md"), ROOT / "clients/README.md", *DOCS.rglob("*.md")]:
+        for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", page.read_text()):
+            there = page.parent / target if target else page
+            assert anchor in _anchors(there), f"{page.name}: {target}#{anchor}"
+
+
 def _linked(page: Path) -> Iterator[Path]:
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+\.md)", page.read_text()):
         yield (page.parent / target).resolve()
