@@ -117,7 +117,7 @@ async def _bare(server: Process, client: Client, audience: Audience, size: int) 
     await asyncio.sleep(_AFTER_SECONDS)
     before = usage.cpu_seconds((server.pid,))
     last = audience.expect(b"event: complete", audience.members)
-    await client.delete(f"/bytes/{size}")
+    await client.ask("DELETE", f"/bytes/{size}")
     await audience.told(last)
     await asyncio.sleep(_AFTER_SECONDS)
     return usage.cpu_seconds((server.pid,)) - before
