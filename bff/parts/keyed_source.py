@@ -19,9 +19,9 @@ from shared import codec, ids
 from shared.cache.cache import Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loading
-from shared.cache.near import Token
 from shared.cache.tags import is_tag
 from shared.cache.throttle import Throttle
+from shared.cache.token import Token
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, NoBudget, Reason, UpstreamError
 from shared.observing import metrics

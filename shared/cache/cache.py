@@ -13,11 +13,12 @@ from typing import Final, NamedTuple, Self
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.lookup import LeaseState, Lookup
-from shared.cache.near import NearTier, OnLoss, Token, Told, Trust
+from shared.cache.near import NearTier, Told, Trust
 from shared.cache.redis import RedisTier, TierDown
 from shared.cache.replies import Command
 from shared.cache.stamps import Stamps
 from shared.cache.tags import any_of
+from shared.cache.token import OnLoss, Token
 from shared.cache.watched_log import Records, WatchedLog
 from shared.deadline import Clock, since_boot
 from shared.observing import metrics

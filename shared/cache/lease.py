@@ -10,9 +10,9 @@ from typing import Final
 
 from shared.cache.cache import Cache
 from shared.cache.lookup import Lookup
-from shared.cache.near import Token
 from shared.cache.redis import TierDown
 from shared.cache.replies import MOVING
+from shared.cache.token import Token
 from shared.deadline import Deadline
 
 LEASE_SECONDS: Final = 0.3

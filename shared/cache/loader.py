@@ -17,9 +17,10 @@ from shared.cache.entry import Entry
 from shared.cache.flights import Flights
 from shared.cache.lease import LEASE_SECONDS, Leases
 from shared.cache.lookup import LeaseState, Lookup
-from shared.cache.near import Token, Trust
+from shared.cache.near import Trust
 from shared.cache.progress import Listen, Progress
 from shared.cache.tags import are_tags, bounded, is_tag
+from shared.cache.token import Token
 from shared.deadline import Deadline
 from shared.errors import KitError
 from shared.observing import metrics

@@ -16,11 +16,12 @@ from shared.cache.entry import Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
 from shared.cache.links import Answers
 from shared.cache.lookup import LeaseState, Lookup
-from shared.cache.near import NearTier, Token, Trust
+from shared.cache.near import NearTier, Trust
 from shared.cache.replies import MOVING, Command
 from shared.cache.stamps import SOFT_AT, changes, new_half
 from shared.cache.supervisor import FAULTS, RedisSupervisor
 from shared.cache.tags import any_of
+from shared.cache.token import Token
 from shared.cache.topology import Topology
 from shared.deadline import Clock, since_boot
 from shared.observing import metrics

@@ -6,9 +6,10 @@ from typing import Any, Final
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.lookup import Lookup
-from shared.cache.near import NearTier, Token
+from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
 from shared.cache.replies import Command
+from shared.cache.token import Token
 from shared.cache.topology import Topology
 from shared.deadline import Clock
 from shared.observing.telemetry.spans import Spans, Value, spanning

@@ -9,9 +9,10 @@ from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.memory import MemoryStore
-from shared.cache.near import NearTier, Token
+from shared.cache.near import NearTier
 from shared.cache.replies import Command
 from shared.cache.stamps import Stamps
+from shared.cache.token import Token
 from tests.fixtures.gateway import Clock
 from tests.kit.caches import KINDS
 

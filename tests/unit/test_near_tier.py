@@ -11,8 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
-from shared.cache.near import NearTier, Token, Trust
+from shared.cache.near import NearTier, Trust
 from shared.cache.slices import SLICE
+from shared.cache.token import Token
 from tests.kit.caches import plain
 
 KEYS = Keys("test", [plain("profile", owned=True), plain("products")])

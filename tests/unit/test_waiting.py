@@ -12,8 +12,9 @@ from shared.cache.keys import Keys
 from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
 from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.memory import MemoryStore
-from shared.cache.near import NearTier, Token
+from shared.cache.near import NearTier
 from shared.cache.replies import Command
+from shared.cache.token import Token
 from shared.deadline import Deadline
 from tests.fixtures.jumping_loop import now, run
 from tests.kit.caches import KINDS

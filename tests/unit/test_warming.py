@@ -11,8 +11,9 @@ from shared.cache.cache import Cache
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
-from shared.cache.near import NearTier, Token, Trust
+from shared.cache.near import NearTier, Trust
 from shared.cache.replies import Command
+from shared.cache.token import Token
 from shared.cache.warming import MAX_SECONDS, PAGE, Warming
 from tests.fixtures.jumping_loop import now, run
 from tests.kit.caches import KINDS
