@@ -22,7 +22,7 @@ from shared.http.connections import LINGER_SECONDS, Connections, shut_down_writi
 from shared.http.early_answers import EarlyAnswers, Respond
 from shared.http.receive_buffer import HIGH_WATER, ReceiveBuffer
 from shared.http.request_head import Fields
-from shared.http.slow_readers import SlowReaderWatch, unread_bytes
+from shared.http.slow_readers import SlowReaderWatch, hold_back, unread_bytes
 from shared.http.streams.live import BEHIND_BYTES, LiveStream
 from shared.http.strict_head import RejectedRequest
 from shared.http.strict_http import StrictHttp
@@ -175,6 +175,7 @@ class Protocol(HttpProtocol):
         transport = self.transport
         if transport is not None:
             transport.set_write_buffer_limits(BEHIND_BYTES, 0)
+            hold_back(transport, BEHIND_BYTES)
             transport.resume_reading()
             if self._eof:  # whoever sends no more has left, or cannot be told from one who has
                 self.loop.call_soon(transport.close)

@@ -293,7 +293,7 @@ async def test_a_stream_has_its_time(start_gateway: StartGateway, ask: Ask) -> N
 async def test_a_client_that_does_not_read_gets_the_newest_state_alone(start_gateway: StartGateway, ask: Ask) -> None:
     """What it has not taken does not pile up: of all that it has missed it is told what has become of it."""
     services = FakeServices.with_profile()
-    services.orders["user1"][0]["status"] = "x" * 1_900_000
+    services.orders["user1"][0]["status"] = "x" * 60_000
     gateway = await start_gateway(services, **ADMIN)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -302,8 +302,8 @@ async def test_a_client_that_does_not_read_gets_the_newest_state_alone(start_gat
         reader, writer = await asyncio.open_connection(sock=connection)
         slow, quick = await ask_on(reader, writer, LIVE, accept=SSE), await ask(gateway.client.port, LIVE, accept=SSE)
         await _told(quick, 5)
-        for letter in "abcd":  # more than there is room for on its way
-            services.users["user1"]["full_name"] = letter * 1_900_000
+        for letter in "abcd":  # more than is to be on its way
+            services.users["user1"]["full_name"] = letter * 60_000
             await _purge(gateway)
             assert (await _told(quick, 2))[0].data["value"]["full_name"][0] == letter
         seen = "".join([one.data["value"]["full_name"][0] for one in await _until_told(slow, "d")])
