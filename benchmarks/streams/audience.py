@@ -17,8 +17,6 @@ _ASK: Final = "GET {}?live=true HTTP/1.1\r\nHost: localhost\r\nAccept: text/even
 _AT_ONCE: Final = 32
 _PATIENCE_SECONDS: Final = 30.0
 _NARROW_BYTES: Final = 4_096
-_SEGMENT_BYTES: Final = 1_400
-"""As on other networks: for the large segments of the loopback interface a sender's kernel keeps 2.5 MB ready."""
 
 
 class Audience:
