@@ -53,10 +53,13 @@ class AggregateStreams:
         wire = wire_of(request, form)
         stream = self._streams.admit(wire, exchange) if wants_live(request) else Stream(wire, exchange)
         try:
-            return await self._begin(request, identifier, stream)
-        finally:
-            if not stream.has_begun:
-                stream.end("problem")
+            answer = await self._begin(request, identifier, stream)
+        except BaseException:
+            stream.end("left")  # a client may leave when there is something to tell, and before it is sent
+            raise
+        if not stream.has_begun:
+            stream.end("done")
+        return answer
 
     async def _begin(self, request: Request, identifier: str, stream: Stream) -> HTTPResponse:
         begun = asyncio.get_running_loop().create_future()

@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -11,7 +13,8 @@ import pytest
 from shared.errors import Unreachable
 from shared.observing import metrics
 from tests.fixtures.closing import closed
-from tests.fixtures.fake_services import FakeServices
+from tests.fixtures.edge_on import SHOWN_TEXT
+from tests.fixtures.fake_services import FakeServices, user
 from tests.fixtures.gateway import Clock, Gateway, StartGateway
 from tests.fixtures.issuer import AUDIENCE, ISSUER, Issuer
 from tests.fixtures.log_lines import heard
@@ -43,6 +46,10 @@ async def _purge(gateway: Gateway, path: str = "/api/cache/profile/user1") -> No
 async def _until(condition: Callable[[], object]) -> None:
     while not condition():
         await asyncio.sleep(0.001)
+
+
+def _has_come_to(calls: Sequence[object], number: int) -> bool:
+    return len(calls) >= number
 
 
 def _open() -> float:
@@ -191,6 +198,35 @@ async def test_a_place_is_given_back_by_what_gives_nothing(start_gateway: StartG
         assert (await ask(port, "/api/profile/nobody?live=true", accept=SSE)).status == 404
         assert (await ask(port, LIVE, accept=SSE, method="HEAD")).status == 200
     assert (await ask(port, LIVE, accept=SSE)).status == 200
+
+
+@WAYS
+@pytest.mark.parametrize("live", ["true", "false"])
+async def test_nothing_stays_of_who_leaves_at_whatever_moment(
+    start_gateway: StartGateway, early: str, live: str
+) -> None:
+    """Not even where the first part becomes known in the very turn of the loop in which its client is gone."""
+    services = FakeServices.with_profile()
+    gateway = await start_gateway(services, EARLY_ANSWERS=early, STREAMS_PER_SUBJECT="1")
+    assert (await gateway.get(PROFILE)).status_code == 200
+    before = _open()
+    for turns in range(16):
+        name = f"left{turns}"
+        services.users[name] = user(name)
+        services.gates = {"users": (gate := asyncio.Event()), "orders": asyncio.Event()}
+        asked = len(services.calls) + 2
+        _, writer = await asyncio.open_connection("127.0.0.1", gateway.client.port)
+        lines = f"GET /api/profile/{name}?live={live} HTTP/1.1\r\nHost: gateway\r\nAccept: {SSE}\r\n{SHOWN_TEXT}\r\n"
+        writer.write(lines.encode())
+        await _until(partial(_has_come_to, services.calls, asked))
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        gate.set()
+        for _ in range(3):
+            assert (await gateway.get(PROFILE)).status_code == 200
+        assert (turns, _open()) == (turns, before)
 
 
 @pytest.mark.parametrize(

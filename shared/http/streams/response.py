@@ -40,6 +40,7 @@ class StreamResponse(HTTPResponse):
         """Send the head with what has been told so far, and then the rest of it."""
         http, told = self.stream, self._told
         if not isinstance(http, Http) or http.stage is not Stage.HANDLER:
+            told.end("left")
             return
         http.keep_alive = http.keep_alive and told.wire.is_chunked and not told.stays
         if told.wire.is_chunked:
