@@ -22,7 +22,7 @@ from shared.http import problems
 from shared.http.early_routes import ReadyResponse
 from shared.http.exchange import Exchange
 from shared.http.routing import no_content
-from shared.http.streams.event import StreamFormat
+from shared.http.streams.event import StreamFormat, Wire
 from shared.http.streams.live import LiveStream
 from shared.http.streams.response import StreamHead, StreamResponse, wire_of
 from shared.http.streams.stream import Stream
@@ -47,10 +47,9 @@ class AggregateStreams:
     async def answer(self, request: Request, identifier: str, form: StreamFormat) -> HTTPResponse:
         """The stream of an id; what has nothing to give is raised."""
         exchange: Exchange = request.ctx.exchange
-        if request.method == "HEAD":
-            await self._endpoint.document(identifier, exchange)
-            return StreamHead(form)
         wire = wire_of(request, form)
+        if request.method == "HEAD":
+            return await self._head(request, identifier, wire)
         stream = self._streams.admit(wire, exchange) if wants_live(request) else Stream(wire, exchange)
         try:
             answer = await self._begin(request, identifier, stream)
@@ -60,6 +59,13 @@ class AggregateStreams:
         if not stream.has_begun:
             stream.end("done")
         return answer
+
+    async def _head(self, request: Request, identifier: str, wire: Wire) -> HTTPResponse:
+        """The head that a stream would have; nothing stays open."""
+        stays = wants_live(request)
+        known = _known(await self._endpoint.document(identifier, request.ctx.exchange))
+        last = _last_event_id(request)
+        return no_content({"Vary": "Accept"}) if last and last == known.state.id and not stays else StreamHead(wire)
 
     async def _begin(self, request: Request, identifier: str, stream: Stream) -> HTTPResponse:
         begun = asyncio.get_running_loop().create_future()

@@ -112,12 +112,23 @@ async def test_if_none_match_counts_for_nothing(target: StartTarget, form: Form)
 
 
 @FORMS
-@pytest.mark.parametrize("query", ["", "?live=true"])
-async def test_head_has_the_head_alone(target: StartTarget, form: Form, query: str) -> None:
-    """§2.5: that of the stream."""
-    async with (await target()).asked(form.media_type, query, method="HEAD") as answer:
-        assert (answer.head.status, answer.head.media_type) == (200, form.media_type)
-        assert answer.head.fields["cache-control"] == "no-store"
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("last", ["", "x", None])
+@pytest.mark.parametrize("query", ["", "live=true", "live=1"])
+async def test_head_has_the_head_alone(
+    target: StartTarget, form: Form, query: str, last: str | None, version: str
+) -> None:
+    """§2.5: that of the stream, or of what there is instead of one; nothing is in chunks for those who know none."""
+    one = await target()
+    asked = f"?{query}&last_event_id={await one.state() if last is None else last}"
+    async with one.asked(form.media_type, asked, version=version) as answer:
+        got = answer.head
+    async with one.asked(form.media_type, asked, version=version, method="HEAD") as answer:
+        head = answer.head
+    assert (head.status, head.fields.get("content-type")) == (got.status, got.fields.get("content-type"))
+    assert (head.fields.get("cache-control"), head.varies_by) == (got.fields.get("cache-control"), got.varies_by)
+    assert head.status != 200 or head.fields["cache-control"] == "no-store"
+    assert version == "1.1" or "transfer-encoding" not in head.fields
 
 
 @FORMS

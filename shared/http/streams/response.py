@@ -43,10 +43,7 @@ class StreamResponse(HTTPResponse):
             told.end("left")
             return
         http.keep_alive = http.keep_alive and told.wire.is_chunked and not told.stays
-        if told.wire.is_chunked:
-            self.headers["transfer-encoding"] = "chunked"
-        self.headers["connection"] = "keep-alive" if http.keep_alive else "close"
-        head = format_http1_response(self.status, self.processed_headers)
+        head = _head(self, http, told.wire)
         http.stage = Stage.RESPONSE
         try:
             await http.protocol.send(head + told.take_held())
@@ -66,14 +63,24 @@ def _labels(request: Request) -> tuple[str, str]:
 
 
 class StreamHead(HTTPResponse):
-    """What HEAD is told of a stream in this ``form``."""
+    """What HEAD is told of a stream over this ``wire``."""
 
-    def __init__(self, form: StreamFormat) -> None:
-        super().__init__(status=200, headers=HEAD_FIELDS, content_type=form.media_type)
+    __slots__ = ("_wire",)
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(status=200, headers=HEAD_FIELDS, content_type=wire.format.media_type)
+        self._wire = wire
 
     async def send(self, data: object = None, end_stream: bool | None = None) -> None:  # noqa: ARG002 - it is Sanic's
-        """Send it, without a length, which nobody knows."""
-        self.headers.pop("content-length", None)
-        await super().send(b"", end_stream=False)
-        if isinstance(self.stream, Http):
-            self.stream.stage = Stage.IDLE  # Sanic's own end of it awaits what is no coroutine
+        """Send it, past Sanic as the head of a stream is."""
+        http = self.stream
+        if isinstance(http, Http) and http.stage is Stage.HANDLER:
+            await http.protocol.send(_head(self, http, self._wire))
+            http.stage = Stage.IDLE
+
+
+def _head(answer: HTTPResponse, http: Http, wire: Wire) -> bytes:
+    if wire.is_chunked:
+        answer.headers["transfer-encoding"] = "chunked"
+    answer.headers["connection"] = "keep-alive" if http.keep_alive else "close"
+    return format_http1_response(answer.status, answer.processed_headers)
