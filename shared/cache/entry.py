@@ -86,8 +86,8 @@ class Entry:
 
     def size(self, key: str) -> int:
         """Bytes that it takes in memory under ``key``, with all that belongs to it."""
-        size = _OWN_BYTES + len(key) + len(self.value) + self.decoded_size
-        return size + _TAG_BYTES * len(self.tags) if self.tags else size
+        own = _OWN_BYTES + len(key) + len(self.value) + self.decoded_size
+        return own + _TAG_BYTES * len(self.tags) + sum(map(len, self.tags)) if self.tags else own
 
     def outdate(self, now: float) -> None:
         """From ``now`` on it is no longer current, whatever it was given."""
@@ -119,8 +119,8 @@ _OWN_BYTES: Final = (
     + sys.getsizeof("")
     + 150  # its place in an ordered dictionary
 )
-_TAG_BYTES: Final = 200
-"""What a tag takes, and to be found by it."""
+_TAG_BYTES: Final = 150
+"""What a tag takes besides its characters, and to be found by it, however few others carry it."""
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
 from itertools import chain, islice
 from typing import Final
 
@@ -12,11 +11,47 @@ from shared.cache.entry import Entry
 from shared.cache.keys import beginning_of_variant
 from shared.observing import metrics
 
-_NONE: Final[frozenset[str]] = frozenset()
 _VARIANT_BYTES: Final = 500
 """What it takes to find an entry by how its key begins."""
 _NEGATIVE_SHARE: Final = 10
 _MIN_NEGATIVE: Final = 16
+
+
+class _Index:
+    """Keys by name; a single one stands there itself, for a set of it would take more than all else."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, str | set[str]] = {}
+
+    def get(self, name: str) -> set[str]:
+        keys = self._keys.get(name)
+        return keys if isinstance(keys, set) else {keys} if keys else set()
+
+    def take(self, name: str) -> set[str]:
+        keys = self.get(name)
+        self._keys.pop(name, None)
+        return keys
+
+    def add(self, name: str, key: str) -> None:
+        keys = self._keys.get(name)
+        if keys is None:
+            self._keys[name] = key
+        elif not isinstance(keys, str):
+            keys.add(key)
+        elif keys != key:
+            self._keys[name] = {keys, key}
+
+    def discard(self, name: str, key: str) -> None:
+        keys = self._keys.get(name)
+        if keys is None:  # they have been taken
+            return
+        if not isinstance(keys, str):
+            keys.discard(key)
+        if not keys or keys == key:
+            del self._keys[name]
+
+    def clear(self) -> None:
+        self._keys.clear()
 
 
 class _Lru:
@@ -25,8 +60,8 @@ class _Lru:
     def __init__(self, capacity: int, max_bytes: int) -> None:
         self.bytes = 0
         self.entries: OrderedDict[str, Entry] = OrderedDict()
-        self._variants: dict[str, set[str]] = {}
-        self._tagged: dict[str, set[str]] = {}
+        self._variants = _Index()
+        self._tagged = _Index()
         self._capacity = capacity
         self._max_bytes = max_bytes
 
@@ -50,12 +85,9 @@ class _Lru:
         self.entries[key] = entry
         self.bytes += size
         if beginning:
-            self._variants.setdefault(beginning, set()).add(key)
+            self._variants.add(beginning, key)
         for tag in entry.tags:
-            if tag in self._tagged:
-                self._tagged[tag].add(key)
-            else:
-                self._tagged[tag] = {key}
+            self._tagged.add(tag, key)
         while self.bytes > self._max_bytes or len(self.entries) > self._capacity:
             self._gone(*self.entries.popitem(last=False))
 
@@ -72,33 +104,25 @@ class _Lru:
         self._tagged.clear()
         self.bytes = 0
 
-    def variants(self, beginning: str) -> AbstractSet[str]:
-        return self._variants.get(beginning, _NONE)
+    def variants(self, beginning: str) -> set[str]:
+        return self._variants.get(beginning)
 
     def take_tagged(self, tag: str) -> set[str]:
-        return self._tagged.pop(tag, None) or set()
+        return self._tagged.take(tag)
 
     def find_again(self, key: str, tag: str) -> None:
         entry = self.entries.get(key)
         if entry is not None and tag in entry.tags:
-            self._tagged.setdefault(tag, set()).add(key)
+            self._tagged.add(tag, key)
 
     def _gone(self, key: str, entry: Entry) -> None:
         self.bytes -= entry.size(key)
         beginning = beginning_of_variant(key)
         if beginning:
             self.bytes -= _VARIANT_BYTES
-            _discard(self._variants, beginning, key)
+            self._variants.discard(beginning, key)
         for tag in entry.tags:
-            _discard(self._tagged, tag, key)
-
-
-def _discard(sets: dict[str, set[str]], name: str, key: str) -> None:
-    kept = sets.get(name)
-    if kept is not None:  # else it has been taken
-        kept.discard(key)
-        if not kept:
-            del sets[name]
+            self._tagged.discard(tag, key)
 
 
 class MemoryStore:

@@ -1,7 +1,11 @@
 """The memory tier: bounded, least recently used first."""
 
+import gc
+import tracemalloc
 from collections import OrderedDict
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,3 +154,52 @@ def test_what_there_is_room_for_costs_nothing_that_is_there(capacity: int, max_b
     full = len(store)
     store.put(next(keys), _entry(b"value"))
     assert len(store) == full
+
+
+@pytest.mark.parametrize("length", [8, 36, 64])
+@pytest.mark.parametrize("carried_by", [1, 2, 3, 100])
+@pytest.mark.parametrize("number", [1, 30, 128])
+def test_tags_count_with_what_they_take(number: int, carried_by: int, length: int) -> None:
+    """However many entries carry one of them, and however long their names are; so the bound is one of memory."""
+    store = MemoryStore(10_000)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for one in range(600):
+            first = one // carried_by * number
+            tags = tuple([f"product:{first + tag:0{length}}" for tag in range(number)])
+            store.put(f"bff:profile:12345678:{{user{one}}}", replace(_entry(bytes(300)), tags=tags))
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 0.6 < taken / store.bytes < 1.25
+
+
+_tagging = st.lists(
+    st.tuples(st.sampled_from(["put", "drop", "take"]), st.sampled_from("abc"), st.sets(st.sampled_from("xyz"))),
+    max_size=40,
+)
+
+
+@given(_tagging)
+def test_what_carries_a_tag_is_found_by_it_and_nothing_else_is(steps: list[tuple[str, str, set[str]]]) -> None:
+    """Also what was taken, once it is to be found again, and only if it is still there with that tag."""
+    store, model, taken = MemoryStore(2), dict[str, set[str]](), dict[str, set[str]]()
+    for action, name, tags in steps:
+        if action == "put":
+            store.put(name, replace(_entry(b"value"), tags=tuple(tags)))
+            model[name] = tags
+        elif action == "drop":
+            store.drop(name)
+        else:
+            for tag in tags:
+                taken.setdefault(tag, set()).update(*store.take_tagged(tag))
+        model = {key: carried for key, carried in model.items() if key in [*store]}
+    for tag, keys in taken.items():
+        for key in keys:
+            store.find_again(key, tag)
+    for tag in "xyz":
+        found = {key for keys in store.take_tagged(tag) for key in keys}
+        assert found == {key for key, carried in model.items() if tag in carried}
