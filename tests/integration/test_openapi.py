@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from tests.fixtures.openapi import Described
 from tests.fixtures.redis_server import RedisServer
 from tests.kit.wire import Wire
 
+PAGE = Path(__file__).resolve().parents[2] / "docs/openapi.md"
 TOKEN = "a-token-of-thirty-two-characters"
 PROFILE = "/api/profile/{user_id}"
 SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -63,6 +66,14 @@ async def test_every_route_is_in_it(start_gateway: StartGateway, environment: Ma
     }
     assert told == routed
     assert (("DELETE", "/api/cache") in told) == (IS_ON or "ADMIN_TOKEN" in environment)
+
+
+async def test_the_page_about_it_lists_its_paths(start_gateway: StartGateway) -> None:
+    """As they are where nothing is set."""
+    described = await _described(await start_gateway(AUTH="off"))
+    listed = re.search(r'sep="\\n"\)\'\n(.*?)```', PAGE.read_text(), re.DOTALL)
+    assert listed is not None
+    assert listed[1].split() == [*described.document["paths"]]
 
 
 async def test_admin_operations_are_told_apart(start_gateway: StartGateway) -> None:
