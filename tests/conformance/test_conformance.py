@@ -133,14 +133,27 @@ async def test_head_has_the_head_alone(
 
 @FORMS
 @pytest.mark.parametrize("query", ["", "?live=true", "?last_event_id=x"])
-@pytest.mark.parametrize(("identifier", "status"), [("a%20b", 400), ("a" * 65, 400), ("nobody-has-this-id", 404)])
-async def test_what_can_be_said_by_a_status_is(
-    target: StartTarget, form: Form, query: str, identifier: str, status: int
-) -> None:
+@pytest.mark.parametrize("identifier", ["a%20b", "a" * 65])
+async def test_what_can_be_said_by_a_status_is(target: StartTarget, form: Form, query: str, identifier: str) -> None:
     """§3.1: by a problem document."""
     async with (await target()).beside(identifier).asked(form.media_type, query) as answer:
-        assert (answer.head.status, answer.head.media_type) == (status, PROBLEM)
-        assert (await answer.document())["status"] == status
+        assert (answer.head.status, answer.head.media_type) == (400, PROBLEM)
+        assert (await answer.document())["status"] == 400
+
+
+@FORMS
+@pytest.mark.parametrize("query", ["", "?live=true", "?last_event_id=x"])
+async def test_of_what_does_not_exist_a_problem_is_told(target: StartTarget, form: Form, query: str) -> None:
+    """§3.1: by a status; §5.5: by the end of a stream, if another part was known first."""
+    async with (await target()).beside("nobody-has-this-id").asked(form.media_type, query) as answer:
+        if answer.head.media_type == PROBLEM:
+            assert answer.head.status == (problem := await answer.document())["status"]
+        else:
+            items = [item async for item in answer.items(form)]
+            assert Rules(form, live="live" in query).broken(items) == []
+            (end,) = named(items, "end")
+            problem = end.document["problem"]
+        assert problem["status"] == 404
 
 
 @FORMS
