@@ -196,7 +196,7 @@ def _event_streams(
             outdating.take_written,
             outdating.distrust,
             field="event",
-            back=declared.longest_fresh(settings.cache_ttl),
+            back=declared.longest_fresh(settings.cache_ttl, settings.cache_negative_ttl),
         )
 
 
@@ -223,7 +223,7 @@ def gateway_cache(
         settings.cache_memory_entries,
         settings.cache_memory * 2**20,
         kinds=cache_kinds(settings, declared),
-        longest_life=declared.longest_life(settings.cache_ttl, settings.cache_stale),
+        longest_life=declared.longest_life(settings.cache_ttl, settings.cache_stale, settings.cache_negative_ttl),
         alone=settings.alone,
         namespace=settings.cache_namespace,
         clock=clock,

@@ -38,9 +38,9 @@ class Catalogue:
         own = [seconds for part in self.parts.values() for seconds in (part.ttl, part.stale) if seconds is not None]
         return max(*common, *own)
 
-    def longest_fresh(self, ttl: float) -> float:
-        """For how many seconds anything counts as current at most: what all does for ``ttl``."""
-        return max(ttl, *(part.ttl for part in self.parts.values() if part.ttl is not None), 0.0)
+    def longest_fresh(self, *common: float) -> float:
+        """For how many seconds anything counts as current at most: what all does for a ``common`` time."""
+        return max(*common, *(part.ttl for part in self.parts.values() if part.ttl is not None))
 
     def overview(self, urls: Mapping[str, str], *, asks: bool) -> Iterator[str]:
         """Lines for people: the services, which are at ``urls``, the aggregates, and the commands.

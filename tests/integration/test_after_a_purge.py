@@ -121,3 +121,22 @@ async def test_a_purge_counts_for_as_long_as_anything_is_kept(
 
 async def _load_nothing(_user_id: str, _sources: Sources) -> Aggregate:
     raise NotFound("There is nothing.")
+
+
+@pytest.mark.parametrize("seconds", ["5", "3000"])
+async def test_a_purge_counts_for_as_long_as_it_is_known_that_there_is_nothing(
+    start_gateway: StartGateway, redis_server: RedisServer, seconds: str
+) -> None:
+    """That may be longer than anything else is kept; a new user would vanish again."""
+    gateway = await start_gateway(
+        FakeServices(),
+        REDIS_URL=redis_server.url,
+        ADMIN_TOKEN=TOKEN,
+        CACHE_NEGATIVE_TTL_SECONDS=seconds,
+        CACHE_STALE_SECONDS="60",
+    )
+    while (await gateway.get("/api/cache/stats")).json()["tiers"]["redis"]["state"] != "up":
+        pass
+    await _purge(gateway, "/api/cache/profile/user1")
+    with redis_server.client() as client:
+        assert client.pttl(KEYS.stamp("user:user1")) > max(float(seconds), 60.0) * 1000
