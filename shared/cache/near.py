@@ -195,10 +195,11 @@ class NearTier:
                 token.invalidate(key)
         if not self._slices.busy:
             self._under_way.clear()
-        if carrying := [*filter(None, [variants]), *self._store.take_tagged(tag)]:
+        carrying = [*filter(None, [variants]), *self._store.take_tagged(tag)]
+        if carrying or tag in self._under_way:  # an earlier one has taken what it has not come to yet
             self._under_way[tag].append((self._clock(), outdate))
-            for keys in carrying:
-                self._slices.work(keys, partial(self._come_to, tag))
+        for keys in carrying:
+            self._slices.work(keys, partial(self._come_to, tag))
         self._tell(tag)
 
     async def settled(self) -> None:
