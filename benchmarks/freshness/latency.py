@@ -79,7 +79,10 @@ async def latencies(stage: Stage, watched: Sequence[Watched], rate: float, chang
             name, one = [*CHANGES][number % len(CHANGES)], watched[number % len(watched)]
             await other.get(path_of(one.user))
             shows = await CHANGES[name](stage, one)
-            samples[name].append(await _seen(other, one, told[number % len(watched)], shows))
+            try:
+                samples[name].append(await _seen(other, one, told[number % len(watched)], shows))
+            except NeverSeen as never:
+                raise NeverSeen(f"{name} of {one.user}, {one.product}: {never}") from None
         await asyncio.sleep(0.1)  # for the last standstill to be noticed
     kept = {name: still.without(some) for name, some in samples.items()}
     left_out = sum(map(len, samples.values())) - sum(map(len, kept.values()))
@@ -91,6 +94,7 @@ async def _seen(gateway: Client, watched: Watched, stream: LiveStream, shows: Sh
     told = loop.time()
     waiting = stream.when(shows)
     asked = 0
+    answered = None
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while True:
@@ -102,5 +106,5 @@ async def _seen(gateway: Client, watched: Watched, stream: LiveStream, shows: Sh
             answered = loop.time()
             streamed = await waiting
     except TimeoutError:
-        raise NeverSeen(f"{watched.user}, {watched.product}") from None
+        raise NeverSeen("in no answer" if answered is None else "in no live stream") from None
     return Sample(told, answered - told, streamed - told, asked == 1)
