@@ -83,6 +83,8 @@ class AggregateStreams:
         try:
             await asyncio.wait({begun, loading}, return_when=asyncio.FIRST_COMPLETED)
             if begun.done():
+                stream.making = loading
+                loading.add_done_callback(_retrieve)  # its client may be gone before anybody asks for it
                 return StreamResponse(stream, lambda: self._rest(request, identifier, stream, teller, loading))
             known = _known(await loading)
         except BaseException:
@@ -156,6 +158,11 @@ def wants_live(request: Request) -> bool:
     if said != ["true"]:
         raise InvalidInput(f"{LIVE} must be true or false, once, or be left out.")
     return True
+
+
+def _retrieve(loading: "asyncio.Future[Document]") -> None:
+    if not loading.cancelled():
+        loading.exception()
 
 
 def _known(document: Document) -> Known:

@@ -1,6 +1,7 @@
 """Streams that stay: told of what changes, of nothing else, and of why they end."""
 
 import asyncio
+import gc
 import socket
 import struct
 from collections.abc import Callable, Sequence
@@ -202,31 +203,40 @@ async def test_a_place_is_given_back_by_what_gives_nothing(start_gateway: StartG
 
 @WAYS
 @pytest.mark.parametrize("live", ["true", "false"])
+@pytest.mark.parametrize("is_known", [True, False])
 async def test_nothing_stays_of_who_leaves_at_whatever_moment(
-    start_gateway: StartGateway, early: str, live: str
+    start_gateway: StartGateway, early: str, live: str, is_known: bool
 ) -> None:
     """Not even where the first part becomes known in the very turn of the loop in which its client is gone."""
     services = FakeServices.with_profile()
     gateway = await start_gateway(services, EARLY_ANSWERS=early, STREAMS_PER_SUBJECT="1")
     assert (await gateway.get(PROFILE)).status_code == 200
     before = _open()
-    for turns in range(16):
-        name = f"left{turns}"
-        services.users[name] = user(name)
-        services.gates = {"users": (gate := asyncio.Event()), "orders": asyncio.Event()}
-        asked = len(services.calls) + 2
-        _, writer = await asyncio.open_connection("127.0.0.1", gateway.client.port)
-        lines = f"GET /api/profile/{name}?live={live} HTTP/1.1\r\nHost: gateway\r\nAccept: {SSE}\r\n{SHOWN_TEXT}\r\n"
-        writer.write(lines.encode())
-        await _until(partial(_has_come_to, services.calls, asked))
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        writer.transport.abort()
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        gate.set()
-        for _ in range(3):
-            assert (await gateway.get(PROFILE)).status_code == 200
-        assert (turns, _open()) == (turns, before)
+    lines: list[bytes] = []
+    with heard(lines.append):
+        for turns in range(16):
+            name = f"left{turns}"
+            first, last = asyncio.Event(), asyncio.Event()
+            services.gates = {"users": first, "orders": last} if is_known else {"users": last, "orders": first}
+            if is_known:
+                services.users[name] = user(name)
+            asked = len(services.calls) + 2
+            _, writer = await asyncio.open_connection("127.0.0.1", gateway.client.port)
+            head = f"GET /api/profile/{name}?live={live} HTTP/1.1\r\nHost: gateway\r\nAccept: {SSE}\r\n{SHOWN_TEXT}\r\n"
+            writer.write(head.encode())
+            await _until(partial(_has_come_to, services.calls, asked))
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            first.set()
+            for _ in range(3):
+                assert (await gateway.get(PROFILE)).status_code == 200
+            last.set()
+            assert (turns, _open()) == (turns, before)
+        assert (await gateway.get(PROFILE)).status_code == 200
+        gc.collect()
+    assert [line for line in map(orjson.loads, lines) if line["level"] == "error"] == []
 
 
 @pytest.mark.parametrize(

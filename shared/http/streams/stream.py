@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from sanic import Request
 
@@ -28,12 +28,13 @@ class Stream:
         written: how many bytes that took.
         has_begun: whether there is anything to tell.
         ended: why it has ended; "" while it has not.
+        making: what is still being found out for it, which ends with it.
     """
 
     stays: bool = False
     """Whether the connection is its own in the end."""
 
-    __slots__ = ("_held", "_transport", "ended", "events", "exchange", "has_begun", "wire", "written")
+    __slots__ = ("_held", "_transport", "ended", "events", "exchange", "has_begun", "making", "wire", "written")
 
     def __init__(self, wire: Wire, exchange: Exchange) -> None:
         self.wire = wire
@@ -42,6 +43,7 @@ class Stream:
         self.written = 0
         self.has_begun = False
         self.ended = ""
+        self.making: asyncio.Future[Any] | None = None
         self._held: list[bytes] | None = []
         self._transport: asyncio.WriteTransport | None = None
 
@@ -57,6 +59,8 @@ class Stream:
         if self.ended:
             return
         self.ended = reason
+        if self.making is not None:
+            self.making.cancel()
         if self.has_begun:
             metrics.streams_open.dec()
             metrics.streams_ended.labels(reason).inc()
