@@ -201,7 +201,8 @@ class _Followed:
 
     async def _look_into(self, need: Need) -> None:
         told, failed, heard = False, False, dict[str, Told]()
-        outdated, self._outdated = self._outdated, False
+        outdated = need is Need.LOAD and self._outdated
+        self._outdated = self._outdated and not outdated  # to look is not to ask whoever knows
 
         def hear(name: str, piece: object) -> None:
             if isinstance(piece, Part):
