@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from hashlib import blake2b
 from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
@@ -65,7 +66,7 @@ class CommandRoute:
     async def _answer(self, request: Request, **parameters: str) -> HTTPResponse:
         command = self._command
         named = {name: command.id_type(name).checked(name, text) for name, text in parameters.items()}
-        key = read_key(request, required=command.wants_key)
+        key = _of_caller(request, read_key(request, required=command.wants_key))
         asked = command.asked(named, read_json(request, self._read, self._media_types))
         self._check_owner(request, asked)
         exchange: Exchange = request.ctx.exchange
@@ -117,6 +118,14 @@ class CommandRoute:
         if not await self._outdate(command.tags(asked, answer)):
             self._untold.inc()
             log("warning", "command not known everywhere", "cache", command=command.name)
+
+
+def _of_caller(request: Request, key: str) -> str:
+    """The ``key`` as the service is told it: of each who is known their own, so that nobody can use up another's."""
+    caller = request.ctx.exchange.caller
+    if not key or caller is None or caller.principal is None:
+        return key
+    return blake2b(f"{caller.principal.key}\n{key}".encode(), digest_size=16).hexdigest()
 
 
 def _left_no_trace(error: UpstreamError, change: Change) -> bool:

@@ -89,9 +89,22 @@ async def test_the_service_is_sent_what_was_asked_for(
     start_gateway: StartGateway, name: str, key: str | None, sent: tuple[object, ...]
 ) -> None:
     """With the key, if there is one, and only the members that the command names."""
-    gateway = await start_gateway()
+    gateway = await start_gateway(AUTH="off")
     assert (await command(gateway, name, key=key)).status_code in {200, 201}
     assert gateway.services.changes == [sent]
+
+
+async def test_a_key_is_of_whoever_sends_it(
+    start_gateway: StartGateway, issuer: Issuer, asks_for_tokens: Mapping[str, str]
+) -> None:
+    """The same one of somebody else is another one to the service; of the same one it is the same again."""
+    gateway = await start_gateway(**asks_for_tokens)
+    for subject in ("user1", "user1", "shop"):
+        token = issuer.token(subject, scope="orders:write orders:write:any")
+        assert (await command(gateway, "place_order", Authorization=f"Bearer {token}")).status_code == 201
+    first, again, other = (key for _, _, key, _ in gateway.services.changes)
+    assert first == again != other
+    assert KEY not in {first, other}
 
 
 async def test_what_could_be_read_in_two_ways_is_passed_on_in_one(start_gateway: StartGateway) -> None:
