@@ -40,7 +40,7 @@ class Catalogue:
 
     def longest_fresh(self, *common: float) -> float:
         """For how many seconds anything counts as current at most: what all does for a ``common`` time."""
-        return max(*common, *(part.ttl for part in self.parts.values() if part.ttl is not None))
+        return max([*common, *(part.ttl for part in self.parts.values() if part.ttl is not None)])
 
     def overview(self, urls: Mapping[str, str], *, asks: bool) -> Iterator[str]:
         """Lines for people: the services, which are at ``urls``, the aggregates, and the commands.

@@ -43,7 +43,13 @@ _Event = Annotated[
         }
     ),
 ]
-_Batch = Annotated[list[Any], Meta(description=f"At most {MAX_BATCH} events; of what is none the others are taken.")]
+_Batch = Annotated[
+    list[Any],
+    Meta(
+        description=f"At most {MAX_BATCH} events; of what is none the others are taken.",
+        extra_json_schema={"items": {}},
+    ),
+]
 _BODY: Final = Body(_Event, _EXAMPLE, (STRUCTURED,), (Body(_Batch, b"[%b]" % _EXAMPLE, (BATCHED,)),))
 _MALFORMED: Final = InvalidInput("The body, or the head, has no event as CloudEvents 1.0 has them.")
 _SAYS_NOTHING: Final = InvalidInput("The event lacks what tells which things have changed.")

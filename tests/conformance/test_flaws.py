@@ -47,7 +47,7 @@ FLAWS: Final = {
     "the parameter counts first": "test_the_field_counts_before_the_parameter",
     "If-None-Match counts": "test_if_none_match_counts_for_nothing",
     "may be kept": "test_head_has_the_head_alone",
-    "streams of nothing": "test_what_can_be_said_by_a_status_is",
+    "streams of nothing": "test_of_what_does_not_exist_a_problem_is_told",
     "no problem documents": "test_what_can_be_said_by_a_status_is",
     "an entity tag": "test_the_head_is_that_of_a_stream",
     "JSON does not vary": "test_the_json_answer_depends_on_accept_too",

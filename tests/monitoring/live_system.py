@@ -72,7 +72,9 @@ def live_system(
     with ExitStack() as stack:
         keys = stack.enter_context(KeyServer(issuer.key_set()))
         if guarded:
-            token = issuer.token(scope="profile:read:any cache:purge", exp=int(time.time()) + _TOKEN_SECONDS)
+            token = issuer.token(
+                scope="profile:read:any cache:purge events:write", exp=int(time.time()) + _TOKEN_SECONDS
+            )
             gateway = {**keys.environment, **_LIMITS, **new_pair(folder).environment, **(gateway or {})}
         redis.start()
         stack.callback(redis.kill)

@@ -1,13 +1,15 @@
-"""Light traffic of every kind: users, known, ever new and unknown, nobody, bad input, unknown routes, pairs, purges.
+"""Light traffic of every kind: users, known, ever new and unknown, nobody, bad input, unknown routes, purges, events.
 
 It counts what it is answered, as the gateway should have counted it.
 """
 
 import http.client
+import json
 import ssl
 import threading
 from collections import Counter
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from itertools import count
 from types import TracebackType
 from typing import Final, Self
@@ -30,6 +32,7 @@ _ROUNDS: Final[tuple[tuple[str, ...], ...]] = (
     (f"GET {_NEW}", f"GET {_NEW}"),
     (f"GET {_KNOWN}",),
     ("DELETE /api/cache/profile/user{}",),
+    ("POST /api/events",),
 )
 """What is sent at once, round by round; braces are a number that is another one in each round.
 
@@ -40,9 +43,20 @@ What is anonymous shows no token.
 _ENDPOINTS: Final = {
     "/api/profile/": "/api/profile/<user_id>",
     "/api/cache/profile/": "/api/cache/profile/<user_id>",
+    "/api/events": "/api/events",
     "/nowhere/": "unmatched",
 }
 """The label of an endpoint by how its paths begin."""
+
+
+_EVENT: Final = {"Content-Type": "application/cloudevents+json"}
+
+
+def _event(number: int) -> bytes:
+    """The news of something that nobody has bought."""
+    now = datetime.now(UTC).isoformat()
+    of_now = {"id": str(number), "source": "/traffic", "time": now, "subject": f"unsold{number}"}
+    return json.dumps({"specversion": "1.0", "type": "com.example.product.changed.v1", **of_now}).encode()
 
 
 class LightTraffic:
@@ -88,7 +102,11 @@ class LightTraffic:
                 for request in self._rounds[number % len(self._rounds)]:
                     method, path, *anonymous = request.format(number % 1000 + 1).split(" ")
                     connection = stack.enter_context(closing(self._connection()))
-                    connection.request(method, path, headers={} if anonymous else self._headers)
+                    headers = {} if anonymous else self._headers
+                    if method == "POST":
+                        connection.request(method, path, _event(number), headers | _EVENT)
+                    else:
+                        connection.request(method, path, headers=headers)
                     endpoint = next(label for begin, label in _ENDPOINTS.items() if path.startswith(begin))
                     waiting.append((method, endpoint, connection))
                 for method, endpoint, connection in waiting:
