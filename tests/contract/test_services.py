@@ -55,9 +55,8 @@ class _Gateway:
         return taken.value
 
     def _taking(self) -> Sources:
-        return self.sources.of(
-            Loading(Deadline.after(5, self.cache.clock), False, self.cache.issue_token(), self.cache)
-        )
+        token = self.cache.issue_token(self.cache.keys.entry("aggregate.profile", "user123"))
+        return self.sources.of(Loading(Deadline.after(5, self.cache.clock), False, token, self.cache))
 
 
 @pytest.fixture(scope="module")
