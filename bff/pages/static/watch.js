@@ -67,6 +67,7 @@ async function watch(path, token, view, signal) {
     let waitMs;
     view.ask();
     try {
+      delete headers.Authorization; // it may have been taken back since
       if (token()) headers.Authorization = `Bearer ${token()}`;
       for await (const { event, id, data } of stream(path, headers, signal)) {
         cuts = 0;

@@ -1,7 +1,7 @@
 """An event of a stream, and the two forms that streams have: Server-Sent Events and JSON Lines."""
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 
 class Event(NamedTuple):
@@ -16,7 +16,7 @@ class Event(NamedTuple):
     forgets: bool = False
 
 
-class StreamFormat:
+class StreamFormat(Protocol):
     """How events are written.
 
     Attributes:
@@ -29,11 +29,11 @@ class StreamFormat:
 
     def encode(self, events: Iterable[Event]) -> bytes:
         """These ``events``, each complete."""
-        raise NotImplementedError
+        ...
 
     def encode_last(self, event: Event, retry_ms: int | None) -> bytes:
         """An ``event`` after which the client is to wait for so long, where the format can say so, if it comes back."""
-        raise NotImplementedError
+        ...
 
 
 class _ServerSentEvents(StreamFormat):

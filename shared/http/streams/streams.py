@@ -18,6 +18,7 @@ from shared.http.streams.event import Wire
 from shared.http.streams.live import LiveStream, Term
 from shared.http.streams.places import FULL, Places
 from shared.http.streams.wheel import Wheel
+from shared.observing import metrics
 
 HEARTBEAT_SECONDS: Final = 15.0
 _SPREAD: Final = 0.2
@@ -55,6 +56,8 @@ class Streams:
         self._checking: asyncio.Handle | None = None
         self._is_draining = False
         edge.on_change(self._check_soon)
+        for reason in metrics.STREAM_ENDS:
+            metrics.streams_ended.labels(reason)
 
     def __len__(self) -> int:
         """How many are open."""
