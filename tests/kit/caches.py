@@ -59,6 +59,14 @@ def put(cache: Cache, key: str, data: bytes, fresh: float = 30.0, stale: float =
     cache.release_token(token)
 
 
+async def put_as_loaded(cache: Cache, key: str, data: bytes) -> None:
+    """Keep a value as a load does: what Redis has to say of it is read before, where Redis does not tell by itself."""
+    token = cache.issue_token(key)
+    await cache.read_stamps(token)
+    cache.put(token, [Value(key, data, cache.clock(), 30.0)])
+    cache.release_token(token)
+
+
 async def far(cache: Cache, key: str) -> Entry | None:
     """What Redis has, through this cache."""
     return (await cache.lookup_redis(key)).entry

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from shared.cache.cache import Value
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.near import Trust
@@ -13,7 +12,19 @@ from shared.cache.stamps import NEVER
 from tests.fixtures.processes import free_port
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.stored_entries import stored_now
-from tests.kit.caches import KINDS, OWNED, OpenCache, far, found, make_cache, purge, put, until, until_found
+from tests.kit.caches import (
+    KINDS,
+    OWNED,
+    OpenCache,
+    far,
+    found,
+    make_cache,
+    purge,
+    put,
+    put_as_loaded,
+    until,
+    until_found,
+)
 
 KEYS = Keys("bff", KINDS)
 KEY = KEYS.entry("profile", "user1")
@@ -196,10 +207,7 @@ async def test_a_redis_that_may_not_tell_of_changes_is_read_each_time(
     url = redis_server.url.replace("redis://", "redis://blind:secret@")
     one, other = await open_cache(url), await open_cache(url)
     assert one.trust is Trust.BLIND
-    token = one.issue_token(KEY)
-    await one.read_stamps(token)
-    one.put(token, [Value(KEY, b"value", one.clock(), 30.0)])
-    one.release_token(token)
+    await put_as_loaded(one, KEY, b"value")
     while await found(other, KEY) != b"value":
         await asyncio.sleep(0.001)
     assert (one.lookup_near(KEY), other.lookup_near(KEY)) == (None, None)

@@ -12,7 +12,7 @@ from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.near import Trust
 from tests.fixtures.odd_redis import OddRedis, bulk
 from tests.fixtures.redis_server import RedisServer
-from tests.kit.caches import KINDS, OpenCache, far, found, put, share, until, until_found
+from tests.kit.caches import KINDS, OpenCache, far, found, put, put_as_loaded, share, until, until_found
 from tests.kit.loads import KEY, KEYS, StartLoads
 
 SHARED = KEYS.entry("products", "p1")
@@ -100,7 +100,7 @@ async def test_a_purge_of_everything_reaches_who_is_not_told_of_it(
     assert await told.purge_all()
     while await found(blind, KEY) is not None:
         await asyncio.sleep(0.001)
-    put(blind, KEY, b"new")
+    await put_as_loaded(blind, KEY, b"new")
     await until_found(told, KEY, b"new")
 
 
