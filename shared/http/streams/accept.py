@@ -9,7 +9,8 @@ from shared.http.response_head import JSON
 from shared.http.streams.event import FORMATS, StreamFormat
 
 _names_json: Final = re.compile(rf"{JSON}(?![a-z])", re.IGNORECASE).search
-_BY_TYPE: Final = {one.media_type: one for one in FORMATS}
+_OFFERED: Final = {f"{one.media_type};charset=utf-8": one for one in FORMATS}
+"""Whoever names the charset that they have means them too."""
 
 
 def may_want_stream(accept: str) -> bool:
@@ -26,7 +27,7 @@ def wanted_stream(accept: Sequence[str]) -> StreamFormat | None:
     if not streams:
         return None
     offered = (JSON, *streams) if _names_json(",".join(accept)) else (*streams, JSON)
-    return _BY_TYPE.get(preferred(accept, offered) or JSON)
+    return _OFFERED.get(preferred(accept, offered) or JSON)
 
 
 def takes_json(accept: Sequence[str]) -> bool:
@@ -36,4 +37,4 @@ def takes_json(accept: Sequence[str]) -> bool:
 
 def _named(accept: str) -> Sequence[str]:
     accept = accept.lower()
-    return [media_type for media_type in _BY_TYPE if media_type in accept]
+    return [offer for offer, one in _OFFERED.items() if one.media_type in accept]
