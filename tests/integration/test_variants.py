@@ -140,4 +140,4 @@ async def test_a_purge_is_known_for_as_long_as_what_it_outdates(
     await _notes(gateway, 0)
     assert await _purged(gateway)
     longest = max(meddler.pttl(key) for key in meddler.scan_iter("bff:notes:*"))
-    assert meddler.pttl("bff:purged:{user1}") >= longest > (STALE - 60) * 1000
+    assert meddler.pttl("bff:outdated/user:{user1}") >= longest > (STALE - 60) * 1000

@@ -118,6 +118,7 @@ async def test_who_waits_for_another_process_is_not_woken_by_that(
         client.set(KEY, b"nothing of ours", px=1)
         while client.exists(KEY):
             await asyncio.sleep(0.001)
+    assert await far(one.cache, KEY) is None  # as a load asks before; by now it has heard of the end as well
     put(one.cache, KEY, b"value")
     outcome = await waiting
     assert outcome.entry is not None

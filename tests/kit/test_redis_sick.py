@@ -15,6 +15,7 @@ from shared.cache.cache import Cache
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.near import Trust
+from shared.cache.stamps import NEVER
 from shared.observing import metrics
 from tests.fixtures.log_lines import heard
 from tests.fixtures.processes import free_port
@@ -266,7 +267,7 @@ async def test_wrong_password(
     assert_said(said, *([UP, BYPASSED, ABSENT, UP] if when == "later" else [ABSENT, UP]))
 
 
-ENTRY = StoredEntry.of(Entry.made(b"value", 0.0, 30.0), 0.0, 0, NO_STAMP, NO_STAMP)
+ENTRY = StoredEntry.of(Entry.made(b"value", 0.0, 30.0), 0.0, 0, NO_STAMP, NEVER)
 GOOD = ENTRY.to_bytes(KEY)
 
 

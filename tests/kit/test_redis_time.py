@@ -26,6 +26,7 @@ async def test_what_lay_in_the_socket_of_a_hanging_redis_is_as_old_as_it_is(
     """It is stored when Redis wakes, and its life is over by then."""
     cache = await open_cache(redis_server.hasty_url)
     assert cache.redis is not None
+    assert await far(cache, KEY) is None  # as a load asks before, which learns the stamps that go with it
     redis_server.signal(signal.SIGSTOP)
     try:
         asked_at = cache.clock()

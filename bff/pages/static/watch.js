@@ -143,7 +143,7 @@ class View {
   }
 
   end({ reason, problem }) {
-    this.is("ended");
+    this.is(problem ? "refused" : "ended");
     this.tell(problem ? `${problem.title}: ${problem.detail}` : (REASONS[reason] ?? spaced(reason)));
   }
 
