@@ -152,17 +152,24 @@ class NearTier:
         """Keep ``entry`` if ``token`` still holds; others lose the key, for this is newer."""
         if not token.holds(key):
             return False
+        if self._shown:  # Redis gets this, and what it is made of: nothing older is left there
+            self._shown.pop(key, None)
+        return self._keep(key, entry, token)
+
+    def take(self, key: str, entry: Entry, token: Token) -> bool:
+        """Keep what Redis has as :meth:`put` does; not as current, where newer has been shown while Redis was away."""
+        if not token.holds(key):
+            return False
+        if entry.asked_at < self._shown.get(key, -math.inf):
+            entry.outdate(self._clock())
+        return self._keep(key, entry, token)
+
+    def _keep(self, key: str, entry: Entry, token: Token) -> bool:
         self._invalidate_tokens(key, but=token)
         self._store.put(key, entry)
         if self._watching:
             self._tell(key)
         return True
-
-    def take(self, key: str, entry: Entry, token: Token) -> bool:
-        """Keep what Redis has as :meth:`put` does; not as current, where newer has been shown while Redis was away."""
-        if entry.asked_at < self._shown.get(key, -math.inf):
-            entry.outdate(self._clock())
-        return self.put(key, entry, token)
 
     def drop(self, key: str, but: Token | None = None) -> None:
         """Forget ``key`` and whatever is on its way there, ``but`` for what has that token."""

@@ -293,6 +293,20 @@ def test_nothing_older_follows_what_was_shown_while_redis_was_away(alone_for_lon
     assert not _taken(tier, NAMES[0], replace(old))
 
 
+def test_what_is_loaded_after_that_is_shared_again_however_old_what_it_is_made_of_is() -> None:
+    """It is what Redis has from then on: others may make theirs of parts that are as old as they may be."""
+    clock = Clock()
+    tier = _tier(clock)
+    clock.now += 100
+    assert tier.put(NAMES[0], _entry(clock, b"new"), tier.issue_token())
+    clock.now += 1
+    tier.set_trust(Trust.COHERENT)
+    made_of_old = replace(_entry(clock, b"made of old"), age=50.0)
+    assert not _taken(tier, NAMES[0], replace(made_of_old))
+    assert tier.put(NAMES[0], _entry(clock, b"newer"), tier.issue_token())
+    assert _taken(tier, NAMES[0], replace(made_of_old))
+
+
 def test_so_much_that_was_shown_is_remembered_and_no_more() -> None:
     """However often Redis comes and goes; the latest is what counts."""
     clock = Clock()
