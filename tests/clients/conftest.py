@@ -59,7 +59,7 @@ class Clients:
         return {"typescript": self.typescript, "python": self.python}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Clients:
     """Both, installed and generated, in a copy of what of the checkout that takes."""
     checkout = tmp_path_factory.mktemp("checkout")
