@@ -25,7 +25,7 @@ def environment(**more: str) -> dict[str, str]:
     """A small environment: this Python's packages, ports that nobody uses, and what is given."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     chosen = {port.variable: str(free_port()) for port in PORTS.values()}
-    return kept | {"VENV": sys.prefix, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "error"} | chosen | more
+    return kept | {"VENV": sys.prefix, "PYTHONWARNINGS": "error"} | chosen | more
 
 
 class System:
