@@ -1,13 +1,15 @@
 """What holds of every declared part, of either sort."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from shared.cache.entry import LONGEST_SECONDS
-from shared.cache.tags import NAME
+from shared.cache.tags import NAME, is_tag
 from shared.errors import DeclarationError
 from shared.settings import values
+
+T = TypeVar("T")
 
 _TIMES: Final = {"ttl": values.seconds(1, LONGEST_SECONDS), "stale": values.seconds(0, LONGEST_SECONDS)}
 """A document tells how long it counts as current in whole seconds, from 1."""
@@ -42,6 +44,11 @@ def checked_tag(name: str | None) -> str | None:
     if name is not None and not NAME.fullmatch(name):
         raise DeclarationError(f"no tag can be called {name!r}")
     return name
+
+
+def tags_in(value: T, tags_of: Callable[[T], Iterable[str]] | None) -> tuple[str, ...]:
+    """The further tags that ``tags_of`` finds in a value; what is no tag is ignored: nobody can purge it."""
+    return () if tags_of is None else tuple(filter(is_tag, tags_of(value)))
 
 
 def _check(what: str, seconds: float | None) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from bff.parts.batch_bisection import BatchBisection
 from bff.parts.batches import Batches, Terms
 from bff.parts.bounds import Bounds
+from bff.parts.declaring import tags_in
 from bff.parts.keyed import KeyedPart
 from bff.parts.part import Part
 from bff.parts.part_builder import Fetched, PartBuilder
@@ -19,7 +20,6 @@ from shared import codec, ids
 from shared.cache.cache import Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loading
-from shared.cache.tags import is_tag
 from shared.cache.throttle import Throttle
 from shared.cache.token import Token
 from shared.deadline import Deadline
@@ -201,7 +201,7 @@ class KeyedSource(Generic[T]):
     def _value(self, key: str, item: tuple[T, bytes] | None, asked_at: float, token: Token) -> Value:
         if item is None:
             return self._store.absence(key, _UNKNOWN, asked_at)
-        tags = () if self._part.tags is None else tuple(filter(is_tag, self._part.tags(item[0])))
+        tags = tags_in(item[0], self._part.tags)
         if tags:
             self._store.cache.tag_token(token, key, tags)
         return self._store.value(key, item[1], asked_at, self._part.codec.decode_owned(item[1]), tags)

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
+from bff.parts.declaring import tags_in
 from bff.parts.part import Part
 from bff.parts.single import SinglePart
 from bff.parts.store import PartStore
 from shared.cache.cache import Value
 from shared.cache.loader import Loading
-from shared.cache.tags import is_tag
 from shared.errors import BadResponse, Reason, UpstreamError
 from shared.observing import metrics
 from shared.upstream.call import Call, Send
@@ -77,7 +77,7 @@ class SingleSource(Generic[T]):
             loading.forget(key)  # else it could come back to life as a stale part
             return loading.told(part.name, Part[T](None, "fresh", fresh_until=started + store.ttl, duration=duration))
         data = part.codec.encode(found)
-        tags = () if part.tags is None else tuple(filter(is_tag, part.tags(found)))
+        tags = tags_in(found, part.tags)
         if tags:
             loading.tag(key, tags)
         keep(store.value(key, data, started, tags=tags))
