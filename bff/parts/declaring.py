@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from shared.cache.entry import LONGEST_SECONDS
 from shared.cache.tags import NAME, is_tag
-from shared.errors import DeclarationError
+from shared.errors import BadResponse, DeclarationError
 from shared.settings import values
 
 T = TypeVar("T")
@@ -47,8 +47,17 @@ def checked_tag(name: str | None) -> str | None:
 
 
 def tags_in(value: T, tags_of: Callable[[T], Iterable[str]] | None) -> tuple[str, ...]:
-    """The further tags that ``tags_of`` finds in a value; what is no tag is ignored: nobody can purge it."""
-    return () if tags_of is None else tuple(filter(is_tag, tags_of(value)))
+    """The further tags that ``tags_of`` finds in a value; what is no tag is ignored: nobody can purge it.
+
+    Raises:
+        BadResponse: it cannot tell, of what a service has sent.
+    """
+    if tags_of is None:
+        return ()
+    try:
+        return tuple(filter(is_tag, tags_of(value)))
+    except Exception as error:
+        raise BadResponse(f"its tags cannot be told ({type(error).__name__})") from error
 
 
 def _check(what: str, seconds: float | None) -> None:

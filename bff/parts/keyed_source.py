@@ -88,7 +88,8 @@ class KeyedSource(Generic[T]):
             await self._take_from_service(missing, due, builder, loading.deadline)
             self._take_kept(missing, kept, builder)
         if self._part.tags is not None:
-            loading.depend_on([one for item in builder.known.values() if item for one in self._part.tags(item[0])])
+            items = [item[0] for item in builder.known.values() if item]
+            loading.depend_on([one for item in items for one in tags_in(item, self._part.tags)])
         now = self._store.clock()
         builder.fresh_until = min(builder.fresh_until, now + self._store.ttl)
         return loading.told(self._part.name, builder.build(everything, now, now - started))
@@ -196,6 +197,8 @@ class KeyedSource(Generic[T]):
         body = codec.document({part.member: [part.id_type.as_json(item_id) for item_id in item_ids]})
         call = Call(part.path, self._records.about(item_ids), terms, body, wanted_until=terms.wanted_until, safe=True)
         found: Mapping[str, T] = await self._send(call)
+        for item in found.values():
+            tags_in(item, part.tags)  # or none of this can be kept
         return found
 
     def _value(self, key: str, item: tuple[T, bytes] | None, asked_at: float, token: Token) -> Value:

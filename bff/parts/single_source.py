@@ -68,6 +68,7 @@ class SingleSource(Generic[T]):
         try:
             call = Call(path, partial(self._read, subject), deadline, template=part.path.text, safe=True)
             found = await self._send(call)
+            tags = () if found is None else tags_in(found, part.tags)
         except UpstreamError as error:
             store.record_failure(key, error, deadline)
             return loading.told(part.name, await self._last_known_good(key, error.reason, started, loading))
@@ -77,7 +78,6 @@ class SingleSource(Generic[T]):
             loading.forget(key)  # else it could come back to life as a stale part
             return loading.told(part.name, Part[T](None, "fresh", fresh_until=started + store.ttl, duration=duration))
         data = part.codec.encode(found)
-        tags = tags_in(found, part.tags)
         if tags:
             loading.tag(key, tags)
         keep(store.value(key, data, started, tags=tags))
