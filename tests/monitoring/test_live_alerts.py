@@ -50,7 +50,8 @@ def rules(tmp_path: Path) -> list[Path]:
 def system(tmp_path: Path, rules: list[Path]) -> Iterator[LiveSystem]:
     """A system whose breakers look often whether a service is back.
 
-    Nobody purges: without Redis a purge cannot be done everywhere and fails, which counts against the availability.
+    Nobody purges, nor tells of events: without Redis neither can be done everywhere, and what fails counts against the
+    availability.
     """
     settings = {"BREAKER_OPEN_MAX_SECONDS": "5"}
     with live_system(tmp_path, rule_files=rules, gateway=settings, purges=False) as running:

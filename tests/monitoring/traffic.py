@@ -67,10 +67,13 @@ class LightTraffic:
     """
 
     def __init__(self, port: int, token: str, *, purges: bool = True, context: ssl.SSLContext | None = None) -> None:
-        """``token`` is shown with each request; over TLS where there is a ``context``."""
+        """``token`` is shown with each request; over TLS where there is a ``context``.
+
+        Without ``purges`` it sends no events either.
+        """
         self._port = port
         self._context = context
-        self._rounds = [each for each in _ROUNDS if purges or not each[0].startswith("DELETE")]
+        self._rounds = [each for each in _ROUNDS if purges or each[0].startswith("GET")]
         self._headers = {"Authorization": f"Bearer {token}"}
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._send)
