@@ -147,7 +147,7 @@ def test_it_comes_back(
 @pytest.mark.parametrize(
     ("said", "state", "told"),
     [
-        (BEGIN + ORDERS + _end("problem", problem=PROBLEM), "ended", "Not found: There is no such user."),
+        (BEGIN + ORDERS + _end("problem", problem=PROBLEM), "refused", "Not found: There is no such user."),
         ((404, {}, json.dumps(PROBLEM)), "refused", "Not found: There is no such user."),
         ((401, {}, "<html>"), "refused", "HTTP 401: no stream"),
         (BEGIN + USER + ORDERS + PRODUCTS + COMPLETE + _end("revoked"), "ended", "the access token was revoked"),
