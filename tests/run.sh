@@ -55,4 +55,7 @@ selection=()
 for marker in "${left_out[@]+"${left_out[@]}"}"; do
     selection+=("${selection:+and }not $marker")
 done
+# What is compiled once is compiled for all processes; hooks into the allocator find faults of C alone, at a tenth of the time.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONMALLOC=default
 exec .venv-test/bin/python -X dev -m pytest -n auto ${selection:+-m "${selection[*]}"} "$@"

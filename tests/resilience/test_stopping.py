@@ -12,7 +12,7 @@ from tests.fixtures.patient_clients import PatientClients
 from tests.fixtures.processes import StartApp
 from tests.fixtures.workers import workers_of
 
-REPETITIONS = 20
+REPETITIONS = 12
 
 
 @pytest.fixture

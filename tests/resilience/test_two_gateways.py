@@ -164,12 +164,12 @@ def test_the_figures_count_what_came_from_redis(two: tuple[App, App]) -> None:
     assert [_tiers(app)["memory"]["entries"] > 0 for app in two] == [True, True]
 
 
-@pytest.mark.parametrize("key", ["bff:generation", "bff:purged:{user1}", LEASE])
+@pytest.mark.parametrize("key", ["bff:generation", "bff:outdated/user:{user1}", "bff:purged/user:{user1}", LEASE])
 @pytest.mark.parametrize("kind", ["text", "list"])
 def test_garbage_under_the_keys_of_the_cache_itself_is_got_over(
     start_app: StartApp, services: CountingServices, redis_server: RedisServer, key: str, kind: str
 ) -> None:
-    """Whatever stands where a generation, a purge stamp or a lease should, gateways share their loads, and purge."""
+    """Whatever stands where a generation, a tag's stamp or mark, or a lease should: gateways share loads, and purge."""
     with redis_server.client() as client:
         if kind == "text":
             client.set(key, "garbage")

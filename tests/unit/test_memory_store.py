@@ -156,9 +156,8 @@ def test_what_there_is_room_for_costs_nothing_that_is_there(capacity: int, max_b
     assert len(store) == full
 
 
-@pytest.mark.parametrize("length", [8, 36, 64])
-@pytest.mark.parametrize("carried_by", [1, 2, 3, 100])
-@pytest.mark.parametrize("number", [1, 30, 128])
+@pytest.mark.parametrize(("number", "length"), [(1, 8), (30, 36), (128, 8), (128, 64)])
+@pytest.mark.parametrize("carried_by", [1, 2, 100])
 def test_tags_count_with_what_they_take(number: int, carried_by: int, length: int) -> None:
     """However many entries carry one of them, and however long their names are; so the bound is one of memory."""
     store = MemoryStore(10_000)
@@ -166,7 +165,7 @@ def test_tags_count_with_what_they_take(number: int, carried_by: int, length: in
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        for one in range(600):
+        for one in range(300):
             first = one // carried_by * number
             tags = tuple([f"product:{first + tag:0{length}}" for tag in range(number)])
             store.put(f"bff:profile:12345678:{{user{one}}}", replace(_entry(bytes(300)), tags=tags))
