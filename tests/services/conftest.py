@@ -1,6 +1,7 @@
 """Databases of both kinds, and services on them: in this process for most tests, on real sockets."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from typing import Any
@@ -13,6 +14,8 @@ from tests.services.kinds import Databases, Service
 from tests.services.postgres_server import PostgresServer
 
 READY_SECONDS = 30
+_SQLITE_THREAD = "_connection_worker_thread"
+_LEAVING_SECONDS = 10
 
 StartService = Callable[..., Awaitable[Any]]
 
@@ -46,6 +49,17 @@ def databases(request: pytest.FixtureRequest) -> Databases:
     """Databases of each kind in turn: what a test finds on one must hold on the other."""
     made: Databases = request.getfixturevalue(f"{request.param}_databases")
     return made
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_its_loop(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """What a service has left behind, for a database that hangs, comes to its end before that: tasks, and threads."""
+    yield
+    if left := asyncio.all_tasks(loop):
+        loop.run_until_complete(asyncio.wait(left, timeout=_LEAVING_SECONDS))
+    for thread in threading.enumerate():
+        if _SQLITE_THREAD in thread.name:
+            thread.join(_LEAVING_SECONDS)
 
 
 @pytest.fixture
