@@ -6,7 +6,7 @@ Each id stands for itself: a failure of one costs none of the others.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from bff.parts.batch_bisection import BatchBisection
 from bff.parts.batches import Batches, Terms
@@ -57,6 +57,7 @@ class KeyedSource(Generic[T]):
         self._send = call
         self._store = store
         self._bounds = bounds
+        self._beginning = store.cache.keys.entry_prefix(part.name)
         self._records = Records(part.shape, part.key, part.normalize)
         self._bisection = BatchBisection(self._request)
         self._batches: Batches[Fetched[T]] = Batches(
@@ -92,7 +93,7 @@ class KeyedSource(Generic[T]):
             loading.depend_on([one for item in items for one in tags_in(item, self._part.tags)])
         now = self._store.clock()
         builder.fresh_until = min(builder.fresh_until, now + self._store.ttl)
-        return loading.told(self._part.name, builder.build(everything, now, now - started))
+        return loading.progress.told(self._part.name, builder.build(everything, now, now - started))
 
     async def _kept(self, keys: Mapping[str, str], deadline: Deadline) -> Mapping[str, Entry]:
         entries = zip(keys, await self._store.kept(list(keys.values()), deadline), strict=True)
@@ -103,12 +104,16 @@ class KeyedSource(Generic[T]):
         now = self._store.clock()
         due: list[str] = []
         for item_id, entry in kept.items():
-            current = entry.is_new(now) if renew else entry.is_fresh(now)
-            if current and self._read(item_id, entry, builder):
-                until = self._store.current_until(entry) if entry.negative else entry.fresh_until
-                builder.fresh_until = min(builder.fresh_until, until)
-                if entry.is_due(now):
-                    due.append(item_id)
+            if not (entry.is_new(now) if renew else now < entry.fresh_until):
+                continue
+            if entry.decoded is not None:  # as it is of nearly all
+                builder.known[item_id] = cast("T", entry.decoded), entry.value
+            elif not self._read(item_id, entry, builder):
+                continue
+            until = self._store.current_until(entry) if entry.negative else entry.fresh_until
+            builder.fresh_until = min(builder.fresh_until, until)
+            if now >= entry.refresh_from:
+                due.append(item_id)
         self._sources["cache"].inc(len(builder.known))
         return due
 
@@ -244,7 +249,7 @@ class KeyedSource(Generic[T]):
         """The cache key of ``item_id``, bounded in length."""
         if len(item_id) > _MAX_LENGTH:
             item_id = "!" + hashlib.blake2b(item_id.encode(), digest_size=16).hexdigest()
-        return self._store.cache.keys.entry(self._part.name, item_id)
+        return f"{self._beginning}{item_id}}}"
 
 
 def _ids_of(key: str | None, key_of: Mapping[str, str]) -> Sequence[str]:

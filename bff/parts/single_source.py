@@ -54,14 +54,14 @@ class SingleSource(Generic[T]):
             self._sources["cache"].inc()
             if entry.tags:
                 loading.depend_on(entry.tags)
-            return loading.told(part.name, Part(value, "fresh", entry.value, entry.fresh_until))
+            return loading.progress.told(part.name, Part(value, "fresh", entry.value, entry.fresh_until))
         reason = store.throttle.reason(key)
         if reason is not None:
-            return loading.told(part.name, await self._last_known_good(key, reason, started, loading))
+            return loading.progress.told(part.name, await self._last_known_good(key, reason, started, loading))
         try:
             path = part.path.filled(parameters)
         except ValueError:  # another service has named something that cannot be asked for
-            return loading.told(part.name, Part[T].missing(BadResponse.reason))
+            return loading.progress.told(part.name, Part[T].missing(BadResponse.reason))
         loading.extend_to(key)
         if loading.is_blind:
             await loading.read_stamps()
@@ -71,17 +71,19 @@ class SingleSource(Generic[T]):
             tags = () if found is None else tags_in(found, part.tags)
         except UpstreamError as error:
             store.record_failure(key, error, deadline)
-            return loading.told(part.name, await self._last_known_good(key, error.reason, started, loading))
+            return loading.progress.told(part.name, await self._last_known_good(key, error.reason, started, loading))
         self._sources["service"].inc()
         duration = store.clock() - started
         if found is None:
             loading.forget(key)  # else it could come back to life as a stale part
-            return loading.told(part.name, Part[T](None, "fresh", fresh_until=started + store.ttl, duration=duration))
+            return loading.progress.told(
+                part.name, Part[T](None, "fresh", fresh_until=started + store.ttl, duration=duration)
+            )
         data = part.codec.encode(found)
         if tags:
             loading.tag(key, tags)
         keep(store.value(key, data, started, tags=tags))
-        return loading.told(part.name, Part(found, "fresh", data, started + store.ttl, duration=duration))
+        return loading.progress.told(part.name, Part(found, "fresh", data, started + store.ttl, duration=duration))
 
     def _variant(self, parameters: Mapping[str, str]) -> str:
         return "".join(f":{quote(parameters[name], safe='')}" for name in self._further)

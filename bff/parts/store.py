@@ -67,7 +67,7 @@ class PartStore:
 
     async def kept(self, keys: Sequence[str], deadline: Deadline) -> Sequence[Entry | None]:
         """What is kept under each key, as far as there is time to look."""
-        near = [self.cache.kept_near(key) for key in keys]
+        near = self.cache.all_kept_near(keys)
         if None not in near:
             return near
         try:

@@ -170,6 +170,10 @@ class Cache:
         """What memory has under ``key``, fresh or stale; not counted."""
         return self._near.kept(key)
 
+    def all_kept_near(self, keys: Iterable[str]) -> list[Entry | None]:
+        """What memory has under each key, fresh or stale; not counted."""
+        return self._near.kept_of(keys)
+
     def keeps(self, key: str) -> bool:
         """Whether what was put under ``key`` just now is kept anywhere; it may be too much for memory."""
         return (self._redis is not None and self._redis.up) or self._near.kept(key) is not None
@@ -231,8 +235,8 @@ class Cache:
         ``delete`` are keys of Redis to be deleted after that in any case.
         """
         now = self.clock()
-        entries = [(value.key, self._entry(value, now)) for value in values if token.holds(value.key)]
-        kept = [(key, entry) for key, entry in entries if entry.is_kept(now) and self._near.put(key, entry, token)]
+        entries = [(value.key, self._entry(value, now)) for value in values]
+        kept = [(key, entry) for key, entry in entries if now < entry.stale_until and self._near.put(key, entry, token)]
         if self._redis is not None and (kept or delete):
             self._redis.write(kept, token, delete)
 

@@ -104,11 +104,11 @@ class Keys:
 
     def tags(self, key: str, further: Sequence[str] = ()) -> Sequence[str]:
         """The tags of the entry ``key``: that which follows from it, if its kind has one, and ``further`` ones."""
-        start = key.index("{")
-        beginning = self._tag_beginnings[key[:start]]
+        prefix, _, rest = key.partition("{")
+        beginning = self._tag_beginnings[prefix]
         if not beginning:
             return further
-        own = beginning + key[start + 1 : key.rindex("}")]
+        own = beginning + (rest[:-1] if rest.endswith("}") else rest[: rest.rindex("}")])
         return (own, *further) if further else (own,)
 
     def stamp(self, of: str) -> str:

@@ -9,6 +9,7 @@ near miss ─► join the load under way, or begin one:
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
@@ -101,12 +102,13 @@ class Loading:
 
         What is no tag is ignored: nobody can purge it.
         """
-        further = [tag for tag in tags if tag not in self.tags and tag not in self.own]
+        known, own = self.tags, self.own
+        further = [tag for tag in tags if tag not in known and tag not in own]
         if not further:
             return
         if not are_tags(further):
             further = list(filter(is_tag, further))
-        self.tags.update(dict.fromkeys(further))
+        known.update(dict.fromkeys(further))
         self._cache.tag_token(self.token, self.token.keys[0], further)
 
     @property
@@ -122,11 +124,6 @@ class Loading:
     async def read_stamps(self) -> None:
         """See to it that all of this can be kept where Redis does not tell of changes."""
         await self._cache.read_stamps(self.token)
-
-    def told(self, name: str, piece: T) -> T:
-        """The ``piece`` of this name, of which all who listen are told that it is known."""
-        self.progress.tell(name, piece)
-        return piece
 
     def forget(self, key: str) -> None:
         """Drop what is kept under another key: there is no such thing any more."""
@@ -166,7 +163,11 @@ class ReadThrough(Generic[T]):
         """
         tried_again = False
         while True:
-            outcome, joined = await self._share(key, deadline, load, listen)
+            progress = Progress()
+            sharing = self._flights.share(key, partial(self._find_or_load, key, deadline, load, progress), progress)
+            if listen is not None and (heard := self._flights.progress(key)) is not None:
+                sharing = heard.listening(listen, sharing)
+            outcome, joined = await sharing
             if outcome is None:  # an early refresh that another process has taken over
                 continue
             if joined and outcome.cut_short and not tried_again and deadline.left() > _MIN_RETRY_SECONDS:
@@ -180,14 +181,6 @@ class ReadThrough(Generic[T]):
             if outcome.entry is not None:
                 self._refresh_early(key, outcome.entry, load)
             return outcome
-
-    def _share(
-        self, key: str, deadline: Deadline, load: Load[T], listen: Listen | None
-    ) -> Awaitable[tuple[Outcome[T] | None, bool]]:
-        progress = Progress()
-        sharing = self._flights.share(key, lambda: self._find_or_load(key, deadline, load, progress), progress)
-        heard = None if listen is None else self._flights.progress(key)
-        return sharing if listen is None or heard is None else heard.listening(listen, sharing)
 
     def near(self, key: str, load: Load[T]) -> Entry | None:
         """The fresh entry that memory has; one synchronous call. Late in its life it is reloaded in the background."""
@@ -273,5 +266,5 @@ class ReadThrough(Generic[T]):
         finally:
             self._cache.put(token, values, self._leases.stop_renewing(token))
             self._cache.release_token(token)
-        stored = token.holds(key) and any(value.key == key for value in values) and self._cache.keeps(key)
+        stored = token.holds(key) and key in [value.key for value in values] and self._cache.keeps(key)
         return Outcome(None, loaded.result, lookup.asked, stored=stored, cut_short=loaded.cut_short)

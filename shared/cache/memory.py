@@ -32,14 +32,15 @@ class _Index:
         self._keys.pop(name, None)
         return keys
 
-    def add(self, name: str, key: str) -> None:
-        keys = self._keys.get(name)
-        if keys is None:
-            self._keys[name] = key
-        elif not isinstance(keys, str):
-            keys.add(key)
-        elif keys != key:
-            self._keys[name] = {keys, key}
+    def add(self, names: Iterable[str], key: str) -> None:
+        for name in names:
+            keys = self._keys.get(name)
+            if keys is None:
+                self._keys[name] = key
+            elif not isinstance(keys, str):
+                keys.add(key)
+            elif keys != key:
+                self._keys[name] = {keys, key}
 
     def discard(self, name: str, key: str) -> None:
         keys = self._keys.get(name)
@@ -78,16 +79,16 @@ class _Lru:
         return entry
 
     def put(self, key: str, entry: Entry) -> None:
-        beginning = beginning_of_variant(key)
+        beginning = "" if key.endswith("}") else beginning_of_variant(key)
         size = entry.size(key) + (_VARIANT_BYTES if beginning else 0)
         if size > self._max_bytes:
             return
         self.entries[key] = entry
         self.bytes += size
         if beginning:
-            self._variants.add(beginning, key)
-        for tag in entry.tags:
-            self._tagged.add(tag, key)
+            self._variants.add((beginning,), key)
+        if entry.tags:
+            self._tagged.add(entry.tags, key)
         while self.bytes > self._max_bytes or len(self.entries) > self._capacity:
             self._gone(*self.entries.popitem(last=False))
 
@@ -113,7 +114,7 @@ class _Lru:
     def find_again(self, key: str, tag: str) -> None:
         entry = self.entries.get(key)
         if entry is not None and tag in entry.tags:
-            self._tagged.add(tag, key)
+            self._tagged.add((tag,), key)
 
     def _gone(self, key: str, entry: Entry) -> None:
         self.bytes -= entry.size(key)

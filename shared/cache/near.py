@@ -90,19 +90,20 @@ class NearTier:
         self.kept(key)  # or dropped
         return None
 
-    def kept(self, key: str) -> Entry | None:
-        """The entry under ``key`` if it may be used at all, as a stale one for example."""
-        if not self._trusted:
-            return None
-        entry = self._store.peek(key)
-        if entry is not None and self._slices.busy:
+    def kept(self, key: str, now: float | None = None) -> Entry | None:
+        """The entry under ``key`` if it may be used at all, as a stale one for example, ``now`` or at this moment."""
+        entry = self._store.peek(key) if self._trusted else None
+        if entry is not None and self._slices.works:
             entry = self._overtaken(key, entry)
-        if entry is None:
-            return None
-        if not entry.is_kept(self._clock()):
-            self._store.drop(key)
-            return None
-        return entry
+        if entry is None or (self._clock() if now is None else now) < entry.stale_until:
+            return entry
+        self._store.drop(key)
+        return None
+
+    def kept_of(self, keys: Iterable[str]) -> list[Entry | None]:
+        """What :meth:`kept` gives at this moment for each of these."""
+        now, kept = self._clock(), self.kept
+        return [kept(key, now) for key in keys]
 
     def issue_token(self, *keys: str, stamps: Stamps | None = None, on_loss: OnLoss | None = None) -> Token:
         """A token for what is going to be asked for under ``keys``; end it with :meth:`release_token`.
@@ -154,21 +155,22 @@ class NearTier:
             return False
         if self._shown:  # Redis gets this, and what it is made of: nothing older is left there
             self._shown.pop(key, None)
-        return self._keep(key, entry, token)
+        self._invalidate_tokens(key, but=token)
+        self._store.put(key, entry)
+        if self._watching:
+            self._tell(key)
+        return True
 
     def take(self, key: str, entry: Entry, token: Token) -> bool:
         """Keep what Redis has as :meth:`put` does; not as current, where newer has been shown while Redis was away."""
         if not token.holds(key):
             return False
-        if entry.asked_at < self._shown.get(key, -math.inf):
+        shown = self._shown.get(key)
+        if shown is not None and entry.asked_at < shown:
             entry.outdate(self._clock())
-        return self._keep(key, entry, token)
-
-    def _keep(self, key: str, entry: Entry, token: Token) -> bool:
-        self._invalidate_tokens(key, but=token)
-        self._store.put(key, entry)
-        if self._watching:
-            self._tell(key)
+        self.put(key, entry, token)
+        if shown is not None:
+            self._shown[key] = shown
         return True
 
     def drop(self, key: str, but: Token | None = None) -> None:
@@ -200,7 +202,7 @@ class NearTier:
         for token in [one for one in self._tagged if tag in one.tags]:
             for key in token.tags[tag]:
                 token.invalidate(key)
-        if not self._slices.busy:
+        if not self._slices.works:
             self._under_way.clear()
         carrying = [*filter(None, [variants]), *self._store.take_tagged(tag)]
         if carrying or tag in self._under_way:  # an earlier one has taken what it has not come to yet
@@ -312,5 +314,8 @@ class NearTier:
                 told()
 
     def _invalidate_tokens(self, key: str, but: Token | None = None) -> None:
-        for token in [t for t in self._tokens.get(key, ()) if t is not but]:
+        holders = self._tokens.get(key)
+        if holders is None or (len(holders) == 1 and but in holders):  # as nearly always
+            return
+        for token in [one for one in holders if one is not but]:
             token.invalidate(key)

@@ -19,16 +19,17 @@ class Progress:
         self._known: dict[str, object] = {}
         self._listeners: list[Listen] = []
 
-    def tell(self, name: str, piece: object) -> None:
-        """The piece of this ``name`` is known."""
+    def told(self, name: str, piece: T) -> T:
+        """The ``piece`` of this name, of which all who listen are told that it is known."""
         self._known[name] = piece
         for listen in self._listeners:
-            _told(listen, name, piece)
+            _tell(listen, name, piece)
+        return piece
 
     def add(self, listen: Listen) -> None:
         """Tell ``listen`` all that is known, and what becomes known."""
         for name, piece in self._known.items():
-            _told(listen, name, piece)
+            _tell(listen, name, piece)
         self._listeners.append(listen)
 
     async def listening(self, listen: Listen, load: Awaitable[T]) -> T:
@@ -40,7 +41,7 @@ class Progress:
             self._listeners.remove(listen)
 
 
-def _told(listen: Listen, name: str, piece: object) -> None:
+def _tell(listen: Listen, name: str, piece: object) -> None:
     try:
         listen(name, piece)
     except Exception as error:  # noqa: BLE001 - one who listens badly spoils nobody's load

@@ -156,15 +156,16 @@ class RedisTier:
         """
         if not self._supervisor.up or len(self._writes) >= _WRITES_WAITING:
             return
-        pairs = [(key, self._stamped(key, entry, token)) for key, entry in entries]
-        if self._near.trust is Trust.COHERENT and any(stored is None for _, stored in pairs):
+        stamps = [self._stamps(key, entry, token) for key, entry in entries]
+        if None in stamps and self._near.trust is Trust.COHERENT:
             self._write_when_stamped(entries, delete)
             return
-        commands: list[tuple[str, Command]] = [
-            (key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms + _GRACE_MS))
-            for key, stored in pairs
-            if stored is not None
-        ]
+        now, redis_ms = self._clock(), self.earliest_ms()
+        commands: list[tuple[str, Command]] = []
+        for (key, entry), known in zip(entries, stamps, strict=True):
+            if known is not None:
+                stored = StoredEntry.of(entry, now, redis_ms, token.generation, known)
+                commands.append((key, ("SET", key, stored.to_bytes(key), "PX", stored.kept_ms + _GRACE_MS)))
         commands.extend((key, ("UNLINK", key)) for key in delete)
         self.post(commands)
 
@@ -178,7 +179,11 @@ class RedisTier:
             try:
                 unknown = {tag for key, entry in entries for tag in self._unknown(key, token, entry.tags)}
                 await self._ask_for(list(unknown), token)
-                held = [(key, entry) for key, entry in entries if token.holds(key) and self._stamped(key, entry, token)]
+                held = [
+                    (key, entry)
+                    for key, entry in entries
+                    if token.holds(key) and self._stamps(key, entry, token) is not None
+                ]
             finally:
                 self._near.release_token(token)
             self.write(held, token, delete)
@@ -359,10 +364,9 @@ class RedisTier:
             return None
         return Size(sum(_number(keys) for keys, _ in replies), sum(_used_memory(memory) for _, memory in replies))
 
-    def _stamped(self, key: str, entry: Entry, token: Token) -> StoredEntry | None:
-        """``entry`` as it is stored under ``key``; None where ``token`` has not the stamps of all its tags."""
-        stamps = token.stamps.joined(self._keys.tags(key, entry.tags))
-        return None if stamps is None else self.stored(entry, token, stamps)
+    def _stamps(self, key: str, entry: Entry, token: Token) -> bytes | None:
+        """The stamps with which ``entry`` is stored under ``key``; None where ``token`` has not all of them."""
+        return token.stamps.joined(self._keys.tags(key, entry.tags))
 
     def _unknown(self, key: str, token: Token, tags: Sequence[str] = ()) -> list[str]:
         """The tags of the entry ``key``, of which these are further ones, whose stamps ``token`` does not have."""
@@ -371,9 +375,9 @@ class RedisTier:
     def _names(self, tags: Iterable[str]) -> list[str]:
         return [self._keys.stamp(tag) for tag in tags]
 
-    def _learn(self, tags: Iterable[str], stamps: Iterable[bytes | None], token: Token) -> None:
+    def _learn(self, tags: Sequence[str], stamps: Iterable[bytes | None], token: Token) -> None:
         """Know what was answered to whoever asked under ``token``, in the same order, as far as anything was."""
-        if not token.alive:
+        if not token.alive or not tags:
             return
         is_quiet = token.purges == self._near.purges
         for tag, stamp in zip(tags, stamps, strict=False):

@@ -50,9 +50,8 @@ class Stamps:
 
     def joined(self, tags: Sequence[str]) -> bytes | None:
         """All of them, in order; None when one is not known."""
-        known = self._known
         try:
-            return b"".join([known[tag] for tag in tags])
+            return b"".join(map(self._known.__getitem__, tags))
         except KeyError:
             return None
 

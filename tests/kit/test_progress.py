@@ -29,7 +29,7 @@ class Pieces:
         """Until there is nothing more to be known."""
         self.begun += 1
         while (piece := await self.known.get()) is not None:
-            loading.progress.tell(piece, f"{piece} of {self.begun}")
+            loading.progress.told(piece, f"{piece} of {self.begun}")
         return LoadResult("all", [Value(KEY, b"all", self.cache.clock(), 30.0)])
 
     def listen(self, heard: Heard) -> "asyncio.Future[Outcome[str]]":
@@ -98,6 +98,6 @@ def test_a_piece_that_becomes_another_is_told_again() -> None:
     progress, heard, later = Progress(), Heard(), Heard()
     progress.add(lambda *piece: heard.append(piece))
     for piece in (1, 2):
-        progress.tell("a", piece)
+        progress.told("a", piece)
     progress.add(lambda *piece: later.append(piece))
     assert (heard, later) == ([("a", 1), ("a", 2)], [("a", 2)])
