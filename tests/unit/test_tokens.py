@@ -84,7 +84,12 @@ def test_nothing_of_a_token_is_in_the_reason(header: bytes, payload: bytes) -> N
     token = issuer().keys["ES256"].sign(header, payload)
     with pytest.raises(InvalidToken) as refused:
         verify(token)
-    assert str(refused.value) in {"unreadable", "not an object", "no signed token of at most 6 KiB"}
+    assert str(refused.value) in {
+        "unreadable",
+        "not an object",
+        "no signed token of at most 6 KiB",
+        "an algorithm, or the name of a key, that we do not take",
+    }
 
 
 def test_a_principal_is_what_the_token_says() -> None:
