@@ -108,7 +108,7 @@ async def _doubtful_head(client: Rude) -> None:
 
 
 async def _doubtful_body(client: Rude) -> None:
-    await _doubtful(client, client.dice.choice(rude_heads.DOUBTFUL_BODIES), frozenset((400, 404, 405, 413)))
+    await _doubtful(client, client.dice.choice(rude_heads.DOUBTFUL_BODIES), frozenset((400, 401, 404, 405, 413)))
 
 
 async def _glance(client: Rude, data: bytes) -> None:
