@@ -196,13 +196,11 @@ class _Followed:
             if timer is not None:
                 timer.cancel()
         self._timer = self._retry = None
-        work = self._look_into(self._pace.begin())
-        self._task = asyncio.get_running_loop().create_task(work, context=Context())
+        self._pace.begin()
+        self._task = asyncio.get_running_loop().create_task(self._look_into(), context=Context())
 
-    async def _look_into(self, need: Need) -> None:
+    async def _look_into(self) -> None:
         told, failed, heard = False, False, dict[str, Told]()
-        outdated = need is Need.LOAD and self._outdated
-        self._outdated = self._outdated and not outdated  # to look is not to ask whoever knows
 
         def hear(name: str, piece: object) -> None:
             if isinstance(piece, Part):
@@ -210,6 +208,9 @@ class _Followed:
 
         reading, one = self._hub.reading, self._one
         async with self._hub.room:
+            need = self._pace.take()
+            outdated = need is Need.LOAD and self._outdated
+            self._outdated = self._outdated and not outdated  # to look is not to ask whoever knows
             try:
                 known = await reading.look(self._identifier) if need is Need.LOOK else None
                 # What is not there before its time is over was outdated; that it is over changes nothing.

@@ -40,9 +40,13 @@ class Pace:
             return None
         return max(0.0, self._last + MIN_SECONDS - now)
 
-    def begin(self) -> Need:
-        """It is being done."""
-        need, self.need, self.busy = self.need, Need.NOTHING, True
+    def begin(self) -> None:
+        """It is going to be done, together with whatever there is need of until that is taken."""
+        self.busy = True
+
+    def take(self) -> Need:
+        """What is to be done now."""
+        need, self.need = self.need, Need.NOTHING
         return need
 
     def end(self, now: float, done: Need, *, told: bool, whole: bool) -> float | None:

@@ -129,6 +129,19 @@ async def test_what_is_outdated_and_the_same_again_is_told_to_be(world: World) -
     assert (_told(one), world.loads) == (["complete"], 1)
 
 
+async def test_a_purge_is_told_once(world: World) -> None:
+    """It drops the entry, and then is one of its tag: nothing follows a second later, and no change waits for that."""
+    one = world.join()
+    for value in (2, 3):
+        world.found = state({"a": value})
+        world.tell("key:u")
+        world.tell("user:u")
+        await world.settled(1.01)
+        assert _told(one) == ["a", "complete"]
+    await world.settled()
+    assert (_told(one), world.loads, world.looks) == ([], 2, 0)
+
+
 async def test_what_somebody_else_has_loaded_is_taken_from_the_cache(world: World) -> None:
     """Nobody is asked again."""
     one = world.join()

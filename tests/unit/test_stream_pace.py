@@ -19,7 +19,8 @@ def test_clients_are_told_once_a_second_at_most(asked: list[tuple[float, Need, b
         assert wait is not None
         now += wait
         assert now >= told_at + MIN_SECONDS - 1e-9
-        assert pace.begin() is need
+        pace.begin()
+        assert pace.take() is need
         assert pace.end(now, need, told=told, whole=True) is None
         if told:
             told_at = now
@@ -32,10 +33,12 @@ def test_the_first_change_after_a_quiet_second_is_not_kept_waiting() -> None:
     pace.ask(Need.LOAD)
     assert pace.wait(10.0) == 0
     pace.begin()
+    pace.take()
     pace.end(10.1, Need.LOAD, told=True, whole=True)
     pace.ask(Need.LOOK)
     assert pace.wait(10.6) == 0.5
     pace.begin()
+    pace.take()
     pace.end(11.1, Need.LOOK, told=False, whole=True)
     pace.ask(Need.LOAD)
     assert pace.wait(11.2) == 0
@@ -52,10 +55,23 @@ def test_what_is_asked_for_meanwhile_is_done_afterwards() -> None:
         pace = Pace()
         pace.ask(done)
         pace.begin()
+        assert pace.take() is done
         pace.ask(meanwhile)
         assert pace.wait(0.0) is None
         pace.end(0.0, done, told=False, whole=True)
         assert pace.need is then
+
+
+def test_what_is_asked_for_before_it_is_taken_is_done_with_it() -> None:
+    """A purge tells of the entry first, and then of its tag: that is one thing to do, not two."""
+    pace = Pace()
+    pace.ask(Need.LOOK)
+    pace.begin()
+    pace.ask(Need.LOAD)
+    assert pace.wait(0.0) is None
+    assert pace.take() is Need.LOAD
+    pace.end(0.0, Need.LOAD, told=True, whole=True)
+    assert pace.wait(10.0) is None
 
 
 def test_what_is_not_whole_is_tried_again_less_and_less_often() -> None:
@@ -65,6 +81,7 @@ def test_what_is_not_whole_is_tried_again_less_and_less_often() -> None:
     def tried(*, whole: bool) -> float | None:
         pace.ask(Need.LOAD)
         pace.begin()
+        pace.take()
         return pace.end(0.0, Need.LOAD, told=False, whole=whole)
 
     assert [tried(whole=False) for _ in range(7)] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
