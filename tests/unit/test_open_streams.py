@@ -20,6 +20,13 @@ WIRE = Wire(SERVER_SENT_EVENTS, is_chunked=False)
 DRAINED = b'retry: 3000\nevent: end\ndata: {"reason":"drain","retry":3000}\n\n'
 
 
+def _exchange() -> Exchange:
+    """One whose stream has begun as far as gauges know: it is not active any more."""
+    exchange = Exchange(begin_trace(None, None, None), 0.0)
+    exchange.is_stream = True
+    return exchange
+
+
 class Transport:
     """Takes what is written, of which so much is not read yet."""
 
@@ -75,7 +82,7 @@ class Opened:
 
     def open(self) -> tuple[LiveStream, Transport, Connection]:
         """One more."""
-        stream = self.streams.admit(WIRE, Exchange(begin_trace(None, None, None), 0.0))
+        stream = self.streams.admit(WIRE, _exchange())
         transport, connection = Transport(), Connection()
         opened: Any = transport
         stream.has_begun = True
@@ -147,7 +154,7 @@ async def test_a_process_that_stops_ends_all_and_takes_no_more(opened: Opened) -
 
 async def test_one_that_has_not_begun_is_left_alone(opened: Opened) -> None:
     """What it will be is not known yet; when it is, it ends all the same."""
-    stream = opened.streams.admit(WIRE, Exchange(begin_trace(None, None, None), 0.0))
+    stream = opened.streams.admit(WIRE, _exchange())
     opened.pass_by(700)
     opened.streams.drain()
     assert len(opened.streams) == 1
