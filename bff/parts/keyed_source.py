@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar, cast
 
-from bff.parts.batch_bisection import BatchBisection
+from bff.parts.batch_bisection import BatchBisection, Bisected
 from bff.parts.batches import Batches, Terms
 from bff.parts.bounds import Bounds
 from bff.parts.declaring import tags_in
@@ -23,7 +23,7 @@ from shared.cache.loader import Loading
 from shared.cache.throttle import Throttle
 from shared.cache.token import Token
 from shared.deadline import Deadline
-from shared.errors import AttemptTimeout, NoBudget, Reason, UpstreamError
+from shared.errors import AttemptTimeout, BadResponse, NoBudget, Reason, UpstreamError
 from shared.observing import metrics
 from shared.upstream.call import Call, Send
 from shared.upstream.records import Records
@@ -181,11 +181,15 @@ class KeyedSource(Generic[T]):
         try:
             await cache.read_stamps(token)
             result = await self._bisection.ask(batch, terms)
+            tags = self._tell_tags(result)
             encode = self._part.codec.encode
             known = {item_id: None if item is None else (item, encode(item)) for item_id, item in result.known.items()}
             is_kept = self._part.id_type.has(batch[0])
             if is_kept:
-                cache.put(token, [self._value(key_of[one], item, asked_at, token) for one, item in known.items()])
+                values = [
+                    self._value(key_of[one], item, asked_at, token, tags.get(one, ())) for one, item in known.items()
+                ]
+                cache.put(token, values)
             if not is_kept or not self._store.negative_ttl:
                 self._refuse([key_of[item_id] for item_id in result.refused if token.holds(key_of[item_id])], asked_at)
         finally:
@@ -202,14 +206,26 @@ class KeyedSource(Generic[T]):
         body = codec.document({part.member: [part.id_type.as_json(item_id) for item_id in item_ids]})
         call = Call(part.path, self._records.about(item_ids), terms, body, wanted_until=terms.wanted_until, safe=True)
         found: Mapping[str, T] = await self._send(call)
-        for item in found.values():
-            tags_in(item, part.tags)  # or none of this can be kept
         return found
 
-    def _value(self, key: str, item: tuple[T, bytes] | None, asked_at: float, token: Token) -> Value:
+    def _tell_tags(self, result: Bisected[T]) -> Mapping[str, Sequence[str]]:
+        """The further tags of each item; one of which they cannot be told fails, for a purge would pass it by."""
+        tags: dict[str, Sequence[str]] = {}
+        if self._part.tags is None:
+            return tags
+        for item_id, item in result.known.items():
+            try:
+                tags[item_id] = () if item is None else tags_in(item, self._part.tags)
+            except BadResponse as error:
+                result.failed[item_id] = error
+        result.known = {item_id: item for item_id, item in result.known.items() if item_id not in result.failed}
+        return tags
+
+    def _value(
+        self, key: str, item: tuple[T, bytes] | None, asked_at: float, token: Token, tags: Sequence[str]
+    ) -> Value:
         if item is None:
             return self._store.absence(key, _UNKNOWN, asked_at)
-        tags = tags_in(item[0], self._part.tags)
         if tags:
             self._store.cache.tag_token(token, key, tags)
         return self._store.value(key, item[1], asked_at, self._part.codec.decode_owned(item[1]), tags)

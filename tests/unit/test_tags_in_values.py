@@ -42,6 +42,7 @@ class _Scene:
     def __init__(self, sort: str, tags: TagsOf) -> None:
         self.clock = Clock()
         self.calls = 0
+        self.ids: tuple[str, ...] = ("t1",)
         self.cache = build_cache("", 100, kinds=KINDS, longest_life=STALE, clock=self.clock)
         store = PartStore(self.cache, Throttle(1.0, 100, self.clock), ttl=TTL, stale=STALE)
         self.single = self.keyed = None
@@ -61,7 +62,7 @@ class _Scene:
             part = await self.single.get({"id": "t1"}, loading, values.append)
         else:
             assert self.keyed is not None
-            part = await self.keyed.get(["t1"], loading)
+            part = await self.keyed.get(self.ids, loading)
         self.depends_on = set(loading.further_tags)
         self.cache.put(token, values)
         self.cache.release_token(token)
@@ -69,8 +70,8 @@ class _Scene:
 
     async def _send(self, _call: object) -> Any:
         self.calls += 1
-        thing = Thing("t1", "s1")
-        found: Thing | Mapping[str, Thing] = thing if self.single is not None else {"t1": thing}
+        things = {one: Thing(one, "s1") for one in self.ids}
+        found: Thing | Mapping[str, Thing] = things["t1"] if self.single is not None else things
         return found
 
 
@@ -113,3 +114,12 @@ async def test_who_cannot_tell_them_gives_nothing(loop: object, sort: str, tags:
     part = await scene.get()
     assert (part.status, part.reason) == ("missing", "bad_response")
     assert len(scene.cache.near.store) == 0
+
+
+async def test_it_costs_none_of_the_others(loop: object) -> None:
+    """Of several that are asked for at once, those whose tags are told are given and kept."""
+    scene = _Scene("keyed", lambda thing: [f"shop:{thing.shop}"] if thing.id == "t1" else _of_none(thing))
+    scene.ids = ("t1", "t2", "t3")
+    part = await scene.get()
+    assert (part.status, part.reason, set(part.value or ())) == ("partial", "bad_response", {"t1"})
+    assert len(scene.cache.near.store) == 1
