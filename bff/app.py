@@ -55,7 +55,7 @@ from shared.serving.app import Resource, build_app
 from shared.serving.edge import BuiltEdge
 from shared.upstream.call import Send
 from shared.upstream.concrete import Concrete
-from shared.upstream.transport import Session
+from shared.upstream.transport.session import Session
 
 SERVICE: Final = "api-gateway"
 DESCRIPTION: Final = (

@@ -24,7 +24,8 @@ from shared.upstream.lookup.find import Find, Finder
 from shared.upstream.lookup.location import Location
 from shared.upstream.lookup.lookup import Lookup
 from shared.upstream.spans import span_attempts
-from shared.upstream.transport import Session, Transport
+from shared.upstream.transport.session import Session
+from shared.upstream.transport.transport import Transport
 
 
 def build_transports(settings: GatewaySettings, session: Session) -> Mapping[str, Send | Concrete]:

@@ -16,7 +16,7 @@ from shared.serving.app import Resource
 from shared.settings.secret import Secret
 from shared.upstream.call import Call, Change, Reply, stack
 from shared.upstream.timeout import attempt_timeout
-from shared.upstream.transport import Session
+from shared.upstream.transport.session import Session
 
 _LONGEST_STREAM: Final = 100_000
 """Events that the stream keeps, or a few more."""

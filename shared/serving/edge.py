@@ -26,7 +26,7 @@ from shared.serving.app import Resource
 from shared.serving.reloading import Reload
 from shared.settings.secret import Secret
 from shared.upstream.document import document_at
-from shared.upstream.transport import Session
+from shared.upstream.transport.session import Session
 
 _MAX_HASH_KEY: Final = 64
 """Bytes of a key that BLAKE2 takes."""

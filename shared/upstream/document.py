@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from shared.deadline import Deadline
 from shared.errors import BadResponse
 from shared.upstream.call import Call, Reply
-from shared.upstream.transport import Session
+from shared.upstream.transport.session import Session
 
 
 def document_at(

@@ -24,7 +24,7 @@ from shared.cache.throttle import Throttle
 from shared.deadline import Deadline
 from shared.settings.loading import load
 from shared.upstream.logical import Upstream
-from shared.upstream.transport import Session
+from shared.upstream.transport.session import Session
 from tests.fixtures.processes import StartApp
 
 SERVICES = ("users", "orders", "products")

@@ -18,7 +18,7 @@ from shared.upstream.logical import Policies, Upstream
 from shared.upstream.lookup.location import Location
 from shared.upstream.reading import Accepted, Declined, json_or_declined
 from shared.upstream.retry import RetryRules
-from shared.upstream.transport import Session
+from shared.upstream.transport.session import Session
 from tests.fixtures.processes import free_port
 
 PATIENCE: Final = 30.0

@@ -10,7 +10,8 @@ from shared.edge.fetched_keys import FetchedKeys
 from shared.edge.keys import MAX_BYTES, KeySet
 from shared.errors import BadResponse, Unreachable, UpstreamError
 from shared.upstream.document import document_at
-from shared.upstream.transport import BODY_LIMIT, Session
+from shared.upstream.transport.session import Session
+from shared.upstream.transport.transport import BODY_LIMIT
 from tests.fixtures.gateway import Clock
 from tests.fixtures.issuer import Issuer, KeyServer, signing_key
 from tests.fixtures.processes import free_port

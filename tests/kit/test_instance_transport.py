@@ -15,7 +15,8 @@ from shared.errors import NotConnected, Unreachable
 from shared.upstream.call import Call
 from shared.upstream.reading import status_only
 from shared.upstream.tls import client_context
-from shared.upstream.transport import Session, Transport
+from shared.upstream.transport.session import Session
+from shared.upstream.transport.transport import Transport
 from tests.fixtures.processes import free_port
 
 AUTHORITY = trustme.CA()

@@ -15,7 +15,7 @@ from shared.upstream.call import Call
 from shared.upstream.logical import Policies, Upstream
 from shared.upstream.reading import json_of
 from shared.upstream.retry import RetryRules
-from shared.upstream.transport import Session
+from shared.upstream.transport.session import Session
 from tests.fixtures.gateway import Clock
 from tests.fixtures.unruly_service import FRAMED, UnrulyService, head, in_chunks, with_length
 

@@ -23,7 +23,7 @@ from shared.upstream.call import Call
 from shared.upstream.logical import Policies, Upstream
 from shared.upstream.reading import json_of
 from shared.upstream.tls import client_context
-from shared.upstream.transport import Session
+from shared.upstream.transport.session import Session
 from tests.fixtures.closing import closed
 from tests.fixtures.log_lines import heard
 from tests.fixtures.unruly_service import with_length

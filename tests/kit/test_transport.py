@@ -17,7 +17,8 @@ from shared.upstream.logical import Policies, Upstream
 from shared.upstream.reading import json_of, json_or_absent
 from shared.upstream.retry import RetryRules
 from shared.upstream.timeout import attempt_timeout
-from shared.upstream.transport import BODY_LIMIT, Session
+from shared.upstream.transport.session import Session
+from shared.upstream.transport.transport import BODY_LIMIT
 from tests.fixtures.gateway import Clock
 from tests.fixtures.processes import free_port
 from tests.fixtures.recording_service import RecordingService

@@ -19,7 +19,7 @@ from shared.observing.telemetry.throttled_logging import ThrottledLogging
 from shared.observing.tracing import Trace, begin_trace, current_trace
 from shared.settings.environment import export_environment
 from shared.settings.loading import load
-from shared.upstream.transport import Session
+from shared.upstream.transport.session import Session
 
 
 class Noted:

@@ -1,0 +1,102 @@
+"""Carries calls out, and maps every error of aiohttp's to one of ours.
+
+No redirect is followed, no cookie kept, no compression asked for and no compressed body taken, so that nothing a
+service sends can grow in memory here.
+"""
+
+import ssl
+from collections.abc import Callable
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EofStream
+
+from shared.errors import BadResponse, NotConnected, Unreachable, UpstreamError
+from shared.observing.logs import log_deduplicated
+from shared.upstream.body import read_bounded
+from shared.upstream.call import Call, Reply
+from shared.upstream.request import request
+from shared.upstream.statuses import raise_for_status
+from shared.upstream.transport.origin import Origin
+
+BODY_LIMIT: Final = 2 * 1024 * 1024
+
+
+class Transport:
+    """Requests to one service, or to one of its instances, over connections of its own."""
+
+    __slots__ = ("_base_url", "_is_closed", "_open", "_origin")
+
+    def __init__(self, base_url: str, open_origin: Callable[[], Origin]) -> None:
+        """``open_origin`` tells where ``base_url`` is, and raises ``Unreachable`` while the session is closed."""
+        self._base_url = base_url
+        self._open = open_origin
+        self._origin: Origin | None = None
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Close its idle connections at once, and those in use when they have been used."""
+        self._is_closed = True
+        if self._origin is not None:
+            self._origin.close()
+            self._origin = None
+
+    async def __call__(self, call: Call[Any]) -> Any:
+        """Carry out ``call``."""
+        origin = self._origin
+        if origin is None or origin.connector.closed:
+            if self._is_closed:
+                raise Unreachable("the instance has left", retryable=True, at_once=True, is_failure=False)
+            origin = self._origin = self._open()
+        protocol: Any = None  # a ServiceConnection, once there is one
+        try:
+            connection = origin.connector.take_pooled(origin.key) or await origin.connector.open_new(origin.example)
+            try:
+                protocol = connection.protocol
+                written = request(origin.path, origin.fields(), call)
+                if call.change is not None:
+                    call.change.sent += 1
+                protocol.send(written)
+                reply = await protocol.plain
+                if reply is None:
+                    message, payload = await protocol.read()
+                    body = await read_bounded(message.headers, payload, BODY_LIMIT)
+                    reply = Reply(message.code, message.headers, body)
+                value = call.read(raise_for_status(reply))
+            except BaseException:
+                # Also after an answer that is of no use: it may have been another's, and the own one be yet to come.
+                connection.close()
+                raise
+            if self._is_closed:
+                connection.close()
+            else:
+                connection.release()
+        except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError, EofStream) as error:
+            if protocol is not None and protocol.was_stale():
+                # The service was closing it while the request was on its way: no fault of anybody's.
+                raise Unreachable(
+                    "a pooled connection was stale", retryable=True, at_once=True, is_failure=False
+                ) from error
+            raise self._ours(error) from error
+        return value
+
+    def _ours(self, error: Exception) -> UpstreamError:
+        kind = type(error).__name__
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return self._refused("the service's certificate is not accepted", error.certificate_error)
+        if isinstance(error, aiohttp.ClientConnectorSSLError):
+            return self._refused("the TLS handshake failed", error.os_error)
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return NotConnected(f"no connection ({kind})", retryable=True)
+        if isinstance(error, aiohttp.ClientPayloadError | HttpProcessingError | ValueError):
+            return BadResponse(f"the answer is not valid HTTP ({kind})")
+        if isinstance(refusal := error.__cause__, ssl.SSLError):
+            return self._refused("the service refused the handshake", refusal)
+        return Unreachable(f"the connection broke ({kind})")
+
+    def _refused(self, what: str, error: Exception) -> Unreachable:
+        """An error that people must repair: it is logged, and not retried."""
+        why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
+        log_deduplicated("error", "upstream TLS failed", "upstream", address=self._base_url, error=f"{what}: {why}")
+        return Unreachable(f"{what}: {why}")
