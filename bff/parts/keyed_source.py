@@ -6,7 +6,7 @@ Each id stands for itself: a failure of one costs none of the others.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Generic, NamedTuple, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 from bff.parts.batch_bisection import BatchBisection, Bisected
 from bff.parts.batches import Batches, Terms
@@ -15,12 +15,12 @@ from bff.parts.declaring import tags_in
 from bff.parts.keyed import KeyedPart
 from bff.parts.part import Part
 from bff.parts.part_builder import Fetched, PartBuilder
+from bff.parts.refused_ids import RefusedIds
 from bff.parts.store import PartStore
 from shared import codec, ids
 from shared.cache.cache import Value
 from shared.cache.entry import Entry
 from shared.cache.loader import Loading
-from shared.cache.throttle import Throttle
 from shared.cache.token import Token
 from shared.deadline import Deadline
 from shared.errors import AttemptTimeout, BadResponse, NoBudget, Reason, UpstreamError
@@ -31,21 +31,8 @@ from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
 T = TypeVar("T")
 
-_UNKNOWN: Final = b""
-"""The stored value of an item that does not exist."""
-
-_MAX_REFUSED: Final = 10_000
-"""Bound on remembered ids that were rejected and are not in the cache."""
-
 _MAX_LENGTH: Final = 64
 """A longer id is no identifier; its key has a digest instead."""
-
-
-class _Refusal(NamedTuple):
-    """Until when it counts, and the token by which it shows whether it has been purged since."""
-
-    until: float
-    token: Token
 
 
 class KeyedSource(Generic[T]):
@@ -63,7 +50,7 @@ class KeyedSource(Generic[T]):
         self._batches: Batches[Fetched[T]] = Batches(
             self._ask, max_ids=part.max_batch, call_timeout=bounds.call_timeout, max_requests=bounds.max_calls
         )
-        self._refused: Throttle[_Refusal] = Throttle(store.ttl, _MAX_REFUSED, store.cache.clock)
+        self._refused = RefusedIds(store.cache, part.tag, store.ttl)
         self._sources = {name: metrics.part_sources.labels(part.name, name) for name in ("cache", "service", "joined")}
 
     async def get(self, wanted: Iterable[str], loading: Loading) -> Part[Mapping[str, T]]:
@@ -80,7 +67,8 @@ class KeyedSource(Generic[T]):
             if loading.is_blind:
                 await loading.read_stamps()
         builder: PartBuilder[T] = PartBuilder({one: self._key(one) for one in order if id_type.has(one)})
-        kept = await self._kept(builder.keys, loading.deadline)
+        entries = zip(builder.keys, await self._store.kept([*builder.keys.values()], loading.deadline), strict=True)
+        kept = {item_id: entry for item_id, entry in entries if entry is not None}
         due = self._take_fresh(kept, builder, renew=loading.early)
         if id_type is not ids.TEXT:  # of text the service knows best what it takes
             builder.known |= {item_id: None for item_id in order if not id_type.has(item_id)}
@@ -94,10 +82,6 @@ class KeyedSource(Generic[T]):
         now = self._store.clock()
         builder.fresh_until = min(builder.fresh_until, now + self._store.ttl)
         return loading.progress.told(self._part.name, builder.build(everything, now, now - started))
-
-    async def _kept(self, keys: Mapping[str, str], deadline: Deadline) -> Mapping[str, Entry]:
-        entries = zip(keys, await self._store.kept(list(keys.values()), deadline), strict=True)
-        return {item_id: entry for item_id, entry in entries if entry is not None}
 
     def _take_fresh(self, kept: Mapping[str, Entry], builder: PartBuilder[T], *, renew: bool) -> Sequence[str]:
         """Take current entries; returns the ids of those that will expire soon."""
@@ -166,18 +150,21 @@ class KeyedSource(Generic[T]):
     def _not_refused(self, ask: Sequence[str], builder: PartBuilder[T]) -> list[str]:
         """The ids that the service has not rejected lately; the others count as not existing."""
         for item_id in ask:
-            refusal = self._refused.reason(self._key(item_id))
-            if refusal is not None and not self._store.cache.was_purged(f"{self._part.tag}:{item_id}", refusal.token):
+            if (until := self._refused.until(self._key(item_id), item_id)) is not None:
                 builder.known[item_id] = None
-                builder.fresh_until = min(builder.fresh_until, refusal.until)
+                builder.fresh_until = min(builder.fresh_until, until)
         return [item_id for item_id in ask if item_id not in builder.known]
 
     async def _ask(self, batch: Sequence[str], terms: Terms) -> Fetched[T]:
         """Ask the service for these ids, which are all identifiers, or none of them is."""
         cache, asked_at = self._store.cache, self._store.clock()
         key_of = {item_id: self._key(item_id) for item_id in batch}
-        # Nobody who comes after a key was invalidated is given what was asked for before.
-        token = cache.issue_token(*key_of.values(), on_loss=lambda key: self._batches.detach(_ids_of(key, key_of)))
+
+        def lost(key: str | None) -> None:
+            # Nobody who comes after a key was invalidated is given what was asked for before.
+            self._batches.detach([item_id for item_id in batch if key in {None, key_of[item_id]}])
+
+        token = cache.issue_token(*key_of.values(), on_loss=lost)
         try:
             await cache.read_stamps(token)
             result = await self._bisection.ask(batch, terms)
@@ -191,7 +178,7 @@ class KeyedSource(Generic[T]):
                 ]
                 cache.put(token, values)
             if not is_kept or not self._store.negative_ttl:
-                self._refuse([key_of[item_id] for item_id in result.refused if token.holds(key_of[item_id])], asked_at)
+                self._refused.add([key for one in result.refused if token.holds(key := key_of[one])], asked_at)
         finally:
             cache.release_token(token)
         self._sources["service"].inc(len(known))
@@ -210,30 +197,25 @@ class KeyedSource(Generic[T]):
 
     def _tell_tags(self, result: Bisected[T]) -> Mapping[str, Sequence[str]]:
         """The further tags of each item; one of which they cannot be told fails, for a purge would pass it by."""
-        tags: dict[str, Sequence[str]] = {}
         if self._part.tags is None:
-            return tags
-        for item_id, item in result.known.items():
+            return {}
+        tags: dict[str, Sequence[str]] = {}
+        for item_id, item in list(result.known.items()):
             try:
                 tags[item_id] = () if item is None else tags_in(item, self._part.tags)
             except BadResponse as error:
                 result.failed[item_id] = error
-        result.known = {item_id: item for item_id, item in result.known.items() if item_id not in result.failed}
+                del result.known[item_id]
         return tags
 
     def _value(
         self, key: str, item: tuple[T, bytes] | None, asked_at: float, token: Token, tags: Sequence[str]
     ) -> Value:
         if item is None:
-            return self._store.absence(key, _UNKNOWN, asked_at)
+            return self._store.absence(key, asked_at)
         if tags:
             self._store.cache.tag_token(token, key, tags)
         return self._store.value(key, item[1], asked_at, self._part.codec.decode_owned(item[1]), tags)
-
-    def _refuse(self, keys: Iterable[str], asked_at: float) -> None:
-        refusal = _Refusal(asked_at + self._store.ttl, self._store.cache.issue_token())
-        for key in keys:
-            self._refused.failed(key, refusal)
 
     def _take_kept(self, missing: Sequence[str], kept: Mapping[str, Entry], builder: PartBuilder[T]) -> None:
         """Take from the cache what the service could not return, as stale where it is no longer current."""
@@ -252,13 +234,12 @@ class KeyedSource(Generic[T]):
 
     def _read(self, item_id: str, entry: Entry, builder: PartBuilder[T]) -> bool:
         """Add the value of an entry; returns False when it cannot be decoded."""
-        known: tuple[T, bytes] | None = None
-        if not entry.negative:
-            item = self._part.codec.decode_entry(entry)
-            if item is None:
-                return False
-            known = (item, entry.value)
-        builder.known[item_id] = known
+        if entry.negative:
+            builder.known[item_id] = None
+        elif (item := self._part.codec.decode_entry(entry)) is not None:
+            builder.known[item_id] = item, entry.value
+        else:
+            return False
         return True
 
     def _key(self, item_id: str) -> str:
@@ -266,8 +247,3 @@ class KeyedSource(Generic[T]):
         if len(item_id) > _MAX_LENGTH:
             item_id = "!" + hashlib.blake2b(item_id.encode(), digest_size=16).hexdigest()
         return f"{self._beginning}{item_id}}}"
-
-
-def _ids_of(key: str | None, key_of: Mapping[str, str]) -> Sequence[str]:
-    """The ids with this cache key; all of them for None."""
-    return [item_id for item_id, named in key_of.items() if key in {None, named}]

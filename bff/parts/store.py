@@ -48,9 +48,9 @@ class PartStore:
         """
         return Value(key, data, asked_at, self.ttl, self.stale, decoded=decoded, tags=bounded(tags) if tags else ())
 
-    def absence(self, key: str, data: bytes, asked_at: float) -> Value:
+    def absence(self, key: str, asked_at: float) -> Value:
         """What is kept of the answer that there is no such thing."""
-        return Value(key, data, asked_at, self.negative_ttl, self.stale, negative=True)
+        return Value(key, b"", asked_at, self.negative_ttl, self.stale, negative=True)
 
     def current_until(self, entry: Entry) -> float:
         """Until when what uses the negative ``entry`` counts as current.
