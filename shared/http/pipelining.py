@@ -80,19 +80,20 @@ class PipelinedProtocol(HttpProtocol):
     def close(self, timeout: float | None = None) -> None:
         """Close the connection; a client that may still be sending can first read its answer."""
         transport = self.transport
+        if transport is None:
+            return
         may_send = not self._eof and (self.refused is not None or bool(self._received) or self._expects_more())
-        if transport is None or transport.is_closing() or not may_send:
-            if transport is not None and not transport.can_write_eof():
-                self._close_encrypted(transport)
-                return
-            if transport is not None and transport.get_write_buffer_size():
+        if may_send and not transport.is_closing():
+            self._refuse(self.refused or RejectedRequest(408))
+            self._eof = True
+            shut_down_writing(transport)
+            self._lingering = self.loop.call_later(LINGER_SECONDS, self.close)
+        elif transport.can_write_eof():
+            if transport.get_write_buffer_size():
                 self._slow_reader.start(transport, self.loop)
             super().close(timeout)
-            return
-        self._refuse(self.refused or RejectedRequest(408))
-        self._eof = True
-        shut_down_writing(transport)
-        self._lingering = self.loop.call_later(LINGER_SECONDS, self.close)
+        elif not transport.is_closing():
+            self._close_encrypted(transport)
 
     def close_if_idle(self) -> bool:
         """Close the connection if there is nothing to be answered; tells whether it was closed."""
@@ -198,11 +199,10 @@ class PipelinedProtocol(HttpProtocol):
 
         It would wait for the client's farewell, too, which those who keep idle connections do not send.
         """
-        if not transport.is_closing():
-            self._stop_timeouts()
-            transport.close()
-            self._slow_reader.start(transport, self.loop)
-            self._disconnect_when_sent(transport)
+        self._stop_timeouts()
+        transport.close()
+        self._slow_reader.start(transport, self.loop)
+        self._disconnect_when_sent(transport)
 
     def _disconnect_when_sent(self, transport: Any, *, was_sent: bool = False) -> None:
         is_sent = not unread_bytes(transport)
