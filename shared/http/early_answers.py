@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from sanic import Sanic
 
@@ -40,21 +40,6 @@ from shared.timestamps import http_date
 
 Respond = Callable[[], Coroutine[Any, Any, bytes]]
 """Makes the bytes of an answer that is not ready."""
-
-
-class _EarlyRequest(NamedTuple):
-    """A request, as far as it matters.
-
-    ``caller`` is who asks, where that is decided and they are let in; ``form`` is that of the answer then.
-    """
-
-    method: bytes
-    identifier: str
-    fields: Fields
-    peer: Peer
-    caller: Caller | None
-    form: Form
-    started: float
 
 
 class Client(Peer, Protocol):
@@ -140,7 +125,7 @@ class EarlyAnswers:
         except Exception as error:  # noqa: BLE001 - the endpoint itself may do better, for whoever is let in
             log_error("unexpected error", "app", error)
         form = PLAIN if admitted is None else admitted.form
-        return partial(self._respond, declared, _EarlyRequest(method, subject, fields, client, admitted, form, started))
+        return partial(self._respond, declared, method, subject, fields, client, admitted, form, started)
 
     def _ready_bytes(  # noqa: PLR0917 - by name they would cost more
         self,
@@ -205,31 +190,41 @@ class EarlyAnswers:
             asyncio.get_running_loop().call_soon(self._flush_and_send)
         self._unsent.append((transport, answer))
 
-    async def _respond(self, declared: EarlyRoute, request: _EarlyRequest) -> bytes:
-        fields, edge = request.fields, self._edge
-        trace = fields.trace(is_trusted=edge.trusts_trace(request.peer.peer))
-        exchange = Exchange.start(trace, request.started)
+    async def _respond(  # noqa: PLR0917
+        self,
+        declared: EarlyRoute,
+        method: bytes,
+        identifier: str,
+        fields: Fields,
+        peer: Peer,
+        caller: Caller | None,
+        form: Form,
+        started: float,
+    ) -> bytes:
+        """An answer that is not ready, in this ``form`` where it is decided that ``caller`` is let in."""
+        edge = self._edge
+        exchange = Exchange.start(fields.trace(is_trusted=edge.trusts_trace(peer.peer)), started)
         status = CLIENT_LEFT
+        with_body = method == b"GET"
         try:
-            try:
-                if request.caller is None:
-                    await admit(exchange, edge, (fields, request.peer), declared.access, request.identifier)
-                else:
-                    exchange.admit(request.caller, request.form, time.time())
-                response = await declared.respond(request.identifier, fields.if_none_match, exchange)
-                answer = self._encoded(request, exchange, response, JSON)
-                status = response.status
-            except Exception as error:  # noqa: BLE001 - whatever it is has an answer
-                if problems.is_server_error(error):
-                    log_error("unexpected error", "app", error)
-                described = Response(*problems.describe(error, f"{declared.path}{request.identifier}"))
-                answer = self._encoded(request, exchange, described, problems.CONTENT_TYPE)
-                status = described.status
+            if caller is None:
+                await admit(exchange, edge, (fields, peer), declared.access, identifier)
+            else:
+                exchange.admit(caller, form, time.time())
+            response = await declared.respond(identifier, fields.if_none_match, exchange)
+            answer = self._encoded(exchange, response, JSON, with_body=with_body)
+            status = response.status
+        except Exception as error:  # noqa: BLE001 - whatever it is has an answer
+            if problems.is_server_error(error):
+                log_error("unexpected error", "app", error)
+            described = Response(*problems.describe(error, f"{declared.path}{identifier}"))
+            answer = self._encoded(exchange, described, problems.CONTENT_TYPE, with_body=with_body)
+            status = described.status
         finally:
-            exchange.record(request.method.decode(), declared.label, status)
+            exchange.record(method.decode(), declared.label, status)
         return answer
 
-    def _encoded(self, request: _EarlyRequest, exchange: Exchange, response: Response, kind: str) -> bytes:
+    def _encoded(self, exchange: Exchange, response: Response, kind: str, *, with_body: bool) -> bytes:
         body = None if response.status == 304 else Body(len(response.body), kind)
         beside = exchange.complete(response.fields)
         more = f"\r\n{lines(beside.items())}" if beside else ""
@@ -238,7 +233,7 @@ class EarlyAnswers:
             f"\r\ntraceparent: {exchange.trace.traceparent}{more}"
             f"{closing(body, keep_alive=self._loop is not None)}"
         ).encode("ascii")
-        return head if body is None or request.method == b"HEAD" else head + response.body
+        return head if body is None or not with_body else head + response.body
 
     def _flush_and_send(self) -> None:
         unflushed, self._unflushed = self._unflushed, []
