@@ -166,8 +166,7 @@ class UpstreamError(KitError):
     def __init_subclass__(cls) -> None:
         """The outcome is the reason where a class does not say otherwise."""
         super().__init_subclass__()
-        if "outcome" not in cls.__dict__:
-            cls.outcome = cls.reason
+        cls.outcome = cls.__dict__.get("outcome", cls.reason)
 
     def __init__(
         self,
