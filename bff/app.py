@@ -15,8 +15,9 @@ from bff.catalogue import Catalogue, catalogue
 from bff.commands import COMMANDS
 from bff.commands.kind import AnyCommand
 from bff.endpoints.admin import PURGE, REVOKE, TELL
+from bff.endpoints.aggregate_loader import BuiltAnswer
 from bff.endpoints.aggregate_routes import AggregateRoutes
-from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
+from bff.endpoints.aggregates import AggregateEndpoint
 from bff.endpoints.cache_stats import CacheStats
 from bff.endpoints.commands import CommandRoute
 from bff.endpoints.events import EventRoutes

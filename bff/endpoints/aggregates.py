@@ -1,50 +1,32 @@
 """The endpoint of an aggregate in one representation: served from the cache, or loaded, and stored when complete."""
 
 import random
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import product
 from typing import Final, NamedTuple
 
-import msgspec
-
-from bff.answer import Answer, compose
 from bff.cache_status import CacheStatus
+from bff.endpoints.aggregate_loader import AggregateLoader, BuiltAnswer
 from bff.endpoints.aggregate_operation import VIEW
-from bff.parts.part import STATUSES, Aggregate
-from bff.parts.sources import PartSources, Sources
+from bff.parts.sources import PartSources
 from bff.representation import Representation
 from bff.settings import GatewaySettings
 from shared import ids
-from shared.cache.cache import Cache, Value
+from shared.cache.cache import Cache
 from shared.cache.entry import Entry
-from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
+from shared.cache.loader import Outcome, ReadThrough
 from shared.cache.progress import Listen
 from shared.deadline import Deadline
 from shared.edge.form import Form
-from shared.errors import DeclarationError, NotFound, RequestError
-from shared.http.coded_body import NO_BODY, CodedBody
+from shared.errors import NotFound, RequestError
+from shared.http.coded_body import CodedBody
 from shared.http.conditional import matches
 from shared.http.early_routes import VARY, EarlyRoute, ReadyResponse, Response, coded_as
 from shared.http.exchange import Exchange
 from shared.http.load_shedder import LoadShedder
-from shared.observing import metrics
-from shared.upstream.timeout import MIN_ATTEMPT_SECONDS
 
 _MEMORY_HIT: Final = "memory hit"
 _BOTH: Final = (True, False)
-
-
-class BuiltAnswer(msgspec.Struct, frozen=True):
-    """What a load gave: an answer or an error for the client, and how it went."""
-
-    answer: Answer | RequestError
-    fresh_until: float
-    facts: dict[str, object]
-    timing: str
-    body: CodedBody = NO_BODY
-    tags: tuple[str, ...] = ()
 
 
 class Document(NamedTuple):
@@ -75,31 +57,23 @@ class AggregateEndpoint:
         shedder: LoadShedder,
     ) -> None:
         self.representation = representation
-        self._kind = kind = representation.kind
-        self._names = [part.name for part in representation.parts]
-        self._wanted = frozenset(self._names)
-        self._optional = {part.name for part in kind.optional}
+        self._kind = representation.kind
         self._settings = settings
         self._cache = cache
         self._through = through
-        self._sources = sources
         self._shedder = shedder
         self._key_prefix = cache.keys.entry_prefix(representation.cache_kind)
-        self.ttl = representation.ttl(settings.cache_ttl)
+        loader = AggregateLoader(representation, settings, sources, cache.clock)
+        self._load, self.ttl = loader.load, loader.ttl
         self._facts = {"view": representation.view} if representation.view else {}
         self._log_hits = settings.log_hits / 100
-        self._label = kind.label
-        self._part_counters = {
-            (part, status): metrics.aggregate_parts.labels(self._label, part, status)
-            for part, status in product(self._names, STATUSES)
-        }
 
     def early_route(self) -> EarlyRoute:
         """What is answered early: everything that is asked for by a plain request."""
         return EarlyRoute(
             path=f"{self._kind.path}/",
             query=f"?{VIEW}={self.representation.view}" if self.representation.view else "",
-            label=self._label,
+            label=self._kind.label,
             is_id=None if self._kind.id_type is ids.TEXT else self._kind.id_type.has,
             ready=self._ready,
             count_hits=self._cache.count_near_hits,
@@ -222,66 +196,6 @@ class AggregateEndpoint:
             return Response(200, {"Cache-Control": "no-store", **of_coding}, body)
         return _conditional(if_none_match, made.body, form, answer.etag, _cache_control(left))
 
-    async def _load(self, identifier: str, key: str, loading: Loading) -> LoadResult[BuiltAnswer]:
-        sources = self._sources.of(loading, self._wanted)
-        asked_at = self._cache.clock()
-        started = time.monotonic()
-        try:
-            aggregate = self._existing(await self._kind.load(identifier, sources))
-        except NotFound as absent:
-            return self._not_found(key, absent, asked_at)
-        except RequestError as nothing:
-            return LoadResult(BuiltAnswer(nothing, 0.0, {}, ""), sources.values, cut_short=_is_over(loading.deadline))
-        finally:
-            duration = time.monotonic() - started
-            metrics.aggregation_duration.observe(duration)
-        return self._complete(identifier, aggregate, sources, asked_at, duration)
-
-    def _existing(self, aggregate: Aggregate) -> Aggregate:
-        for name, part in aggregate.parts.items():
-            if part.value is None and part.is_absent and name not in self._optional:
-                raise NotFound(f"There is no such {self._kind.subject}.")
-        return aggregate
-
-    def _check(self, aggregate: Aggregate) -> None:
-        if aggregate.parts.keys() != self._kind.readers.keys():
-            given, declared = ", ".join(aggregate.parts), ", ".join(self._kind.readers)
-            raise DeclarationError(
-                f"aggregate {self._kind.name!r}: it is loaded with {given}, and declared with {declared}"
-            )
-
-    def _complete(
-        self, identifier: str, aggregate: Aggregate, sources: Sources, asked_at: float, duration: float
-    ) -> LoadResult[BuiltAnswer]:
-        if [*aggregate.parts] != self._names:
-            self._check(aggregate)
-            aggregate = aggregate.only(self._names)
-        statuses = {name: part.status for name, part in aggregate.parts.items()}
-        for delivered in statuses.items():
-            self._part_counters[delivered].inc()
-        timings = [f"{name};dur={part.duration * 1000:.1f}" for name, part in aggregate.parts.items()]
-        timing = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
-        facts = self.representation.facts(identifier, {name: part.value for name, part in aggregate.parts.items()})
-        ttl = self.ttl
-        write = self.representation.write
-        answer = compose(aggregate, facts, ttl=ttl, duration=duration, now=time.time(), write=write)
-        values, tags = sources.values, sources.loading.further_tags
-        fresh_until = min(aggregate.fresh_until, asked_at + ttl)
-        if answer.etag is not None:
-            ready = ReadyResponse(answer.etag, answer.cached_body)
-            # The last to be placed is the last to go where there is hardly any room.
-            key = f"{self._key_prefix}{identifier}}}"
-            values = [*values, Value(key, ready.body, fresh_until - ttl, ttl, cost=duration, decoded=ready, tags=tags)]
-        made = BuiltAnswer(answer, fresh_until, {"parts": statuses}, timing, CodedBody(answer.body), tags)
-        return LoadResult(made, values, cut_short=answer.etag is None and _is_over(sources.loading.deadline))
-
-    def _not_found(self, key: str, absent: NotFound, asked_at: float) -> LoadResult[BuiltAnswer]:
-        """Nothing else is kept that was loaded for somebody who does not exist."""
-        ttl = self._settings.cache_negative_ttl
-        sentence = absent.detail
-        values = [Value(key, sentence.encode(), asked_at, ttl, decoded=sentence, negative=True)] if ttl else []
-        return LoadResult(BuiltAnswer(absent, asked_at + ttl, {}, ""), values)
-
 
 class _Lifetime(NamedTuple):
     """The whole life of an answer and what is left of it, in whole seconds (RFC 9111 §4.2)."""
@@ -309,11 +223,6 @@ def _loaded(outcome: Outcome[BuiltAnswer]) -> BuiltAnswer:
     if outcome.loaded is None:
         raise AssertionError("an outcome has an entry or something that was loaded")
     return outcome.loaded
-
-
-def _is_over(deadline: Deadline) -> bool:
-    """Whether a load that gave less than it might ended because its time did."""
-    return deadline.left() < MIN_ATTEMPT_SECONDS
 
 
 def _cache_control(max_age: int) -> str:

@@ -7,17 +7,16 @@ import pytest
 
 from bff.aggregates.kind import AggregateKind, Load
 from bff.app import gateway_cache
-from bff.endpoints.aggregates import AggregateEndpoint, BuiltAnswer
+from bff.endpoints.aggregate_loader import AggregateLoader, BuiltAnswer
 from bff.parts.part import Aggregate, Part
 from bff.parts.single import single
 from bff.parts.sources import Sources
 from bff.representation import Representation
 from bff.settings import GatewaySettings
 from shared.cache.entry import Entry
-from shared.cache.loader import Loading, LoadResult, ReadThrough
+from shared.cache.loader import Loading, LoadResult
 from shared.deadline import Deadline
 from shared.errors import NotFound
-from shared.http.load_shedder import LoadShedder
 from shared.settings.loading import load
 from shared.upstream.service import Service
 from tests.fixtures.gateway import Clock
@@ -48,19 +47,11 @@ async def _loaded(clock: Clock, how: Load) -> tuple[LoadResult[BuiltAnswer], Ent
     environment = {"CACHE_TTL_SECONDS": str(TTL), "CACHE_NEGATIVE_TTL_SECONDS": str(NEGATIVE_TTL)}
     settings = load(GatewaySettings, environment)
     cache = gateway_cache(settings, [kind], clock=clock)
-    through = ReadThrough[BuiltAnswer](cache, 2.0)
     sources: Any = _Sources()
-    endpoint = AggregateEndpoint(
-        Representation(kind),
-        settings=settings,
-        cache=cache,
-        through=through,
-        sources=sources,
-        shedder=LoadShedder(10, clock),
-    )
+    loader = AggregateLoader(Representation(kind), settings, sources, cache.clock)
     key = cache.keys.entry(Representation(kind).cache_kind, "t1")
     token = cache.issue_token(key)
-    loaded = await endpoint._load("t1", key, Loading(Deadline.after(60, clock), False, token, cache))
+    loaded = await loader.load("t1", key, Loading(Deadline.after(60, clock), False, token, cache))
     cache.put(token, loaded.values)
     cache.release_token(token)
     return loaded, cache.kept_near(key)
