@@ -11,7 +11,8 @@ from sanic import HTTPResponse, Request
 from bff.endpoints.aggregate_operation import LAST_EVENT_ID, LIVE
 from bff.endpoints.aggregates import AggregateEndpoint, Document
 from bff.streams import events
-from bff.streams.hub import Hub, Kept, Known, Reading
+from bff.streams.hub import Hub
+from bff.streams.reading import Kept, Known, Reading
 from bff.streams.state import State
 from bff.streams.teller import Teller
 from shared.cache.cache import Cache

@@ -6,16 +6,16 @@ Nothing is done for one that nobody looks at, nor for one of which nothing has c
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 from bff.parts.part import Part
 from bff.streams.events import end_with
 from bff.streams.looked_at import LookedAt
 from bff.streams.pace import Need, Pace
-from bff.streams.state import State, Told
-from shared.cache.progress import Listen
+from bff.streams.reading import Kept, Known, Reading, Watching
+from bff.streams.state import Told
 from shared.deadline import Clock
 from shared.errors import NotFound, RequestError
 from shared.http import problems
@@ -28,52 +28,6 @@ _LOADS: Final = 16
 _SPREAD: Final = 0.2
 _CLOCKS_SECONDS: Final = 0.25
 """Redis tells of the end of a life by its own clock, which is followed no more exactly than that."""
-
-
-class Watching(Protocol):
-    """A cache that tells who watches."""
-
-    def watch(self, name: str, told: Callable[[], None]) -> None:
-        """Call ``told`` whenever what is under this key, or carries this tag, may be another."""
-        ...
-
-    def unwatch(self, name: str, told: Callable[[], None]) -> None:
-        """Call it no more."""
-        ...
-
-
-class Known(NamedTuple):
-    """A state, and the tags of what it was made of."""
-
-    state: State
-    tags: Sequence[str]
-
-
-class Kept(NamedTuple):
-    """What memory has: its entity tag, and the instant (the cache's clock) until when it is current."""
-
-    etag: str
-    fresh_until: float
-
-
-class Reading(NamedTuple):
-    """How the hub finds out about the aggregate of an id.
-
-    Attributes:
-        path: of the id, for problems.
-        key: under which it is kept.
-        clock: the cache's.
-        peek: what memory has of it, if that is current.
-        look: what the cache has of it; None for nothing.
-        load: all that can be had, asked for if need be; raises what there is instead.
-    """
-
-    path: Callable[[str], str]
-    key: Callable[[str], str]
-    clock: Clock
-    peek: Callable[[str], Kept | None]
-    look: Callable[[str], Awaitable[Known | None]]
-    load: Callable[[str, Listen], Awaitable[Known]]
 
 
 class Hub:
@@ -155,7 +109,7 @@ class _Followed:
         if known.state.etag is None:
             self._retry_later(self._pace.retry())
         elif kept is None or kept.etag != known.state.etag:
-            self._told_load()  # it was outdated while it was on its way here
+            self._ask(Need.LOAD)  # it was outdated while it was on its way here
 
     def leave(self, stream: LiveStream) -> bool:
         """Whether anybody else looks at it."""
@@ -178,9 +132,6 @@ class _Followed:
 
     def _told_outdated(self) -> None:
         self._outdated = True
-        self._ask(Need.LOAD)
-
-    def _told_load(self) -> None:
         self._ask(Need.LOAD)
 
     def _ask(self, need: Need) -> None:
@@ -253,7 +204,7 @@ class _Followed:
     def _retry_later(self, seconds: float) -> None:
         if self._retry is None and not self._pace.busy:
             seconds *= 1 + _SPREAD * self._hub.draw()
-            self._retry = asyncio.get_running_loop().call_later(seconds, self._told_load)
+            self._retry = asyncio.get_running_loop().call_later(seconds, self._ask, Need.LOAD)
 
     def _tell_all(self) -> None:
         if self._telling is not None:

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from bff.parts.part import Part
-from bff.streams.hub import Hub, Kept, Known, Reading
+from bff.streams.hub import Hub
+from bff.streams.reading import Kept, Known, Reading
 from bff.streams.state import State, Told
 from shared.cache.progress import Listen
 from shared.errors import NotFound, ServiceUnavailable
