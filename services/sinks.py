@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from services.events import MEDIA_TYPE
 from services.settings import ServiceSettings
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.cache.redis_errors import error_text
 from shared.cache.replies import Command
 from shared.deadline import Deadline
@@ -65,7 +65,7 @@ class RedisStream:
     outcome = "published"
     resources = ()
 
-    def __init__(self, redis: RedisTier, key: str) -> None:
+    def __init__(self, redis: RedisClient, key: str) -> None:
         self._redis = redis
         self._key = key
 
@@ -117,7 +117,7 @@ def _accepted(reply: Reply) -> None:
         raise BadResponse(f"status {reply.status}", status=reply.status)
 
 
-def sink_for(settings: ServiceSettings, redis: RedisTier | None) -> Sink:
+def sink_for(settings: ServiceSettings, redis: RedisClient | None) -> Sink:
     """Where events go by these ``settings``; ``redis`` is the one that they name."""
     if settings.events_url:
         return Address(settings.events_url, settings.events_token, settings.database_timeout)

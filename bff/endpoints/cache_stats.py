@@ -9,7 +9,7 @@ from sanic import HTTPResponse, Request, Sanic
 from bff.endpoints.cache_figures import EXAMPLE, CacheFigures, MemoryFigures, RedisFigures, Tiers
 from shared import codec
 from shared.cache.cache import Cache
-from shared.cache.redis import Size
+from shared.cache.redis_client import Size
 from shared.edge import access
 from shared.http import routing
 from shared.http.cost_limit import TOO_MANY, CostLimited

@@ -14,7 +14,8 @@ from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.near import NearTier, Told, Trust
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis import RedisTier
+from shared.cache.redis_client import TierDown
 from shared.cache.replies import Command
 from shared.cache.stamps import Stamps
 from shared.cache.tags import any_of

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from shared.cache.answers import is_refused, is_wrong_type
 from shared.cache.keys import Keys
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.cache.redis_errors import error_text
 from shared.cache.replies import MOVING
 from shared.observing.logs import log
@@ -53,7 +53,7 @@ class _Claim(enum.Enum):
 class Claims:
     """Marks in Redis, if there is one, that are kept for ``keep`` seconds; nobody is told of them."""
 
-    def __init__(self, redis: RedisTier | None, keys: Keys, keep: float) -> None:
+    def __init__(self, redis: RedisClient | None, keys: Keys, keep: float) -> None:
         self._redis = redis
         self._keys = keys
         self._keep_ms = int(keep * 1000)

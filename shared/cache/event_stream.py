@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.cache.watched_stream import Record, WatchedStream
 from shared.observing import metrics
 from shared.observing.logs import log
@@ -34,7 +34,14 @@ class EventStream:
     """The stream under ``key``, whose records have one ``field``; a resource, inside the cache's own life."""
 
     def __init__(
-        self, key: str, redis: RedisTier, take: Take, lose: Callable[[str], Awaitable[bool]], *, field: str, back: float
+        self,
+        key: str,
+        redis: RedisClient,
+        take: Take,
+        lose: Callable[[str], Awaitable[bool]],
+        *,
+        field: str,
+        back: float,
     ) -> None:
         """A start begins ``back`` seconds ago.
 

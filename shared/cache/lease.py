@@ -10,7 +10,7 @@ from typing import Final
 
 from shared.cache.cache import Cache
 from shared.cache.lookup import Lookup
-from shared.cache.redis import TierDown
+from shared.cache.redis_client import TierDown
 from shared.cache.replies import MOVING
 from shared.cache.token import Token
 from shared.deadline import Deadline

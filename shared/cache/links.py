@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from redis.exceptions import RedisError
@@ -15,12 +16,9 @@ from shared.cache.answers import (
     check_permitted,
     found_in,
     is_elsewhere,
-    is_refused,
-    is_wrong_type,
     raise_if_replica,
     stamp_in,
     stamps_in,
-    sum_in,
     usable,
 )
 from shared.cache.entry import NO_STAMP
@@ -90,26 +88,13 @@ class Links:
             if isinstance(error, Exception):
                 log_error("redis connection not closed", "cache", error)
 
-    async def execute(self, key: str, *commands: Command) -> list[Any]:
-        """Send commands to the node of ``key``; answers that say the node is not usable are raised.
-
-        Any of them may be :data:`MOVING`.
+    def ask(self, key: str, *commands: Command) -> Answers:
+        """Send commands to the node of ``key``; what its answers mean is a matter of ``answers``.
 
         Raises:
-            LinkLost, Refused: there is no answer.
+            LinkLost: there is nobody to send them to; the future fails with it too.
         """
-        return all_usable(await self._link(key).execute(*commands))
-
-    async def attempt(self, key: str, *commands: Command) -> list[Any]:
-        """Send commands that the node of ``key`` may refuse; a refusal, or another type there, stays an error answer.
-
-        Any other answer may be :data:`MOVING`.
-
-        Raises:
-            LinkLost, Refused: there is no answer.
-        """
-        replies = await self._link(key).execute(*commands)
-        return [reply if is_refused(reply) or is_wrong_type(reply) else usable(reply) for reply in replies]
+        return self._link(key).execute(*commands)
 
     async def execute_all(self, *commands: Command) -> list[list[Any]]:
         """Send the same commands to every node; error answers stay as they are.
@@ -179,32 +164,14 @@ class Links:
         """
         return [link.post(*group) for link, group in self._grouped(commands)]
 
-    def send(self, commands: Sequence[tuple[str, Command]]) -> list[Answers]:
-        """Send commands as :meth:`post` does, but at once: somebody waits for them.
+    async def send(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
+        """What is answered, in no order, to commands sent as by :meth:`post`, but at once: somebody waits for them.
 
         Raises:
-            LinkLost: there is nobody to send them to; the futures fail with it too.
+            LinkLost: a node did not answer.
         """
-        return [link.execute(*group) for link, group in self._grouped(commands)]
-
-    async def increase(self, key: str, amount: int, milliseconds: int) -> int | None:
-        """What the number under ``key`` is increased to, to live so long; None where that is not known.
-
-        Raises:
-            LinkLost, Refused, NotPermitted: there is no answer.
-        """
-        # The second says nothing new: it is about the same key.
-        counted, _ = await self._link(key).execute(("INCRBY", key, amount), ("PEXPIRE", key, milliseconds))
-        return sum_in(counted)
-
-    async def run_script(self, script: str, key: str, *arguments: bytes) -> Any:
-        """What a script answers about ``key``.
-
-        Raises:
-            LinkLost, Refused, NotPermitted: there is no answer.
-        """
-        (reply,) = await self._link(key).execute(("EVAL", script, 1, key, *arguments))
-        return allowed(reply)
+        answers = await asyncio.gather(*(link.execute(*group) for link, group in self._grouped(commands)))
+        return list(chain.from_iterable(answers))
 
     async def unlink_matching(self, pattern: str, unlinking: Changed) -> bool:
         """Delete every key that matches the glob ``pattern``, on every node; tells whether all of them are gone.

@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.cache.answers import NotPermitted
 from shared.cache.keys import Keys
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.deadline import Clock, since_boot
 from shared.edge.ledger import LedgerAway
 from shared.observing.logs import log
@@ -23,7 +23,7 @@ _REFUSED_SECONDS: Final = 60.0
 class QuotaLedger:
     """Numbers in Redis; none of its faults is anybody's error."""
 
-    def __init__(self, redis: RedisTier, keys: Keys, clock: Clock = since_boot) -> None:
+    def __init__(self, redis: RedisClient, keys: Keys, clock: Clock = since_boot) -> None:
         self._redis = redis
         self._keys = keys
         self._clock = clock

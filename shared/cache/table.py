@@ -16,7 +16,8 @@ from weakref import WeakValueDictionary
 from shared.cache.cache import Cache
 from shared.cache.entry import LONGEST_SECONDS, Entry, StoredEntry
 from shared.cache.kind import Kind, Rules
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis import RedisTier
+from shared.cache.redis_client import TierDown
 from shared.cache.replies import Command
 from shared.cache.token import Token
 from shared.deadline import Deadline

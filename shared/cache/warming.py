@@ -17,7 +17,7 @@ from shared import codec
 from shared.cache.answers import is_refused
 from shared.cache.cache import Cache
 from shared.cache.near import Trust
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.cache.redis_errors import error_text
 from shared.cache.replies import MOVING
 from shared.cancellation import cancel_and_wait
@@ -86,7 +86,7 @@ class Warming:
             await asyncio.sleep(_TELL_SECONDS)
             await self.tell()
 
-    async def _warm(self, redis: RedisTier) -> None:
+    async def _warm(self, redis: RedisClient) -> None:
         clock = asyncio.get_running_loop().time
         started, taken = clock(), list[str]()
         try:
@@ -99,7 +99,7 @@ class Warming:
             log_error("cache not warmed", "cache", error)
         log("info", "cache warmed", "cache", entries=len(taken), seconds=round(clock() - started, 3))
 
-    async def _take(self, redis: RedisTier, taken: list[str]) -> None:
+    async def _take(self, redis: RedisClient, taken: list[str]) -> None:
         """Take page after page into memory, as long as there is room; ``taken`` are the keys so far.
 
         Raises:
@@ -114,7 +114,7 @@ class Warming:
             for key in reversed(taken):  # so that what is hotter goes later
                 store.peek(key)
 
-    async def _page(self, redis: RedisTier, number: int) -> list[str] | None:
+    async def _page(self, redis: RedisClient, number: int) -> list[str] | None:
         """The keys of entries on one page; None where there is none."""
         written = await self._ask(redis, str(number), "GET")
         if not isinstance(written, bytes):
@@ -128,7 +128,7 @@ class Warming:
             return []
         return [key for key in dict.fromkeys(keys) if self._cache.keys.is_entry(key)]
 
-    async def _ask(self, redis: RedisTier, name: str, command: str, *arguments: str | bytes | int) -> Any:
+    async def _ask(self, redis: RedisClient, name: str, command: str, *arguments: str | bytes | int) -> Any:
         """What Redis says about one of its keys; None where it does not do this, or not now.
 
         Raises:

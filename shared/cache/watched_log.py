@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 from shared.cache.answers import is_wrong_type
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.cache.replies import Command
 from shared.cache.watched_stream import StreamRefused, WatchedStream
 from shared.observing import metrics
@@ -48,7 +48,7 @@ class Records(Protocol):
 class WatchedLog:
     """One of them, under ``key``; records are kept in Redis for ``keep`` seconds or a little longer."""
 
-    def __init__(self, key: str, tier: RedisTier, records: Records, keep: float) -> None:
+    def __init__(self, key: str, tier: RedisClient, records: Records, keep: float) -> None:
         self._tier = tier
         self._records = records
         self._keep_ms = int(keep * 1000)

@@ -14,7 +14,7 @@ from contextvars import Context
 from typing import Any, Final
 
 from shared.cache.answers import is_odd_command, is_refused, is_wrong_type
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.cache.redis_errors import error_text, is_caused_by
 from shared.cache.replies import MOVING, Command
 from shared.cache.resp import ReplyTooLarge
@@ -44,7 +44,7 @@ class WatchedStream:
     It is called with True where what has been read before may be no longer there, or the last call has failed.
     """
 
-    def __init__(self, key: str, tier: RedisTier, read_on: Callable[[bool], Awaitable[None]]) -> None:
+    def __init__(self, key: str, tier: RedisClient, read_on: Callable[[bool], Awaitable[None]]) -> None:
         self.key = key
         self._tier = tier
         self._read_on = read_on

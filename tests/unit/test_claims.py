@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 
 from shared.cache.claims import BEGUN_SECONDS, LOOKS, Claims, Done
 from shared.cache.keys import Keys
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.cache.replies import MOVING, Command
 from tests.fixtures.jumping_loop import now, run
 
@@ -54,7 +54,7 @@ class Process:
     """One of those that share it; ``done`` is told what it does."""
 
     def __init__(self, marks: Marks, done: list[str], takes: float = 0.01) -> None:
-        self.claims = Claims(cast("RedisTier", marks), Keys("test"), KEEP)
+        self.claims = Claims(cast("RedisClient", marks), Keys("test"), KEEP)
         self.fails = False
         self._done = done
         self._takes = takes

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 
 from shared.cache.event_stream import EventStream
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.cache.replies import MOVING, Command
 from shared.observing import metrics
 from tests.fixtures.jumping_loop import now, run
@@ -123,7 +123,7 @@ class Process:
         self.connection = Connection(stream)
         self._appended = stream.appended
         self._forgiven: set[bytes] = set()
-        tier = cast("RedisTier", self.connection)
+        tier = cast("RedisClient", self.connection)
         self.stream = EventStream(KEY, tier, self._take, self._lose, field="event", back=BACK)
 
     @property

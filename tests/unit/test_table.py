@@ -10,7 +10,7 @@ from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier, Trust
-from shared.cache.redis import TierDown
+from shared.cache.redis_client import TierDown
 from shared.cache.replies import MOVING, Command
 from shared.cache.table import NAMED, Change, Table
 from shared.cache.token import Token

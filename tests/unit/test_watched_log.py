@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 
-from shared.cache.redis import RedisTier, TierDown
+from shared.cache.redis_client import RedisClient, TierDown
 from shared.cache.replies import MOVING, Command
 from shared.cache.watched_log import WatchedLog
 from tests.fixtures.jumping_loop import run
@@ -120,7 +120,7 @@ class Process:
         self.records: set[bytes] = set()
         self.odd = 0
         self.connection = Connection(stream)
-        self.log = WatchedLog(KEY, cast("RedisTier", self.connection), self, KEEP)
+        self.log = WatchedLog(KEY, cast("RedisClient", self.connection), self, KEEP)
 
     def known(self) -> set[bytes]:
         """All that it has heard."""
