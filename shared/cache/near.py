@@ -1,8 +1,7 @@
 """The memory tier: its entries, and whether they may be trusted. Pure; clock and events are passed in.
 
 A lookup is one synchronous call. Whoever is going to store something here (because it is being read from Redis, or
-loaded) takes a token before asking for it. An invalidation meanwhile ends the token's right to store that key, so what
-is in flight never overwrites a later invalidation. A purge of a tag does so for every key that depends on it.
+loaded) takes a token before asking for it (``token``).
 """
 
 import enum
@@ -13,12 +12,11 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from shared.cache.entry import NO_STAMP, Entry
+from shared.cache.entry import Entry
 from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
 from shared.cache.slices import Slices
-from shared.cache.stamps import Stamps
-from shared.cache.token import OnLoss, Token
+from shared.cache.token import PURGES, Token, TokenIssuer
 from shared.deadline import Clock, since_boot
 
 
@@ -36,7 +34,6 @@ class Trust(enum.Enum):
 
 
 _TRUSTED = (Trust.COHERENT, Trust.ALONE)
-_PURGES: Final = 10_000
 _SHOWN: Final = 10_000
 
 
@@ -44,35 +41,23 @@ Told = Callable[[], None]
 """Called when what was watched may be another."""
 
 
-class NearTier:
+class NearTier(TokenIssuer):
     """Entries in memory with the rules under which they may be used.
 
     Attributes:
         trust: how far they may be trusted at the moment.
-        generation: of the cache, read from Redis.
-        flushes: how often everything was forgotten.
-        purges: how often a tag was purged.
-        stamps: of tags, as Redis has them: it tells of every change.
     """
 
-    def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = since_boot, *, purges: int = _PURGES) -> None:
+    def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = since_boot, *, purges: int = PURGES) -> None:
         """``purges`` of as many tags are remembered, for loads that turn out to depend on one."""
+        super().__init__(purges)
         self.trust = Trust.ALONE
-        self.generation = NO_STAMP
         self._trusted = True
         self._store = store
         self._keys = keys
         self._clock = clock
-        self.flushes = 0
-        self.purges = 0
-        self.stamps = Stamps()
-        self._purged: dict[str, int] = {}
-        self._most_purged = purges
-        self._forgotten = 0  # the last purge that is not remembered any more
         self._slices = Slices()
         self._under_way: defaultdict[str, list[tuple[float, Callable[[str], None]]]] = defaultdict(list)  # while busy
-        self._tokens: dict[str, set[Token]] = {}
-        self._tagged: set[Token] = set()
         self._watching: defaultdict[str, list[Told]] = defaultdict(list)
         self._lost_at: float | None = None
         self._shown: dict[str, float] = {}
@@ -104,50 +89,6 @@ class NearTier:
         """What :meth:`kept` gives at this moment for each of these."""
         now, kept = self._clock(), self.kept
         return [kept(key, now) for key in keys]
-
-    def issue_token(self, *keys: str, stamps: Stamps | None = None, on_loss: OnLoss | None = None) -> Token:
-        """A token for what is going to be asked for under ``keys``; end it with :meth:`release_token`.
-
-        ``stamps`` are those of its tags that were read before, where Redis does not tell of changes.
-        """
-        if self.trust is Trust.COHERENT:
-            stamps = self.stamps
-        token = Token(self, keys, Stamps() if stamps is None else stamps, on_loss)
-        for key in keys:
-            self._tokens.setdefault(key, set()).add(token)
-        return token
-
-    def extend_token(self, token: Token, key: str) -> None:
-        """From now on ``token`` stands for ``key`` too, which is going to be asked for."""
-        token.keys.append(key)
-        self._tokens.setdefault(key, set()).add(token)
-
-    def tag_token(self, token: Token, key: str, tags: Iterable[str]) -> None:
-        """From now on ``token`` loses ``key`` when any of ``tags`` is purged, or has been since it was issued."""
-        every: dict[str, tuple[str, ...]] = dict.fromkeys(tags, (key,))
-        if token.tags:
-            for tag in every.keys() & token.tags.keys():
-                every[tag] += token.tags[tag]
-            every = {**token.tags, **every}
-        token.tags = every
-        self._tagged.add(token)
-        if token.purges != self.purges and any(self.was_purged(tag, token) for tag in every):
-            token.invalidate(key)
-
-    def was_purged(self, tag: str, token: Token) -> bool:
-        """Whether ``tag`` may have been purged since ``token`` was issued."""
-        return token.purges < self._purged.get(tag, self._forgotten)
-
-    def release_token(self, token: Token) -> None:
-        """Forget a token that is no longer needed."""
-        if token.tags:
-            self._tagged.discard(token)
-        for key in token.keys:
-            holders = self._tokens.get(key)
-            if holders is not None:
-                holders.discard(token)
-                if not holders:
-                    del self._tokens[key]
 
     def put(self, key: str, entry: Entry, token: Token) -> bool:
         """Keep ``entry`` if ``token`` still holds; others lose the key, for this is newer."""
@@ -189,8 +130,7 @@ class NearTier:
 
         Where much carries it, the rest of that follows in the next turns of the loop (:meth:`settled`).
         """
-        self.purges += 1
-        self._remember(tag)
+        self._count_purge(tag)
         outdate = self.drop if hard else self._outdate
         for key in self._keys.owned_keys(tag):
             outdate(key)
@@ -199,9 +139,7 @@ class NearTier:
             variants |= self._store.variants(beginning)
             for key in [key for key in self._tokens if key.startswith(beginning)]:
                 self._invalidate_tokens(key)
-        for token in [one for one in self._tagged if tag in one.tags]:
-            for key in token.tags[tag]:
-                token.invalidate(key)
+        self._invalidate_tagged(tag)
         if not self._slices.works:
             self._under_way.clear()
         carrying = [*filter(None, [variants]), *self._store.take_tagged(tag)]
@@ -242,12 +180,7 @@ class NearTier:
     def flush(self) -> None:
         """Forget everything, and whatever is on its way here."""
         self._store.clear()
-        self.stamps.clear()
-        self.flushes += 1
-        holders, self._tokens = self._tokens, {}
-        for token in {token for tokens in holders.values() for token in tokens}:
-            if token.on_loss is not None and len(token.lost) < len(token.keys):
-                token.on_loss(None)
+        self._invalidate_all()
         for name in [*self._watching]:
             self._tell(name)
 
@@ -265,6 +198,7 @@ class NearTier:
             self._lost_at = self._clock()
         self.trust = trust
         self._trusted = trust in _TRUSTED
+        self._is_told = trust is Trust.COHERENT
 
     def expire_standalone(self, seconds: float) -> None:
         """Forget what was asked for before the connection to Redis was lost, if that is ``seconds`` ago.
@@ -302,20 +236,7 @@ class NearTier:
         self._invalidate_tokens(key)
         self._tell(key)
 
-    def _remember(self, tag: str) -> None:
-        self._purged.pop(tag, None)
-        self._purged[tag] = self.purges
-        if len(self._purged) > self._most_purged:
-            self._forgotten = self._purged.pop(next(iter(self._purged)))
-
     def _tell(self, name: str) -> None:
         if name in self._watching:
             for told in [*self._watching[name]]:
                 told()
-
-    def _invalidate_tokens(self, key: str, but: Token | None = None) -> None:
-        holders = self._tokens.get(key)
-        if holders is None or (len(holders) == 1 and but in holders):  # as nearly always
-            return
-        for token in [one for one in holders if one is not but]:
-            token.invalidate(key)

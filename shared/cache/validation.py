@@ -5,17 +5,17 @@ from shared.cache.entry import Entry, StoredEntry, UnreadableEntry
 from shared.cache.keys import Keys
 from shared.cache.redis_clock import RedisClock
 from shared.cache.stamps import changes
-from shared.cache.token import Tier, Token
+from shared.cache.token import Token, TokenIssuer
 from shared.deadline import Clock
 from shared.observing import metrics
 
 
 class Validation:
-    """By the generation that ``tier`` has, the stamps that a token knows, and the rules of kinds."""
+    """By the generation that ``tokens`` has, the stamps that a token knows, and the rules of kinds."""
 
-    def __init__(self, tier: Tier, keys: Keys, clock: Clock, redis_clock: RedisClock) -> None:
+    def __init__(self, tokens: TokenIssuer, keys: Keys, clock: Clock, redis_clock: RedisClock) -> None:
         """``clock`` is that of the entries."""
-        self._tier = tier
+        self._tokens = tokens
         self._keys = keys
         self._clock = clock
         self._redis_clock = redis_clock
@@ -32,7 +32,7 @@ class Validation:
         except UnreadableEntry:
             metrics.cache_unreadable.inc()
             return None
-        return stored if stored.generation == self._tier.generation else None
+        return stored if stored.generation == self._tokens.generation else None
 
     def standing(self, key: str, stored: StoredEntry, token: Token) -> Entry | None:
         """The entry, as far as no purge has taken it; none where that is not known."""
