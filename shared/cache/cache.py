@@ -4,7 +4,6 @@ Memory answers first while Redis tells of changes, and alone when Redis is gone 
 """
 
 import contextlib
-import math
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
@@ -12,14 +11,12 @@ from typing import Final, NamedTuple, Self
 
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
-from shared.cache.lookup import LeaseState, Lookup
-from shared.cache.near import NearTier, Told, Trust
+from shared.cache.near import NearTier, Trust
+from shared.cache.reads import Reads
 from shared.cache.redis import RedisTier
 from shared.cache.redis_client import TierDown
-from shared.cache.replies import Command
-from shared.cache.stamps import Stamps
 from shared.cache.tags import any_of
-from shared.cache.token import OnLoss, Token
+from shared.cache.token import Token
 from shared.cache.watched_log import Records, WatchedLog
 from shared.deadline import Clock, since_boot
 from shared.observing import metrics
@@ -77,9 +74,14 @@ class Cache:
         self._draw = draw
         self.keys = keys
         self.clock = clock
-        self._hits = {tier: metrics.cache_hits.labels(tier) for tier in ("redis", "memory")}
-        self._misses = {tier: metrics.cache_misses.labels(tier) for tier in ("redis", "memory")}
+        self._hits, self._misses = (count.labels("memory") for count in (metrics.cache_hits, metrics.cache_misses))
         self._logs: dict[str, WatchedLog] = {}
+        self.kept_near, self.all_kept_near = near.kept, near.kept_of
+        self.watch, self.unwatch = near.watch, near.unwatch
+        self.issue_token, self.release_token = near.issue_token, near.release_token
+        self.extend_token, self.tag_token = near.extend_token, near.tag_token
+        reads = Reads(near, redis, clock)
+        self.lookup_redis, self.kept, self.warm = reads.lookup, reads.kept, reads.warm
 
     @property
     def near(self) -> NearTier:
@@ -118,9 +120,9 @@ class Cache:
         """The fresh entry that memory has under ``key``; one synchronous call, counted as a hit or a miss."""
         entry = self._near.fresh(key)
         if entry is not None:
-            self._hits["memory"].inc()
+            self._hits.inc()
         elif self._near.trust in {Trust.COHERENT, Trust.ALONE}:
-            self._misses["memory"].inc()
+            self._misses.inc()
         return entry
 
     def peek_near(self, key: str, now: float) -> Entry | None:
@@ -129,89 +131,15 @@ class Cache:
 
     def count_near_hits(self, number: int) -> None:
         """Count lookups by :meth:`peek_near` whose entries have been served."""
-        self._hits["memory"].inc(number)
+        self._hits.inc(number)
 
     def is_due(self, entry: Entry) -> bool:
         """Whether it is time to reload ``entry``."""
         return entry.is_due(self.clock())
 
-    async def lookup_redis(self, key: str, lease_command: Command | None = None, *, count: bool = True) -> Lookup:
-        """What Redis has under ``key``; memory keeps it from then on. Counted as a hit or a miss.
-
-        ``lease_command`` asks for the lease on ``key``; it is sent along, and executed first.
-        """
-        redis = self._redis
-        if redis is None or not redis.up:
-            return Lookup(asked=False)
-        lookup = Lookup()
-        try:
-            lookup, is_outdated = await self._lookup(redis, key, lease_command)
-            if is_outdated:
-                again, is_outdated = await self._lookup(redis, key)
-                lookup = lookup._replace(entry=None if is_outdated else again.entry, stamps=again.stamps)
-        except TierDown:  # logged and counted by the tier
-            lookup = lookup._replace(entry=None, lease=LeaseState.NONE)
-        if lookup.entry is not None and not lookup.entry.is_fresh(self.clock()):
-            lookup = lookup._replace(entry=None)
-        if count:
-            (self._misses if lookup.entry is None else self._hits)["redis"].inc()
-        return lookup
-
-    async def _lookup(self, redis: RedisTier, key: str, lease_command: Command | None = None) -> tuple[Lookup, bool]:
-        """What is found, and whether that was outdated while the answer was on its way."""
-        token = self._near.issue_token(key)
-        try:
-            lookup = await redis.lookup(key, token, lease_command)
-            is_outdated = lookup.entry is not None and not self._near.take(key, lookup.entry, token)
-        finally:
-            self._near.release_token(token)
-        return lookup, is_outdated
-
-    def kept_near(self, key: str) -> Entry | None:
-        """What memory has under ``key``, fresh or stale; not counted."""
-        return self._near.kept(key)
-
-    def all_kept_near(self, keys: Iterable[str]) -> list[Entry | None]:
-        """What memory has under each key, fresh or stale; not counted."""
-        return self._near.kept_of(keys)
-
     def keeps(self, key: str) -> bool:
         """Whether what was put under ``key`` just now is kept anywhere; it may be too much for memory."""
         return (self._redis is not None and self._redis.up) or self._near.kept(key) is not None
-
-    async def kept(self, keys: Sequence[str]) -> list[Entry | None]:
-        """What is kept under each key, fresh or stale, in memory or in Redis; not counted."""
-        entries = {key: entry for key in keys if (entry := self._near.kept(key)) is not None}
-        absent = [key for key in keys if key not in entries]
-        if absent and self._redis is not None and self._redis.up:
-            entries |= await self._read(self._redis, absent)
-        return [entries.get(key) for key in keys]
-
-    async def warm(self, keys: Sequence[str]) -> list[str]:
-        """Keep in memory what Redis has under ``keys`` and is fresh; those keys, in this order; not counted.
-
-        Nothing is, where memory would not be asked for it.
-        """
-        if self._redis is None or self.trust is not Trust.COHERENT:
-            return []
-        found = await self._read(self._redis, keys, only_fresh=True)
-        return [key for key in keys if key in found]
-
-    def issue_token(self, *keys: str, stamps: Stamps | None = None, on_loss: OnLoss | None = None) -> Token:
-        """The right to put what is going to be asked for under ``keys``, each until it is invalidated.
-
-        ``stamps`` are those of their tags that a lookup found. ``on_loss`` is called with each key that is lost, and
-        with None for all at once. End it with :meth:`release_token`.
-        """
-        return self._near.issue_token(*keys, stamps=stamps, on_loss=on_loss)
-
-    def extend_token(self, token: Token, key: str) -> None:
-        """From now on ``token`` stands for ``key`` too, which is going to be asked for."""
-        self._near.extend_token(token, key)
-
-    def tag_token(self, token: Token, key: str, tags: Iterable[str]) -> None:
-        """From now on ``token`` loses ``key`` when any of ``tags`` is purged."""
-        self._near.tag_token(token, key, tags)
 
     def was_purged(self, tag: str, token: Token) -> bool:
         """Whether ``tag``, or everything, may have been purged since ``token`` was issued."""
@@ -225,10 +153,6 @@ class Cache:
         if self.trust is Trust.BLIND and self._redis is not None:
             with contextlib.suppress(TierDown):
                 await self._redis.read_stamps(token)
-
-    def release_token(self, token: Token) -> None:
-        """Give a right back."""
-        self._near.release_token(token)
 
     def put(self, token: Token, values: Sequence[Value], delete: Sequence[str] = ()) -> None:
         """Keep those of ``values`` for which ``token`` still holds: in memory at once, in Redis off the caller's path.
@@ -259,14 +183,6 @@ class Cache:
         await self._near.settled()
         return told
 
-    def watch(self, name: str, told: Told) -> None:
-        """Call ``told`` when the entry under a key in memory is put, dropped or outdated, or a tag is purged."""
-        self._near.watch(name, told)
-
-    def unwatch(self, name: str, told: Told) -> None:
-        """Call it no more."""
-        self._near.unwatch(name, told)
-
     async def purge_all(self) -> bool:
         """Drop everything; returns whether every process is told, now or when it reconnects."""
         self._near.flush()
@@ -295,21 +211,6 @@ class Cache:
         except TierDown:
             return False
         return True
-
-    async def _read(self, redis: RedisTier, keys: Sequence[str], *, only_fresh: bool = False) -> dict[str, Entry]:
-        """What is kept in Redis under each key, as far as it was not outdated on its way; all of it fresh, if asked."""
-        token = self._near.issue_token(*keys)
-        try:
-            found = await redis.read(keys, token)
-            since = self.clock() if only_fresh else -math.inf
-            entries = {
-                key: one for key, one in zip(keys, found, strict=True) if one is not None and one.is_fresh(since)
-            }
-            return {key: entry for key, entry in entries.items() if self._near.take(key, entry, token)}
-        except TierDown:
-            return {}
-        finally:
-            self._near.release_token(token)
 
     def _entry(self, value: Value, now: float) -> Entry:
         left = value.asked_at + value.fresh - now
