@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -18,7 +18,6 @@ from shared.cache.answers import (
     is_elsewhere,
     raise_if_replica,
     stamp_in,
-    stamps_in,
     usable,
 )
 from shared.cache.entry import NO_STAMP
@@ -27,10 +26,12 @@ from shared.cache.link import Changed, Link, LinkLost
 from shared.cache.redis_errors import NodeRefused
 from shared.cache.replies import MOVING, Command, Unknown
 from shared.cache.required_commands import probe_commands
+from shared.cache.stamps import NEVER
 from shared.cache.topology import Topology, raise_if_cancelled
 from shared.cancellation import cancel_and_wait
 from shared.observing.logs import log_error
 
+T = TypeVar("T")
 Answers = asyncio.Future[list[Any]]
 """What a node will have answered to commands that were sent together."""
 
@@ -58,7 +59,18 @@ class Links:
             RedisError, OSError, LinkLost, Refused: one of them cannot be used.
         """
         try:
-            return await self._open(further)
+            connections, seconds = await self._topology.connections(), self._topology.reply_seconds
+            self._links = tuple(Link(connection, self._changed, seconds) for connection in connections)
+            watched = {self._keys.prefix, *further}
+            # Redis takes none that begins like another one, of which it tells anyway.
+            prefixes = [one for one in watched if not any(one.startswith(other) for other in watched - {one})]
+            opening = [asyncio.create_task(link.open(*prefixes)) for link in self._links]
+            try:
+                tracked = await asyncio.gather(*opening)
+            finally:
+                await cancel_and_wait(*opening)
+            await asyncio.gather(*(self._try(number) for number in range(len(self._links))))
+            return all(tracked)
         except (RedisError, OSError, LinkLost, NodeRefused) as error:
             # A cancellation that comes while redis-py deals with a fault can be lost in there.
             raise_if_cancelled(error)
@@ -135,14 +147,11 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        of_link: dict[Link, list[str]] = defaultdict(list)
-        for name in names:
-            of_link[self._link(name)].append(name)
-        asked = [link.execute(*[("GET", name) for name in group]) for link, group in of_link.items()]
-        replies = [reply for answers in await asyncio.gather(*asked) for reply in answers]
-        every = [name for group in of_link.values() for name in group]
-        found = zip(every, (stamps_in([reply]) for reply in replies), strict=True)
-        return {name: stamp[0] for name, stamp in found if stamp is not MOVING}
+        groups = list(self._grouped([(name, name) for name in names]))
+        asked = [link.execute(*[("GET", name) for name in group]) for link, group in groups]
+        replies = chain.from_iterable(await asyncio.gather(*asked))
+        found = zip(chain.from_iterable(group for _, group in groups), map(stamp_in, replies), strict=True)
+        return {name: stamp or NEVER for name, stamp in found if stamp is not MOVING}
 
     async def stamp(self, key: str, first: Command) -> tuple[Any, bytes | Unknown | None]:
         """What ``first`` answers, and the stamp under ``key`` after it, or None; :data:`MOVING` for what is not known.
@@ -197,12 +206,12 @@ class Links:
                     break
         return gone
 
-    def _grouped(self, commands: Sequence[tuple[str, Command]]) -> Iterable[tuple[Link, list[Command]]]:
-        if len(self._links) == 1 and commands:
-            return [(self._links[0], [command for _, command in commands])]
-        of_link: dict[Link, list[Command]] = defaultdict(list)
-        for key, command in commands:
-            of_link[self._link(key)].append(command)
+    def _grouped(self, of_keys: Sequence[tuple[str, T]]) -> Iterable[tuple[Link, list[T]]]:
+        if len(self._links) == 1 and of_keys:
+            return [(self._links[0], [one for _, one in of_keys])]
+        of_link: dict[Link, list[T]] = defaultdict(list)
+        for key, one in of_keys:
+            of_link[self._link(key)].append(one)
         return of_link.items()
 
     def _link(self, key: str) -> Link:
@@ -214,20 +223,6 @@ class Links:
             return self._links[self._topology.node_of(key)]
         except (LookupError, ValueError) as error:
             raise LinkLost("no node has this key") from error
-
-    async def _open(self, further: Iterable[str]) -> bool:
-        connections, seconds = await self._topology.connections(), self._topology.reply_seconds
-        self._links = tuple(Link(connection, self._changed, seconds) for connection in connections)
-        watched = {self._keys.prefix, *further}
-        # Redis takes none that begins like another one, of which it tells anyway.
-        prefixes = [one for one in watched if not any(one.startswith(other) for other in watched - {one})]
-        opening = [asyncio.create_task(link.open(*prefixes)) for link in self._links]
-        try:
-            tracked = await asyncio.gather(*opening)
-        finally:
-            await cancel_and_wait(*opening)
-        await asyncio.gather(*(self._try(number) for number in range(len(self._links))))
-        return all(tracked)
 
     async def _try(self, number: int) -> None:
         commands = list(probe_commands(self._keys, self._tag(number)))
