@@ -37,7 +37,7 @@ from shared.cache.build import build_cache
 from shared.cache.cache import Cache
 from shared.cache.claims import Claims
 from shared.cache.event_stream import EventStream
-from shared.cache.loader import ReadThrough
+from shared.cache.read_through import ReadThrough
 from shared.cache.throttle import Throttle
 from shared.cache.tiered import CacheAlias
 from shared.cache.warming import Warming

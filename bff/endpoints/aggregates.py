@@ -14,8 +14,9 @@ from bff.settings import GatewaySettings
 from shared import ids
 from shared.cache.cache import Cache
 from shared.cache.entry import Entry
-from shared.cache.loader import Outcome, ReadThrough
+from shared.cache.loader import Outcome
 from shared.cache.progress import Listen
+from shared.cache.read_through import ReadThrough
 from shared.deadline import Deadline
 from shared.edge.form import Form
 from shared.errors import NotFound, RequestError

@@ -133,10 +133,6 @@ class Cache:
         """Count lookups by :meth:`peek_near` whose entries have been served."""
         self._hits.inc(number)
 
-    def is_due(self, entry: Entry) -> bool:
-        """Whether it is time to reload ``entry``."""
-        return entry.is_due(self.clock())
-
     def keeps(self, key: str) -> bool:
         """Whether what was put under ``key`` just now is kept anywhere; it may be too much for memory."""
         return (self._redis is not None and self._redis.up) or self._near.kept(key) is not None

@@ -9,7 +9,8 @@ import pytest
 from shared.cache.build import build_cache
 from shared.cache.cache import Value
 from shared.cache.keys import Keys
-from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
+from shared.cache.loader import Loading, LoadResult, Outcome
+from shared.cache.read_through import ReadThrough
 from shared.deadline import Deadline, since_boot
 from shared.errors import AttemptTimeout
 from tests.fixtures.jumping_loop import now, run

@@ -12,7 +12,8 @@ from shared.cache.cache import Cache, Value
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.lease import LEASE_SECONDS
-from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
+from shared.cache.loader import Loading, LoadResult, Outcome
+from shared.cache.read_through import ReadThrough
 from shared.cache.stamps import NEVER
 from shared.deadline import Deadline
 from shared.errors import KitError

@@ -8,10 +8,10 @@ import pytest
 from shared.cache.address import parse
 from shared.cache.cache import Cache, Value
 from shared.cache.keys import Keys
-from shared.cache.loader import ReadThrough
 from shared.cache.lookup import LeaseState
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier
+from shared.cache.read_through import ReadThrough
 from shared.cache.redis import RedisTier
 from shared.cache.topology import topology
 from shared.deadline import since_boot

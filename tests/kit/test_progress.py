@@ -7,8 +7,9 @@ import pytest
 
 from shared.cache.cache import Cache, Value
 from shared.cache.keys import Keys
-from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
+from shared.cache.loader import Loading, LoadResult, Outcome
 from shared.cache.progress import Progress
+from shared.cache.read_through import ReadThrough
 from shared.deadline import Deadline
 from tests.kit.caches import KINDS, OpenCache
 

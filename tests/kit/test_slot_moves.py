@@ -10,9 +10,10 @@ import pytest
 from shared.cache.cache import Cache, Value
 from shared.cache.keys import Keys
 from shared.cache.lease import Leases
-from shared.cache.loader import Loading, LoadResult, ReadThrough
+from shared.cache.loader import Loading, LoadResult
 from shared.cache.lookup import LeaseState
 from shared.cache.near import Trust
+from shared.cache.read_through import ReadThrough
 from shared.deadline import Deadline, since_boot
 from shared.observing import metrics
 from tests.fixtures.log_lines import heard

@@ -9,10 +9,11 @@ import pytest
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
-from shared.cache.loader import Loading, LoadResult, Outcome, ReadThrough
+from shared.cache.loader import Loading, LoadResult, Outcome
 from shared.cache.lookup import LeaseState, Lookup
 from shared.cache.memory import MemoryStore
 from shared.cache.near import NearTier
+from shared.cache.read_through import ReadThrough
 from shared.cache.replies import Command
 from shared.cache.token import Token
 from shared.deadline import Deadline
