@@ -7,9 +7,8 @@ request of the gateway waits for has a way in of its own into the same tiers (``
 """
 
 import logging
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from enum import Enum
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar
@@ -23,6 +22,7 @@ from aiocache.serializers import JsonSerializer, NullSerializer
 from shared.cache.address import parse
 from shared.cache.answers import NotPermitted
 from shared.cache.cache import Cache
+from shared.cache.packed import incremented, packed, unpacked
 from shared.cache.raw_client import client
 from shared.cache.table import Change, Table, ttl_seconds
 from shared.errors import KitError
@@ -60,10 +60,7 @@ multi_cached: Final[Decorator] = aiocache.multi_cached
 DEFAULT: Final = "default"
 """aiocache's own name for the cache that is meant where none is named."""
 
-_TEXT: Final = b"s"
-_BYTES: Final = b"b"
 _UTF_8: Final = "utf-8"
-_whole: Final = re.compile(rb"[sb]-?[0-9]{1,4000}").fullmatch
 _DECODED: Final = frozenset({"get", "mget", "keys"})
 
 
@@ -122,34 +119,31 @@ class TieredCache(BaseCache):
 
     async def _get(self, key: Any, encoding: str | None = _UTF_8, _conn: object = None) -> Any:
         (data,) = await self._table.get([str(key)])
-        return _unpacked(data, encoding)
+        return unpacked(data, encoding)
 
     async def _gets(self, key: Any, encoding: str | None = _UTF_8, _conn: object = None) -> Any:
-        return _unpacked(await self._table.newest(str(key)), encoding)
+        return unpacked(await self._table.newest(str(key)), encoding)
 
-    async def _multi_get(
-        self, keys: Iterable[Any], encoding: str | None = _UTF_8, _conn: object = None
-    ) -> Sequence[Any]:
-        return [_unpacked(data, encoding) for data in await self._table.get([str(key) for key in keys])]
+    async def _multi_get(self, keys: Iterable[Any], encoding: str | None = _UTF_8, _conn: object = None) -> list[Any]:
+        return [unpacked(data, encoding) for data in await self._table.get([str(key) for key in keys])]
 
     async def _set(
         self, key: Any, value: Any, ttl: float | None = None, _cas_token: Any = None, _conn: object = None
     ) -> bool:
-        data, life = _packed(value), ttl_seconds(ttl)
+        data, life = packed(value), ttl_seconds(ttl)
         if _cas_token is None:
             return await self._table.put([(str(key), data)], life)
-        expected, change = _packed(_cas_token), Change(data, life)
-        return (
-            await self._table.compare_and_set(str(key), lambda there: change if there == expected else None) is not None
-        )
+        expected, change = packed(_cas_token), Change(data, life)
+        made = await self._table.compare_and_set(str(key), lambda there: change if there == expected else None)
+        return made is not None
 
     async def _multi_set(
         self, pairs: Iterable[tuple[Any, Any]], ttl: float | None = None, _conn: object = None
     ) -> bool:
-        return await self._table.put([(str(key), _packed(value)) for key, value in pairs], ttl_seconds(ttl))
+        return await self._table.put([(str(key), packed(value)) for key, value in pairs], ttl_seconds(ttl))
 
     async def _add(self, key: Any, value: Any, ttl: float | None = None, _conn: object = None) -> bool:
-        if not await self._table.add(str(key), _packed(value), ttl_seconds(ttl)):
+        if not await self._table.add(str(key), packed(value), ttl_seconds(ttl)):
             raise ValueError(f"Key {key} already exists, use .set to update the value")
         return True
 
@@ -159,14 +153,12 @@ class TieredCache(BaseCache):
     async def _increment(self, key: Any, delta: int, _conn: object = None) -> int:
         if type(delta) is not int:
             raise TypeError("delta is not an integer")
-        change = await self._table.compare_and_set(str(key), lambda there: Change(_incremented(there, delta)))
+        change = await self._table.compare_and_set(str(key), lambda there: Change(incremented(there, delta)))
         return 0 if change is None or change.value is None else int(change.value[1:])
 
     async def _expire(self, key: Any, ttl: float | None, _conn: object = None) -> bool:
-        life = ttl_seconds(ttl)
-        change = await self._table.compare_and_set(
-            str(key), lambda there: None if there is None else Change(there, life)
-        )
+        name, life = str(key), ttl_seconds(ttl)
+        change = await self._table.compare_and_set(name, lambda there: None if there is None else Change(there, life))
         return change is not None
 
     async def _delete(self, key: Any, _conn: object = None) -> int:
@@ -187,7 +179,7 @@ class TieredCache(BaseCache):
         return decoded if many else decoded[0]
 
     async def _redlock_release(self, key: Any, value: Any) -> int:
-        name, expected = str(key), _packed(value)
+        name, expected = str(key), packed(value)
         try:
             gone = await self._table.compare_and_set(name, lambda there: Change(None) if there == expected else None)
         except NotPermitted:  # a lock that goes on would keep everybody waiting: the next best, as with memcached
@@ -241,31 +233,6 @@ def _configuration(alias: str) -> dict[str, object]:
 
     # aiocache copies configurations deeply, functions excepted, and calls what it finds here.
     return {"cache": lambda **options: TieredCache(opened, **options)}
-
-
-def _packed(value: Any) -> bytes:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return _BYTES + bytes(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
-        raise TypeError(f"the serializer must give text, bytes or a number, not {type(value).__name__}")
-    return _TEXT + value.encode(_UTF_8, "surrogatepass")
-
-
-def _unpacked(data: bytes | None, encoding: str | None) -> Any:
-    if data is None:
-        return None
-    value = data[1:]
-    return value.decode(_UTF_8, "surrogatepass") if data[:1] == _TEXT and encoding is not None else value
-
-
-def _incremented(there: bytes | None, delta: int) -> bytes:
-    if there is None:
-        return _packed(delta)
-    if not _whole(there):
-        raise TypeError("Value is not an integer")
-    return there[:1] + str(int(there[1:]) + delta).encode()
 
 
 def _without_values(record: logging.LogRecord) -> bool:
