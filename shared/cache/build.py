@@ -10,10 +10,10 @@ from shared.cache.cache import Cache
 from shared.cache.keys import Keys
 from shared.cache.kind import Kind
 from shared.cache.memory import MemoryStore
+from shared.cache.named import NAMED
 from shared.cache.near import NearTier
 from shared.cache.redis import RedisTier
 from shared.cache.spans import SpannedRedisTier
-from shared.cache.table import NAMED
 from shared.cache.topology import topology
 from shared.deadline import Clock, since_boot
 from shared.observing.telemetry.spans import Spans

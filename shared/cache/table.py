@@ -6,7 +6,7 @@ Redis is away memory alone is the table, and all of this holds within the proces
 """
 
 import asyncio
-import math
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from shared.cache.cache import Cache
 from shared.cache.entry import LONGEST_SECONDS, Entry, StoredEntry
-from shared.cache.kind import Kind, Rules
+from shared.cache.named import NAMED, NAMELESS, escaped
 from shared.cache.redis import RedisTier
 from shared.cache.redis_client import TierDown
 from shared.cache.replies import Command
@@ -23,12 +23,6 @@ from shared.cache.token import Token
 from shared.deadline import Deadline
 from shared.observing import metrics
 
-NAMED: Final = Kind("named", Rules(lambda _subject, _data: None, LONGEST_SECONDS, LONGEST_SECONDS))
-"""Nothing can be held against such bytes but that they stand where they were put."""
-
-_UNSAFE: Final = re.compile(r"[{}%\ud800-\udfff]")
-"""What would end the hash tag early, what escapes, and halves of characters, which no key in Redis can hold."""
-_NAMELESS: Final = "%"
 _GLOB: Final = re.compile(r"[\\*?\[\]]")
 _PATIENCE_SECONDS: Final = 5.0
 _MOVING_SECONDS: Final = 0.05
@@ -53,24 +47,6 @@ Decide = Callable[[bytes | None], Change | None]
 """What becomes of the bytes that are there, or of none; None for nothing. May be asked more than once."""
 
 
-def escaped(name: str) -> str:
-    """``name`` as it may stand in a key; no two names become the same, and beginnings stay beginnings."""
-    return _UNSAFE.sub(_percent, name)
-
-
-def ttl_seconds(ttl: float | None) -> float:
-    """For how many seconds something is kept; None and 0 stand for as long as anything is.
-
-    Raises:
-        ValueError: negative, or no number.
-    """
-    if ttl is None:
-        return LONGEST_SECONDS
-    if math.isnan(ttl) or ttl < 0:
-        raise ValueError(f"a time to live of {ttl} s")
-    return min(ttl or LONGEST_SECONDS, LONGEST_SECONDS)
-
-
 class Table:
     """All of a cache's entries that are named by whoever uses them."""
 
@@ -82,7 +58,7 @@ class Table:
 
     def key(self, name: str) -> str:
         """Where ``name`` stands in Redis."""
-        return self._cache.keys.entry(NAMED.name, escaped(name) or _NAMELESS)
+        return self._cache.keys.entry(NAMED.name, escaped(name) or NAMELESS)
 
     async def get(self, names: Sequence[str]) -> list[bytes | None]:
         """The value of each name, from memory, else all from Redis at once. Counted as hits and misses."""
@@ -98,11 +74,9 @@ class Table:
 
     async def newest(self, name: str) -> bytes | None:
         """The value of ``name`` in Redis at this moment, whatever memory has."""
-        try:
+        with contextlib.suppress(TierDown):
             if self._redis is not None:
                 return _value((await self._redis.read_raw(self.key(name)))[1])
-        except TierDown:
-            pass
         return _value(self._held(self.key(name)))
 
     async def put(self, values: Sequence[tuple[str, bytes]], life: float) -> bool:
@@ -134,10 +108,8 @@ class Table:
             NotPermitted, TimeoutError: as :meth:`exchange`.
         """
         change = Change(value, life)
-        return (
-            await self.compare_and_set(name, lambda there: change if there is None else None, expect_none=True)
-            is not None
-        )
+        made = await self.compare_and_set(name, lambda there: change if there is None else None, expect_none=True)
+        return made is not None
 
     async def compare_and_set(self, name: str, decide: Decide, *, expect_none: bool = False) -> Change | None:
         """Put there what ``decide`` makes of what is there, with nobody in between; gives what it has decided.
@@ -150,11 +122,9 @@ class Table:
         """
         key = self.key(name)
         async with self._turns.setdefault(key, asyncio.Lock()):  # of one process' calls all but one would be too late
-            try:
+            with contextlib.suppress(TierDown):
                 if self._redis is not None:
                     return await self._set_in_redis(self._redis, key, decide, blind=expect_none)
-            except TierDown:
-                pass
             return self._set_in_memory(key, decide)
 
     async def drop(self, name: str) -> bool:
@@ -162,12 +132,10 @@ class Table:
         key = self.key(name)
         was_held = self._held(key) is not None
         self._near.drop(key)
-        try:
+        with contextlib.suppress(TierDown):
             if self._redis is not None:
                 (reply,) = await self._redis.execute_many([(key, ("UNLINK", key))])
                 return bool(reply == 1)
-        except TierDown:
-            pass
         return was_held
 
     async def clear(self, beginning: str) -> bool:
@@ -276,7 +244,3 @@ def _set(key: str, stored: StoredEntry) -> Command:
 
 def _value(entry: Entry | None) -> bytes | None:
     return None if entry is None else entry.value
-
-
-def _percent(match: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))

@@ -22,9 +22,10 @@ from aiocache.serializers import JsonSerializer, NullSerializer
 from shared.cache.address import parse
 from shared.cache.answers import NotPermitted
 from shared.cache.cache import Cache
+from shared.cache.named import ttl_seconds
 from shared.cache.packed import incremented, packed, unpacked
 from shared.cache.raw_client import client
-from shared.cache.table import Change, Table, ttl_seconds
+from shared.cache.table import Change, Table
 from shared.errors import KitError
 
 __all__ = (

@@ -14,9 +14,9 @@ from redis import Redis
 from shared.cache.backoff import FIRST_SECONDS
 from shared.cache.cache import Cache
 from shared.cache.keys import Keys
+from shared.cache.named import NAMED
 from shared.cache.near import Trust
 from shared.cache.required_commands import CLUSTER_COMMANDS, OPTIONAL_COMMANDS
-from shared.cache.table import NAMED
 from tests.fixtures.log_lines import heard
 from tests.fixtures.odd_redis import OddRedis
 from tests.fixtures.processes import ROOT, free_port

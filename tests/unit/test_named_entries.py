@@ -9,7 +9,7 @@ from redis.crc import key_slot
 
 from shared.cache.entry import LONGEST_SECONDS
 from shared.cache.keys import Keys
-from shared.cache.table import NAMED, escaped, ttl_seconds
+from shared.cache.named import NAMED, escaped, ttl_seconds
 
 KEYS = Keys("bff", [NAMED])
 _names = st.text(st.one_of(st.sampled_from("{}%a:*\ud800\udc00\x00\r\n"), st.characters(codec=None)), max_size=8)

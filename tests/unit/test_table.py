@@ -9,10 +9,11 @@ from shared.cache.cache import Cache
 from shared.cache.entry import NO_STAMP, Entry, StoredEntry
 from shared.cache.keys import Keys
 from shared.cache.memory import MemoryStore
+from shared.cache.named import NAMED
 from shared.cache.near import NearTier, Trust
 from shared.cache.redis_client import TierDown
 from shared.cache.replies import MOVING, Command
-from shared.cache.table import NAMED, Change, Table
+from shared.cache.table import Change, Table
 from shared.cache.token import Token
 from tests.fixtures.gateway import Clock
 
