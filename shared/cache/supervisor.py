@@ -87,13 +87,11 @@ class RedisSupervisor:
 
     async def __aenter__(self) -> Self:
         """Begin to look for Redis; wait for it for a moment, so that the first requests find it if it is there."""
-        self._gauge.set(0)
-        metrics.cache_coherent.set(0)
+        self._note(up=False)
         # In contexts of their own: what they log belongs to no request.
         for work in (self._supervise, self._heartbeat):
             name = f"redis{work.__name__}"
-            task = asyncio.get_running_loop().create_task(keep_running(work, name), name=name, context=Context())
-            self._tasks.append(task)
+            self._tasks.append(asyncio.create_task(keep_running(work, name), name=name, context=Context()))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_ATTEMPT_SECONDS):
                 await self.first_attempt.wait()
@@ -103,9 +101,7 @@ class RedisSupervisor:
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         """Stop looking, close the connections."""
-        self.up = False
-        self._gauge.set(0)
-        metrics.cache_coherent.set(0)
+        self._note(up=False)
         await cancel_and_wait(*self._tasks)
         if self._uncertain_timer is not None:
             self._uncertain_timer.cancel()
@@ -123,12 +119,15 @@ class RedisSupervisor:
         self._near.generation = generation
         self._near.flush()
 
+    def _note(self, *, up: bool, coherent: bool = False) -> None:
+        self.up = up
+        self._gauge.set(up)
+        metrics.cache_coherent.set(coherent)
+
     def _go_down(self, error: BaseException) -> None:
         if not self.up:
             return
-        self.up = False
-        self._gauge.set(0)
-        metrics.cache_coherent.set(0)
+        self._note(up=False)
         self._near.set_trust(Trust.UNCERTAIN)
         self._uncertain_timer = asyncio.get_running_loop().call_later(_UNCERTAIN_SECONDS, self._enter_standalone)
         self._state_log.bypassed(error)
@@ -146,7 +145,9 @@ class RedisSupervisor:
                     tracked, generation = await cancellable(self._open())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._report(error)
-                self._back_off(error)
+                self._enter_standalone()
+                self.first_attempt.set()
+                self._state_log.absent(error)
                 await self.links.close()
                 await asyncio.sleep(self._backoff.after_failure())
                 continue
@@ -158,11 +159,6 @@ class RedisSupervisor:
     async def _open(self) -> tuple[bool, bytes | Unknown]:
         return await self.links.open(self.listeners), await self._generation()
 
-    def _back_off(self, error: BaseException) -> None:
-        self._enter_standalone()
-        self.first_attempt.set()
-        self._state_log.absent(error)
-
     def _come_up(self, tracked: bool, generation: bytes | Unknown) -> None:
         if self._uncertain_timer is not None:
             self._uncertain_timer.cancel()
@@ -170,11 +166,9 @@ class RedisSupervisor:
             self.lost_at = self._clock()
         self._near.generation = _trusted_generation(generation)
         self._near.set_trust(Trust.COHERENT if tracked else Trust.BLIND)
-        self.up = True
+        self._note(up=True, coherent=tracked)
         self._backoff.connected()
         self.first_attempt.set()
-        self._gauge.set(1)
-        metrics.cache_coherent.set(int(tracked))
         self._state_log.up(tracked)
         for changed in self.listeners.values():
             changed(True)
