@@ -193,7 +193,7 @@ def breaking(breaker: Breaker) -> Policy:
                 raise CircuitOpen("the service has been failing")
             outcome: Outcome = "success"
             try:
-                return await send(msgspec.structs.replace(call, permit=permit))
+                return await send(call if permit == call.permit else msgspec.structs.replace(call, permit=permit))
             except BaseException as error:
                 outcome = outcome_of(error)
                 raise

@@ -1,11 +1,11 @@
 """The attempt timeout: no attempt outlives its time or the deadline, and one that cannot fit is not made."""
 
-import asyncio
 from typing import Any, Final
 
 import msgspec
 
 from shared.errors import AttemptTimeout, NoBudget
+from shared.time_limits import TimeLimits
 from shared.upstream.call import Call, Policy, Send
 
 MIN_ATTEMPT_SECONDS: Final = 0.005
@@ -21,6 +21,7 @@ def attempt_timeout(seconds: float) -> Policy:
 
     A timeout speaks against the service only if it had nearly all of its time and this process was in time itself.
     """
+    limits = TimeLimits()
 
     def policy(send: Send) -> Send:
         async def bounded(call: Call[Any]) -> Any:
@@ -31,7 +32,7 @@ def attempt_timeout(seconds: float) -> Policy:
                 raise NoBudget("the request's time is used up")
             timeout = min(seconds, left)
             try:
-                async with asyncio.timeout(timeout):
+                with limits.limit(timeout):
                     return await send(msgspec.structs.replace(call, timeout=timeout, started=started))
             except TimeoutError as error:
                 taken = deadline.clock() - started
