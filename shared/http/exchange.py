@@ -3,6 +3,7 @@
 import time
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, NamedTuple, Self, cast
 
 from sanic import Request, Sanic
@@ -112,10 +113,11 @@ class Exchange:
             status = _STREAM_STATUS  # as its client has read, whatever has become of it since
         else:
             metrics.active_requests.dec()
-            metrics.requests.labels(method, endpoint, str(status)).inc()
+            requests, durations = _counted(method, endpoint, status)
+            requests.inc()
             # An exemplar leads from a bucket to a trace; nobody looks for one of a fast answer.
             exemplar = {"trace_id": self.trace.trace_id} if duration >= SLOW_SECONDS else None
-            metrics.request_duration.labels(method, endpoint).observe(duration, exemplar)
+            durations.observe(duration, exemplar)
         if not self.logged:
             return
         log(
@@ -128,6 +130,12 @@ class Exchange:
             duration_ms=round(duration * 1000, 3),
             **self.facts,
         )
+
+
+@cache
+def _counted(method: str, endpoint: str, status: int) -> tuple[metrics.QuickCounter, metrics.BatchHistogram]:
+    """Where requests are counted, and how long they took: there are few such labels (``routing``)."""
+    return metrics.requests.labels(method, endpoint, str(status)), metrics.request_duration.labels(method, endpoint)
 
 
 def count_failures_from_zero(app: Sanic[Any, Any]) -> None:

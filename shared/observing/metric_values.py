@@ -28,6 +28,42 @@ _pack = struct.Struct("d").pack
 _logger = logging.getLogger("metrics")
 
 
+class LocalValue:
+    """A number of this process alone; what prometheus_client makes its metrics of, without a lock.
+
+    Threads take turns where functions are called and where loops begin again, not between reading a number and storing
+    what it is increased to: nothing that several of them count is lost.
+    """
+
+    __slots__ = ("_exemplar", "_value")
+    _multiprocess = False
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """The library tells of which metric it is."""
+        self._value = 0.0
+        self._exemplar: object = None
+
+    def inc(self, amount: float) -> None:
+        """Add to it."""
+        self._value += amount
+
+    def set(self, value: float, timestamp: float | None = None) -> None:  # noqa: ARG002 - no mode of ours has one
+        """Let it be ``value``."""
+        self._value = value
+
+    def get(self) -> float:
+        """What it is."""
+        return self._value
+
+    def set_exemplar(self, exemplar: object) -> None:
+        """What leads to a trace."""
+        self._exemplar = exemplar
+
+    def get_exemplar(self) -> object:
+        """What was set last."""
+        return self._exemplar
+
+
 class SharedValue:
     """A number of this process; what prometheus_client makes its metrics of."""
 

@@ -7,6 +7,7 @@ the environment before this module is imported; then whichever worker answers ad
 
 import logging
 import os
+import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,9 +29,10 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from shared.observing import metric_files
-from shared.observing.metric_values import SharedValues
+from shared.observing.metric_values import LocalValue, SharedValues
 
 disable_created_metrics()  # a time of creation for each series doubles many of them, and nobody reads it
 
@@ -38,8 +40,8 @@ MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 _logger = logging.getLogger("metrics")
 _shared: Final = SharedValues(Path(os.environ[MULTIPROC_DIR])) if MULTIPROC_DIR in os.environ else None
-if _shared is not None:
-    values.ValueClass = _shared.value  # the library's own place for it, looked up when a metric is made
+# The library's own place for it, looked up when a metric is made.
+values.ValueClass = LocalValue if _shared is None else _shared.value
 
 _REQUEST_BUCKETS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -53,11 +55,22 @@ _DECIMALS: Final = 6
 a total that is less by so little for a restart."""
 
 
-class _QuickCounter(Counter):
+class QuickCounter(Counter):
     """A counter without the library's checks, which take longer than counting: no amount here is negative."""
 
     def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:  # noqa: ARG002 - there are none
+        """Count ``amount`` more."""
         self._value.inc(amount)
+
+
+class _QuickGauge(Gauge):
+    """A gauge without the library's checks."""
+
+    def inc(self, amount: float = 1) -> None:
+        self._value.inc(amount)
+
+    def dec(self, amount: float = 1) -> None:
+        self._value.inc(-amount)
 
 
 class PassingGauge(Gauge):
@@ -81,11 +94,11 @@ class BatchHistogram(Histogram):
 
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         """Put ``amount`` into its bucket; an ``exemplar`` leads from there to a trace."""
-        if exemplar is not None:
-            super().observe(amount, exemplar)
-            return
         self._sum.inc(amount)
-        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+        bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
+        bucket.inc(1)
+        if exemplar is not None:
+            bucket.set_exemplar(Exemplar(exemplar, amount, time.time()))
 
     def observe_all(self, amounts: Sequence[float]) -> None:
         """What ``observe`` does for each of ``amounts``, in one go."""
@@ -98,33 +111,33 @@ class BatchHistogram(Histogram):
             self._buckets[place].inc(count)
 
 
-requests: Final = _QuickCounter("http_requests_total", "Requests answered.", ["method", "endpoint", "status"])
+requests: Final = QuickCounter("http_requests_total", "Requests answered.", ["method", "endpoint", "status"])
 request_duration: Final = BatchHistogram(
     "http_request_duration_seconds",
     "From the parsed request to the last byte of the answer handed over.",
     ["method", "endpoint"],
     buckets=_REQUEST_BUCKETS,
 )
-active_requests: Final = Gauge("http_active_requests", "Requests being answered.", multiprocess_mode="livesum")
+active_requests: Final = _QuickGauge("http_active_requests", "Requests being answered.", multiprocess_mode="livesum")
 connections: Final = Gauge("http_connections", "Connections of clients.", multiprocess_mode="livesum")
-connections_ended: Final = _QuickCounter(
+connections_ended: Final = QuickCounter(
     "http_connections_ended_total", "Idle connections that were ended to make room for new ones."
 )
-connections_refused: Final = _QuickCounter(
+connections_refused: Final = QuickCounter(
     "http_connections_refused_total", "Connections that were refused because all were taken and busy."
 )
 streams_open: Final = Gauge(
     "http_streams_open", "Answers that are being sent event by event.", multiprocess_mode="livesum"
 )
-streams_ended: Final = _QuickCounter("http_streams_ended_total", "Streams that have ended, by why.", ["reason"])
+streams_ended: Final = QuickCounter("http_streams_ended_total", "Streams that have ended, by why.", ["reason"])
 STREAM_ENDS: Final = ("done", "problem", "left", "stuck", "expired", "revoked", "limit", "drain")
 """Why streams end."""
-stream_events: Final = _QuickCounter("http_stream_events_total", "Events that clients were sent.", ["event"])
+stream_events: Final = QuickCounter("http_stream_events_total", "Events that clients were sent.", ["event"])
 stream_first_part: Final = BatchHistogram(
     "http_stream_first_part_seconds", "From the request to the first part of its stream.", buckets=_REQUEST_BUCKETS
 )
-cache_hits: Final = _QuickCounter("cache_hits_total", "Lookups that found a fresh entry.", ["cache_type"])
-cache_misses: Final = _QuickCounter("cache_misses_total", "Lookups that did not.", ["cache_type"])
+cache_hits: Final = QuickCounter("cache_hits_total", "Lookups that found a fresh entry.", ["cache_type"])
+cache_misses: Final = QuickCounter("cache_misses_total", "Lookups that did not.", ["cache_type"])
 cache_tier_up: Final = Gauge(
     "cache_tier_up",
     "1 while the tier takes reads and writes, 0 while it is bypassed.",
@@ -140,29 +153,29 @@ cache_coherent: Final = Gauge(
     "1 while Redis tells of every change, so that the memory tier may answer first.",
     multiprocess_mode="livemin",
 )
-cache_invalidations: Final = _QuickCounter("cache_invalidations_total", "Changes of keys that Redis has announced.")
+cache_invalidations: Final = QuickCounter("cache_invalidations_total", "Changes of keys that Redis has announced.")
 cache_redis_lag: Final = Gauge(
     "cache_redis_lag_seconds",
     "Round trip of the last heartbeat on the connection that tells of changes.",
     multiprocess_mode="livemax",
 )
-cache_coalesced: Final = _QuickCounter(
+cache_coalesced: Final = QuickCounter(
     "cache_coalesced_total", "Lookups that waited for a load that somebody else had begun.", ["scope"]
 )
-cache_early_refreshes: Final = _QuickCounter("cache_early_refreshes_total", "Loads begun before an entry had expired.")
-cache_unreadable: Final = _QuickCounter("cache_unreadable_total", "Things in Redis that are no entry of this version.")
+cache_early_refreshes: Final = QuickCounter("cache_early_refreshes_total", "Loads begun before an entry had expired.")
+cache_unreadable: Final = QuickCounter("cache_unreadable_total", "Things in Redis that are no entry of this version.")
 auth_revocations_known: Final = Gauge(
     "auth_revocations_known",
     "Revocations that the worker which knows most of them knows of.",
     ["kind"],
     multiprocess_mode="livemax",
 )
-auth_revocations: Final = _QuickCounter(
+auth_revocations: Final = QuickCounter(
     "auth_revocations_total",
     "Revocations of tokens that a worker has come to know of, or had no room for.",
     ["kind", "outcome"],
 )
-events: Final = _QuickCounter(
+events: Final = QuickCounter(
     "events_total",
     "Events by which services tell what has changed, as each worker has come by them.",
     ["type", "outcome"],
@@ -183,24 +196,24 @@ events_readable: Final = Gauge(
 aggregation_duration: Final = BatchHistogram(
     "aggregation_duration_seconds", "Putting one aggregate together, cache apart.", buckets=_CALL_BUCKETS
 )
-aggregate_parts: Final = _QuickCounter(
+aggregate_parts: Final = QuickCounter(
     "aggregate_parts_total", "Parts delivered in aggregates.", ["endpoint", "part", "status"]
 )
-part_sources: Final = _QuickCounter(
+part_sources: Final = QuickCounter(
     "part_sources_total",
     "Where parts came from: cache, service, or a call that another request had begun.",
     ["part", "source"],
 )
-commands: Final = _QuickCounter(
+commands: Final = QuickCounter(
     "commands_total", "Commands that were passed on to a service, by what came of them.", ["command", "outcome"]
 )
-commands_untold: Final = _QuickCounter(
+commands_untold: Final = QuickCounter(
     "commands_untold_total", "Commands whose changes could not be told to every process at once.", ["command"]
 )
-service_errors: Final = _QuickCounter(
+service_errors: Final = QuickCounter(
     "service_errors_total", "Calls that gave nothing usable: services and Redis.", ["service_name"]
 )
-upstream_calls: Final = _QuickCounter(
+upstream_calls: Final = QuickCounter(
     "upstream_calls_total",
     "Calls to a service as their callers see them, all attempts together.",
     ["service_name", "outcome"],
@@ -211,13 +224,13 @@ upstream_call_duration: Final = BatchHistogram(
     ["service_name"],
     buckets=_CALL_BUCKETS,
 )
-upstream_attempts: Final = _QuickCounter(
+upstream_attempts: Final = QuickCounter(
     "upstream_attempts_total", "Attempts at a service.", ["service_name", "outcome"]
 )
 upstream_attempt_duration: Final = BatchHistogram(
     "upstream_attempt_duration_seconds", "One attempt at a service.", ["service_name"], buckets=_CALL_BUCKETS
 )
-upstream_retries: Final = _QuickCounter(
+upstream_retries: Final = QuickCounter(
     "upstream_retries_total", "Retries, done or denied by the budget.", ["service_name", "outcome"]
 )
 breaker_state: Final = Gauge(
@@ -226,10 +239,10 @@ breaker_state: Final = Gauge(
     ["service_name"],
     multiprocess_mode="livemax",
 )
-breaker_changes: Final = _QuickCounter(
+breaker_changes: Final = QuickCounter(
     "upstream_breaker_changes_total", "Changes of the breaker's state.", ["service_name", "state"]
 )
-upstream_lookups: Final = _QuickCounter(
+upstream_lookups: Final = QuickCounter(
     "upstream_lookups_total", "Look-ups of what a service's address names.", ["service_name", "outcome"]
 )
 upstream_essential: Final = Gauge(
@@ -238,7 +251,7 @@ upstream_essential: Final = Gauge(
     ["service_name"],
     multiprocess_mode="livemax",
 )
-upstream_in_flight: Final = Gauge(
+upstream_in_flight: Final = _QuickGauge(
     "upstream_in_flight", "Calls to a service in flight.", ["service_name"], multiprocess_mode="livesum"
 )
 upstream_limit: Final = Gauge(
@@ -259,17 +272,17 @@ upstream_instance_latency: Final = PassingGauge(
     ["service_name", "address"],
     multiprocess_mode="livemax",
 )
-upstream_ejections: Final = _QuickCounter(
+upstream_ejections: Final = QuickCounter(
     "upstream_ejections_total", "Instances kept out for a while because they kept failing.", ["service_name"]
 )
-upstream_hedges: Final = _QuickCounter(
+upstream_hedges: Final = QuickCounter(
     "upstream_hedges_total",
     "Second attempts beside one that was late: sent, won, or denied by the budget or for too much to do.",
     ["service_name", "outcome"],
 )
-requests_shed: Final = _QuickCounter("requests_shed_total", "Requests refused because too many were in flight.")
-rate_limited: Final = _QuickCounter("rate_limited_total", "Requests refused because a quota was used up.", ["policy"])
-rate_limit_leases: Final = _QuickCounter(
+requests_shed: Final = QuickCounter("requests_shed_total", "Requests refused because too many were in flight.")
+rate_limited: Final = QuickCounter("rate_limited_total", "Requests refused because a quota was used up.", ["policy"])
+rate_limit_leases: Final = QuickCounter(
     "rate_limit_leases_total", "Leases of quotas that were asked for in Redis.", ["policy", "outcome"]
 )
 LEASE_OUTCOMES: Final = ("granted", "exhausted", "unavailable")
@@ -277,7 +290,7 @@ LEASE_OUTCOMES: Final = ("granted", "exhausted", "unavailable")
 rate_limit_subjects: Final = Gauge(
     "rate_limit_subjects", "Subjects that have spent something of a quota.", ["policy"], multiprocess_mode="livesum"
 )
-auth_refused: Final = _QuickCounter(
+auth_refused: Final = QuickCounter(
     "auth_refused_total", "Requests refused because of their access token, or the lack of one.", ["reason"]
 )
 auth_keys: Final = Gauge(
@@ -292,7 +305,7 @@ auth_keys_fetched: Final = Gauge(
     ["source"],
     multiprocess_mode="livemin",
 )
-auth_key_fetches: Final = _QuickCounter(
+auth_key_fetches: Final = QuickCounter(
     "auth_key_fetches_total", "Attempts to read these keys from there.", ["source", "outcome"]
 )
 tls_certificate_expires: Final = Gauge(
@@ -307,7 +320,7 @@ outbox_events: Final = Gauge(
 outbox_age: Final = Gauge(
     "outbox_oldest_seconds", "How long the oldest of them has waited.", multiprocess_mode="livemax"
 )
-outbox_published: Final = _QuickCounter(
+outbox_published: Final = QuickCounter(
     "outbox_published_total",
     "Events of changes: taken by whoever is told, not taken (and tried again), or dropped as nobody is to be told.",
     ["outcome"],
@@ -319,14 +332,14 @@ event_loop_lag: Final = BatchHistogram(
     "How much later than asked for the event loop came back.",
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
 )
-worker_cpu: Final = _QuickCounter("worker_cpu_seconds_total", "CPU time used, all workers together.")
+worker_cpu: Final = QuickCounter("worker_cpu_seconds_total", "CPU time used, all workers together.")
 worker_memory: Final = Gauge(
     "worker_resident_memory_bytes", "Resident memory, all workers together.", multiprocess_mode="livesum"
 )
 worker_descriptors: Final = Gauge(
     "worker_open_descriptors", "Open file descriptors, all workers together.", multiprocess_mode="livesum"
 )
-log_lines_dropped: Final = _QuickCounter("log_lines_dropped_total", "Log lines lost because nobody read them in time.")
+log_lines_dropped: Final = QuickCounter("log_lines_dropped_total", "Log lines lost because nobody read them in time.")
 build_info: Final = Gauge(
     "build_info", "Always 1; the labels tell what runs.", ["service", "version"], multiprocess_mode="livemax"
 )
