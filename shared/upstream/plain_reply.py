@@ -5,7 +5,8 @@ more or less than one answer) is not read at all, and is for that parser.
 """
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from shared.grammar import TOKEN
 from shared.upstream.call import Reply
@@ -13,18 +14,41 @@ from shared.upstream.call import Reply
 MAX_BYTES: Final = 64 * 1024
 """Of a longer piece, in bytes, it is not asked whether it is one."""
 
+_MAX_HEAD_BYTES: Final = 1_024
+_MAX_HEADS: Final = 1_000
+"""Of so many heads it is remembered what they say: those of a second differ in the length of a body at most."""
 _match_head: Final = re.compile(
     rb"HTTP/1\.1 ((?!204)[245][0-9]{2})(?: [\t\x20-\x7e]*)?\r\n((?:%b:[\t\x20-\x7e]*\r\n)+)\r\n" % TOKEN
-).match
+).fullmatch
 _UNUSUAL: Final = frozenset({"content-encoding", "trailer", "transfer-encoding", "upgrade"})
+
+
+_heads: Final[dict[bytes, "_Head"]] = {}
+
+
+class _Head(NamedTuple):
+    """What the head of a plain answer says; ``length`` is that of the body."""
+
+    status: int
+    fields: Mapping[str, str]
+    length: int
 
 
 def parse_plain(data: bytes) -> Reply | None:
     """The answer that ``data`` is, if it is a plain one that leaves its connection open; else None."""
-    head = _match_head(data)
-    if head is None:
+    end = data.find(b"\r\n\r\n") + 4
+    written = data[:end]
+    head = _heads.get(written) or _parse_head(written)
+    if head is None or len(data) - end != head.length:
         return None
-    status, block = head.groups()
+    return Reply(head.status, head.fields, data[end:])
+
+
+def _parse_head(written: bytes) -> _Head | None:
+    match = _match_head(written)
+    if match is None:
+        return None
+    status, block = match.groups()
     fields: dict[str, str] = {}
     for line in block[:-2].decode("ascii").split("\r\n"):
         name, _, value = line.partition(":")
@@ -33,9 +57,11 @@ def parse_plain(data: bytes) -> Reply | None:
             return None
         fields[name] = value.strip(" \t")
     length = fields.get("content-length", "")
-    body = data[head.end() :]
-    if not length.isdigit() or len(length) > 7 or int(length) != len(body):
+    if not length.isdigit() or len(length) > 7 or fields.get("connection", "keep-alive").lower() != "keep-alive":
         return None
-    if fields.get("connection", "keep-alive").lower() != "keep-alive":
-        return None
-    return Reply(int(status), fields, body)
+    head = _Head(int(status), fields, int(length))
+    if len(written) <= _MAX_HEAD_BYTES:
+        if len(_heads) >= _MAX_HEADS:
+            _heads.clear()
+        _heads[written] = head
+    return head

@@ -81,11 +81,15 @@ class ServiceConnection(ResponseHandler):
         self._write(written)
         if (
             (self.sent > 1 or not self._encrypted)
+            and self._is_too_soon()
             and self._unread(0)
-            and self._clock() - self._sent_at < _MIN_ROUND_TRIP_SECONDS
+            and self._is_too_soon()  # when it had been looked for
         ):
             self._close_unsolicited()
             raise BadResponse("something came before it can have been an answer", at_once=True, is_failure=False)
+
+    def _is_too_soon(self) -> bool:
+        return self._clock() - self._sent_at < _MIN_ROUND_TRIP_SECONDS
 
     def was_stale(self) -> bool:
         """Whether the connection was lost too soon after the request for that to be an answer to it."""

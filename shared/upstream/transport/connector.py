@@ -37,24 +37,33 @@ class Connector(aiohttp.TCPConnector):
         made = partial(ServiceConnection, loop=self._loop, clock=clock, seconds=connection_seconds)
         self._factory = cast("partial[ResponseHandler]", made)
 
-    def take_pooled(self, key: ConnectionKey) -> Connection | None:
+    def take_pooled(self, key: ConnectionKey) -> ServiceConnection | None:
         """One that lay in the pool; those there that are of no use any more are closed, which is no attempt."""
         idle: Any = self._conns.get(key)
         kept_from = time.monotonic() - KEEPALIVE_SECONDS
         while idle:
-            protocol, since = idle.popleft()
-            if since >= kept_from and self._clock() < protocol.old_from and protocol.is_idle():
-                self._acquired.add(protocol)
-                return Connection(self, key, protocol, self._loop)
-            protocol.close()
+            connection: ServiceConnection
+            connection, since = idle.popleft()
+            if since >= kept_from and self._clock() < connection.old_from and connection.is_idle():
+                self._acquired.add(connection)
+                return connection
+            connection.close()
         return None
+
+    def put_back(self, key: ConnectionKey, connection: ServiceConnection, *, close: bool = False) -> None:
+        """It has been used, and lies in the pool from now on, unless it is of no more use, or is to be closed."""
+        if close or self._cleanup_handle is None or connection.should_close:
+            self._release(key, connection, should_close=close)
+        else:  # the same without a search for somebody who waits: nobody does where there is no limit
+            self._acquired.discard(connection)
+            self._conns[key].append((connection, time.monotonic()))
 
     def close_pooled(self, key: ConnectionKey) -> None:
         """Close those that lie in the pool."""
         for protocol, _since in self._conns.pop(key, ()):
             protocol.close()
 
-    async def open_new(self, example: ClientRequest) -> Connection:
+    async def open_new(self, example: ClientRequest) -> ServiceConnection:
         """A new one.
 
         Raises:
@@ -63,11 +72,12 @@ class Connector(aiohttp.TCPConnector):
         """
         for _ in range(_MAX_FRESH):
             made = await cancellable(self.connect(example, [], _NO_TIMEOUT), unwanted=Connection.close)
-            protocol: Any = made.protocol
-            if protocol.is_idle():
-                return made
+            connection = cast("ServiceConnection", made.protocol)
+            if connection.is_idle():
+                made._protocol = None  # noqa: SLF001 - it comes back without what aiohttp has put round it
+                return connection
             await asyncio.sleep(0)  # a connection that is being lost tells why in the next turn of the loop
-            lost = protocol.exception()
+            lost = connection.exception()
             made.close()
             if lost is not None and isinstance(lost.__cause__, ssl.SSLError):
                 raise lost

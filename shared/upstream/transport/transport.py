@@ -18,6 +18,7 @@ from shared.upstream.body import read_bounded
 from shared.upstream.call import Call, Reply
 from shared.upstream.request import request
 from shared.upstream.statuses import raise_for_status
+from shared.upstream.transport.connection import ServiceConnection
 from shared.upstream.transport.origin import Origin
 
 BODY_LIMIT: Final = 2 * 1024 * 1024
@@ -49,31 +50,30 @@ class Transport:
             if self._is_closed:
                 raise Unreachable("the instance has left", retryable=True, at_once=True, is_failure=False)
             origin = self._origin = self._open()
-        protocol: Any = None  # a ServiceConnection, once there is one
+        connection: ServiceConnection | None = None
         try:
-            connection = origin.connector.take_pooled(origin.key) or await origin.connector.open_new(origin.example)
+            connector = origin.connector
+            connection = connector.take_pooled(origin.key)
+            if connection is None:
+                connection = await connector.open_new(origin.example)
             try:
-                protocol = connection.protocol
                 written = request(origin.path, origin.fields(), call)
                 if call.change is not None:
                     call.change.sent += 1
-                protocol.send(written)
-                reply = await protocol.plain
+                connection.send(written)
+                reply = await connection.plain
                 if reply is None:
-                    message, payload = await protocol.read()
+                    message, payload = await connection.read()
                     body = await read_bounded(message.headers, payload, BODY_LIMIT)
                     reply = Reply(message.code, message.headers, body)
                 value = call.read(raise_for_status(reply))
             except BaseException:
                 # Also after an answer that is of no use: it may have been another's, and the own one be yet to come.
-                connection.close()
+                connector.put_back(origin.key, connection, close=True)
                 raise
-            if self._is_closed:
-                connection.close()
-            else:
-                connection.release()
+            connector.put_back(origin.key, connection, close=self._is_closed)
         except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError, EofStream) as error:
-            if protocol is not None and protocol.was_stale():
+            if connection is not None and connection.was_stale():
                 # The service was closing it while the request was on its way: no fault of anybody's.
                 raise Unreachable(
                     "a pooled connection was stale", retryable=True, at_once=True, is_failure=False
