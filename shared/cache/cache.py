@@ -52,7 +52,12 @@ class Value(NamedTuple):
 
 
 class Cache:
-    """Bytes by key for a bounded time; a resource of the app, open while it serves."""
+    """Bytes by key for a bounded time; a resource of the app, open while it serves.
+
+    Attributes:
+        near: the memory tier.
+        redis: the primary tier, where one is configured.
+    """
 
     def __init__(
         self,
@@ -68,8 +73,8 @@ class Cache:
 
         ``clock`` is that of all times of entries.
         """
-        self._near = near
-        self._redis = redis
+        self.near = near
+        self.redis = redis
         self._longest_life = longest_life
         self._draw = draw
         self.keys = keys
@@ -84,25 +89,15 @@ class Cache:
         self.lookup_redis, self.kept, self.warm = reads.lookup, reads.kept, reads.warm
 
     @property
-    def near(self) -> NearTier:
-        """The memory tier."""
-        return self._near
-
-    @property
-    def redis(self) -> RedisTier | None:
-        """The primary tier, where one is configured."""
-        return self._redis
-
-    @property
     def trust(self) -> Trust:
         """How far the memory tier may be trusted at the moment."""
-        return self._near.trust
+        return self.near.trust
 
     async def __aenter__(self) -> Self:
         """Open both tiers; does not wait for Redis, but for what it has of logs if it is there."""
         metrics.cache_tier_up.labels("memory").set(1)
-        if self._redis is not None:
-            await self._redis.__aenter__()
+        if self.redis is not None:
+            await self.redis.__aenter__()
         for log in self._logs.values():
             await log.open()
         return self
@@ -111,23 +106,23 @@ class Cache:
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         """Finish writes under way, for a second at most, and close."""
-        if self._redis is not None:
-            await self._redis.__aexit__(kind, error, frames)
+        if self.redis is not None:
+            await self.redis.__aexit__(kind, error, frames)
         for log in self._logs.values():
             await log.close()
 
     def lookup_near(self, key: str) -> Entry | None:
         """The fresh entry that memory has under ``key``; one synchronous call, counted as a hit or a miss."""
-        entry = self._near.fresh(key)
+        entry = self.near.fresh(key)
         if entry is not None:
             self._hits.inc()
-        elif self._near.trust in {Trust.COHERENT, Trust.ALONE}:
+        elif self.near.trust in {Trust.COHERENT, Trust.ALONE}:
             self._misses.inc()
         return entry
 
     def peek_near(self, key: str, now: float) -> Entry | None:
         """The entry that memory has under ``key``, fresh ``now``; not counted (see :meth:`count_near_hits`)."""
-        return self._near.fresh(key, now)
+        return self.near.fresh(key, now)
 
     def count_near_hits(self, number: int) -> None:
         """Count lookups by :meth:`peek_near` whose entries have been served."""
@@ -135,20 +130,20 @@ class Cache:
 
     def keeps(self, key: str) -> bool:
         """Whether what was put under ``key`` just now is kept anywhere; it may be too much for memory."""
-        return (self._redis is not None and self._redis.up) or self._near.kept(key) is not None
+        return (self.redis is not None and self.redis.up) or self.near.kept(key) is not None
 
     def was_purged(self, tag: str, token: Token) -> bool:
         """Whether ``tag``, or everything, may have been purged since ``token`` was issued."""
-        return not token.alive or self._near.was_purged(tag, token)
+        return not token.alive or self.near.was_purged(tag, token)
 
     async def read_stamps(self, token: Token) -> None:
         """Know what Redis has to say of all that ``token`` is for, where it does not tell of changes by itself.
 
         To be called before anything is asked for; without it that is not kept in such a Redis.
         """
-        if self.trust is Trust.BLIND and self._redis is not None:
+        if self.trust is Trust.BLIND and self.redis is not None:
             with contextlib.suppress(TierDown):
-                await self._redis.read_stamps(token)
+                await self.redis.read_stamps(token)
 
     def put(self, token: Token, values: Sequence[Value], delete: Sequence[str] = ()) -> None:
         """Keep those of ``values`` for which ``token`` still holds: in memory at once, in Redis off the caller's path.
@@ -157,15 +152,15 @@ class Cache:
         """
         now = self.clock()
         entries = [(value.key, self._entry(value, now)) for value in values]
-        kept = [(key, entry) for key, entry in entries if now < entry.stale_until and self._near.put(key, entry, token)]
-        if self._redis is not None and (kept or delete):
-            self._redis.write(kept, token, delete)
+        kept = [(key, entry) for key, entry in entries if now < entry.stale_until and self.near.put(key, entry, token)]
+        if self.redis is not None and (kept or delete):
+            self.redis.write(kept, token, delete)
 
     def forget(self, token: Token, key: str) -> None:
         """Drop an entry that has turned out to be wrong to whoever asked under ``token``."""
-        self._near.drop(key, but=token)
-        if self._redis is not None:
-            self._redis.post([(key, ("UNLINK", key))])
+        self.near.drop(key, but=token)
+        if self.redis is not None:
+            self.redis.post([(key, ("UNLINK", key))])
 
     async def purge_tags(self, tags: Iterable[str], *, hard: bool = False) -> bool:
         """Outdate all that carries any of ``tags``: it is not current any more, and kept as last known good.
@@ -173,15 +168,15 @@ class Cache:
         If ``hard``, it is dropped. Returns whether every process is told, now or when it reconnects.
         """
         every = list(dict.fromkeys(one for tag in tags for one in (tag, any_of(tag))))
-        self._near.invalidate(map(self.keys.mark if hard else self.keys.stamp, every))
+        self.near.invalidate(map(self.keys.mark if hard else self.keys.stamp, every))
         keep = self._longest_life + _LATEST_LOAD_SECONDS
         told = await self._everywhere(lambda redis: redis.purge(every, keep, hard=hard))
-        await self._near.settled()
+        await self.near.settled()
         return told
 
     async def purge_all(self) -> bool:
         """Drop everything; returns whether every process is told, now or when it reconnects."""
-        self._near.flush()
+        self.near.flush()
         return await self._everywhere(RedisTier.purge_all)
 
     def watch_log(self, name: str, records: Records, keep: float) -> None:
@@ -189,8 +184,8 @@ class Cache:
 
         Each is kept in Redis for ``keep`` seconds.
         """
-        if self._redis is not None:
-            self._logs[name] = WatchedLog(self.keys.log(name), self._redis, records, keep)
+        if self.redis is not None:
+            self._logs[name] = WatchedLog(self.keys.log(name), self.redis, records, keep)
 
     async def append_to_log(self, name: str, record: bytes) -> bool:
         """Tell of a record that is known here; returns whether every process is told, now or when it reconnects.
@@ -200,10 +195,10 @@ class Cache:
         return await self._everywhere(lambda _: self._logs[name].append(record))
 
     async def _everywhere(self, purge: Callable[[RedisTier], Awaitable[None]]) -> bool:
-        if self._redis is None:
+        if self.redis is None:
             return True
         try:
-            await purge(self._redis)
+            await purge(self.redis)
         except TierDown:
             return False
         return True

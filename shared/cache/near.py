@@ -46,6 +46,7 @@ class NearTier(TokenIssuer):
 
     Attributes:
         trust: how far they may be trusted at the moment.
+        store: where they are.
     """
 
     def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = since_boot, *, purges: int = PURGES) -> None:
@@ -53,7 +54,7 @@ class NearTier(TokenIssuer):
         super().__init__(purges)
         self.trust = Trust.ALONE
         self._trusted = True
-        self._store = store
+        self.store = store
         self._keys = keys
         self._clock = clock
         self._slices = Slices()
@@ -62,14 +63,9 @@ class NearTier(TokenIssuer):
         self._lost_at: float | None = None
         self._shown: dict[str, float] = {}
 
-    @property
-    def store(self) -> MemoryStore:
-        """Where the entries are."""
-        return self._store
-
     def fresh(self, key: str, now: float | None = None) -> Entry | None:
         """The entry under ``key`` if it may be served as current, ``now`` or at this moment."""
-        entry = self._store.peek(key) if self._trusted else None
+        entry = self.store.peek(key) if self._trusted else None
         if entry is None or (self._clock() if now is None else now) < entry.fresh_until:
             return entry
         self.kept(key)  # or dropped
@@ -77,12 +73,12 @@ class NearTier(TokenIssuer):
 
     def kept(self, key: str, now: float | None = None) -> Entry | None:
         """The entry under ``key`` if it may be used at all, as a stale one for example, ``now`` or at this moment."""
-        entry = self._store.peek(key) if self._trusted else None
+        entry = self.store.peek(key) if self._trusted else None
         if entry is not None and self._slices.works:
             entry = self._overtaken(key, entry)
         if entry is None or (self._clock() if now is None else now) < entry.stale_until:
             return entry
-        self._store.drop(key)
+        self.store.drop(key)
         return None
 
     def kept_of(self, keys: Iterable[str]) -> list[Entry | None]:
@@ -97,7 +93,7 @@ class NearTier(TokenIssuer):
         if self._shown:  # Redis gets this, and what it is made of: nothing older is left there
             self._shown.pop(key, None)
         self._invalidate_tokens(key, but=token)
-        self._store.put(key, entry)
+        self.store.put(key, entry)
         if self._watching:
             self._tell(key)
         return True
@@ -116,13 +112,13 @@ class NearTier(TokenIssuer):
 
     def drop(self, key: str, but: Token | None = None) -> None:
         """Forget ``key`` and whatever is on its way there, ``but`` for what has that token."""
-        self._store.drop(key)
+        self.store.drop(key)
         self._invalidate_tokens(key, but)
         self._tell(key)
 
     def drop_prefix(self, prefix: str) -> None:
         """Forget every key that begins so, and whatever is on its way there."""
-        for key in [key for key in (*self._store, *self._tokens) if key.startswith(prefix)]:
+        for key in [key for key in (*self.store, *self._tokens) if key.startswith(prefix)]:
             self.drop(key)
 
     def purge(self, tag: str, *, hard: bool = False) -> None:
@@ -136,13 +132,13 @@ class NearTier(TokenIssuer):
             outdate(key)
         variants = set[str]()
         for beginning in self._keys.variant_prefixes(tag):
-            variants |= self._store.variants(beginning)
+            variants |= self.store.variants(beginning)
             for key in [key for key in self._tokens if key.startswith(beginning)]:
                 self._invalidate_tokens(key)
         self._invalidate_tagged(tag)
         if not self._slices.works:
             self._under_way.clear()
-        carrying = [*filter(None, [variants]), *self._store.take_tagged(tag)]
+        carrying = [*filter(None, [variants]), *self.store.take_tagged(tag)]
         if carrying or tag in self._under_way:  # an earlier one has taken what it has not come to yet
             self._under_way[tag].append((self._clock(), outdate))
         for keys in carrying:
@@ -179,7 +175,7 @@ class NearTier(TokenIssuer):
 
     def flush(self) -> None:
         """Forget everything, and whatever is on its way here."""
-        self._store.clear()
+        self.store.clear()
         self._invalidate_all()
         for name in [*self._watching]:
             self._tell(name)
@@ -206,33 +202,33 @@ class NearTier(TokenIssuer):
         Of what is purged elsewhere meanwhile nobody tells.
         """
         if self.trust is Trust.ALONE and self._lost_at is not None and self._clock() >= self._lost_at + seconds:
-            self._store.drop_asked_before(self._lost_at)
+            self.store.drop_asked_before(self._lost_at)
             self._lost_at = None
 
     def _note_shown(self) -> None:
         """Redis is back, perhaps as it was; of what changed meanwhile it may be told later than it is asked."""
         since = -math.inf if self._lost_at is None else self._lost_at
-        self._shown |= {key: one.stored_at for key, one in self._store.entries() if one.stored_at >= since}
+        self._shown |= {key: one.stored_at for key, one in self.store.entries() if one.stored_at >= since}
         for key in [*islice(self._shown, max(0, len(self._shown) - _SHOWN))]:
             del self._shown[key]
 
     def _come_to(self, tag: str, key: str) -> None:
         """Do with ``key`` what purges of ``tag`` that are under way do with all that carries it."""
         for purged_at, outdate in self._under_way[tag]:
-            entry = self._store.get(key)
+            entry = self.store.get(key)
             if entry is not None and entry.stored_at <= purged_at:
                 outdate(key)
-        self._store.find_again(key, tag)
+        self.store.find_again(key, tag)
 
     def _overtaken(self, key: str, entry: Entry) -> Entry | None:
         """What a load may take of ``entry``, to which a purge may not have come yet."""
         for tag in self._keys.tags(key, entry.tags):
             if tag in self._under_way:
                 self._come_to(tag, key)
-        return self._store.get(key)
+        return self.store.get(key)
 
     def _outdate(self, key: str) -> None:
-        self._store.outdate(key, self._clock())
+        self.store.outdate(key, self._clock())
         self._invalidate_tokens(key)
         self._tell(key)
 

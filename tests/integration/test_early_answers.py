@@ -191,11 +191,11 @@ async def test_an_answer_that_is_being_made_when_it_stops_is_the_last_one(start:
 async def test_memory_that_is_not_believed_gives_no_early_answers(start: Start) -> None:
     """While Redis is uncertain or does not tell of changes; again when memory is all there is."""
     running = await start()
-    running.cache._near.set_trust(Trust.UNCERTAIN)
+    running.cache.near.set_trust(Trust.UNCERTAIN)
     assert await running.early(HIT, HIT) == 0
-    running.cache._near.set_trust(Trust.BLIND)
+    running.cache.near.set_trust(Trust.BLIND)
     assert await running.early(HIT, HIT) == 0
-    running.cache._near.set_trust(Trust.ALONE)
+    running.cache.near.set_trust(Trust.ALONE)
     assert await running.early(HIT, HIT) == 1, "what may have been purged unheard is asked for again"
 
 

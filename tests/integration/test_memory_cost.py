@@ -100,7 +100,7 @@ def test_the_figure_is_what_entries_really_take(make: Callable[[Cache, int], Ite
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert cache._near.store.bytes == pytest.approx(taken, rel=TOLERANCE)
+    assert cache.near.store.bytes == pytest.approx(taken, rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("size", [200, 3_000])
@@ -133,7 +133,7 @@ def test_no_client_makes_an_answer_take_much_more(size: int) -> None:
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert taken < cache._near.store.bytes + _FEW * _HEADS_BYTES
+    assert taken < cache.near.store.bytes + _FEW * _HEADS_BYTES
 
 
 @pytest.mark.parametrize("size", [1_000, 100_000, 400_000])

@@ -20,7 +20,7 @@ SHARED = KEYS.entry("products", "p1")
 
 async def _agreed(*caches: Cache) -> bytes:
     """The generation, once all know the same one and are coherent."""
-    while len(known := {cache._near.generation for cache in caches}) > 1 or any(
+    while len(known := {cache.near.generation for cache in caches}) > 1 or any(
         cache.trust is not Trust.COHERENT for cache in caches
     ):
         await asyncio.sleep(0.001)
@@ -158,7 +158,7 @@ async def test_a_process_that_is_cut_off_serves_what_it_had_no_longer_than_that(
         await until(cache, up=False)
         if seconds:
             assert cache.lookup_near(KEY) is not None
-        while not seconds and cache._near.store.peek(KEY) is not None:
+        while not seconds and cache.near.store.peek(KEY) is not None:
             await asyncio.sleep(0.001)
         put(cache, SHARED, b"since")
         assert cache.lookup_near(SHARED) is not None

@@ -110,7 +110,7 @@ async def test_who_waits_for_another_process_is_not_woken_by_that(
         client.set(KEYS.lease(KEY), b"somebody", px=60_000)
         client.set(KEY, b"nothing of ours", px=200)
         waiting = other.ask()
-        while KEY not in other.cache._near._tokens:
+        while KEY not in other.cache.near._tokens:
             await asyncio.sleep(0)
         told = _told(client)
         while client.exists(KEY) or _told(client) == told:
@@ -195,7 +195,7 @@ async def test_what_is_outdated_on_its_way_here_is_not_given(
     one, other = await open_cache(redis_server.url), await open_cache(redis_server.url)
     put(one, KEY, b"old")
     await until_found(other, KEY, b"old")
-    other._near.drop(KEY)
+    other.near.drop(KEY)
     looking = asyncio.ensure_future(other.lookup_redis(KEY, ("SET", KEYS.lease(KEY), b"me", "NX", "PX", 10_000)))
     for _ in range(2):  # it is asked in one turn of the loop, and sent in the next
         await asyncio.sleep(0)

@@ -105,7 +105,7 @@ async def test_a_clock_of_redis_that_is_set_back_makes_nothing_younger(
             await asyncio.sleep(0.001)
         # Each that notices the step begins another generation; then all agree.
         caches = (one, other)
-        while len({cache._near.generation for cache in caches}) > 1 or any(
+        while len({cache.near.generation for cache in caches}) > 1 or any(
             cache.trust is not Trust.COHERENT for cache in caches
         ):
             await asyncio.sleep(0.001)

@@ -142,7 +142,7 @@ async def test_the_generation_is_being_moved(open_cache: OpenCache, cluster: Clu
     """The heartbeat goes on, nothing that was purged comes back, and whoever purges everything is told if it failed."""
     one, other = await open_cache(cluster.url), await open_cache(cluster.url)
     assert await one.purge_all()
-    while other._near.generation != one._near.generation:
+    while other.near.generation != one.near.generation:
         await asyncio.sleep(0.001)
     await give(one, other, KEY, b"value")
     with moving(cluster, KEYS.generation) as move:
