@@ -18,31 +18,26 @@ class TimeLimits:
     def __init__(self) -> None:
         self.running: dict[TimeLimit, None] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._armed_for = float("inf")
+        self.armed_for = float("inf")
 
     def limit(self, seconds: float) -> "TimeLimit":
         """A ``with`` whose block, in a task, is ended by ``TimeoutError`` after ``seconds``."""
         return TimeLimit(self, seconds)
 
-    def add(self, limit: "TimeLimit", loop: asyncio.AbstractEventLoop) -> None:
-        """Keep it from now on."""
-        self.running[limit] = None
-        if limit.at < self._armed_for:
-            self._arm(limit.at, loop)
-
-    def _arm(self, instant: float, loop: asyncio.AbstractEventLoop) -> None:
+    def arm(self, instant: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at that ``instant`` what is overdue."""
         if self._timer is not None:
             self._timer.cancel()
-        self._armed_for = instant
+        self.armed_for = instant
         self._timer = loop.call_at(instant, self._end_overdue, loop)
 
     def _end_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer, self._armed_for = None, float("inf")
+        self._timer, self.armed_for = None, float("inf")
         now = loop.time() + _RESOLUTION_SECONDS
         for limit in [limit for limit in self.running if limit.at <= now]:
             limit.end()
         if self.running:
-            self._arm(min(limit.at for limit in self.running), loop)
+            self.arm(min(limit.at for limit in self.running), loop)
 
 
 class TimeLimit:
@@ -68,7 +63,10 @@ class TimeLimit:
         self._cancelling = task.cancelling()
         loop = task.get_loop()
         self.at = loop.time() + self._seconds
-        self._limits.add(self, loop)
+        limits = self._limits
+        limits.running[self] = None
+        if self.at < limits.armed_for:
+            limits.arm(self.at, loop)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None

@@ -63,20 +63,22 @@ class _Window:
     def __init__(self, seconds: float) -> None:
         self._slice = seconds / 10
         self._slices: deque[list[int]] = deque()
+        self._number = -1
         self.successes = 0
         self.failures = 0
 
     def add(self, now: float, *, failed: bool) -> None:
         number = int(now / self._slice)
-        self._forget(number)
-        if not self._slices or self._slices[-1][0] != number:
-            self._slices.append([number, 0, 0])
+        if number != self._number:
+            self._begin(number)
         self._slices[-1][1 + failed] += 1
         self.successes += not failed
         self.failures += failed
 
-    def _forget(self, number: int) -> None:
-        while self._slices and self._slices[0][0] <= number - 10:
+    def _begin(self, number: int) -> None:
+        self._number = number
+        self._slices.append([number, 0, 0])
+        while self._slices[0][0] <= number - 10:
             _, successes, failures = self._slices.popleft()
             self.successes -= successes
             self.failures -= failures
@@ -132,7 +134,8 @@ class Breaker:
             self._judge_probe(outcome)
         elif outcome != "ignored":
             self._window.add(self._clock(), failed=outcome == "failure")
-            self._judge_window()
+            if self._window.failures:
+                self._judge_window()
 
     def _judge_probe(self, outcome: Outcome) -> None:
         if outcome == "failure":

@@ -19,24 +19,26 @@ class Bulkhead:
     """Slots for calls, and the queue for them."""
 
     def __init__(self, limit: Limit) -> None:
-        self._limit = limit
+        """``limit`` tells how many slots there are."""
         self._queue: deque[asyncio.Future[None]] = deque()
+        self.limit = limit
         self.in_flight = 0
-
-    @property
-    def limit(self) -> Limit:
-        """How many slots there are."""
-        return self._limit
 
     @property
     def is_half_full(self) -> bool:
         """Whether more than half of them are taken."""
-        return 2 * self.in_flight > self._limit.value
+        return 2 * self.in_flight > self.limit.value
 
     @property
     def waiting(self) -> int:
         """How many calls wait for a slot."""
         return sum(not turn.done() for turn in self._queue)
+
+    def take(self) -> bool:
+        """Take a slot if there is one that nobody waits for; give it back with :meth:`release`."""
+        is_free = self.in_flight < self.limit.value and not self._queue
+        self.in_flight += is_free
+        return is_free
 
     async def acquire(self, max_wait: float) -> None:
         """Take a slot, waiting for it for at most ``max_wait`` seconds; give it back with :meth:`release`.
@@ -44,8 +46,7 @@ class Bulkhead:
         Raises:
             Overloaded: there was none in time.
         """
-        if self.in_flight < self._limit.value and not self._queue:
-            self.in_flight += 1
+        if self.take():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
@@ -62,7 +63,8 @@ class Bulkhead:
     def release(self) -> None:
         """Give a slot back."""
         self.in_flight -= 1
-        self._admit_next()
+        if self._queue:
+            self._admit_next()
 
     def _abandon(self, turn: "asyncio.Future[None]") -> None:
         """Give up a place in the queue, or the slot that came with it."""
@@ -73,7 +75,7 @@ class Bulkhead:
             self._admit_next()
 
     def _admit_next(self) -> None:
-        while self._queue and (self._queue[0].done() or self.in_flight < self._limit.value):
+        while self._queue and (self._queue[0].done() or self.in_flight < self.limit.value):
             turn = self._queue.popleft()
             if not turn.done():
                 self.in_flight += 1
@@ -87,20 +89,22 @@ def bulkheading(
 
     A call whose turn comes when the breaker has opened meanwhile (``is_tripped``) is not made.
     """
+    limit = bulkhead.limit
     in_flight = metrics.upstream_in_flight.labels(service_name)
-    limit = metrics.upstream_limit.labels(service_name)
-    published = bulkhead.limit.value
-    limit.set(published)
+    shown = metrics.upstream_limit.labels(service_name)
+    published = 0
 
-    def report() -> None:
+    def publish() -> None:
         nonlocal published
-        if published != bulkhead.limit.value:
-            published = bulkhead.limit.value
-            limit.set(published)
+        published = limit.value
+        shown.set(published)
+
+    publish()
 
     def policy(send: Send) -> Send:
         async def slotted(call: Call[Any]) -> Any:
-            await bulkhead.acquire(call.deadline.left() - MIN_ATTEMPT_SECONDS)
+            if not bulkhead.take():
+                await bulkhead.acquire(call.deadline.left() - MIN_ATTEMPT_SECONDS)
             in_flight.inc()
             try:
                 if is_tripped(call):
@@ -108,14 +112,15 @@ def bulkheading(
                 value = await send(call)
             except UpstreamError as error:
                 if isinstance(error, Overloaded) or (isinstance(error, AttemptTimeout) and error.is_failure):
-                    bulkhead.limit.dropped()
+                    limit.dropped()
                 raise
             else:
-                bulkhead.limit.succeeded(bulkhead.in_flight)
+                limit.succeeded(bulkhead.in_flight)
                 return value
             finally:
                 in_flight.dec()
-                report()
+                if published != limit.value:
+                    publish()
                 bulkhead.release()
 
         return slotted

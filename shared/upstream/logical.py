@@ -1,7 +1,7 @@
 """Logical: a named service, whichever of its instances answers; its stack of policies, built once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -100,14 +100,13 @@ class Upstream:
         once = retrying(name, RetryRules(retries=0), RetryBudget(0, 0))
         self._probe = stack(transport, once, attempt_timeout(HEALTH_SECONDS))
 
-    async def call(self, call: Call[T]) -> T:
+    def call(self, call: Call[T]) -> Awaitable[T]:
         """Carry out ``call``.
 
         Raises:
             UpstreamError: with the reason, when nothing usable came before the deadline.
         """
-        value: T = await self._send(call)
-        return value
+        return self._send(call)
 
     async def health(self, path: str) -> InstanceHealth:
         """Whose GET of ``path`` is answered with 200 within a second; counted nowhere, kept away by nothing.
