@@ -140,10 +140,9 @@ class ServiceConnection(ResponseHandler):
                 self._close_unsolicited()
 
     def _without_interim(self, data: bytes) -> bytes:
-        if self._interim is None:
-            self._interim = Interim()
+        self._interim = interim = self._interim or Interim()
         try:
-            data = self._interim.cut(data)
+            data = interim.cut(data)
         except BadResponse as error:
             self.set_exception(error)
             self._end()

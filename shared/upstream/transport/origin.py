@@ -28,24 +28,18 @@ class Origin:
     __slots__ = ("_fields", "_host", "_name", "_shown", "_token", "connector", "example", "key", "path")
 
     def __init__(  # noqa: PLR0917
-        self,
-        session: ClientSession,
-        base_url: str,
-        token: Secret,
-        tls: SSLContext | None,
-        hosts: Sequence[str],
-        port: int,
+        self, session: ClientSession, url: str, token: Secret, tls: SSLContext | None, hosts: Sequence[str], port: int
     ) -> None:
-        url = URL(base_url, encoded=True)
+        base = URL(url, encoded=True)
         example = partial(ClientRequest, "GET", loop=asyncio.get_running_loop(), session=session, ssl=tls or True)
-        named = self.example = example(url)
+        named = self.example = example(base)
         self.connector = cast("Connector", session.connector)
         self._name = ""
         if hosts:
             self._name = self.connector.addresses.add(hosts)
-            self.example = example(url.with_host(self._name).with_port(port), server_hostname=url.raw_host)
+            self.example = example(base.with_host(self._name).with_port(port), server_hostname=base.raw_host)
         self.key = self.example.connection_key
-        self.path = url.raw_path.rstrip("/")
+        self.path = base.raw_path.rstrip("/")
         self._host = f"{HOST}: {named.headers[HOST]}\r\n"
         self._token = token
         self._shown: str | None = None

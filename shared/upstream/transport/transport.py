@@ -14,10 +14,10 @@ from aiohttp.streams import EofStream
 
 from shared.errors import BadResponse, NotConnected, Unreachable, UpstreamError
 from shared.observing.logs import log_deduplicated
-from shared.upstream.body import read_bounded
 from shared.upstream.call import Call, Reply
 from shared.upstream.request import request
 from shared.upstream.statuses import raise_for_status
+from shared.upstream.transport.body import read_bounded
 from shared.upstream.transport.connection import ServiceConnection
 from shared.upstream.transport.origin import Origin
 

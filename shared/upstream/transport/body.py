@@ -1,32 +1,13 @@
 """Reads the body of a response, up to a limit."""
 
 from collections.abc import Mapping
-from typing import Protocol
+
+from aiohttp import StreamReader
 
 from shared.errors import BadResponse
 
 
-class Payload(Protocol):
-    """A body that is still being read (aiohttp's ``StreamReader``)."""
-
-    def is_eof(self) -> bool:
-        """Whether all has come."""
-        ...
-
-    def at_eof(self) -> bool:
-        """Whether all has come and been taken."""
-        ...
-
-    def read_nowait(self) -> bytes:
-        """What is there."""
-        ...
-
-    async def readany(self) -> bytes:
-        """What is there, or comes next."""
-        ...
-
-
-async def read_bounded(headers: Mapping[str, str], payload: Payload, limit: int) -> bytes:
+async def read_bounded(headers: Mapping[str, str], payload: StreamReader, limit: int) -> bytes:
     """The whole body, of at most ``limit`` bytes.
 
     Raises:
