@@ -34,7 +34,7 @@
         └── NoBudget                 no_budget
 
 Exceptions of libraries are turned into these in one place each: aiohttp's in
-``shared.upstream.transport.transport``, redis-py's in ``shared.cache.redis`` (see ``shared.cache.supervisor``).
+``shared.upstream.transport.transport``, redis-py's in ``shared.cache.redis_client`` (see ``shared.cache.supervisor``).
 """
 
 from collections.abc import Mapping, Sequence
