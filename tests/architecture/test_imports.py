@@ -78,7 +78,7 @@ def test_an_import_in_the_wrong_direction_is_noticed(tmp_path: Path, module: str
     [
         ("aiocache", "shared/cache/tiered.py"),
         ("aiohttp", "shared/upstream/transport"),
-        ("prometheus_client", "shared/observing/metrics.py"),
+        ("prometheus_client", "shared/observing/metrics/prometheus.py"),
         ("hiredis", "shared/cache/link.py"),
         ("jwt", "shared/edge/signatures.py"),
         ("dotenv", "shared/settings/environment.py"),

@@ -1,0 +1,16 @@
+"""Every metric and its labels, a module a trade; importers see all of them here."""
+
+from shared.observing.metrics.cache import *
+from shared.observing.metrics.changes import *
+from shared.observing.metrics.edge import *
+from shared.observing.metrics.http import *
+from shared.observing.metrics.parts import *
+from shared.observing.metrics.prometheus import *
+from shared.observing.metrics.prometheus import sample_names
+from shared.observing.metrics.upstream import *
+from shared.observing.metrics.workers import *
+
+
+def names() -> frozenset[str]:
+    """The sample names that are exported, ``_total``, ``_bucket``, ``_sum`` and ``_count`` included."""
+    return sample_names(globals().values())
