@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.observing import metrics
+from tests.fixtures.metric_names import exported_names
 from tests.monitoring import definitions
 from tests.monitoring.promql import metric_names
 
@@ -15,7 +15,7 @@ _FOREIGN = re.compile(r"up|ALERTS|(redis|node|prometheus|process|kube)_\w+")
 
 @cache
 def _known() -> frozenset[str]:
-    return metrics.names() | definitions.recorded_names()
+    return exported_names() | definitions.recorded_names()
 
 
 def unknown(expression: str) -> set[str]:

@@ -6,11 +6,5 @@ from shared.observing.metrics.edge import *
 from shared.observing.metrics.http import *
 from shared.observing.metrics.parts import *
 from shared.observing.metrics.prometheus import *
-from shared.observing.metrics.prometheus import sample_names
 from shared.observing.metrics.upstream import *
 from shared.observing.metrics.workers import *
-
-
-def names() -> frozenset[str]:
-    """The sample names that are exported, ``_total``, ``_bucket``, ``_sum`` and ``_count`` included."""
-    return sample_names(globals().values())

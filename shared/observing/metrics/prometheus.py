@@ -114,16 +114,6 @@ class BatchHistogram(Histogram):
             self._buckets[place].inc(count)
 
 
-def sample_names(declared: Iterable[object]) -> frozenset[str]:
-    """The names of all samples of the metrics that there are among what is declared."""
-    exported: set[str] = set()
-    for metric in declared:
-        for family in metric.describe() if isinstance(metric, Counter | Gauge | Histogram) else ():
-            ends = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
-            exported.update(family.name + end for end in ends)
-    return frozenset(exported)
-
-
 @dataclass(frozen=True, slots=True)
 class Format:
     """One of the forms in which Prometheus takes metrics."""
