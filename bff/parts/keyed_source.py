@@ -94,7 +94,8 @@ class KeyedSource(Generic[T]):
                 builder.known[item_id] = cast("T", entry.decoded), entry.value
             elif not self._read(item_id, entry, builder):
                 continue
-            until = self._store.current_until(entry) if entry.negative else entry.fresh_until
+            # That there is no such thing is looked into more often than what there is, and is no older for that.
+            until = entry.asked_at + self._store.ttl if entry.negative else entry.fresh_until
             builder.fresh_until = min(builder.fresh_until, until)
             if now >= entry.refresh_from:
                 due.append(item_id)
@@ -226,7 +227,7 @@ class KeyedSource(Generic[T]):
                 continue
             self._sources["cache"].inc()
             if entry.is_fresh(now):
-                until = self._store.current_until(entry) if entry.negative else entry.fresh_until
+                until = entry.asked_at + self._store.ttl if entry.negative else entry.fresh_until
                 builder.fresh_until = min(builder.fresh_until, until)
                 builder.failed.pop(item_id, None)
             else:

@@ -1,7 +1,7 @@
 """Ids that a service does not take, and that no cache keeps: for a while they count as not existing."""
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from shared.cache.cache import Cache
 from shared.cache.throttle import Throttle
@@ -10,15 +10,11 @@ from shared.cache.token import Token
 _MAX_IDS: Final = 10_000
 
 
-class _Refusal(NamedTuple):
-    """Until when it counts, and the token by which it shows whether it has been purged since."""
+class RefusedIds(Throttle[tuple[float, Token]]):
+    """Those of one part, by the keys they would be kept by; bounded.
 
-    until: float
-    token: Token
-
-
-class RefusedIds(Throttle[_Refusal]):
-    """Those of one part, by the keys they would be kept by; bounded."""
+    Each until when it counts, and with the token by which it shows whether it has been purged since.
+    """
 
     def __init__(self, cache: Cache, tag: str | None, ttl: float) -> None:
         """``tag`` is the name of the one that an item carries; what was refused counts for ``ttl`` seconds."""
@@ -29,13 +25,13 @@ class RefusedIds(Throttle[_Refusal]):
 
     def add(self, keys: Iterable[str], asked_at: float) -> None:
         """The service was asked at ``asked_at`` for what would be kept under these keys, and did not take it."""
-        refusal = _Refusal(asked_at + self._ttl, self._cache.issue_token())
+        refusal = asked_at + self._ttl, self._cache.issue_token()
         for key in keys:
             self.failed(key, refusal)
 
     def until(self, key: str, item_id: str) -> float | None:
         """Until when there counts as no such item; None where the service is to be asked for it."""
         refusal = self.reason(key)
-        if refusal is None or self._cache.was_purged(f"{self._tag}:{item_id}", refusal.token):
+        if refusal is None or self._cache.was_purged(f"{self._tag}:{item_id}", refusal[1]):
             return None
-        return refusal.until
+        return refusal[0]
