@@ -1,7 +1,7 @@
 """The endpoint of an aggregate in one representation: served from the cache, or loaded, and stored when complete."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -104,10 +104,7 @@ class AggregateEndpoint:
         outcome = await self._find(identifier, exchange)
         if outcome.entry is None:
             return self._from_load(if_none_match, exchange, outcome, status)
-        is_near = exchange.facts["cache"] == _MEMORY_HIT
-        return self._from_cache(
-            if_none_match, exchange, outcome.entry, status.hit_in_memory if is_near else status.hit_in_redis
-        )
+        return self._from_cache(if_none_match, exchange, outcome.entry, status)
 
     async def document(self, identifier: str, exchange: Exchange, listen: Listen | None = None) -> Document:
         """The document of an id; what goes wrong is raised.
@@ -167,11 +164,10 @@ class AggregateEndpoint:
             exchange.facts["cache"] = "collapsed" if outcome.joined else "miss"
         return outcome
 
-    def _from_cache(
-        self, if_none_match: str | None, exchange: Exchange, entry: Entry, status: Callable[[int], str]
-    ) -> Response:
+    def _from_cache(self, if_none_match: str | None, exchange: Exchange, entry: Entry, status: CacheStatus) -> Response:
         times = _Lifetime.of(entry, self._cache.clock())
-        exchange.diagnostics["Cache-Status"] = status(times.left)
+        hit = status.hit_in_memory if exchange.facts["cache"] == _MEMORY_HIT else status.hit_in_redis
+        exchange.diagnostics["Cache-Status"] = hit(times.left)
         exchange.diagnostics["Age"] = str(times.age)
         answer = entry.decoded
         if not isinstance(answer, ReadyResponse):
