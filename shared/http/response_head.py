@@ -34,4 +34,4 @@ def closing(body: Body | None, *, keep_alive: bool) -> str:
 
 def lines(fields: HeaderFields) -> str:
     """Fields as lines, without an end after the last one."""
-    return "\r\n".join(f"{name}: {value}" for name, value in fields)
+    return "\r\n".join([f"{name}: {value}" for name, value in fields])

@@ -43,7 +43,7 @@ class LocalValue:
         self._value = 0.0
         self._exemplar: object = None
 
-    def inc(self, amount: float) -> None:
+    def inc(self, amount: float = 1) -> None:
         """Add to it."""
         self._value += amount
 
@@ -81,7 +81,7 @@ class SharedValue:
         """Its record ends there in the file; used under the lock."""
         self._place = slice(end - _VALUE_BYTES, end - _VALUE_BYTES + 8)
 
-    def inc(self, amount: float) -> None:
+    def inc(self, amount: float = 1) -> None:
         """Add to it."""
         with self._lock:
             self.now += amount

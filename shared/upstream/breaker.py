@@ -63,21 +63,23 @@ class _Window:
     def __init__(self, seconds: float) -> None:
         self._slice = seconds / 10
         self._slices: deque[list[int]] = deque()
-        self._number = -1
+        self._newest = [-1, 0, 0]
         self.successes = 0
         self.failures = 0
 
     def add(self, now: float, *, failed: bool) -> None:
         number = int(now / self._slice)
-        if number != self._number:
+        if number != self._newest[0]:
             self._begin(number)
-        self._slices[-1][1 + failed] += 1
-        self.successes += not failed
-        self.failures += failed
+        self._newest[1 + failed] += 1
+        if failed:
+            self.failures += 1
+        else:
+            self.successes += 1
 
     def _begin(self, number: int) -> None:
-        self._number = number
-        self._slices.append([number, 0, 0])
+        self._newest = [number, 0, 0]
+        self._slices.append(self._newest)
         while self._slices[0][0] <= number - 10:
             _, successes, failures = self._slices.popleft()
             self.successes -= successes

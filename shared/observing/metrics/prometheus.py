@@ -53,17 +53,17 @@ a total that is less by so little for a restart."""
 class QuickCounter(Counter):
     """A counter without the library's checks, which take longer than counting: no amount here is negative."""
 
-    def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:  # noqa: ARG002 - there are none
-        """Count ``amount`` more."""
-        self._value.inc(amount)
+    def _metric_init(self) -> None:
+        super()._metric_init()
+        self.inc = self._value.inc  # type: ignore[method-assign]
 
 
 class QuickGauge(Gauge):
     """A gauge without the library's checks."""
 
-    def inc(self, amount: float = 1) -> None:
-        """Be ``amount`` more."""
-        self._value.inc(amount)
+    def _metric_init(self) -> None:
+        super()._metric_init()
+        self.inc = self._value.inc  # type: ignore[method-assign]
 
     def dec(self, amount: float = 1) -> None:
         """Be ``amount`` less."""

@@ -91,6 +91,10 @@ class ServiceConnection(ResponseHandler):
     def _is_too_soon(self) -> bool:
         return self._clock() - self._sent_at < _MIN_ROUND_TRIP_SECONDS
 
+    def is_reusable(self) -> bool:
+        """Whether further requests may be written; that is plain after a plain answer."""
+        return not (self._should_close or self._exception or (self._payload is not None and self.should_close))
+
     def was_stale(self) -> bool:
         """Whether the connection was lost too soon after the request for that to be an answer to it."""
         return self.sent > 1 and not self._has_received and self._clock() - self._sent_at < _STALE_SECONDS

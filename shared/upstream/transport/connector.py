@@ -52,7 +52,7 @@ class Connector(aiohttp.TCPConnector):
 
     def put_back(self, key: ConnectionKey, connection: ServiceConnection, *, close: bool = False) -> None:
         """It has been used, and lies in the pool from now on, unless it is of no more use, or is to be closed."""
-        if close or self._cleanup_handle is None or connection.should_close:
+        if close or self._cleanup_handle is None or not connection.is_reusable():
             self._release(key, connection, should_close=close)
         else:  # the same without a search for somebody who waits: nobody does where there is no limit
             self._acquired.discard(connection)

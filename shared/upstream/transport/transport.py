@@ -21,6 +21,8 @@ from shared.upstream.transport.body import read_bounded
 from shared.upstream.transport.connection import ServiceConnection
 from shared.upstream.transport.origin import Origin
 
+_READ: Final = (200, 404)
+"""Nearly all statuses."""
 BODY_LIMIT: Final = 2 * 1024 * 1024
 
 
@@ -66,7 +68,9 @@ class Transport:
                     message, payload = await connection.read()
                     body = await read_bounded(message.headers, payload, BODY_LIMIT)
                     reply = Reply(message.code, message.headers, body)
-                value = call.read(raise_for_status(reply))
+                if reply.status not in _READ:
+                    raise_for_status(reply)
+                value = call.read(reply)
             except BaseException:
                 # Also after an answer that is of no use: it may have been another's, and the own one be yet to come.
                 connector.put_back(origin.key, connection, close=True)
