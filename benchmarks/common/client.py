@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 from benchmarks.common.coding import decoded
 from benchmarks.common.ports import LOCAL
@@ -60,7 +60,7 @@ class _Connection:
 
 @dataclass
 class Client:
-    """Any number of connections to a server; whoever waited longest is used next.
+    """Any number of connections to a server; whoever waited longest is used next. They end with the context, if any.
 
     Attributes:
         port: where it listens.
@@ -105,6 +105,12 @@ class Client:
             finally:
                 self._put_back(connection)
         raise NoAnswer("the connection ended without an answer")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End all connections."""

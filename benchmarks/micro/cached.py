@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from benchmarks.common import people
 from benchmarks.micro.piece import Piece
-from benchmarks.speed import people
 from bff.aggregates import AGGREGATES
 from bff.aggregates.profile import PROFILE
 from bff.answer import Answer, compose, read_answer

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
+from benchmarks.common import people
 from benchmarks.micro.piece import AwaitedPiece, Piece
-from benchmarks.speed import people
 from bff.answer import compose
 from bff.parts.part import Aggregate, Part
 from bff.sources.orders import Order

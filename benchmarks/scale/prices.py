@@ -7,13 +7,12 @@ from itertools import islice
 from statistics import mean
 from typing import Final, NamedTuple
 
-from benchmarks.common import redis
+from benchmarks.common import redis, usage
 from benchmarks.common.client import Client
 from benchmarks.common.ports import LOCAL
 from benchmarks.scale.inputs import Inputs
 from benchmarks.scale.listener import PREFIX, Listener
 from benchmarks.scale.trial import Stage, path, stage
-from benchmarks.speed import usage
 
 PROFILES: Final = 1_500
 PRODUCTS: Final = 100

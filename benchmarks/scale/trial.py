@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.common import redis
+from benchmarks.common import people, redis
 from benchmarks.common.client import BrokenAnswer, Client, NoAnswer
 from benchmarks.common.kinds import Kind, kind_of
 from benchmarks.common.ports import LOCAL, free_port
 from benchmarks.common.process import CannotRun, Process
+from benchmarks.common.services import Services
 from benchmarks.scale.inputs import Inputs
 from benchmarks.scale.listener import Listener
 from benchmarks.scale.traffic import Request, basket, traffic
-from benchmarks.speed import people
-from benchmarks.speed.services import Services
 
 _SETTLE_SECONDS: Final = 0.5
 _FAILED: Final = "failed"

@@ -7,13 +7,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from benchmarks.common import usage
 from benchmarks.common.issuer import Issuer
 from benchmarks.common.process import Process
-from benchmarks.speed import usage, wrk
+from benchmarks.common.services import Services
+from benchmarks.speed import wrk
+from benchmarks.speed.clocks import Clocks
 from benchmarks.speed.cores import Placement
-from benchmarks.speed.services import Services
 from benchmarks.speed.wrk import Answered, Load
 
 _QUIET_SHARE: Final = 0.05
@@ -72,12 +74,11 @@ class Bench:
             CannotRun: wrk does not do its work.
         """
         pids = usage.tree(server.pid)
-        before, asked = self._clocks(pids), self.services.asked
+        before, asked = self.clocks(pids), self.services.asked
         answered = await wrk.run(
             load, server.port, seconds=seconds, connections=connections, first=first, folder=self.folder
         )
-        after, calls = self._clocks(pids), self.services.asked - asked
-        spent = _Clocks(*(end - begin for begin, end in zip(before, after, strict=True)))
+        spent, calls = self.clocks(pids).since(before), self.services.asked - asked
         requests = max(1, answered.requests)
         return Measurement(
             rate=answered.requests / answered.seconds,
@@ -102,33 +103,17 @@ class Bench:
             if usage.cpu_seconds(pids) - before < _QUIET_SHARE * _LOOK_SECONDS:
                 return
 
-    def _clocks(self, pids: Sequence[int]) -> "_Clocks":
+    def clocks(self, pids: Sequence[int]) -> Clocks:
+        """The time of all who concern a server with these processes; of loads, those that have ended."""
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)  # wrk
         own = usage.cpu_seconds((os.getpid(), self.redis.pid))
-        return _Clocks(
+        return Clocks(
             wall=time.monotonic(),
             server=usage.cpu_seconds(pids),
             load=own + ended.ru_utime + ended.ru_stime,
             on_gateway_cores=usage.busy_seconds(self.placement.gateway),
             on_all_cores=usage.busy_seconds(self.placement.gateway | self.placement.load),
         )
-
-
-class _Clocks(NamedTuple):
-    """Seconds, of which only differences mean anything."""
-
-    wall: float
-    server: float
-    load: float
-    on_gateway_cores: float
-    on_all_cores: float
-
-    def others(self, placement: Placement) -> float:
-        if placement.shared:
-            cores, busy, ours = placement.gateway | placement.load, self.on_all_cores, self.server + self.load
-        else:
-            cores, busy, ours = placement.gateway, self.on_gateway_cores, self.server
-        return max(0.0, (busy - ours) / (self.wall * len(cores)))
 
 
 def _errors(answered: Answered, size: int) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.common.client import Client
 from benchmarks.common.issuer import Issuer
-from benchmarks.speed.services import Services
+from benchmarks.common.services import Services
 
 _AT_ONCE: Final = 32
 

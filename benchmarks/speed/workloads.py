@@ -1,24 +1,19 @@
 """What is asked of a server, what must be so before it is asked, and what has to come back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from random import Random
 from typing import Final
 
 from benchmarks.common.kinds import Kind, kind_of
+from benchmarks.common.people import OWN
 from benchmarks.common.process import CannotRun
-from benchmarks.speed.people import OWN
+from benchmarks.speed.popular import NEW, PROFILE, draws, paths
 from benchmarks.speed.stage import Stage
 from benchmarks.speed.targets import ORIGIN
 from benchmarks.speed.wrk import Load
 
-PROFILE: Final = "/api/profile/"
-
-_PEOPLE: Final = 2_000
 _DRAWS: Final = 50_000
-_ZIPF_EXPONENT: Final = 1.0
-_NEW_EVERY: Final = 20
 _STALE_PEOPLE: Final = 20_000
 """So many that each is asked for less than once in a second, after which what the services said is over."""
 _OPENING_CALLS: Final = 40
@@ -60,14 +55,8 @@ async def _one_known(stage: Stage) -> Load:
 
 
 async def _many(stage: Stage) -> Load:
-    await stage.ask(_people(_PEOPLE))
-    return Load(_zipf())
-
-
-async def _mixed(stage: Stage) -> Load:
-    await stage.ask(_people(_PEOPLE))
-    drawn = _zipf()
-    return Load([PROFILE + "new-*" if number % _NEW_EVERY == 0 else path for number, path in enumerate(drawn, 1)])
+    await stage.ask(paths())
+    return Load(draws(_DRAWS))
 
 
 async def _cold(_stage: Stage) -> Load:
@@ -76,11 +65,11 @@ async def _cold(_stage: Stage) -> Load:
 
 async def _cold_shared(stage: Stage) -> Load:
     await stage.ask([PROFILE + "user1"])
-    return Load([PROFILE + "new-*"])
+    return Load([f"{PROFILE}{NEW}*"])
 
 
 async def _degraded(stage: Stage) -> Load:
-    people = _people(_STALE_PEOPLE)
+    people = paths(_STALE_PEOPLE)
     await stage.ask(people)
     stage.services["users"].close()
     try:
@@ -101,12 +90,12 @@ async def _browser(stage: Stage) -> Load:
 
 async def _proxied(stage: Stage) -> Load:
     """Many users with tokens of their own, by way of one proxy, which mixes them on the connections it keeps."""
-    paths, own = _people(_CLIENTS), []
-    for number, path in enumerate(paths):
+    people, own = paths(_CLIENTS), []
+    for number, path in enumerate(people):
         token = stage.issuer.token(path.removeprefix(PROFILE))
         own.append({"Authorization": f"Bearer {token}", "X-Forwarded-For": f"198.18.{number // 250}.{number % 250}"})
-    load = Load(paths, {"Origin": ORIGIN, **_ZSTD}, own)
-    await stage.ask_with((path, load.headers_of(number)) for number, path in enumerate(paths))
+    load = Load(people, {"Origin": ORIGIN, **_ZSTD}, own)
+    await stage.ask_with((path, load.headers_of(number)) for number, path in enumerate(people))
     return load
 
 
@@ -119,10 +108,26 @@ async def _refused(stage: Stage) -> Load:
 _FROM_CACHE: Final = {"bare": 1.0}
 _FROM_SERVICES: Final = {"calls": 1.0}
 
+
+def mixed(misses: float) -> Workload:
+    """Of those whom everybody asks for, and so great a share of users nobody has asked for before."""
+
+    async def prepare(stage: Stage) -> Load:
+        known = await _many(stage)
+        return Load(
+            [
+                f"{PROFILE}{NEW}*" if int(number * misses) > int((number - 1) * misses) else path
+                for number, path in enumerate(known.paths, 1)
+            ]
+        )
+
+    return Workload(prepare, calls=2 * misses, floors={"bare": 1 - misses, "calls": misses})
+
+
 HIT: Final = Workload(_one, calls=0, cached=True, floors=_FROM_CACHE)
 HIT_MANY: Final = Workload(_many, calls=0, cached=True, floors=_FROM_CACHE)
 NOT_MODIFIED: Final = Workload(_one_known, calls=0, status=304, kind=None, cached=True, floors=_FROM_CACHE)
-MIXED: Final = Workload(_mixed, calls=2 / _NEW_EVERY, floors={"bare": 1 - 1 / _NEW_EVERY, "calls": 1 / _NEW_EVERY})
+MIXED: Final = mixed(0.05)
 COLD: Final = Workload(_cold, calls=3, cached=False, floors=_FROM_SERVICES)
 COLD_SHARED: Final = Workload(_cold_shared, calls=2, cached=False, floors=_FROM_SERVICES)
 DEGRADED: Final = Workload(_degraded, calls=1, kind=Kind.STALE, cached=False)
@@ -158,14 +163,3 @@ async def check(workload: Workload, load: Load, stage: Stage) -> int:
             return answer.size
         wrong = f"{path}: expected status, kind, hit and calls {expected}, not {got}"
     raise CannotRun(wrong)
-
-
-def _people(count: int) -> list[str]:
-    return [f"{PROFILE}user{number}" for number in range(1, count + 1)]
-
-
-def _zipf() -> Sequence[str]:
-    """Draws of which the k-th person gets a share of 1/k, the same at each run."""
-    people = _people(_PEOPLE)
-    weights = [1 / rank**_ZIPF_EXPONENT for rank in range(1, _PEOPLE + 1)]
-    return Random(1).choices(people, weights, k=_DRAWS)  # noqa: S311 - nothing here is a secret

@@ -6,9 +6,9 @@ from statistics import median
 from time import perf_counter
 from typing import Final, NamedTuple
 
+from benchmarks.common import usage
 from benchmarks.common.client import Client
 from benchmarks.common.process import Process
-from benchmarks.speed import usage
 from benchmarks.streams.audience import Audience, Reader, there
 from benchmarks.streams.figures import Figure
 from benchmarks.streams.plan import Plan

@@ -11,13 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks.common import redis
+from benchmarks.common import people, redis, usage
 from benchmarks.common.client import Client
 from benchmarks.common.ports import LOCAL, free_port
 from benchmarks.common.process import CannotRun, Process
-from benchmarks.speed import people, usage
+from benchmarks.common.services import Services
 from benchmarks.speed.cores import place
-from benchmarks.speed.services import Services
 
 _TOKEN: Final = "benchmark-admin-token-of-this-run"  # noqa: S105 - it guards nothing
 _MANY: Final = "100000"

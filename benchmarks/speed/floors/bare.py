@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from sanic import HTTPResponse, Request, Sanic
 from sanic.config import Config
 
+from benchmarks.common import people
 from benchmarks.common.ports import LOCAL
-from benchmarks.speed import people
 
 app: "Sanic[Config, SimpleNamespace]" = Sanic("bare", configure_logging=False)
 

@@ -8,8 +8,8 @@ from typing import Final, Self, cast
 import httptools
 import orjson
 
+from benchmarks.common import people
 from benchmarks.common.ports import LOCAL, free_port
-from benchmarks.speed import people
 
 _OK: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 _BACKLOG: Final = 1024
