@@ -1,4 +1,4 @@
-"""Kinds of arguments on the command line, and lines on standard output."""
+"""Kinds of arguments on the command line, and lines on standard output and standard error."""
 
 import argparse
 import sys
@@ -35,3 +35,9 @@ def say(text: str) -> None:
     """Write a line to standard output, at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def tell(text: str) -> None:
+    """Write a line about what is going on to standard error, at once."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from benchmarks.common.tables import table
 from benchmarks.scale.inputs import COSTS, assumptions, costs
 from benchmarks.scale.plan import Plan, most_users, plan
 
@@ -57,14 +58,14 @@ _LIMITS: Final[Sequence[tuple[str, Callable[[Plan], float], float]]] = (
 def figures(plans: Sequence[Plan]) -> str:
     """What each of these needs, a column for each."""
     columns = ("users a day", *(f"{each.inputs.users:,}" for each in plans), "known")
-    return _table(columns, [(says, *map(shown, plans), known) for says, shown, known in _ROWS])
+    return table(columns, [(says, *map(shown, plans), known) for says, shown, known in _ROWS], _TEXTS)
 
 
 def levers(start: Plan) -> str:
     """What becomes of ``start`` when one thing is changed."""
     columns = ("what is changed", "processes", "memory", "Redis", "loads", "calls/s", "commands/s", "announcements/s")
     plans = ((says, plan(replace(start.inputs, **changed)) if changed else start) for says, changed in LEVERS)
-    return _table(columns, [(says, *_short(one)) for says, one in plans])
+    return table(columns, [(says, *_short(one)) for says, one in plans])
 
 
 def limits(start: Plan) -> str:
@@ -72,14 +73,16 @@ def limits(start: Plan) -> str:
     found = [(says, most_users(start, figure, bound)) for says, figure, bound in _LIMITS]
     columns = ("what comes to its limit", "users a day", "requests/s")
     each = start.inputs.rate / start.inputs.users
-    return _table(columns, [(says, _rounded(users), _rounded(users * each)) for says, users in found])
+    return table(columns, [(says, _rounded(users), _rounded(users * each)) for says, users in found])
 
 
 def known() -> str:
     """What is assumed and what is measured."""
     given = [(f"`--{one.name.replace('_', '-')}`", f"{one.default:,}", one.metadata["says"]) for one in assumptions()]
     measured = [(f"{getattr(COSTS, one.name):,g}", one.metadata["says"], one.metadata["source"]) for one in costs()]
-    return "\n\n".join((_table(("assumption", "value", "means"), given), _table(("cost", "means", "by"), measured)))
+    return "\n\n".join(
+        (table(("assumption", "value", "means"), given, _TEXTS), table(("cost", "means", "by"), measured, _TEXTS))
+    )
 
 
 def everything(plans: Sequence[Plan]) -> Iterable[str]:
@@ -105,8 +108,3 @@ def _number(number: float) -> str:
 
 def _rounded(number: float) -> str:
     return f"{float(f'{number:.2g}'):,.0f}"
-
-
-def _table(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *("---" if column in _TEXTS else "---:" for column in columns[1:])]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (columns, rule, *lines))

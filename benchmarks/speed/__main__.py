@@ -4,21 +4,21 @@ import argparse
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import uvloop
 
-from benchmarks.common.arguments import new_file, say, whole
+from benchmarks.common.arguments import new_file, say, tell, whole
 from benchmarks.common.process import CannotRun
 from benchmarks.speed import plot, report
 from benchmarks.speed.machine import machine
-from benchmarks.speed.measurement import Measurement
 from benchmarks.speed.observing import costs
+from benchmarks.speed.open_loop import mode as open_loop
 from benchmarks.speed.rows import rows
-from benchmarks.speed.run import Plan, Results, run
-from benchmarks.speed.scenarios import Scenario, chosen, names
+from benchmarks.speed.run import Plan, run
+from benchmarks.speed.scenarios import chosen, names
+from benchmarks.speed.told import Told
 from shared.broken_pipe import tolerate_broken_pipe
 
 _ROUNDS: Final = 3
@@ -26,51 +26,68 @@ _SECONDS: Final = 5
 _CONNECTIONS: Final = 32
 _CANNOT_RUN: Final = 3
 
+_Mode = Callable[[argparse.Namespace], Awaitable[Told]]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status. 3 when there was nothing to measure, because something did not run or answered wrong."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    mode = _mode(parser, options)
+    if len(os.sched_getaffinity(0)) == 1:
+        tell("There is one processor only: gateway and load take it from each other. Go by CPU µs/request.")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            told = runner.run(_until_signal(mode, options))
+    except CannotRun as error:
+        tell(str(error))
+        return _CANNOT_RUN
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        tell("Interrupted.")
+        return 128 + (signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+    say(told.text)
+    if options.markdown:
+        options.markdown.write_text(told.text)
+    if options.plot:
+        options.plot.write_text(told.drawn)
+    if options.json:
+        options.json.write_bytes(told.document)
+    return 1 if told.fails else 0
+
+
+async def _until_signal(mode: _Mode, options: argparse.Namespace) -> Told:
+    running = asyncio.ensure_future(mode(options))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    return await running
+
+
+async def _scenarios(options: argparse.Namespace) -> Told:
     plan = Plan(
         scenarios=chosen(options.only),
         rounds=options.rounds or (1 if options.short else _ROUNDS),
         seconds=options.seconds or (1 if options.short else _SECONDS),
-        connections=options.connections,
+        connections=options.connections or _CONNECTIONS,
+        warm=0 if options.short else 1,
     )
-    if len(os.sched_getaffinity(0)) == 1:
-        sys.stderr.write(
-            "There is one processor only: gateway and load take it from each other. Go by CPU µs/request.\n"
-        )
     about = machine()
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            results = runner.run(_until_signal(plan))
-    except CannotRun as error:
-        sys.stderr.write(f"{error}\n")
-        return _CANNOT_RUN
-    except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        sys.stderr.write("Interrupted.\n")
-        return 128 + (signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+    results = await run(plan, lambda number, scenario, got: tell(report.progress(number, plan, scenario, got)))
     table, differences = rows(plan.scenarios, results.measured), costs(results.measured)
-    text = report.markdown(table, differences, results, plan, about)
-    say(text)
-    if options.markdown:
-        options.markdown.write_text(text)
-    if options.plot:
-        options.plot.write_text(plot.svg(table))
-    if options.json:
-        options.json.write_bytes(report.as_json(table, differences, results, plan, about))
-    return 1 if any(row.errors for row in table) else 0
+    return Told(
+        text=report.markdown(table, differences, results, plan, about),
+        drawn=plot.svg(table),
+        document=report.as_json(table, differences, results, plan, about),
+        fails=any(row.errors for row in table),
+    )
 
 
-async def _until_signal(plan: Plan) -> Results:
-    def tell(number: int, scenario: Scenario, got: Measurement) -> None:
-        sys.stderr.write(report.progress(number, plan, scenario, got) + "\n")
-        sys.stderr.flush()
-
-    running = asyncio.create_task(run(plan, tell))
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-    return await running
+def _mode(parser: argparse.ArgumentParser, options: argparse.Namespace) -> _Mode:
+    given = [name for name in open_loop.OWN_OPTIONS if getattr(options, name) is not None]
+    if given and not options.open_loop:
+        parser.error(f"--{given[0].replace('_', '-')} means something with --open-loop alone")
+    if options.open_loop and options.only:
+        parser.error("--only means nothing with --open-loop")
+    return open_loop.told if options.open_loop else _scenarios
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,14 +105,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="this scenario and its floor alone; may be repeated",
     )
-    parser.add_argument("--rounds", type=whole, metavar="N", help=f"each scenario so often ({_ROUNDS})")
+    parser.add_argument("--open-loop", action="store_true", help="instead: latency over the rate of requests")
+    parser.add_argument("--rounds", type=whole, metavar="N", help=f"each measurement so often ({_ROUNDS})")
     parser.add_argument("--seconds", type=whole, metavar="N", help=f"each time for so long ({_SECONDS})")
     parser.add_argument(
-        "--connections", type=whole, default=_CONNECTIONS, metavar="N", help=f"kept alive ({_CONNECTIONS})"
+        "--connections", type=whole, metavar="N", help=f"kept alive ({_CONNECTIONS}, open loop {open_loop.CONNECTIONS})"
     )
     parser.add_argument("--markdown", type=new_file, metavar="FILE", help="write the tables to a file as well")
-    parser.add_argument("--plot", type=new_file, metavar="FILE", help="draw the requests a second, as SVG")
+    parser.add_argument("--plot", type=new_file, metavar="FILE", help="draw requests a second, or latency, as SVG")
     parser.add_argument("--json", type=new_file, metavar="FILE", help="write everything, round by round, as JSON")
+    open_loop.add_options(parser)
     return parser
 
 

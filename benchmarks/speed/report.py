@@ -7,6 +7,7 @@ from typing import Final
 
 import orjson
 
+from benchmarks.common.tables import table
 from benchmarks.speed.measurement import Measurement
 from benchmarks.speed.observing import Cost
 from benchmarks.speed.rows import Row, spread
@@ -28,6 +29,7 @@ _COLUMNS: Final = (
     "remarks",
 )
 _COST_COLUMNS: Final = ("what", "of", "CPU µs/request", "in the rounds", "share")
+_TEXTS: Final = ("remarks", "of")
 _WHAT: Final = {"metrics": "metrics", "log": "access lines", "trace": "new request and trace ids"}
 
 
@@ -42,9 +44,9 @@ def progress(round_number: int, plan: Plan, scenario: Scenario, got: Measurement
 def markdown(rows: Sequence[Row], costs: Sequence[Cost], results: Results, plan: Plan, machine: str) -> str:
     """Everything, as tables and sentences."""
     shown = [row for row in rows if row.scenario not in WITHOUT]
-    parts = [_table(_COLUMNS, [_cells(row) for row in shown])] if shown else []
+    parts = [table(_COLUMNS, [_cells(row) for row in shown], _TEXTS)] if shown else []
     if costs:
-        parts.append(_table(_COST_COLUMNS, [_cost_cells(cost) for cost in costs]))
+        parts.append(table(_COST_COLUMNS, [_cost_cells(cost) for cost in costs], _TEXTS))
     if shown:
         parts.append("\n".join(f"- `{row.scenario.name}`: {row.scenario.says}" for row in shown))
     parts.append("\n".join(_sentences(rows, results, plan, machine)))
@@ -117,8 +119,3 @@ def _sentences(rows: Sequence[Row], results: Results, plan: Plan, machine: str) 
             f"Start: {median(results.starts):.2f} s from the start of the gateway's process to its first answer "
             f"(spread {spread(results.starts):.0%})."
         )
-
-
-def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---" if column in {"scenario", "remarks", "what", "of"} else "---:" for column in columns]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (columns, rule, *lines))
