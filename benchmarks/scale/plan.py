@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil, exp
 from typing import Final
 
-from benchmarks.scale.inputs import COSTS, Inputs
+from benchmarks.scale.inputs import COSTS, Costs, Inputs
 from benchmarks.scale.law import GRACE_SECONDS, Law
 from benchmarks.scale.traffic import traffic, zipf
 
@@ -42,6 +42,7 @@ class Plan:
     inputs: Inputs
     shares: Shares
     processes: int
+    costs: Costs = COSTS
 
     def rate(self, share: str) -> float:
         """How often a second what has this name in ``shares`` happens."""
@@ -55,8 +56,9 @@ class Plan:
     @property
     def busy(self) -> float:
         """Share of its processor that a process uses."""
-        answering = self.rate("memory") * COSTS.hit + self.rate("redis") * (COSTS.hit + COSTS.look)
-        loading = (self.rate("loads") + self.rate("early")) * COSTS.reload + self.rate("products") * COSTS.batch
+        costs = self.costs
+        answering = self.rate("memory") * costs.hit + self.rate("redis") * (costs.hit + costs.look)
+        loading = (self.rate("loads") + self.rate("early")) * costs.reload + self.rate("products") * costs.batch
         return (answering + loading) * _MICRO / self.processes + self.hearing
 
     @property
@@ -77,30 +79,31 @@ class Plan:
     @property
     def hearing(self) -> float:
         """Share of its processor that each process spends on being told."""
-        return self.announced * COSTS.announcement * _MICRO
+        return self.announced * self.costs.announcement * _MICRO
 
     @property
     def told_bytes(self) -> float:
         """Bytes that Redis sends to tell all processes."""
-        return self.announced * self.processes * COSTS.announced
+        return self.announced * self.processes * self.costs.announced
 
     @property
     def redis_busy(self) -> float:
         """Share of its processor that a single Redis uses."""
-        return (self.commands * COSTS.command + self.announced * self.processes * COSTS.telling) * _MICRO
+        costs = self.costs
+        return (self.commands * costs.command + self.announced * self.processes * costs.telling) * _MICRO
 
     @property
     def redis_bytes(self) -> float:
         """Memory that the entries take in Redis."""
-        inputs, kept = self.inputs, self.inputs.stale + GRACE_SECONDS
+        costs, inputs, kept = self.costs, self.inputs, self.inputs.stale + GRACE_SECONDS
         subjects = min(inputs.users, inputs.session_rate * (kept + (inputs.requests - 1) * inputs.gap))
         subjects += _asked_within(kept, inputs.subjects, inputs.exponent, inputs.rate * (1 - inputs.personal))
         products = subjects * inputs.basket
         if inputs.products:
             asked = (self.rate("loads") + self.rate("early")) * inputs.basket
             products = _asked_within(kept, inputs.products, inputs.exponent, asked)
-        each_subject = COSTS.user + COSTS.orders
-        return subjects * each_subject + products * COSTS.product + self.rate("aggregates") * COSTS.aggregate
+        of_subjects = subjects * (costs.user + costs.orders) + self.rate("aggregates") * costs.aggregate
+        return of_subjects + products * costs.product
 
     @property
     def streams(self) -> float:
@@ -113,16 +116,16 @@ class Plan:
         return self.streams / self.inputs.ttl
 
 
-def plan(inputs: Inputs) -> Plan:
+def plan(inputs: Inputs, costs: Costs = COSTS) -> Plan:
     """The least number of processes that are not busier than they may be, and what they do.
 
     Raises:
         TooMuch: there is none.
     """
-    made = Plan(inputs, simulated(inputs, _LEAST), _LEAST)
+    made = Plan(inputs, simulated(inputs, _LEAST), _LEAST, costs)
     while made.busy > inputs.load:
         processes = _least(made)
-        made = Plan(inputs, simulated(inputs, processes), processes)
+        made = Plan(inputs, simulated(inputs, processes), processes, costs)
     return made
 
 

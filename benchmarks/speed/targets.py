@@ -23,6 +23,8 @@ _LASTING: Final = {"CACHE_TTL_SECONDS": "300"}
 
 GATEWAY: Final = Target(("bff",), _LASTING)
 NOT_EARLY: Final = Target(("bff",), {**_LASTING, "EARLY_ANSWERS": "false"})
+PATIENT: Final = Target(("bff",), {**_LASTING, "REQUEST_BUDGET_SECONDS": "20", "ATTEMPT_TIMEOUT_SECONDS": "10"})
+"""A machine that stands still is no service that does not answer."""
 TWO_WORKERS: Final = Target(("bff",), {**_LASTING, "WORKERS": "2"}, workers=2)
 DEGRADED: Final = Target(
     ("bff",),

@@ -59,7 +59,10 @@ def offer(asked: Offer) -> Figures:
     """
     planned = schedule(asked.rate, asked.seconds, misses=asked.misses, first=asked.first, seed=asked.seed)
     load = _Load(asked, planned)
-    seconds, unanswered = load.run()
+    try:
+        seconds, unanswered = load.run()
+    finally:
+        load.close()
     return figures(
         load.ledger.latencies,
         load.ledger.lags,
@@ -108,6 +111,12 @@ class _Load:
                 self._read(self._by_descriptor[descriptor], begun)
             now = clock() - begun
         return now, ledger.give_up(now)
+
+    def close(self) -> None:
+        """End all connections."""
+        self._epoll.close()
+        for one in self._sockets:
+            one.close()
 
     def _read(self, connection: int, begun: float) -> None:
         try:

@@ -9,13 +9,14 @@ from benchmarks.speed.open_loop.curve import Row
 _WIDTH: Final = 860
 _HEIGHT: Final = 420
 _LEFT: Final = 70
-_RIGHT: Final = 90
+_RIGHT: Final = 40
 _TOP: Final = 44
 _BOTTOM: Final = 52
-_LINES: Final[Sequence[tuple[str, str, Callable[[Row], float]]]] = (
-    ("p50", "p50", lambda row: row.p50),
-    ("p99", "p99", lambda row: row.p99),
-    ("p99.9", "p999", lambda row: row.p999),
+_LABEL: Final = 60
+_LINES: Final[Sequence[tuple[str, Callable[[Row], float]]]] = (
+    ("p50", lambda row: row.p50),
+    ("p99", lambda row: row.p99),
+    ("p999", lambda row: row.p999),
 )
 _STYLE: Final = (
     "text{font:13px system-ui,sans-serif;fill:#24292f}.title{font-weight:600}.grid{stroke:#d0d7de}"
@@ -28,22 +29,26 @@ _STYLE: Final = (
 def svg(curve: Sequence[Row]) -> str:
     """A line for each percentile; points that are not believed are hollow."""
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" role="img">'
-    title = "Latency in ms over requests a second that are due, and their share of capacity (hollow: the load was late)"
+    names = "green: p50 · blue: p99 · ochre: p99.9 · hollow: the load was late"
+    title = f"Latency in ms over requests a second, and their share of capacity ({names})"
     parts = [head, f"<style>{_STYLE}</style>", f'<text class="title" x="4" y="26">{title}</text>']
     scales = _Scales(curve)
     parts += scales.grid()
+    shown = 0.0
     for row in curve:
         x = scales.x(row.rate)
-        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 30}" text-anchor="middle">{row.rate:,.0f}</text>')
-        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 12}" text-anchor="middle">{row.share:.0%}</text>')
-    for name, kind, of in _LINES:
-        parts += _line(name, kind, [(scales.x(row.rate), scales.y(of(row)), row.is_believed) for row in curve])
+        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 30}" text-anchor="middle">{row.share:.0%}</text>')
+        if x - shown > _LABEL:
+            parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 12}" text-anchor="middle">{row.rate:,.0f}</text>')
+            shown = x
+    for kind, of in _LINES:
+        parts += _line(kind, [(scales.x(row.rate), scales.y(of(row)), row.is_believed) for row in curve])
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 class _Scales:
     def __init__(self, curve: Sequence[Row]) -> None:
-        shown = [of(row) * 1000 for row in curve for _, _, of in _LINES if of(row) > 0] or [1.0]
+        shown = [of(row) * 1000 for row in curve for _, of in _LINES if of(row) > 0] or [1.0]
         self._least, self._most = floor(log10(min(shown))), max(ceil(log10(max(shown))), floor(log10(min(shown))) + 1)
         self._rate = max((row.rate for row in curve), default=1.0) or 1.0
 
@@ -67,12 +72,10 @@ class _Scales:
         return parts
 
 
-def _line(name: str, kind: str, points: Sequence[tuple[float, float, bool]]) -> Sequence[str]:
+def _line(kind: str, points: Sequence[tuple[float, float, bool]]) -> Sequence[str]:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in points)
     parts = [f'<polyline class="{kind}" points="{path}"/>']
     for x, y, is_believed in points:
         known = " believed" if is_believed else ""
         parts.append(f'<circle class="{kind}{known}" cx="{x:.1f}" cy="{y:.1f}" r="{2 if is_believed else 4}"/>')
-    if points:
-        parts.append(f'<text x="{points[-1][0] + 10:.1f}" y="{points[-1][1] + 4:.1f}">{name}</text>')
     return parts

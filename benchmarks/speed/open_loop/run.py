@@ -74,7 +74,7 @@ async def run(plan: Plan, tell: Tell) -> Results:
     async with around() as bench:
         for number in range(1, plan.rounds + 1):
             try:
-                async with served(targets.GATEWAY, bench) as server:
+                async with served(targets.PATIENT, bench) as server:
                     closed = await _closed(bench, server, plan, firsts)
                     results.closed.append(closed)
                     tell(number, closed)
