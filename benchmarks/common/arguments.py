@@ -23,6 +23,13 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def percent(text: str) -> int:
+    """A whole number from 0 to 100."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 100):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 100, not {text!r}")
+    return int(text)
+
+
 def new_file(text: str) -> Path:
     """A file that is to be written, in a folder that there is."""
     path = Path(text)

@@ -4,14 +4,14 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import Field
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import uvloop
 
 from benchmarks.common.arguments import new_file, say
 from benchmarks.common.process import CannotRun
+from benchmarks.scale import arguments as kinds
 from benchmarks.scale import check, plot, report
 from benchmarks.scale.inputs import Inputs, assumptions
 from benchmarks.scale.plan import TooMuch, plan
@@ -59,21 +59,6 @@ async def _until_signal(*, short: bool) -> bool:
     return await running
 
 
-def _number(of: Field[Any]) -> Callable[[str], float]:
-    least, most = of.metadata["least"], of.metadata["most"]
-
-    def number(text: str) -> float:
-        try:
-            found = float(text) if isinstance(of.default, float) else int(text)
-        except ValueError:
-            found = least - 1
-        if not least <= found <= most:
-            raise argparse.ArgumentTypeError(f"expected a number from {least:,} to {most:,}, not {text!r}")
-        return found
-
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scale",
@@ -83,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     for one in assumptions():
         parser.add_argument(
             f"--{one.name.replace('_', '-')}",
-            type=_number(one),
+            type=kinds.number(one),
             metavar="N",
             help=f"{one.metadata['says']} ({one.default:g})",
         )

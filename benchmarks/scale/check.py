@@ -42,6 +42,10 @@ TRIALS: Final = (
 )
 
 
+CATALOGUE: Final = Trial("2 processes, everybody asks by Zipf's law", 2, replace(_FAST, personal=0.0))
+"""Not among those above, which are about users who ask for themselves."""
+
+
 class Point(NamedTuple):
     """One figure, as the model has it and as it was measured, and how far apart they may be."""
 
@@ -64,16 +68,27 @@ async def holds(tell: Callable[[str], None], *, short: bool = False) -> bool:
         CannotRun: something does not run, or an answer was wrong.
     """
     everything = True
-    for says, processes, inputs in TRIALS[:1] if short else TRIALS:
-        tell(_HEAD.format(f"{says}; for a request:"))
-        seconds = _SHORT_SECONDS if short else _SECONDS
-        measured = await found(inputs, processes, warm=_WARM_SECONDS, seconds=seconds)
-        everything &= _told(tell, compared(_expected(inputs, processes, seconds), measured, wide=2.0 if short else 1.0))
+    for trial in TRIALS[:1] if short else TRIALS:
+        tell(_HEAD.format(f"{trial.says}; for a request:"))
+        everything &= _told(tell, await tried(trial, short=short))
     if not short:
         tell(_HEAD.format("costs:"))
         everything &= _told(tell, priced(await prices()))
     tell("The model holds." if everything else "The model does NOT hold.")
     return everything
+
+
+async def tried(trial: Trial, *, short: bool = False) -> Sequence[Point]:
+    """The model and a real run, asked the same.
+
+    Raises:
+        CannotRun: something does not run, or an answer was wrong.
+    """
+    _, processes, inputs = trial
+    seconds = _SHORT_SECONDS if short else _SECONDS
+    measured = await found(inputs, processes, warm=_WARM_SECONDS, seconds=seconds)
+    expected = Law(inputs, processes).seen_after(_WARM_SECONDS, traffic(inputs, processes, _WARM_SECONDS + seconds))
+    return list(compared(expected, measured, wide=2.0 if short else 1.0))
 
 
 def compared(expected: Mapping[str, float], measured: Mapping[str, float], *, wide: float = 1.0) -> Iterable[Point]:
@@ -100,12 +115,8 @@ def priced(measured: Mapping[str, float]) -> Iterable[Point]:
     yield Point("announcements to each process for a key that has changed", 1.0, measured["heard"], 0.999, 1.001)
 
 
-def _expected(inputs: Inputs, processes: int, seconds: float) -> Mapping[str, float]:
-    return Law(inputs, processes).seen_after(_WARM_SECONDS, traffic(inputs, processes, _WARM_SECONDS + seconds))
-
-
 def _told(tell: Callable[[str], None], points: Iterable[Point]) -> bool:
-    seen: Sequence[Point] = list(points)
+    seen = list(points)
     for point in seen:
         says = f"  {'ok  ' if point.holds else 'FAIL'} {point.says:<57}"
         tell(f"{says} {point.model:8.2f} {point.measured:8.2f}   {point.least:.2f} to {point.most:.2f}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from benchmarks.common.tables import table
-from benchmarks.scale.inputs import COSTS, assumptions, costs
+from benchmarks.scale.inputs import COSTS, Inputs, assumptions, costs
 from benchmarks.scale.plan import Plan, most_users, plan
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -78,11 +78,17 @@ def limits(start: Plan) -> str:
 
 def known() -> str:
     """What is assumed and what is measured."""
-    given = [(f"`--{one.name.replace('_', '-')}`", f"{one.default:,}", one.metadata["says"]) for one in assumptions()]
     measured = [(f"{getattr(COSTS, one.name):,g}", one.metadata["says"], one.metadata["source"]) for one in costs()]
-    return "\n\n".join(
-        (table(("assumption", "value", "means"), given, _TEXTS), table(("cost", "means", "by"), measured, _TEXTS))
-    )
+    return "\n\n".join((assumed(Inputs()), table(("cost", "means", "by"), measured, _TEXTS)))
+
+
+def assumed(inputs: Inputs) -> str:
+    """What is assumed."""
+    given = [
+        (f"`--{one.name.replace('_', '-')}`", f"{getattr(inputs, one.name):,}", one.metadata["says"])
+        for one in assumptions()
+    ]
+    return table(("assumption", "value", "means"), given, _TEXTS)
 
 
 def everything(plans: Sequence[Plan]) -> Iterable[str]:

@@ -9,9 +9,10 @@ from typing import Final
 
 import uvloop
 
-from benchmarks.common.arguments import new_file, say, tell, whole
+from benchmarks.common.arguments import new_file, percent, say, tell, whole
 from benchmarks.common.process import CannotRun
 from benchmarks.speed import plot, report
+from benchmarks.speed.capacity import mode as capacity
 from benchmarks.speed.machine import machine
 from benchmarks.speed.observing import costs
 from benchmarks.speed.open_loop import mode as open_loop
@@ -64,14 +65,14 @@ async def _until_signal(mode: _Mode, options: argparse.Namespace) -> Told:
 
 async def _scenarios(options: argparse.Namespace) -> Told:
     plan = Plan(
-        scenarios=chosen(options.only),
+        scenarios=chosen(options.only or ()),
         rounds=options.rounds or (1 if options.short else _ROUNDS),
         seconds=options.seconds or (1 if options.short else _SECONDS),
         connections=options.connections or _CONNECTIONS,
         warm=0 if options.short else 1,
     )
     about = machine()
-    results = await run(plan, lambda number, scenario, got: tell(report.progress(number, plan, scenario, got)))
+    results = await run(plan, lambda number, scenario, got: tell(report.progress(number, plan.rounds, scenario, got)))
     table, differences = rows(plan.scenarios, results.measured), costs(results.measured)
     return Told(
         text=report.markdown(table, differences, results, plan, about),
@@ -82,12 +83,16 @@ async def _scenarios(options: argparse.Namespace) -> Told:
 
 
 def _mode(parser: argparse.ArgumentParser, options: argparse.Namespace) -> _Mode:
-    given = [name for name in open_loop.OWN_OPTIONS if getattr(options, name) is not None]
-    if given and not options.open_loop:
-        parser.error(f"--{given[0].replace('_', '-')} means something with --open-loop alone")
-    if options.open_loop and options.only:
-        parser.error("--only means nothing with --open-loop")
-    return open_loop.told if options.open_loop else _scenarios
+    """What is to be done; options that mean nothing to it are wrong usage."""
+    chosen_mode, own = _scenarios, {"only"}
+    if options.open_loop:
+        chosen_mode, own = open_loop.told, {"misses", *open_loop.OWN_OPTIONS}
+    elif options.capacity:
+        chosen_mode, own = capacity.told, {"misses", *capacity.OWN_OPTIONS}
+    for name in ("only", "misses", *open_loop.OWN_OPTIONS, *capacity.OWN_OPTIONS):
+        if getattr(options, name) is not None and name not in own:
+            parser.error(f"--{name.replace('_', '-')} means nothing here")
+    return chosen_mode
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,11 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         "--only",
         action="append",
         choices=names(),
-        default=[],
         metavar="NAME",
         help="this scenario and its floor alone; may be repeated",
     )
-    parser.add_argument("--open-loop", action="store_true", help="instead: latency over the rate of requests")
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--open-loop", action="store_true", help="instead: latency over the rate of requests")
+    modes.add_argument("--capacity", action="store_true", help="instead: what workers give and users need")
     parser.add_argument("--rounds", type=whole, metavar="N", help=f"each measurement so often ({_ROUNDS})")
     parser.add_argument("--seconds", type=whole, metavar="N", help=f"each time for so long ({_SECONDS})")
     parser.add_argument(
@@ -114,7 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--markdown", type=new_file, metavar="FILE", help="write the tables to a file as well")
     parser.add_argument("--plot", type=new_file, metavar="FILE", help="draw requests a second, or latency, as SVG")
     parser.add_argument("--json", type=new_file, metavar="FILE", help="write everything, round by round, as JSON")
+    parser.add_argument(
+        "--misses", type=percent, metavar="P", help="of both: percent that nobody has asked for before (10)"
+    )
     open_loop.add_options(parser)
+    capacity.add_options(parser)
     return parser
 
 

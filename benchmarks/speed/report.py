@@ -33,10 +33,10 @@ _TEXTS: Final = ("remarks", "of")
 _WHAT: Final = {"metrics": "metrics", "log": "access lines", "trace": "new request and trace ids"}
 
 
-def progress(round_number: int, plan: Plan, scenario: Scenario, got: Measurement) -> str:
+def progress(round_number: int, rounds: int, scenario: Scenario, got: Measurement) -> str:
     """One measurement, in one line."""
     return (
-        f"[{round_number}/{plan.rounds}] {scenario.name}: {got.rate:,.0f} requests/s, {got.cpu * 1e6:,.1f} µs CPU, "
+        f"[{round_number}/{rounds}] {scenario.name}: {got.rate:,.0f} requests/s, {got.cpu * 1e6:,.1f} µs CPU, "
         f"p99 {got.p99 * 1000:.1f} ms" + (f", {got.errors:,} ERRORS" if got.errors else "")
     )
 

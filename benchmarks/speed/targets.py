@@ -21,11 +21,17 @@ class Target:
 _LASTING: Final = {"CACHE_TTL_SECONDS": "300"}
 """Nothing that was put into the cache for a measurement may run out while it lasts."""
 
+
+def workers(number: int) -> Target:
+    """The gateway with so many of them."""
+    return Target(("bff",), {**_LASTING, "WORKERS": str(number)}, workers=number)
+
+
 GATEWAY: Final = Target(("bff",), _LASTING)
 NOT_EARLY: Final = Target(("bff",), {**_LASTING, "EARLY_ANSWERS": "false"})
 PATIENT: Final = Target(("bff",), {**_LASTING, "REQUEST_BUDGET_SECONDS": "20", "ATTEMPT_TIMEOUT_SECONDS": "10"})
 """A machine that stands still is no service that does not answer."""
-TWO_WORKERS: Final = Target(("bff",), {**_LASTING, "WORKERS": "2"}, workers=2)
+TWO_WORKERS: Final = workers(2)
 DEGRADED: Final = Target(
     ("bff",),
     {

@@ -318,8 +318,12 @@ def test_latency_is_measured_over_the_rate(tmp_path: Path) -> None:
         (("--open-loop", "--misses", "101"), "from 0 to 100"),
         (("--open-loop", "--service-ms", "-1"), "a number above 0"),
         (("--open-loop", "--only", "hit"), "--only means nothing"),
-        (("--rates", "10"), "--open-loop alone"),
-        (("--p99-ms", "5"), "--open-loop alone"),
+        (("--open-loop", "--capacity"), "not allowed with"),
+        (("--capacity", "--rates", "10"), "--rates means nothing"),
+        (("--p99-ms", "5"), "--p99-ms means nothing"),
+        (("--open-loop", "--assume", "peak=2"), "--assume means nothing"),
+        (("--capacity", "--assume", "peak"), "from 1 to 24"),
+        (("--capacity", "--assume", "nothing=2"), "NAME one of users, sessions"),
     ],
 )
 def test_wrong_usage_is_refused(arguments: tuple[str, ...], what: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ CONNECTIONS: Final = 128
 _ROUNDS: Final = 3
 _SECONDS: Final = 5
 
-OWN_OPTIONS: Final = ("rates", "misses", "service_ms", "p99_ms", "seed")
+OWN_OPTIONS: Final = ("rates", "service_ms", "p99_ms", "seed")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("with --open-loop")
     rates = ",".join(map(str, _RATES))
     own.add_argument("--rates", type=_rates, metavar="P,P,…", help=f"percents of capacity ({rates})")
-    own.add_argument("--misses", type=_percent, metavar="P", help=f"percent that nobody has asked for ({_MISSES})")
     own.add_argument("--service-ms", type=positive, metavar="N", help="what a call to a service takes (0)")
     own.add_argument(
         "--p99-ms", type=positive, metavar="N", help="fail when p99 at half of capacity is more over the services' time"
@@ -70,9 +69,3 @@ def _rates(text: str) -> tuple[int, ...]:
     if len(found) != text.count(",") + 1 or not all(0 < rate <= _MOST_RATE for rate in found):
         raise argparse.ArgumentTypeError(f"expected percents from 1 to {_MOST_RATE} with commas, not {text!r}")
     return tuple(found)
-
-
-def _percent(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 100):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 100, not {text!r}")
-    return int(text)
