@@ -89,10 +89,10 @@ class Costs:
     command: float = _cost(4.0, "µs of Redis for a command", _CHECK)
     telling: float = _cost(0.13, "µs of Redis for telling one process of a key", _CHECK)
     announced: float = _cost(50.0, "bytes to each process for a key that has changed", _CHECK)
-    aggregate: float = _cost(3_180.0, "bytes in Redis of an aggregate", _CHECK)
-    user: float = _cost(326.0, "bytes in Redis of a user", _CHECK)
-    orders: float = _cost(975.0, "bytes in Redis of a user's orders", _CHECK)
-    product: float = _cost(344.0, "bytes in Redis of a product", _CHECK)
+    aggregate: float = _cost(3_430.0, "bytes in Redis of an aggregate", _CHECK)
+    user: float = _cost(333.0, "bytes in Redis of a user", _CHECK)
+    orders: float = _cost(987.0, "bytes in Redis of a user's orders", _CHECK)
+    product: float = _cost(360.0, "bytes in Redis of a product", _CHECK)
     memory_entry: float = _cost(
         2_400.0, "bytes in a process of an entry", "[cache.md](cache.md#what-each-setting-trades)"
     )

@@ -15,14 +15,16 @@ from benchmarks.scale.traffic import Request, basket
 from shared.cache.cache import JITTER
 from shared.cache.entry import REFRESH_SHARE
 
+STAMPS: Final = 20_000
+"""Of tags, each read once, that a process knows at most; the first to be known goes first."""
 GRACE_SECONDS: Final = 10.0
 """So much longer than its entry a key lives in Redis."""
 _AGGREGATE, _USER, _ORDERS = range(3)
 _KINDS: Final = 3
 _STAMP_AND_ALL_OWNED: Final = 9
 """Commands of a purge: a stamp, and four keys and their leases deleted."""
-_LOOKUP: Final = 3
-"""Commands: the lease asked for, the entry, the stamp of its subject."""
+_LOOKUP: Final = 2
+"""Commands: the lease asked for, and the entry."""
 
 
 class _Entry(NamedTuple):
@@ -44,13 +46,16 @@ class Law:
             for a ``user``, ``orders``, ``products``.
     """
 
-    def __init__(self, inputs: Inputs, processes: int, seed: int = 2) -> None:
+    def __init__(self, inputs: Inputs, processes: int, seed: int = 2, stamps: int = STAMPS) -> None:
+        """``stamps`` are what each process knows of these at most."""
         self.seen: Counter[str] = Counter()
         self._inputs = inputs
         self._now = 0.0
         self._capacity = inputs.capacity
         self._draw = Random(seed).random  # noqa: S311 - nothing here is a secret
         self._memories: list[OrderedDict[int, _Entry]] = [OrderedDict() for _ in range(processes)]
+        self._stamps: list[dict[int, None]] = [{} for _ in range(processes)]
+        self._most_stamps = stamps
         self._redis: dict[int, _Entry] = {}
 
     def ask(self, request: Request) -> None:
@@ -93,9 +98,12 @@ class Law:
 
     def _look_up(self, process: int, key: int, now: float) -> _Entry | None:
         self.seen["commands"] += _LOOKUP
+        self._know(process, key)
         entry = self._redis.get(key)
         if entry is None or now >= entry.fresh_until:
             return None
+        for product in basket(self._inputs, key // _KINDS):
+            self._know(process, -1 - product)
         self._place(process, key, entry)
         return entry
 
@@ -121,6 +129,7 @@ class Law:
         due: list[int] = []
         for product in basket(self._inputs, subject):
             key = -1 - product
+            self._know(process, key)
             entry = self._kept(process, key, now)
             if entry is None:
                 self.seen["commands"] += 1
@@ -138,6 +147,16 @@ class Law:
             for key in (*ask, *due):
                 self._store(process, key, now, now + self._inputs.product_life, self._inputs.stale)
         return until
+
+    def _know(self, process: int, tag: int) -> None:
+        """Read the stamp of what has this key, unless it is known."""
+        known = self._stamps[process]
+        if tag in known:
+            return
+        self.seen["commands"] += 1
+        if len(known) >= self._most_stamps:
+            del known[next(iter(known))]
+        known[tag] = None
 
     def _store(self, process: int, key: int, now: float, until: float, stale: float) -> None:
         life = (until - now) * (1 - JITTER * self._draw())
@@ -174,6 +193,8 @@ class Law:
         self.seen["commands"] += _STAMP_AND_ALL_OWNED
         self.seen["changes"] += 1
         self.seen["expired"] += 1
+        for known in self._stamps:
+            known.pop(subject * _KINDS, None)
         for key in range(subject * _KINDS, (subject + 1) * _KINDS):
             if self._redis.pop(key, None) is not None:
                 self.seen["changes"] += 1

@@ -7,7 +7,7 @@ from math import ceil, exp
 from typing import Final
 
 from benchmarks.scale.inputs import COSTS, Costs, Inputs
-from benchmarks.scale.law import GRACE_SECONDS, Law
+from benchmarks.scale.law import GRACE_SECONDS, STAMPS, Law
 from benchmarks.scale.traffic import traffic, zipf
 
 _MOST_RATE: Final = 350.0
@@ -144,7 +144,7 @@ def most_users(start: Plan, figure: Callable[[Plan], float], bound: float) -> in
 def simulated(inputs: Inputs, processes: int) -> Shares:
     """What becomes of the requests of so many users at so many processes."""
     sample = _sample(inputs)
-    law = Law(sample, processes)
+    law = Law(sample, processes, stamps=max(1, round(STAMPS * sample.rate / inputs.rate)))
     warm = _WARM_LIVES * inputs.ttl
     lives = ceil(max(_SECONDS, _REQUESTS / sample.rate) / inputs.ttl)
     seen = law.seen_after(warm, traffic(sample, processes, warm + lives * inputs.ttl))

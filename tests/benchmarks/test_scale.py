@@ -19,7 +19,7 @@ from benchmarks.scale.check import compared, priced
 from benchmarks.scale.inputs import COSTS, Inputs, costs
 from benchmarks.scale.law import Law
 from benchmarks.scale.plan import simulated
-from benchmarks.scale.traffic import traffic, zipf
+from benchmarks.scale.traffic import Request, traffic, zipf
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,7 +90,7 @@ def test_every_request_is_a_hit_or_a_load(
     loads = seen["loads"] + seen["early"]
     assert seen["memory"] + seen["redis"] + seen["loads"] == seen["requests"]
     assert max(seen["user"], seen["orders"], seen["products"]) <= loads <= seen["changes"]
-    assert seen["commands"] >= 4 * (loads + seen["redis"])
+    assert seen["commands"] >= 4 * loads + 3 * seen["redis"]
 
 
 def test_users_who_stay_on_a_process_hit_its_memory() -> None:
@@ -99,6 +99,24 @@ def test_users_who_stay_on_a_process_hit_its_memory() -> None:
     seen = _seen(inputs, 4, 45, 120)
     assert seen["redis"] == 0
     assert seen["memory"] > 0
+
+
+def test_a_stamp_is_read_once_by_each_process() -> None:
+    """Until its subject is purged, or more others are known than there is room for."""
+    inputs = _catalogue(20.0, 5, 0.0, ttl=1.0)
+    commands = [
+        Law(inputs, 1, stamps=room).seen_after(0, traffic(inputs, 1, 100))["commands"] for room in (1_000, 5, 1)
+    ]
+    law = Law(inputs, 1)
+    seen = law.seen_after(0, traffic(inputs, 1, 100))
+    loads = seen["loads"] + seen["early"]
+    assert seen["commands"] == commands[0] == commands[1] == 3 * loads + seen["changes"] + 5
+    assert commands[2] > commands[0]
+    law.ask(Request(100.0, 0, 0, after_write=False))
+    before = law.seen["commands"]
+    law.ask(Request(100.1, 0, 0, after_write=True))
+    purge, lookup, release, stores, stamp = 9, 2, 1, 3, 1
+    assert law.seen["commands"] - before == purge + lookup + release + stores + stamp
 
 
 def test_a_write_costs_the_answer() -> None:
