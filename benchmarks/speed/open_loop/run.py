@@ -89,18 +89,23 @@ async def run(plan: Plan, tell: Tell) -> Results:
 
 
 async def _closed(bench: Bench, server: Process, plan: Plan, firsts: "itertools.count[int]") -> Measurement:
+    _delay(bench, 0.0)
     async with Client(server.port) as client:
         stage = Stage(client, bench.services, next(firsts), bench.issuer)
         load = await mixed(plan.misses).prepare(stage)
         size = await check(HIT_MANY, Load(popular.paths()), stage)
-    for name in _SERVICES:
-        bench.services[name].delay = plan.services
+    _delay(bench, plan.services)
     for seconds in filter(None, (plan.warm, plan.seconds)):
         got = await bench.measure(
             server, load, size=size, seconds=seconds, connections=_CLOSED_CONNECTIONS, first=next(firsts)
         )
         await bench.settle(server)
     return got
+
+
+def _delay(bench: Bench, seconds: float) -> None:
+    for name in _SERVICES:
+        bench.services[name].delay = seconds
 
 
 def _offer(server: Process, plan: Plan, rate: float, firsts: "itertools.count[int]") -> Offer:
