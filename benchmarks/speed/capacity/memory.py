@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from statistics import linear_regression
 from typing import Final
 
+import orjson
+
 from benchmarks.common import usage
 from benchmarks.common.client import Client
+from benchmarks.common.process import CannotRun
 from benchmarks.speed import popular
 from benchmarks.speed.around import served
 from benchmarks.speed.measurement import Bench
@@ -20,6 +23,7 @@ _ROOMY: Final = Target(
     ("bff",), {"CACHE_TTL_SECONDS": "300", "CACHE_MEMORY_ENTRIES": "1000000", "CACHE_MEMORY_MB": "4096"}
 )
 """Nothing runs out, nor has to make room."""
+_ATTEMPTS: Final = 5
 _MIB: Final = 2**20
 
 
@@ -53,8 +57,17 @@ async def grown(bench: Bench, numbers: Sequence[int]) -> Memory:
     """Ask for the users up to each of these numbers in turn, and look how much memory there is.
 
     Raises:
-        CannotRun: the gateway does not get ready.
+        CannotRun: the gateway does not get ready, or does not keep them.
     """
+    for _ in range(_ATTEMPTS):
+        measured = await _measured(bench, numbers)
+        if len(measured) == len(numbers):
+            return fitted(measured)
+    raise CannotRun("The users that are asked for do not stay in the gateway's memory.")
+
+
+async def _measured(bench: Bench, numbers: Sequence[int]) -> Sequence[tuple[int, float]]:
+    """Numbers and MiB, up to where memory was emptied: a worker does that when it loses Redis, if for a moment only."""
     measured: list[tuple[int, float]] = []
     async with served(_ROOMY, bench) as server, Client(server.port) as client:
         stage, asked = Stage(client, bench.services, 0, bench.issuer), 0
@@ -62,5 +75,8 @@ async def grown(bench: Bench, numbers: Sequence[int]) -> Memory:
             await stage.ask(popular.paths(number)[asked:])
             asked = number
             await bench.settle(server)
+            stats = orjson.loads((await client.get("/api/cache/stats")).content)
+            if stats["tiers"]["memory"]["entries"] < ENTRIES * number:
+                break
             measured.append((number, usage.memory_mib(usage.tree(server.pid))))
-    return fitted(measured)
+    return measured
