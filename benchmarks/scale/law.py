@@ -6,7 +6,7 @@ wait for the lease of another process, hits.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Final, NamedTuple
 
@@ -98,12 +98,11 @@ class Law:
 
     def _look_up(self, process: int, key: int, now: float) -> _Entry | None:
         self.seen["commands"] += _LOOKUP
-        self._know(process, key)
+        self._know(process, (key,))
         entry = self._redis.get(key)
         if entry is None or now >= entry.fresh_until:
             return None
-        for product in basket(self._inputs, key // _KINDS):
-            self._know(process, -1 - product)
+        self._know(process, self._products(key // _KINDS))
         self._place(process, key, entry)
         return entry
 
@@ -127,9 +126,9 @@ class Law:
         until = now + self._inputs.ttl
         ask: list[int] = []
         due: list[int] = []
-        for product in basket(self._inputs, subject):
-            key = -1 - product
-            self._know(process, key)
+        products = self._products(subject)
+        self._know(process, products)
+        for key in products:
             entry = self._kept(process, key, now)
             if entry is None:
                 self.seen["commands"] += 1
@@ -148,15 +147,19 @@ class Law:
                 self._store(process, key, now, now + self._inputs.product_life, self._inputs.stale)
         return until
 
-    def _know(self, process: int, tag: int) -> None:
-        """Read the stamp of what has this key, unless it is known."""
+    def _products(self, subject: int) -> Sequence[int]:
+        """The keys of those that the subject has bought."""
+        return [-1 - product for product in basket(self._inputs, subject)]
+
+    def _know(self, process: int, tagged: Sequence[int]) -> None:
+        """Read the stamps of what has these keys, unless they are known."""
         known = self._stamps[process]
-        if tag in known:
-            return
-        self.seen["commands"] += 1
-        if len(known) >= self._most_stamps:
-            del known[next(iter(known))]
-        known[tag] = None
+        for key in tagged:
+            if key not in known:
+                self.seen["commands"] += 1
+                if len(known) >= self._most_stamps:
+                    del known[next(iter(known))]
+                known[key] = None
 
     def _store(self, process: int, key: int, now: float, until: float, stale: float) -> None:
         life = (until - now) * (1 - JITTER * self._draw())
