@@ -1,6 +1,6 @@
 """Items by id as one JSON object, with a member for each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -13,9 +13,19 @@ T = TypeVar("T")
 _members = codec.decoder(dict[str, msgspec.Raw])
 
 
+def label(name: str) -> bytes:
+    """What stands before the value of a member of this ``name``, in a JSON object that has others before it."""
+    return b",%b:" % codec.encode(name)
+
+
+def join_labelled(pieces: Sequence[bytes]) -> bytes:
+    """Labels, each followed by its value, as the members of one object, without its braces."""
+    return b"".join(pieces)[1:]
+
+
 def by_id_json(items: Iterable[tuple[str, bytes]]) -> bytes:
     """Ids with the JSON of each item, in this order, as one object."""
-    return b"{%b}" % b",".join([b"%b:%b" % (codec.encode(item_id), data) for item_id, data in items])
+    return b"{%b}" % join_labelled([piece for item_id, data in items for piece in (label(item_id), data)])
 
 
 class ById(Generic[T]):

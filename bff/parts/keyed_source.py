@@ -6,8 +6,9 @@ Each id stands for itself: a failure of one costs none of the others.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar
 
+from bff.parts.at_hand import AtHand
 from bff.parts.batch_bisection import BatchBisection, Bisected
 from bff.parts.batches import Batches, Terms
 from bff.parts.bounds import Bounds
@@ -44,6 +45,7 @@ class KeyedSource(Generic[T]):
         self._send = call
         self._store = store
         self._bounds = bounds
+        self._at_hand = AtHand(part, store)
         self._beginning = store.cache.keys.entry_prefix(part.name)
         self._records = Records(part.shape, part.key, part.normalize)
         self._bisection = BatchBisection(self._request)
@@ -62,13 +64,16 @@ class KeyedSource(Generic[T]):
         id_type = self._part.id_type
         everything = tuple(dict.fromkeys(map(id_type.canonical, wanted)))
         order = everything[: self._bounds.max_ids]
+        if len(order) == len(everything) and (part := self._at_hand.take(order, started, loading)) is not None:
+            self._sources["cache"].inc(len(order))
+            return loading.progress.told(self._part.name, part)
         if (tag := self._part.tag) is not None:
             loading.depend_on([f"{tag}:{item_id}" for item_id in order])
             if loading.is_blind:
                 await loading.read_stamps()
         builder: PartBuilder[T] = PartBuilder({one: self._key(one) for one in order if id_type.has(one)})
-        entries = zip(builder.keys, await self._store.kept([*builder.keys.values()], loading.deadline), strict=True)
-        kept = {item_id: entry for item_id, entry in entries if entry is not None}
+        entries = await self._store.kept([*builder.keys.values()], loading.deadline)
+        kept = {one: entry for one, entry in zip(builder.keys, entries, strict=True) if entry is not None}
         due = self._take_fresh(kept, builder, renew=loading.early)
         if id_type is not ids.TEXT:  # of text the service knows best what it takes
             builder.known |= {item_id: None for item_id in order if not id_type.has(item_id)}
@@ -79,6 +84,8 @@ class KeyedSource(Generic[T]):
         if self._part.tags is not None:
             items = [item[0] for item in builder.known.values() if item]
             loading.depend_on([one for item in items for one in tags_in(item, self._part.tags)])
+        elif not missing:
+            self._at_hand.remember(builder.keys)
         now = self._store.clock()
         builder.fresh_until = min(builder.fresh_until, now + self._store.ttl)
         return loading.progress.told(self._part.name, builder.build(everything, now, now - started))
@@ -88,15 +95,10 @@ class KeyedSource(Generic[T]):
         now = self._store.clock()
         due: list[str] = []
         for item_id, entry in kept.items():
-            if not (entry.is_new(now) if renew else now < entry.fresh_until):
+            is_current = entry.is_new(now) if renew else now < entry.fresh_until
+            if not is_current or not self._read(item_id, entry, builder):
                 continue
-            if entry.decoded is not None:  # as it is of nearly all
-                builder.known[item_id] = cast("T", entry.decoded), entry.value
-            elif not self._read(item_id, entry, builder):
-                continue
-            # That there is no such thing is looked into more often than what there is, and is no older for that.
-            until = entry.asked_at + self._store.ttl if entry.negative else entry.fresh_until
-            builder.fresh_until = min(builder.fresh_until, until)
+            builder.fresh_until = min(builder.fresh_until, self._store.current_until(entry))
             if now >= entry.refresh_from:
                 due.append(item_id)
         self._sources["cache"].inc(len(builder.known))
@@ -227,20 +229,17 @@ class KeyedSource(Generic[T]):
                 continue
             self._sources["cache"].inc()
             if entry.is_fresh(now):
-                until = entry.asked_at + self._store.ttl if entry.negative else entry.fresh_until
-                builder.fresh_until = min(builder.fresh_until, until)
+                builder.fresh_until = min(builder.fresh_until, self._store.current_until(entry))
                 builder.failed.pop(item_id, None)
             else:
                 builder.oldest = min(builder.oldest or float("inf"), entry.asked_at)
 
     def _read(self, item_id: str, entry: Entry, builder: PartBuilder[T]) -> bool:
         """Add the value of an entry; returns False when it cannot be decoded."""
-        if entry.negative:
-            builder.known[item_id] = None
-        elif (item := self._part.codec.decode_entry(entry)) is not None:
-            builder.known[item_id] = item, entry.value
-        else:
+        item = None if entry.negative else self._part.codec.decode_entry(entry)
+        if item is None and not entry.negative:
             return False
+        builder.known[item_id] = None if item is None else (item, entry.value)
         return True
 
     def _key(self, item_id: str) -> str:

@@ -52,6 +52,13 @@ class PartStore:
         """What is kept of the answer that there is no such thing."""
         return Value(key, b"", asked_at, self.negative_ttl, self.stale, negative=True)
 
+    def current_until(self, entry: Entry) -> float:
+        """Until when what uses ``entry`` counts as current.
+
+        That there is no such thing is looked into more often than what there is, and is no older for that.
+        """
+        return entry.asked_at + self.ttl if entry.negative else entry.fresh_until
+
     def record_failure(self, key: str, error: UpstreamError, deadline: Deadline) -> None:
         """Record a failure in the throttle, if it is the service's; one caller's lack of time does not count."""
         is_callers_own = error.reason == "timeout" and deadline.left() < MIN_ATTEMPT_SECONDS

@@ -81,7 +81,7 @@ class Cache:
         self.clock = clock
         self._hits, self._misses = (count.labels("memory") for count in (metrics.cache_hits, metrics.cache_misses))
         self._logs: dict[str, WatchedLog] = {}
-        self.kept_near, self.all_kept_near = near.kept, near.kept_of
+        self.kept_near, self.all_kept_near, self.at_hand = near.kept, near.kept_of, near.at_hand
         self.watch, self.unwatch = near.watch, near.unwatch
         self.issue_token, self.release_token = near.issue_token, near.release_token
         self.extend_token, self.tag_token = near.extend_token, near.tag_token

@@ -74,19 +74,19 @@ class Loading:
         """Let the token stand for another key too; call it before the value of that key is asked for."""
         self._cache.extend_token(self.token, key)
 
-    def depend_on(self, tags: Iterable[str]) -> None:
+    def depend_on(self, tags: Iterable[str], *, checked: bool = False) -> None:
         """What it gives is outdated by these ``tags`` too; call it before what carries them is asked for, if possible.
 
-        What is no tag is ignored: nobody can purge it.
+        What is no tag is ignored: nobody can purge it. ``checked``: there is none of that.
         """
-        known, own = self.tags, self.own
-        further = [tag for tag in tags if tag not in known and tag not in own]
-        if not further:
-            return
-        if not are_tags(further):
-            further = list(filter(is_tag, further))
-        known.update(dict.fromkeys(further))
-        self._cache.tag_token(self.token, self.token.keys[0], further)
+        further = dict.fromkeys(tags)
+        for known in (*self.own, *self.tags):
+            further.pop(known, None)
+        if not checked and further and not are_tags(further):
+            further = dict.fromkeys(filter(is_tag, further))
+        if further:
+            self.tags.update(further)
+            self._cache.tag_token(self.token, self.token.keys[0], further)
 
     @property
     def further_tags(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Final
 
@@ -94,10 +94,9 @@ class _Lru:
 
     def drop(self, key: str) -> bool:
         entry = self.entries.pop(key, None)
-        if entry is None:
-            return False
-        self._gone(key, entry)
-        return True
+        if entry is not None:
+            self._gone(key, entry)
+        return entry is not None
 
     def clear(self) -> None:
         self.entries.clear()
@@ -188,6 +187,14 @@ class MemoryStore:
             return entry
         return self._absent.peek(key) if self._absent.entries else None
 
+    def peek_all(self, keys: Sequence[str]) -> list[Entry] | None:
+        """What :meth:`peek` gives for each of these; None where it gives nothing for one, or what is negative."""
+        try:
+            list(map(self._entries.move_to_end, keys))
+        except KeyError:
+            return None
+        return [self._entries[key] for key in keys]
+
     def get(self, key: str) -> Entry | None:
         """The entry under ``key``, without using it."""
         return self._entries.get(key) or self._absent.entries.get(key)
@@ -205,27 +212,23 @@ class MemoryStore:
 
     def drop(self, key: str) -> bool:
         """Forget ``key``; tells whether it was there."""
-        if not any(lru.drop(key) for lru in self._lists):
-            return False
-        self._schedule_publish()
-        return True
+        dropped = any(lru.drop(key) for lru in self._lists)
+        if dropped:
+            self._schedule_publish()
+        return dropped
 
     def outdate(self, key: str, now: float) -> None:
         """Let what is under ``key`` be current no longer than until ``now``; what is of no use then is forgotten."""
         entry = self.get(key)
-        if entry is None:
-            return
-        if entry.stale_until > max(now, entry.fresh_until):
+        if entry is not None and entry.stale_until > max(now, entry.fresh_until):
             entry.outdate(now)
         else:
             self.drop(key)
 
     def drop_asked_before(self, instant: float) -> None:
         """Forget what was asked for before ``instant`` on the clock of the entries."""
-        for lru in self._lists:
-            for key in [key for key, entry in lru.entries.items() if entry.asked_at < instant]:
-                lru.drop(key)
-        self._schedule_publish()
+        for key in [key for key, entry in self.entries() if entry.asked_at < instant]:
+            self.drop(key)
 
     def clear(self) -> None:
         """Forget everything."""

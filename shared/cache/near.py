@@ -7,7 +7,7 @@ loaded) takes a token before asking for it (``token``).
 import enum
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -85,6 +85,10 @@ class NearTier(TokenIssuer):
         """What :meth:`kept` gives at this moment for each of these."""
         now, kept = self._clock(), self.kept
         return [kept(key, now) for key in keys]
+
+    def at_hand(self, keys: Sequence[str]) -> Sequence[Entry] | None:
+        """The entries under all of these keys, current or not; None where one is not there, or may not be used."""
+        return self.store.peek_all(keys) if self._trusted and not self._slices.works else None
 
     def put(self, key: str, entry: Entry, token: Token) -> bool:
         """Keep ``entry`` if ``token`` still holds; others lose the key, for this is newer."""

@@ -62,7 +62,7 @@ class _Service:
         return held
 
 
-class _Scene:
+class Scene:
     """Parts over a service, on a clock that stands."""
 
     def __init__(self, negative_ttl: float = 0.0) -> None:
@@ -76,6 +76,7 @@ class _Scene:
         self.parts = KeyedSource(part, self.service, store, bounds)
 
     def ask(self, left: float, *ids: str) -> asyncio.Future[Part[Mapping[str, Thing]]]:
+        """Ask for these within so many seconds."""
         return asyncio.ensure_future(self.parts.get(ids, self.loading(left)))
 
     def loading(self, left: float, *, early: bool = False) -> Loading:
@@ -84,6 +85,7 @@ class _Scene:
         return Loading(Deadline(self.clock.now + left, self.clock), early, token, self.cache)
 
     def key(self, one: str) -> str:
+        """Under which one is kept."""
         return self.cache.keys.entry("products", one)
 
     async def lose(self, how: str, one: str) -> None:
@@ -106,7 +108,7 @@ def _given(part: Part[Any]) -> tuple[str, str | None, set[str]]:
 @pytest.mark.parametrize("error", [AttemptTimeout("slow"), NoBudget("over"), Overloaded("no slot")], ids=repr)
 async def test_who_joins_a_call_that_runs_out_of_time_tries_once_more(loop: object, error: UpstreamError) -> None:
     """Within a deadline of its own, together with others who had joined; whoever had begun it does not."""
-    scene = _Scene()
+    scene = Scene()
     scene.service.errors = [error]
     leader = scene.ask(10, "a", "b")
     await _turns()
@@ -123,7 +125,7 @@ async def test_who_joins_a_call_that_runs_out_of_time_tries_once_more(loop: obje
 @pytest.mark.parametrize("error", [AttemptTimeout("slow"), Unreachable("gone")], ids=repr)
 async def test_what_fails_in_time_is_the_services_failure(loop: object, error: UpstreamError) -> None:
     """Those who had joined are told of it, and do not ask again."""
-    scene = _Scene()
+    scene = Scene()
     scene.service.errors = [error]
     asked = [scene.ask(10, "a")]
     await _turns()
@@ -137,7 +139,7 @@ async def test_what_fails_in_time_is_the_services_failure(loop: object, error: U
 
 async def test_once_more_is_once(loop: object) -> None:
     """A second failure is the answer."""
-    scene = _Scene()
+    scene = Scene()
     scene.service.errors = [AttemptTimeout("slow"), AttemptTimeout("slow")]
     asked = [scene.ask(10, "a")]
     await _turns()
@@ -151,7 +153,7 @@ async def test_once_more_is_once(loop: object) -> None:
 
 async def test_who_has_no_time_left_either_does_not_try(loop: object) -> None:
     """Its own deadline has passed as well."""
-    scene = _Scene()
+    scene = Scene()
     scene.service.errors = [AttemptTimeout("slow")]
     asked = [scene.ask(10, "a")]
     await _turns()
@@ -165,7 +167,7 @@ async def test_who_has_no_time_left_either_does_not_try(loop: object) -> None:
 
 async def test_parts_are_told_apart_by_what_is_known(loop: object) -> None:
     """Fresh, stale, partial and missing: the service answers badly about one, or cannot be asked."""
-    scene = _Scene()
+    scene = Scene()
     scene.service.gate.set()
     assert _given(await scene.ask(10, "a", "b")) == ("fresh", None, {"a", "b"})
     scene.clock.now += 40
@@ -186,7 +188,7 @@ async def test_parts_are_told_apart_by_what_is_known(loop: object) -> None:
 @pytest.mark.parametrize("seconds", [0.0, 1.0, 9.0, 12.0, 29.0])
 async def test_things_are_as_old_as_the_question(loop: object, seconds: float) -> None:
     """However long the service took: those that there are, and that there is none."""
-    scene = _Scene(NEGATIVE_TTL)
+    scene = Scene(NEGATIVE_TTL)
     asked_at = scene.clock.now
     asked = scene.ask(60, "a", "x")
     await _turns()
@@ -208,7 +210,7 @@ async def test_things_are_as_old_as_the_question(loop: object, seconds: float) -
 @pytest.mark.parametrize("how", ["changed", "purged"])
 async def test_a_call_from_before_is_joined_by_nobody_and_not_kept(loop: object, how: str) -> None:
     """Each thing by itself: of a batch of which one has changed meanwhile the other is joined, and kept."""
-    scene = _Scene()
+    scene = Scene()
     before = scene.ask(60, "a", "b")
     await _turns()
     await scene.lose(how, "a")
@@ -230,7 +232,7 @@ def _calls(part: Part[Mapping[str, Thing]]) -> Mapping[str, int]:
 @pytest.mark.parametrize("refused", REFUSED)
 async def test_what_is_refused_is_remembered_until_it_is_purged(loop: object, refused: str) -> None:
     """By its tag or with everything; what is made of it lasts as long as anything, from the question on."""
-    scene = _Scene()
+    scene = Scene()
     asked_at = scene.clock.now
     asked = scene.ask(60, refused)
     await _turns()
@@ -253,7 +255,7 @@ async def test_what_is_refused_is_remembered_until_it_is_purged(loop: object, re
 @pytest.mark.parametrize("how", ["changed", "purged"])
 async def test_a_refusal_from_before_is_not_remembered(loop: object, how: str) -> None:
     """It was the answer to who had asked then, and to nobody else."""
-    scene = _Scene()
+    scene = Scene()
     before = scene.ask(60, ODD)
     await _turns()
     await scene.lose(how, ODD)
@@ -270,7 +272,7 @@ async def test_what_replaces_something_early_is_made_of_what_is_nearly_new(
     loop: object, renew: bool, age: float, asks: bool
 ) -> None:
     """So that it lasts; all else is made of whatever is fresh."""
-    scene = _Scene()
+    scene = Scene()
     scene.service.gate.set()
     await scene.ask(60, "a")
     scene.clock.now += age

@@ -33,6 +33,19 @@ def test_the_least_recently_used_entry_goes_first() -> None:
     assert (store.peek("a") is None, store.peek("b") is None, store.peek("c") is None) == (False, True, False)
 
 
+def test_several_entries_are_looked_at_together() -> None:
+    """Which keeps them; where one is not there, or negative, there are none."""
+    store = MemoryStore(3)
+    kept = [_entry(name.encode()) for name in "abc"]
+    for name, entry in zip("abc", kept, strict=True):
+        store.put(name, entry)
+    store.put("x", _absent())
+    assert store.peek_all("ab") == kept[:2]
+    assert (store.peek_all("ad"), store.peek_all("ax"), store.peek_all("")) == (None, None, [])
+    store.put("d", _entry(b"d"))
+    assert (store.peek("c"), store.peek("a")) == (None, kept[0])
+
+
 _steps = st.lists(
     st.tuples(st.sampled_from(["place", "peek", "drop"]), st.sampled_from("abcdefg"), st.binary(max_size=8)),
     max_size=60,
