@@ -8,13 +8,12 @@ from typing import Final
 import msgspec
 
 from bff.aggregates.kind import METADATA
-from bff.parts.part import Aggregate
+from bff.parts.part import FRESH, Aggregate
 from bff.representation import Representation, encode_parts, join_members
 from shared import codec
 from shared.http.early_routes import ReadyResponse
 from shared.timestamps import rfc3339
 
-_FRESH: Final = {"status": "fresh"}
 _TIMESTAMP: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _MAX_SENTENCE: Final = 1_000
 
@@ -48,14 +47,14 @@ def compose(
 
     ``facts`` are what ``metadata`` says of the ``aggregate``, and ``write`` gives the members beside that.
     """
-    data = write(aggregate)
+    data, partial = write(aggregate), aggregate.partial
     provenance = {name: part.provenance() for name, part in aggregate.parts.items()}
     times = _Times(rfc3339(now), round(duration * 1000, 1), ttl)
-    metadata = _metadata(facts, times, provenance, partial=aggregate.partial)
+    metadata = _metadata(facts, times, provenance, partial=partial)
     return Answer(
-        body=_document(data, metadata),
-        cached_body=_document(data, metadata | {"cached": True}),
-        etag=None if aggregate.partial else _weak_tag(data),
+        body=_document(data, metadata, b"false"),
+        cached_body=_document(data, metadata, b"true"),
+        etag=None if partial else _weak_tag(data),
     )
 
 
@@ -71,9 +70,9 @@ def read_answer(representation: Representation, identifier: str, body: bytes) ->
     told = raw.pop(METADATA)
     data = join_members(raw)
     facts = representation.read(identifier, raw, told)
-    provenance = {part.name: _FRESH for part in representation.parts}
+    provenance = {part.name: FRESH for part in representation.parts}
     metadata = _metadata(facts, _read_times(told), provenance, partial=False)
-    if _document(data, metadata | {"cached": True}) != body:
+    if _document(data, metadata, b"true") != body:
         raise ValueError
     return ReadyResponse(_weak_tag(data), body)
 
@@ -103,20 +102,20 @@ def _read_times(metadata: bytes) -> _Times:
 
 def _metadata(
     facts: Mapping[str, object], times: _Times, parts: Mapping[str, object], *, partial: bool
-) -> dict[str, object]:
-    return {
+) -> tuple[bytes, bytes]:
+    """What it says before and after it says whether the answer was cached."""
+    before = {
         **facts,
         "aggregated_at": times.aggregated_at,
         "aggregation_time_ms": times.aggregation_time_ms,
         "cache_ttl": times.cache_ttl,
-        "cached": False,
-        "partial": partial,
-        "parts": parts,
     }
+    return codec.document(before)[:-1], codec.document({"partial": partial, "parts": parts})[1:]
 
 
-def _document(data: bytes, metadata: Mapping[str, object]) -> bytes:
-    return b'{%b,"metadata":%b}' % (data, codec.document(metadata))
+def _document(data: bytes, metadata: tuple[bytes, bytes], cached: bytes) -> bytes:
+    before, after = metadata
+    return b"".join((b"{", data, b',"metadata":', before, b',"cached":', cached, b",", after, b"}"))
 
 
 def _weak_tag(data: bytes) -> str:

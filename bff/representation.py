@@ -4,18 +4,21 @@ Each representation is kept under a name of its own, made once as bytes, and rea
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, get_origin
 
 import msgspec
 
 from bff.aggregates.kind import AggregateKind
 from bff.aggregates.view import View
+from bff.parts.by_id import join_labelled, label
 from bff.parts.part import Aggregate
 from bff.parts.sources import AnyPart
 from shared import codec
 from shared.errors import DeclarationError
 
 _metadata = codec.decoder(dict[str, object])
+_label = lru_cache(label)
 
 
 class Representation:
@@ -129,9 +132,9 @@ def representations(kind: AggregateKind) -> Iterator[Representation]:
 
 def join_members(members: Mapping[str, bytes]) -> bytes:
     """The members of a document, without its braces."""
-    return b",".join([b'"%b":%b' % (name.encode(), json) for name, json in members.items()])
+    return join_labelled([piece for name, json in members.items() for piece in (_label(name), json)])
 
 
 def encode_parts(aggregate: Aggregate) -> bytes:
     """The parts of an ``aggregate``, as members of a document."""
-    return join_members({name: part.json for name, part in aggregate.parts.items()})
+    return join_labelled([piece for name, part in aggregate.parts.items() for piece in (_label(name), part.json)])

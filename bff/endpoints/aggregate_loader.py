@@ -85,16 +85,17 @@ class AggregateLoader:
                     f"aggregate {self._kind.name!r}: it is loaded with {given}, and declared with {declared}"
                 )
             aggregate = aggregate.only(self._names)
-        statuses = {name: part.status for name, part in aggregate.parts.items()}
-        for delivered in statuses.items():
-            self._part_counters[delivered].inc()
-        timings = [f"{name};dur={part.duration * 1000:.1f}" for name, part in aggregate.parts.items()]
-        timing = ", ".join([*timings, f"total;dur={duration * 1000:.1f}"])
-        facts = self._representation.facts(identifier, {name: part.value for name, part in aggregate.parts.items()})
-        ttl, write = self.ttl, self._representation.write
-        answer = compose(aggregate, facts, ttl=ttl, duration=duration, now=time.time(), write=write)
-        values, tags = sources.values, sources.loading.further_tags
-        fresh_until = min(aggregate.fresh_until, asked_at + ttl)
+        ttl, representation = self.ttl, self._representation
+        statuses, found, timing, lives = {}, {}, "", [asked_at + ttl]
+        for name, part in aggregate.parts.items():
+            statuses[name], found[name] = part.status, part.value
+            self._part_counters[name, part.status].inc()
+            timing += f"{name};dur={part.duration * 1000:.1f}, "
+            lives.append(part.fresh_until)
+        timing += f"total;dur={duration * 1000:.1f}"
+        facts = representation.facts(identifier, found)
+        answer = compose(aggregate, facts, ttl=ttl, duration=duration, now=time.time(), write=representation.write)
+        values, tags, fresh_until = sources.values, sources.loading.further_tags, min(lives)
         if answer.etag is not None:
             ready = ReadyResponse(answer.etag, answer.cached_body)
             # The last to be placed is the last to go where there is hardly any room.

@@ -13,6 +13,8 @@ Status = Literal["fresh", "stale", "partial", "missing", "omitted"]
 
 STATUSES: Final[tuple[Status, ...]] = ("fresh", "stale", "partial", "missing")
 """Every status that clients see."""
+FRESH: Final[Mapping[str, object]] = {"status": "fresh"}
+"""The entry of a part that is fresh in ``metadata.parts``."""
 
 
 class Part(msgspec.Struct, Generic[T_co], frozen=True):
@@ -49,8 +51,10 @@ class Part(msgspec.Struct, Generic[T_co], frozen=True):
         """Whether its service says that there is none."""
         return self.value is None and self.status == "fresh"
 
-    def provenance(self) -> dict[str, object]:
+    def provenance(self) -> Mapping[str, object]:
         """The part's entry in ``metadata.parts``."""
+        if self.status == "fresh":
+            return FRESH
         shown: dict[str, object] = {"status": self.status}
         if self.age is not None:
             shown["age"] = round(self.age, 1)
@@ -76,8 +80,3 @@ class Aggregate(msgspec.Struct, frozen=True):
     def partial(self) -> bool:
         """Whether any part is not fresh; only an aggregate that is not partial may be kept."""
         return any(part.status != "fresh" for part in self.parts.values())
-
-    @property
-    def fresh_until(self) -> float:
-        """The instant, on the cache's clock, until when all parts count as current."""
-        return min(part.fresh_until for part in self.parts.values())
