@@ -1,8 +1,9 @@
 """Interprets the replies of a Redis node: a missing key, a slot on its way, a node that cannot be used."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
+import msgspec
 from redis.exceptions import ResponseError
 
 from shared.cache.redis_errors import NodeRefused, error_text
@@ -22,7 +23,7 @@ class NotPermitted(KitError):
     """The Redis user lacks a command that only this call needs."""
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True):
     """The value of a key; empty where part of it is being moved to another node.
 
     Attributes:

@@ -7,7 +7,9 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
+
+import msgspec
 
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
@@ -27,7 +29,7 @@ JITTER: Final = 0.05
 _LATEST_LOAD_SECONDS: Final = 60.0
 
 
-class Value(NamedTuple):
+class Value(msgspec.Struct, frozen=True):
     """Something to be kept, as old as the question that it answers.
 
     Attributes:
@@ -116,7 +118,7 @@ class Cache:
         entry = self.near.fresh(key)
         if entry is not None:
             self._hits.inc()
-        elif self.near.trust in {Trust.COHERENT, Trust.ALONE}:
+        elif self.near.is_trusted:
             self._misses.inc()
         return entry
 
@@ -141,7 +143,7 @@ class Cache:
 
         To be called before anything is asked for; without it that is not kept in such a Redis.
         """
-        if self.trust is Trust.BLIND and self.redis is not None:
+        if self.near.is_blind and self.redis is not None:
             with contextlib.suppress(TierDown):
                 await self.redis.read_stamps(token)
 

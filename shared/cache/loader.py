@@ -1,8 +1,9 @@
 """A load as whoever carries it out sees it, and what comes of it."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+import msgspec
 
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
@@ -14,8 +15,7 @@ from shared.deadline import Deadline
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class LoadResult(Generic[T]):
+class LoadResult(msgspec.Struct, Generic[T]):
     """The result of a load for those who wait, and the ``values`` to store, under its key or others.
 
     ``cut_short``: whether it might have given more, had its deadline been later.
@@ -26,8 +26,7 @@ class LoadResult(Generic[T]):
     cut_short: bool = False
 
 
-@dataclass(slots=True)
-class Outcome(Generic[T]):
+class Outcome(msgspec.Struct, Generic[T]):
     """How a value was obtained: ``entry`` from Redis, or ``loaded`` just now.
 
     Attributes:
@@ -47,8 +46,7 @@ class Outcome(Generic[T]):
     error: Exception | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Loading:
+class Loading(msgspec.Struct, eq=False):
     """A load under way, as whoever carries it out sees it.
 
     Attributes:
@@ -66,9 +64,9 @@ class Loading:
     token: Token
     _cache: Cache
     own: Sequence[str] = ()
-    tags: dict[str, None] = field(default_factory=dict)
+    tags: dict[str, None] = msgspec.field(default_factory=dict)
     is_blind: bool = False
-    progress: Progress = field(default_factory=Progress)
+    progress: Progress = msgspec.field(default_factory=Progress)
 
     def extend_to(self, key: str) -> None:
         """Let the token stand for another key too; call it before the value of that key is asked for."""

@@ -1,7 +1,8 @@
 """The result of looking a key up in Redis."""
 
 import enum
-from typing import NamedTuple
+
+import msgspec
 
 from shared.cache.entry import Entry
 from shared.cache.stamps import Stamps
@@ -18,7 +19,10 @@ class LeaseState(enum.Enum):
     """None was asked for, or Redis cannot say, perhaps not of this key: everybody loads for themselves."""
 
 
-class Lookup(NamedTuple):
+HELD, TAKEN, NONE = LeaseState  # by these names they are looked up once, not with every use
+
+
+class Lookup(msgspec.Struct, frozen=True):
     """The result of a lookup.
 
     Attributes:
@@ -30,5 +34,5 @@ class Lookup(NamedTuple):
 
     entry: Entry | None = None
     stamps: Stamps | None = None
-    lease: LeaseState = LeaseState.NONE
+    lease: LeaseState = NONE
     asked: bool = True

@@ -47,13 +47,16 @@ class NearTier(TokenIssuer):
     Attributes:
         trust: how far they may be trusted at the moment.
         store: where they are.
+        is_trusted: whether they may be served.
+        is_blind: whether Redis tells of no changes.
     """
 
     def __init__(self, store: MemoryStore, keys: Keys, clock: Clock = since_boot, *, purges: int = PURGES) -> None:
         """``purges`` of as many tags are remembered, for loads that turn out to depend on one."""
         super().__init__(purges)
         self.trust = Trust.ALONE
-        self._trusted = True
+        self.is_trusted = True
+        self.is_blind = False
         self.store = store
         self._keys = keys
         self._clock = clock
@@ -65,7 +68,7 @@ class NearTier(TokenIssuer):
 
     def fresh(self, key: str, now: float | None = None) -> Entry | None:
         """The entry under ``key`` if it may be served as current, ``now`` or at this moment."""
-        entry = self.store.peek(key) if self._trusted else None
+        entry = self.store.peek(key) if self.is_trusted else None
         if entry is None or (self._clock() if now is None else now) < entry.fresh_until:
             return entry
         self.kept(key)  # or dropped
@@ -73,7 +76,7 @@ class NearTier(TokenIssuer):
 
     def kept(self, key: str, now: float | None = None) -> Entry | None:
         """The entry under ``key`` if it may be used at all, as a stale one for example, ``now`` or at this moment."""
-        entry = self.store.peek(key) if self._trusted else None
+        entry = self.store.peek(key) if self.is_trusted else None
         if entry is not None and self._slices.works:
             entry = self._overtaken(key, entry)
         if entry is None or (self._clock() if now is None else now) < entry.stale_until:
@@ -88,7 +91,7 @@ class NearTier(TokenIssuer):
 
     def at_hand(self, keys: Sequence[str]) -> Sequence[Entry] | None:
         """The entries under all of these keys, current or not; None where one is not there, or may not be used."""
-        return self.store.peek_all(keys) if self._trusted and not self._slices.works else None
+        return self.store.peek_all(keys) if self.is_trusted and not self._slices.works else None
 
     def put(self, key: str, entry: Entry, token: Token) -> bool:
         """Keep ``entry`` if ``token`` still holds; others lose the key, for this is newer."""
@@ -197,7 +200,8 @@ class NearTier(TokenIssuer):
         elif trust is Trust.UNCERTAIN:
             self._lost_at = self._clock()
         self.trust = trust
-        self._trusted = trust in _TRUSTED
+        self.is_trusted = trust in _TRUSTED
+        self.is_blind = trust is Trust.BLIND
         self._is_told = trust is Trust.COHERENT
 
     def expire_standalone(self, seconds: float) -> None:

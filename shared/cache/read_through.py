@@ -8,18 +8,18 @@ near miss ─► join the load under way, or begin one:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
+
+from msgspec.structs import replace
 
 from shared.cache.cache import Cache, Value
 from shared.cache.entry import Entry
 from shared.cache.flights import Flights
 from shared.cache.lease import LEASE_SECONDS, Leases
 from shared.cache.loader import Load, Loading, Outcome
-from shared.cache.lookup import LeaseState, Lookup
-from shared.cache.near import Trust
+from shared.cache.lookup import HELD, TAKEN, Lookup
 from shared.cache.progress import Listen, Progress
 from shared.deadline import Deadline
 from shared.errors import KitError
@@ -110,7 +110,7 @@ class ReadThrough(Generic[T]):
         lookup = await self._leases.lookup(key)
         patience = Deadline.after(deadline.left() * _WAIT_SHARE, deadline.clock)
         waited = False
-        while lookup.entry is None and lookup.lease is LeaseState.TAKEN and patience.left() > 0:
+        while lookup.entry is None and lookup.lease is TAKEN and patience.left() > 0:
             waited = True
             await self._leases.wait_for_lease_holder(key, patience)
             lookup = await self._leases.lookup(key)
@@ -123,7 +123,7 @@ class ReadThrough(Generic[T]):
 
     async def _refresh(self, key: str, load: Load[T], progress: Progress) -> Outcome[T] | None:
         lookup, now = await self._leases.lookup(key, count=False), self._cache.clock()
-        if lookup.lease is LeaseState.TAKEN:
+        if lookup.lease is TAKEN:
             self._schedule_refresh(key, now + LEASE_SECONDS)
             return None
         if lookup.entry is not None and not lookup.entry.is_due(now):  # another process has just done it
@@ -131,7 +131,7 @@ class ReadThrough(Generic[T]):
             return Outcome(lookup.entry, None, asked_redis=False)
         self._schedule_refresh(key, _NEVER)
         metrics.cache_early_refreshes.inc()
-        unasked = lookup._replace(asked=False)
+        unasked = replace(lookup, asked=False)
         return await self._load(key, load, Deadline.after(self._budget), unasked, progress, early=True)
 
     def _schedule_refresh(self, key: str, instant: float) -> None:
@@ -141,7 +141,7 @@ class ReadThrough(Generic[T]):
             entry.refresh_from = instant
 
     def _release_lease(self, key: str, lookup: Lookup) -> None:
-        if lookup.lease is LeaseState.HELD:
+        if lookup.lease is HELD:
             self._leases.release(self._cache.keys.lease(key))
 
     async def _load(
@@ -155,10 +155,10 @@ class ReadThrough(Generic[T]):
         # What was invalidated before the services are asked outdates nothing of what they answer.
         token = self._cache.issue_token(key, stamps=lookup.stamps, on_loss=lost)
         values: Sequence[Value] = ()
-        if lookup.lease is LeaseState.HELD:
+        if lookup.lease is HELD:
             self._leases.start_renewing(key, token)
         try:
-            own, is_blind = self._cache.keys.tags(key), self._cache.trust is Trust.BLIND
+            own, is_blind = self._cache.keys.tags(key), self._cache.near.is_blind
             loading = Loading(deadline, early, token, self._cache, own, is_blind=is_blind, progress=progress)
             loaded = await load(loading)
             values = loaded.values

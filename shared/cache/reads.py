@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from shared.cache.entry import Entry
-from shared.cache.lookup import LeaseState, Lookup
+from shared.cache.lookup import NONE, Lookup
 from shared.cache.near import NearTier, Trust
 from shared.cache.redis import RedisTier
 from shared.cache.redis_client import TierDown
@@ -35,11 +37,11 @@ class Reads:
             lookup, is_outdated = await self._lookup(redis, key, lease_command)
             if is_outdated:
                 again, is_outdated = await self._lookup(redis, key)
-                lookup = lookup._replace(entry=None if is_outdated else again.entry, stamps=again.stamps)
+                lookup = replace(lookup, entry=None if is_outdated else again.entry, stamps=again.stamps)
         except TierDown:  # logged and counted by the tier
-            lookup = lookup._replace(entry=None, lease=LeaseState.NONE)
+            lookup = replace(lookup, entry=None, lease=NONE)
         if lookup.entry is not None and not lookup.entry.is_fresh(self._clock()):
-            lookup = lookup._replace(entry=None)
+            lookup = replace(lookup, entry=None)
         if count:
             (self._misses if lookup.entry is None else self._hits).inc()
         return lookup

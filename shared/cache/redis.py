@@ -10,7 +10,7 @@ from typing import Any, Final
 from shared.cache.answers import Found, is_wrong_type, usable
 from shared.cache.entry import Entry, StoredEntry
 from shared.cache.keys import Keys
-from shared.cache.lookup import LeaseState, Lookup
+from shared.cache.lookup import HELD, NONE, TAKEN, Lookup
 from shared.cache.near import NearTier, Trust
 from shared.cache.redis_client import WRITES_WAITING, RedisClient, TierDown
 from shared.cache.replies import MOVING, Command
@@ -71,9 +71,9 @@ class RedisTier(RedisClient):
             (entry,) = await self._entries([(key, found)], token) if is_there else (None,)
         except FAULTS as error:
             raise self._asking.fault(error) from error
-        lease = LeaseState.NONE
+        lease = NONE
         if lease_command is not None and answer is not MOVING:
-            lease = LeaseState.TAKEN if answer is None else LeaseState.HELD
+            lease = TAKEN if answer is None else HELD
         return Lookup(entry, token.stamps, lease)
 
     async def read(self, keys: Sequence[str], token: Token) -> list[Entry | None]:

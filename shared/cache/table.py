@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
+
+from msgspec.structs import replace
 
 from shared.cache.cache import Cache
 from shared.cache.entry import LONGEST_SECONDS, Entry, StoredEntry

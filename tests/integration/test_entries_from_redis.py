@@ -4,12 +4,12 @@ import asyncio
 import json
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bff.aggregates.profile import PROFILE
 from bff.answer import compose, read_absence, read_answer

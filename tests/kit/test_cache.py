@@ -1,9 +1,9 @@
 """The two tiers over a real Redis, which one process fills and another one reads."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from shared.cache.entry import NO_STAMP, StoredEntry
 from shared.cache.keys import Keys

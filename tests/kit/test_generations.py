@@ -1,10 +1,10 @@
 """What outdates everything at once, and does not come back: the cache's generation."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.cache.build import build_cache
 from shared.cache.cache import Cache

@@ -3,11 +3,11 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from redis import Redis
 
 from shared.cache.address import REPLY_SECONDS

@@ -1,10 +1,9 @@
 """Entries: their times in memory, and their form in Redis."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.cache.entry import LONGEST_LOAD_SECONDS, LONGEST_SECONDS, NO_STAMP, Entry, StoredEntry, UnreadableEntry
 from shared.cache.stamps import NEVER

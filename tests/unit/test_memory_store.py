@@ -3,11 +3,11 @@
 import gc
 import tracemalloc
 from collections import OrderedDict
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.cache.entry import Entry
 from shared.cache.memory import MemoryStore

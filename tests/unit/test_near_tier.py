@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import structs
 
 from shared.cache.entry import Entry
 from shared.cache.keys import Keys
@@ -97,9 +98,9 @@ def test_a_purge_of_a_tag_outdates_whatever_carries_it(hard: bool) -> None:
     tier = _tier(clock)
     own, showing, other = NAMES[0], NAMES[1], NAMES[2]
     for name, tags in ((own, ()), (showing, ("product:p1", "user:u1")), (other, ("product:p2",))):
-        assert tier.put(name, replace(_entry(clock), tags=tags), tier.issue_token())
+        assert tier.put(name, structs.replace(_entry(clock), tags=tags), tier.issue_token())
     brief = KEYS.entry("profile", "u3")
-    assert tier.put(brief, replace(Entry.made(b"value", clock.now, TTL), tags=("user:u1",)), tier.issue_token())
+    assert tier.put(brief, structs.replace(Entry.made(b"value", clock.now, TTL), tags=("user:u1",)), tier.issue_token())
     tier.purge("user:u1", hard=hard)
     assert [tier.fresh(name) is not None for name in (own, showing, other, brief)] == [False, False, True, False]
     assert [tier.kept(name) is not None for name in (own, showing, other, brief)] == [not hard, not hard, True, False]
@@ -145,12 +146,12 @@ async def test_a_purge_of_much_is_done_in_slices(loop: object) -> None:
     tier = NearTier(MemoryStore(10_000), KEYS, clock)
     names = [KEYS.entry("profile", f"u{number}") for number in range(1_300)]
     for name in names:
-        assert tier.put(name, replace(_entry(clock), tags=("product:p1",)), tier.issue_token())
+        assert tier.put(name, structs.replace(_entry(clock), tags=("product:p1",)), tier.issue_token())
     tier.purge("product:p1", hard=True)
     left = [name for name in names if tier.fresh(name) is not None]
     assert len(left) == len(names) - SLICE
     clock.now += 1
-    again = replace(_entry(clock), tags=("product:p1",))
+    again = structs.replace(_entry(clock), tags=("product:p1",))
     assert tier.put(left[0], again, tier.issue_token())
     await tier.settled()
     assert [name for name in names if tier.fresh(name) is not None] == [left[0]]
@@ -163,7 +164,7 @@ async def test_no_load_takes_what_a_purge_has_not_come_to_yet(loop: object) -> N
     tier = NearTier(MemoryStore(10_000), KEYS, clock)
     names = [KEYS.entry("products", f"p{number}") for number in range(1_300)]
     for name in names:
-        assert tier.put(name, replace(_entry(clock), tags=("shop:s1", "shop:s2")), tier.issue_token())
+        assert tier.put(name, structs.replace(_entry(clock), tags=("shop:s1", "shop:s2")), tier.issue_token())
     clock.now += 1
     tier.purge("shop:s1")
     clock.now += 1
@@ -184,7 +185,7 @@ async def test_many_purges_at_once_share_a_slice(loop: object) -> None:
     tier = NearTier(MemoryStore(10_000), KEYS, clock)
     numbers = range(2_000)
     for number in numbers:
-        entry = replace(_entry(clock), tags=(f"product:p{number % 40}",))
+        entry = structs.replace(_entry(clock), tags=(f"product:p{number % 40}",))
         assert tier.put(KEYS.entry("profile", f"u{number}"), entry, tier.issue_token())
     for number in range(40):
         tier.purge(f"product:p{number}", hard=True)
@@ -284,13 +285,13 @@ def test_nothing_older_follows_what_was_shown_while_redis_was_away(alone_for_lon
     clock.now += 1
     tier.set_trust(Trust.COHERENT)
     old = Entry.made(b"old", before, TTL, STALE)
-    assert not _taken(tier, NAMES[0], replace(old))
+    assert not _taken(tier, NAMES[0], structs.replace(old))
     assert tier.kept(NAMES[0]) is not None
-    assert _taken(tier, NAMES[1], replace(old))
+    assert _taken(tier, NAMES[1], structs.replace(old))
     assert _taken(tier, NAMES[0], _entry(clock, b"newer"))
     tier.set_trust(Trust.UNCERTAIN)
     tier.set_trust(Trust.COHERENT)
-    assert not _taken(tier, NAMES[0], replace(old))
+    assert not _taken(tier, NAMES[0], structs.replace(old))
 
 
 def test_what_is_loaded_after_that_is_shared_again_however_old_what_it_is_made_of_is() -> None:
@@ -301,10 +302,10 @@ def test_what_is_loaded_after_that_is_shared_again_however_old_what_it_is_made_o
     assert tier.put(NAMES[0], _entry(clock, b"new"), tier.issue_token())
     clock.now += 1
     tier.set_trust(Trust.COHERENT)
-    made_of_old = replace(_entry(clock, b"made of old"), age=50.0)
-    assert not _taken(tier, NAMES[0], replace(made_of_old))
+    made_of_old = structs.replace(_entry(clock, b"made of old"), age=50.0)
+    assert not _taken(tier, NAMES[0], structs.replace(made_of_old))
     assert tier.put(NAMES[0], _entry(clock, b"newer"), tier.issue_token())
-    assert _taken(tier, NAMES[0], replace(made_of_old))
+    assert _taken(tier, NAMES[0], structs.replace(made_of_old))
 
 
 def test_so_much_that_was_shown_is_remembered_and_no_more() -> None:
@@ -359,7 +360,7 @@ def test_who_was_cut_off_serves_what_it_had_for_a_bounded_time() -> None:
     tier.set_trust(Trust.UNCERTAIN)
     tier.set_trust(Trust.ALONE)
     clock.now += 1
-    late = replace(_entry(clock), age=clock.now - asked_at)
+    late = structs.replace(_entry(clock), age=clock.now - asked_at)
     assert tier.put(NAMES[1], late, loading)
     assert tier.put(NAMES[2], _entry(clock), tier.issue_token())
     clock.now += 3.9
