@@ -57,7 +57,7 @@ def all_usable(replies: Sequence[Any]) -> list[Any]:
     Raises:
         Refused: one of them says that the node is not usable.
     """
-    return [usable(reply) for reply in replies]
+    return [usable(reply) if isinstance(reply, ResponseError) else reply for reply in replies]
 
 
 def allowed(reply: Any) -> Any:
@@ -111,10 +111,12 @@ def found_in(replies: list[Any]) -> Found:
     Raises:
         Refused: one of them says that the node is not usable.
     """
-    data = replies[0]
-    stamps = stamps_in(replies[1:]) if len(replies) > 1 else ()
-    odd = is_wrong_type(data)
-    data = None if odd else usable(data)
+    data, *others = replies
+    stamps = stamps_in(others) if others else ()
+    odd = False
+    if isinstance(data, ResponseError):
+        odd = is_wrong_type(data)
+        data = None if odd else usable(data)
     return MOVED if data is MOVING or stamps is MOVING else Found(data, stamps, odd)
 
 
@@ -126,7 +128,7 @@ def stamps_in(replies: Sequence[Any]) -> list[bytes] | Literal[Unknown.MOVING]:
     """
     stamps: list[bytes] = []
     for reply in replies:
-        stamp = stamp_in(reply)
+        stamp = NEVER if reply is None else stamp_in(reply)
         if stamp is MOVING:
             return MOVING
         stamps.append(stamp or NEVER)

@@ -90,8 +90,8 @@ class Entry(msgspec.Struct, eq=False):
 
     def size(self, key: str) -> int:
         """Bytes that it takes in memory under ``key``, with all that belongs to it."""
-        own = _OWN_BYTES + len(key) + len(self.value) + self.decoded_size
-        return own + _TAG_BYTES * len(self.tags) + sum(map(len, self.tags)) if self.tags else own
+        own, tags = _OWN_BYTES + len(key) + len(self.value) + self.decoded_size, self.tags
+        return own + _TAG_BYTES * len(tags) + len("".join(tags)) if tags else own
 
     def outdate(self, now: float) -> None:
         """From ``now`` on it is no longer current, whatever it was given."""
@@ -157,21 +157,14 @@ class StoredEntry(msgspec.Struct):
     @classmethod
     def of(cls, entry: Entry, now: float, redis_ms: int, generation: bytes, stamps: bytes) -> "StoredEntry":
         """The form in which ``entry`` is sent to Redis ``now``, when that's clock says ``redis_ms``."""
-        kept_ms = _within(1, int((entry.stale_until - now) * 1000), _LONGEST_MS)
-        fresh_ms = _within(0, int((entry.fresh_until - now) * 1000), kept_ms)
-        cost_ms = _within(0, int(entry.cost * 1000), _COSTLIEST_MS)
-        age_ms = _within(0, math.ceil((now - entry.stored_at + entry.age) * 1000), _LONGEST_MS)
+        kept_ms, fresh_ms = int((entry.stale_until - now) * 1000) or 1, int((entry.fresh_until - now) * 1000)
+        cost_ms, age_ms = int(entry.cost * 1000), math.ceil((now - entry.stored_at + entry.age) * 1000)
+        if not (0 <= fresh_ms <= kept_ms <= _LONGEST_MS and 0 <= age_ms <= _LONGEST_MS and cost_ms <= _COSTLIEST_MS):
+            kept_ms = max(1, min(_LONGEST_MS, kept_ms))
+            fresh_ms, age_ms = max(0, min(kept_ms, fresh_ms)), max(0, min(_LONGEST_MS, age_ms))
+            cost_ms = min(_COSTLIEST_MS, cost_ms)
         return cls(
-            generation,
-            stamps,
-            redis_ms,
-            fresh_ms,
-            kept_ms,
-            entry.value,
-            cost_ms,
-            age_ms,
-            entry.negative,
-            entry.tags,
+            generation, stamps, redis_ms, fresh_ms, kept_ms, entry.value, cost_ms, age_ms, entry.negative, entry.tags
         )
 
     def to_bytes(self, key: str) -> bytes:
@@ -249,8 +242,3 @@ class StoredEntry(msgspec.Struct):
         entry = Entry(self.value, stored_at, fresh_until, stale_until, self.cost_ms / 1000, age, self.negative)
         entry.tags = self.tags
         return entry
-
-
-def _within(least: int, number: int, most: int) -> int:
-    # ``min`` and ``max`` take four times as long.
-    return least if number < least else most if number > most else number  # noqa: FURB136

@@ -6,6 +6,7 @@ A caller who leaves cancels nobody; the last one to leave cancels the load. Pure
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -27,6 +28,13 @@ class _Flight(Generic[T]):
         self.background = background
         self.waiting = 0
         self.waiters: list[asyncio.Future[T]] = []
+
+    def seat(self) -> "asyncio.Future[T]":
+        """Where one more waits."""
+        waiter: asyncio.Future[T] = self.task.get_loop().create_future()
+        self.waiting += 1
+        self.waiters.append(waiter)
+        return waiter
 
 
 class Flights(Generic[T]):
@@ -59,8 +67,9 @@ class Flights(Generic[T]):
 
         The load is joined, or begun, by the call itself. Raises whatever it raises.
         """
-        joined = key in self
-        return self._wait(self.join(key, load, progress), joined=joined)
+        under_way = self._in_flight(key)
+        flight = under_way or self._start(key, load, progress, background=False)
+        return self._wait(key, flight, flight.seat(), joined=under_way is not None)
 
     def progress(self, key: str) -> Progress | None:
         """That of the load of ``key`` that whoever came now would join, as it was given by who began it."""
@@ -73,12 +82,8 @@ class Flights(Generic[T]):
         Unlike what :meth:`share` gives it need not be awaited: whoever waits for several at once may be cancelled
         before it has begun to wait for each.
         """
-        flight = self._in_flight(key)
-        if flight is None:
-            flight = self._start(key, load, progress, background=False)
-        waiter: asyncio.Future[T] = flight.task.get_loop().create_future()
-        flight.waiting += 1
-        flight.waiters.append(waiter)
+        flight = self._in_flight(key) or self._start(key, load, progress, background=False)
+        waiter = flight.seat()
         waiter.add_done_callback(lambda _: self._leave(key, flight))
         return waiter
 
@@ -91,8 +96,12 @@ class Flights(Generic[T]):
         """Let no later caller join the load of ``key``; those who wait already still get its result."""
         self._flights.pop(key, None)
 
-    async def _wait(self, waiter: "asyncio.Future[T]", *, joined: bool) -> tuple[T, bool]:
-        return await waiter, joined
+    async def _wait(self, key: str, flight: _Flight[T], waiter: "asyncio.Future[T]", *, joined: bool) -> tuple[T, bool]:
+        try:
+            return await waiter, joined
+        except asyncio.CancelledError:
+            self._leave(key, flight)
+            raise
 
     def _in_flight(self, key: str) -> _Flight[T] | None:
         # One that is over stands there until the loop tells of it. Who joined it would have its result without a turn
@@ -112,16 +121,16 @@ class Flights(Generic[T]):
         flight = _Flight(task, progress, background=background)
         self._flights[key] = flight
         self._tasks.add(task)
-        task.add_done_callback(lambda _: self._finish(key, flight))
+        task.add_done_callback(partial(self._finish, key, flight))
         return flight
 
-    def _finish(self, key: str, flight: _Flight[T]) -> None:
-        self._tasks.discard(flight.task)
+    def _finish(self, key: str, flight: _Flight[T], task: "asyncio.Task[T]") -> None:
+        self._tasks.discard(task)
         self._remove(key, flight)
-        if not flight.background and not flight.task.cancelled():
-            flight.task.exception()  # if all who waited have left, nobody is to be told of it
+        if not flight.background and not task.cancelled():
+            task.exception()  # if all who waited have left, nobody is to be told of it
         for waiter in flight.waiters:
-            _resolve(flight.task, waiter)
+            _resolve(task, waiter)
 
     def _remove(self, key: str, flight: _Flight[T]) -> None:
         if self._flights.get(key) is flight:

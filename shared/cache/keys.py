@@ -143,5 +143,7 @@ class Keys:
 
 def beginning_of_variant(key: str) -> str:
     """What the ``key`` of an entry that has a variant begins with; "" for all others."""
-    beginning, brace, variant = key.rpartition("}")
-    return beginning + brace if brace and variant else ""
+    if key.endswith("}"):
+        return ""
+    beginning, brace, _ = key.rpartition("}")
+    return beginning + brace

@@ -6,6 +6,7 @@ dies keeps them for no longer than the lease lasts. One that is lost costs a sec
 
 import asyncio
 import os
+from collections.abc import Awaitable
 from typing import Final
 
 from shared.cache.cache import Cache
@@ -33,13 +34,13 @@ class Leases:
         self._held: dict[Token, str] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def lookup(self, key: str, *, count: bool = True) -> Lookup:
+    def lookup(self, key: str, *, count: bool = True) -> Awaitable[Lookup]:
         """Ask for the lease on ``key`` and then look the key up in Redis, in one round trip.
 
         What the holder before us has stored is found, because it was there when we got the lease. Release the lease
         when the entry will do.
         """
-        return await self._cache.lookup_redis(
+        return self._cache.lookup_redis(
             key, ("SET", self._cache.keys.lease(key), self._holder, "NX", "PX", _LEASE_MS), count=count
         )
 

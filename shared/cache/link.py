@@ -183,7 +183,7 @@ class Link(asyncio.Protocol):
             self._reader.feed(data)
             while (reply := self._reader.gets(False)) is not _NOTHING:
                 self._unfinished = 0
-                if isinstance(reply, PushNotification):
+                if type(reply) is PushNotification:
                     self._on_push(reply)
                 else:
                     self._on_reply(reply)
@@ -212,7 +212,7 @@ class Link(asyncio.Protocol):
     def _on_reply(self, reply: Any) -> None:
         group = self._waiting[0]
         replies, types = group.replies, group.types
-        wanted = types[len(replies)].get(reply.__class__, never)
+        wanted = types[len(replies)].get(type(reply), never)
         if wanted is not None and wanted != reply:
             check(reply, wanted)
         replies.append(reply)

@@ -33,23 +33,26 @@ class _Index:
         return keys
 
     def add(self, names: Iterable[str], key: str) -> None:
+        index = self._keys
         for name in names:
-            keys = self._keys.get(name)
-            if keys is None:
-                self._keys[name] = key
-            elif not isinstance(keys, str):
+            keys = index.get(name)
+            if type(keys) is set:
                 keys.add(key)
-            elif keys != key:
-                self._keys[name] = {keys, key}
+            elif type(keys) is str and keys != key:
+                index[name] = {keys, key}
+            else:
+                index[name] = key
 
-    def discard(self, name: str, key: str) -> None:
-        keys = self._keys.get(name)
-        if keys is None:  # they have been taken
-            return
-        if not isinstance(keys, str):
-            keys.discard(key)
-        if not keys or keys == key:
-            del self._keys[name]
+    def discard(self, names: Iterable[str], key: str) -> None:
+        index = self._keys
+        for name in names:
+            keys = index.get(name)
+            if type(keys) is set:
+                keys.discard(key)
+                if not keys:
+                    del index[name]
+            elif keys == key:  # or they have been taken
+                del index[name]
 
     def clear(self) -> None:
         self._keys.clear()
@@ -79,7 +82,7 @@ class _Lru:
         return entry
 
     def put(self, key: str, entry: Entry) -> None:
-        beginning = "" if key.endswith("}") else beginning_of_variant(key)
+        beginning = beginning_of_variant(key)
         size = entry.size(key) + (_VARIANT_BYTES if beginning else 0)
         if size > self._max_bytes:
             return
@@ -120,9 +123,8 @@ class _Lru:
         beginning = beginning_of_variant(key)
         if beginning:
             self.bytes -= _VARIANT_BYTES
-            self._variants.discard(beginning, key)
-        for tag in entry.tags:
-            self._tagged.discard(tag, key)
+            self._variants.discard((beginning,), key)
+        self._tagged.discard(entry.tags, key)
 
 
 class MemoryStore:
@@ -208,7 +210,8 @@ class MemoryStore:
         if key in self._entries or key in self._absent.entries:
             self.drop(key)
         (self._absent if entry.negative else self._present).put(key, entry)
-        self._schedule_publish()
+        if self._measured:
+            self._schedule_publish()
 
     def drop(self, key: str) -> bool:
         """Forget ``key``; tells whether it was there."""

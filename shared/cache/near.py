@@ -86,8 +86,12 @@ class NearTier(TokenIssuer):
 
     def kept_of(self, keys: Iterable[str]) -> list[Entry | None]:
         """What :meth:`kept` gives at this moment for each of these."""
-        now, kept = self._clock(), self.kept
-        return [kept(key, now) for key in keys]
+        now, kept, peek = self._clock(), self.kept, self.store.peek
+        if not self.is_trusted or self._slices.works:
+            return [kept(key, now) for key in keys]
+        return [
+            entry if (entry := peek(key)) is not None and now < entry.stale_until else kept(key, now) for key in keys
+        ]
 
     def at_hand(self, keys: Sequence[str]) -> Sequence[Entry] | None:
         """The entries under all of these keys, current or not; None where one is not there, or may not be used."""

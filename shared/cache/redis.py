@@ -111,7 +111,8 @@ class RedisTier(RedisClient):
         """
         if not self._supervisor.up or len(self._writes) >= WRITES_WAITING:
             return
-        stamps = [self._stamps(key, entry, token) for key, entry in entries]
+        tags, joined = self._keys.tags, token.stamps.joined
+        stamps = [joined(tags(key, entry.tags)) for key, entry in entries]
         if None in stamps and self._near.trust is Trust.COHERENT:
             self._write_when_stamped(entries, delete)
             return
