@@ -29,17 +29,20 @@ from shared.http.admission import admit
 from shared.http.conditional import matches
 from shared.http.early_refusals import Refusals
 from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
-from shared.http.early_tallies import TalliedRoute, Tally
+from shared.http.early_tallies import TalliedRoute
 from shared.http.exchange import CLIENT_LEFT, Exchange
 from shared.http.fields_table import FieldsTable
+from shared.http.outbox import Outbox
 from shared.http.request_head import Fields
 from shared.http.response_head import JSON, Body, closing, lines, opening
 from shared.http.strict_head import MAX_HEAD_BYTES
 from shared.observing.logs import log, log_error
 from shared.timestamps import http_date
 
-Respond = Callable[[], Coroutine[Any, Any, bytes]]
-"""Makes the bytes of an answer that is not ready."""
+Pieces = tuple[bytes, ...]
+"""An answer: its head, and its body unless that is not sent; a long one is nothing to be copied."""
+Respond = Callable[[], Coroutine[Any, Any, Pieces]]
+"""Makes an answer that is not ready."""
 
 
 class Client(Peer, Protocol):
@@ -59,8 +62,8 @@ class EarlyAnswers:
         self._refusals = Refusals()
         self._routes: dict[bytes, TalliedRoute] = {}
         self._request_line = re.compile(rb"(?!)").match
-        self._unflushed: list[Tally] = []
-        self._unsent: list[tuple[asyncio.Transport, bytes]] = []
+        self._outbox = Outbox()
+        self.send = self._outbox.send
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def declare(self, declared: EarlyRoute) -> None:
@@ -92,7 +95,7 @@ class EarlyAnswers:
         """Whether requests are taken."""
         return self._loop is not None
 
-    def answer(self, data: bytes, client: Client) -> bytes | Respond | None:
+    def answer(self, data: bytes, client: Client) -> Pieces | Respond | None:
         """The answer to ``data``, when that is one plain request; or what makes it, when it is not ready.
 
         Either way it is counted and logged. None leaves the request to Sanic.
@@ -119,15 +122,15 @@ class EarlyAnswers:
                 admitted = caller
                 ready = declared.ready(subject)
                 if ready is not None:
-                    return self._ready_bytes(route, ready, method, fields, caller, started, now)
+                    return self._ready_answer(route, ready, method, fields, caller, started, now)
             elif isinstance(refusal, RequestError):
-                return self._refused_bytes(route, refusal, method, subject, fields, caller, started, now)
+                return self._refused_answer(route, refusal, method, subject, fields, caller, started, now)
         except Exception as error:  # noqa: BLE001 - the endpoint itself may do better, for whoever is let in
             log_error("unexpected error", "app", error)
         form = PLAIN if admitted is None else admitted.form
         return partial(self._respond, declared, method, subject, fields, client, admitted, form, started)
 
-    def _ready_bytes(  # noqa: PLR0917 - by name they would cost more
+    def _ready_answer(  # noqa: PLR0917 - by name they would cost more
         self,
         route: TalliedRoute,
         ready: ReadyResponse,
@@ -136,7 +139,7 @@ class EarlyAnswers:
         caller: Caller,
         started: float,
         now: float,
-    ) -> bytes:
+    ) -> Pieces:
         wanted, declared, bucket = fields.if_none_match, route.declared, caller.bucket
         status = 304 if wanted is not None and matches(wanted, ready.etag) else 200
         trace = fields.trace(is_trusted=caller.is_trusted)
@@ -144,22 +147,20 @@ class EarlyAnswers:
         limit = f"\r\nRateLimit: {told}" if bucket is not None and (told := bucket.scarce(now)) else ""
         duration = time.monotonic() - started
         milliseconds = f"{duration * 1000:.3f}"
-        answer = (
+        head = (
             f"{to_request_id}{trace.request_id}\r\ntraceparent: 00-{trace.trace_id}-{trace.span_id}-{trace.flags}"
             f"{to_duration}{milliseconds if to_duration else ''}{limit}{to_body}"
         ).encode("ascii")
-        if method == b"GET":
-            answer += body
         # Nothing that may fail comes after this: what the endpoint is left to answer is for it to count.
         tally = route.tallies.get((method, status)) or route.tally(method, status)
         if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
             tally.line.log(now, trace, milliseconds, caller.logged)
         if not tally.durations:
-            self._unflushed.append(tally)
+            self._outbox.uncounted.append(tally)
         tally.durations.append(duration)
-        return answer
+        return (head, body) if body and method == b"GET" else (head,)
 
-    def _refused_bytes(  # noqa: PLR0917 - by name they would cost more
+    def _refused_answer(  # noqa: PLR0917 - by name they would cost more
         self,
         route: TalliedRoute,
         refusal: RequestError,
@@ -169,7 +170,7 @@ class EarlyAnswers:
         caller: Caller,
         started: float,
         now: float,
-    ) -> bytes:
+    ) -> Pieces:
         trace = fields.trace(is_trusted=caller.is_trusted)
         path = f"{route.declared.path}{identifier}"
         status, answer = self._refusals.answer(refusal, caller, trace, path, now, with_body=method == b"GET")
@@ -177,18 +178,9 @@ class EarlyAnswers:
         tally = route.tallies.get((method, status)) or route.tally(method, status)
         tally.line.log(now, trace, f"{duration * 1000:.3f}", caller.logged)
         if not tally.durations:
-            self._unflushed.append(tally)
+            self._outbox.uncounted.append(tally)
         tally.durations.append(duration)
-        return answer
-
-    def send(self, transport: asyncio.Transport, answer: bytes) -> None:
-        """Send a ready answer, once all answers of this turn of the event loop are counted.
-
-        So nobody ever holds more answers than have been counted, even if the process is killed just then.
-        """
-        if not self._unsent:
-            asyncio.get_running_loop().call_soon(self._flush_and_send)
-        self._unsent.append((transport, answer))
+        return (answer,)
 
     async def _respond(  # noqa: PLR0917
         self,
@@ -200,7 +192,7 @@ class EarlyAnswers:
         caller: Caller | None,
         form: Form,
         started: float,
-    ) -> bytes:
+    ) -> Pieces:
         """An answer that is not ready, in this ``form`` where it is decided that ``caller`` is let in."""
         edge = self._edge
         exchange = Exchange.start(fields.trace(is_trusted=edge.trusts_trace(peer.peer)), started)
@@ -224,7 +216,7 @@ class EarlyAnswers:
             exchange.record(method.decode(), declared.label, status)
         return answer
 
-    def _encoded(self, exchange: Exchange, response: Response, kind: str, *, with_body: bool) -> bytes:
+    def _encoded(self, exchange: Exchange, response: Response, kind: str, *, with_body: bool) -> Pieces:
         body = None if response.status == 304 else Body(len(response.body), kind)
         beside = exchange.complete(response.fields)
         more = f"\r\n{lines(beside.items())}" if beside else ""
@@ -233,15 +225,4 @@ class EarlyAnswers:
             f"\r\ntraceparent: {exchange.trace.traceparent}{more}"
             f"{closing(body, keep_alive=self._loop is not None)}"
         ).encode("ascii")
-        return head if body is None or not with_body else head + response.body
-
-    def _flush_and_send(self) -> None:
-        unflushed, self._unflushed = self._unflushed, []
-        unsent, self._unsent = self._unsent, []
-        try:
-            for tally in unflushed:
-                tally.flush()
-        finally:  # whatever becomes of the counts
-            for transport, answer in unsent:
-                if not transport.is_closing():
-                    transport.write(answer)
+        return (head,) if body is None or not with_body else (head, response.body)

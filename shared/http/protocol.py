@@ -154,7 +154,7 @@ class Protocol(PipelinedProtocol):
         if answer is None:
             return False
         self._time = time.monotonic()
-        if isinstance(answer, bytes):
+        if isinstance(answer, tuple):
             early.send(transport, answer)
         else:
             self._idle = False
@@ -170,7 +170,7 @@ class Protocol(PipelinedProtocol):
         if transport is None or transport.is_closing():
             return
         self._time = time.monotonic()
-        transport.write(made)
+        transport.writelines(made)
         if not early.is_open:
             self.close()
             return

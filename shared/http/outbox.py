@@ -1,0 +1,45 @@
+"""Ready answers on their way: none is sent before it is counted; they are counted by the turn, or by the dozen."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from shared.http.early_tallies import Tally
+
+_MAX_WAITING: Final = 48
+"""With more, the heads of the first would have left the processor's caches, and their memory the process."""
+
+
+class Outbox:
+    """Answers that wait to be counted and sent.
+
+    Attributes:
+        uncounted: where there is something to count.
+    """
+
+    def __init__(self) -> None:
+        self.uncounted: list[Tally] = []
+        self._waiting: list[tuple[asyncio.Transport, Sequence[bytes]]] = []
+
+    def send(self, transport: asyncio.Transport, answer: Sequence[bytes]) -> None:
+        """Send the pieces of an answer in this turn of the event loop, once all that wait with it are counted.
+
+        So nobody ever holds more answers than have been counted, even if the process is killed just then.
+        """
+        waiting = self._waiting
+        if not waiting:
+            asyncio.get_running_loop().call_soon(self._count_and_send)
+        waiting.append((transport, answer))
+        if len(waiting) >= _MAX_WAITING:
+            self._count_and_send()
+
+    def _count_and_send(self) -> None:
+        uncounted, self.uncounted = self.uncounted, []
+        waiting, self._waiting = self._waiting, []
+        try:
+            for tally in uncounted:
+                tally.flush()
+        finally:  # whatever becomes of the counts
+            for transport, answer in waiting:
+                if not transport.is_closing():
+                    transport.writelines(answer)
