@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.http.early_tallies import Tally
+from shared.observing.logs import log_error
 
 _MAX_WAITING: Final = 48
 """With more, the heads of the first would have left the processor's caches, and their memory the process."""
@@ -36,10 +37,11 @@ class Outbox:
     def _count_and_send(self) -> None:
         uncounted, self.uncounted = self.uncounted, []
         waiting, self._waiting = self._waiting, []
-        try:
-            for tally in uncounted:
+        for tally in uncounted:
+            try:
                 tally.flush()
-        finally:  # whatever becomes of the counts
-            for transport, answer in waiting:
-                if not transport.is_closing():
-                    transport.writelines(answer)
+            except Exception as error:  # noqa: BLE001 - whoever waits for an answer has nothing to do with it
+                log_error("unexpected error", "app", error)
+        for transport, answer in waiting:
+            if not transport.is_closing():
+                transport.writelines(answer)

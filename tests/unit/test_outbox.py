@@ -1,0 +1,88 @@
+"""Answers that are ready are counted before they are sent, and few of them wait."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import cast
+
+from shared.http import outbox
+from shared.http.early_tallies import Tally
+from shared.http.outbox import Outbox
+
+
+class Wire:
+    """A transport that remembers what it is given; it may have been closed."""
+
+    def __init__(self, *, closing: bool = False) -> None:
+        self.given: list[tuple[bytes, ...]] = []
+        self._closing = closing
+
+    def is_closing(self) -> bool:
+        """Whether it has been closed."""
+        return self._closing
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        """Take them."""
+        self.given.append(tuple(pieces))
+
+
+class Count:
+    """Notes what had been sent on ``wire`` when it was asked to count."""
+
+    def __init__(self, wire: Wire, *, fails: bool = False) -> None:
+        self.sent_before: list[int] = []
+        self._wire = wire
+        self._fails = fails
+
+    def flush(self) -> None:
+        """Note it, or fail."""
+        self.sent_before.append(len(self._wire.given))
+        if self._fails:
+            raise ValueError
+
+
+def _send(box: Outbox, wire: Wire, *pieces: bytes) -> None:
+    box.send(cast("asyncio.Transport", wire), pieces)
+
+
+def _expect(box: Outbox, count: Count) -> None:
+    box.uncounted.append(cast("Tally", count))
+
+
+async def test_answers_are_sent_in_the_same_turn_once_they_are_counted() -> None:
+    """In their order, as the pieces that they are made of; not on a connection that has ended."""
+    box, wire, ended = Outbox(), Wire(), Wire(closing=True)
+    _expect(box, count := Count(wire))
+    _send(box, wire, b"head", b"body")
+    _send(box, ended, b"head")
+    _send(box, wire, b"other")
+    assert wire.given == []
+    await asyncio.sleep(0)
+    assert (wire.given, ended.given) == ([(b"head", b"body"), (b"other",)], [])
+    assert count.sent_before == [0]
+
+
+async def test_few_wait_however_many_are_ready_in_one_turn() -> None:
+    """What is counted in time with each dozen or so; nothing is sent, or counted, twice."""
+    box, wire = Outbox(), Wire()
+    counts = []
+    for number in range(2 * outbox._MAX_WAITING + 1):
+        if not box.uncounted:
+            _expect(box, count := Count(wire))
+            counts.append(count)
+        _send(box, wire, b"%d" % number)
+        assert number + 1 - len(wire.given) < outbox._MAX_WAITING
+    await asyncio.sleep(0)
+    assert wire.given == [(b"%d" % number,) for number in range(2 * outbox._MAX_WAITING + 1)]
+    assert [one.sent_before for one in counts] == [[0], [outbox._MAX_WAITING], [2 * outbox._MAX_WAITING]]
+
+
+async def test_counts_that_fail_keep_nothing_back() -> None:
+    """Whoever waits for an answer has nothing to do with them, nor have other counts."""
+    box, wire = Outbox(), Wire()
+    for _ in range(outbox._MAX_WAITING - 1):
+        _send(box, wire, b"head")
+    _expect(box, Count(wire, fails=True))
+    _expect(box, count := Count(wire))
+    _send(box, wire, b"head")
+    assert count.sent_before == [0]
+    assert len(wire.given) == outbox._MAX_WAITING
