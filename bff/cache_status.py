@@ -17,7 +17,8 @@ class CacheStatus:
     def __init__(self, cache: Cache) -> None:
         self._memory_asked = cache.trust in _ASKED
 
-    def hit_in_memory(self, left: int) -> str:
+    @staticmethod
+    def hit_in_memory(left: int) -> str:
         """Memory had it, and has it for so many seconds."""
         return f"memory; hit; ttl={left}"
 

@@ -91,9 +91,10 @@ class AggregateEndpoint:
             return None
         if now >= ready.headers_until:
             times = _Lifetime.of(entry, now)
+            etag = "ETag", ready.etag
             ready.set_headers(
-                {shown: (("ETag", ready.etag), ("Cache-Control", times.cache_control(shown))) for shown in _BOTH},
-                [("Cache-Status", CacheStatus(self._cache).hit_in_memory(times.left)), ("Age", str(times.age))],
+                {shown: (etag, ("Cache-Control", times.cache_control(shown))) for shown in _BOTH},
+                (("Cache-Status", CacheStatus.hit_in_memory(times.left)), ("Age", str(times.age))),
                 until=entry.fresh_until - times.left,
             )
         return ready

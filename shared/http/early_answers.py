@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sanic import Sanic
 
@@ -43,6 +43,8 @@ Pieces = tuple[bytes, ...]
 """An answer: its head, and its body unless that is not sent; a long one is nothing to be copied."""
 Respond = Callable[[], Coroutine[Any, Any, Pieces]]
 """Makes an answer that is not ready."""
+_MILLISECONDS: Final = tuple(f"{microseconds / 1000:.3f}" for microseconds in range(1000))
+"""How short durations are told."""
 
 
 class Client(Peer, Protocol):
@@ -146,7 +148,8 @@ class EarlyAnswers:
         to_request_id, to_duration, to_body, body = ready.head(status, caller.form, now)
         limit = f"\r\nRateLimit: {told}" if bucket is not None and (told := bucket.scarce(now)) else ""
         duration = time.monotonic() - started
-        milliseconds = f"{duration * 1000:.3f}"
+        microseconds = int(duration * 1_000_000)
+        milliseconds = _MILLISECONDS[microseconds] if microseconds < 1000 else f"{duration * 1000:.3f}"
         head = (
             f"{to_request_id}{trace.request_id}\r\ntraceparent: 00-{trace.trace_id}-{trace.span_id}-{trace.flags}"
             f"{to_duration}{milliseconds if to_duration else ''}{limit}{to_body}"

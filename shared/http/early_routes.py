@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from shared.edge.access import Access
-from shared.edge.form import Form
+from shared.edge.form import Coding, Form
 from shared.http.coded_body import CodedBody
 from shared.http.exchange import Exchange
 from shared.http.response_head import JSON, Body, HeaderFields, closing, lines, opening
@@ -17,6 +18,8 @@ VARY: Final = {"Vary": "Accept, Accept-Encoding"}
 
 _MAX_HEADS: Final = 4
 """That an answer has ready, and as many of its 304: its clients are of few kinds, and what it takes is counted."""
+_MAX_FORMS: Final = 256
+_DURATION: Final = ("Server-Timing", "total;dur=")
 
 
 class _Head(NamedTuple):
@@ -81,23 +84,32 @@ class ReadyResponse:
         self._unchanged.clear()
 
     def _composed(self, status: int, form: Form, date: str) -> _Head:
-        of_coding, body = (VARY, b"") if status == 304 else coded_as(self.coded_body, form)
-        own = {**dict(self._of_answer[form.shows_diagnostics]), **of_coding}
-        beside = form.complete(own)
-        shown = [*self._of_cache, ("Server-Timing", "total;dur=")] if form.shows_diagnostics else []
+        body, coding = (b"", None) if status == 304 else self.coded_body.coded(form.coding)
+        of_form, beside = _fields_of(form, coding)
         return _Head(
-            opening(status, own.items(), date),
-            f"\r\n{lines(shown)}" if shown else "",
-            (f"\r\n{lines(beside.items())}" if beside else "")
-            + closing(None if status == 304 else Body(len(body), JSON), keep_alive=True),
+            opening(status, (*self._of_answer[form.shows_diagnostics], *of_form), date),
+            f"\r\n{lines((*self._of_cache, _DURATION))}" if form.shows_diagnostics else "",
+            beside + closing(None if coding is None else Body(len(body), JSON), keep_alive=True),
             body,
         )
+
+
+@lru_cache(_MAX_FORMS)
+def _fields_of(form: Form, coding: Coding | None) -> tuple[HeaderFields, str]:
+    """What answers of a form have among their own fields, and the lines that go beside them; no coding: no body."""
+    own = _coding_fields("identity" if coding is None else coding)
+    beside = form.complete(own)
+    return tuple(own.items()), f"\r\n{lines(beside.items())}" if beside else ""
 
 
 def coded_as(body: CodedBody, form: Form) -> tuple[dict[str, str], bytes]:
     """``body`` in the coding of ``form`` if that is worth it, and the fields that say so."""
     data, coding = body.coded(form.coding)
-    return (VARY if coding == "identity" else {**VARY, "Content-Encoding": coding}), data
+    return _coding_fields(coding), data
+
+
+def _coding_fields(coding: Coding) -> dict[str, str]:
+    return dict(VARY) if coding == "identity" else {**VARY, "Content-Encoding": coding}
 
 
 class Response(NamedTuple):

@@ -1,6 +1,7 @@
 """Response heads as text, with the fields in the order in which Sanic sends them."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final, NamedTuple
 
 from sanic.helpers import STATUS_CODES
@@ -19,9 +20,13 @@ class Body(NamedTuple):
 
 def opening(status: int, own: HeaderFields, date: str) -> str:
     """From the beginning to where the request id stands; ``own`` are the answer's own fields."""
-    reason = STATUS_CODES[status].decode()
-    fields = [*own, ("Date", date), ("X-Content-Type-Options", "nosniff"), ("X-Request-ID", "")]
-    return f"HTTP/1.1 {status} {reason}\r\n{lines(fields)}"
+    fields = "".join([f"{name}: {value}\r\n" for name, value in own])
+    return f"{_status_line(status)}{fields}Date: {date}\r\nX-Content-Type-Options: nosniff\r\nX-Request-ID: "
+
+
+@cache
+def _status_line(status: int) -> str:
+    return f"HTTP/1.1 {status} {STATUS_CODES[status].decode()}\r\n"
 
 
 def closing(body: Body | None, *, keep_alive: bool) -> str:

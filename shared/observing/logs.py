@@ -111,7 +111,7 @@ class EventTemplate:
         """``number`` is the name of that fact; the ``facts`` are always the same."""
         self._severity = _LEVELS[level]
         before = {"level": level, "event": event, "logger": logger, "service": _sink.service}
-        self._before = f',{_inside(before)},"request_id":'
+        self._before = f',{_inside(before)},"request_id":"'
         self._after = f'",{_inside(facts)},"{number}":'
 
     def log(self, now: float, trace: Trace, number: str, more: str = "") -> None:
@@ -123,11 +123,12 @@ class EventTemplate:
         if self._severity < _sink.threshold or writer is None:
             return
         request_id = trace.request_id
-        quoted = f'"{request_id}"' if request_id.isalnum() else orjson.dumps(request_id).decode()
-        trace_id = trace.trace_id
-        told = f"{self._after}{number}{more}"
-        line = f'{{"timestamp":"{rfc3339(now)}"{self._before}{quoted},"trace_id":"{trace_id}{told}}}\n'
-        writer.put(line.encode())
+        if '"' in request_id or "\\" in request_id:  # all else that is visible stands for itself (RFC 8259 §7)
+            request_id = orjson.dumps(request_id).decode()[1:-1]
+        writer.put(
+            f'{{"timestamp":"{rfc3339(now)}"{self._before}{request_id}","trace_id":"{trace.trace_id}'
+            f"{self._after}{number}{more}}}\n".encode()
+        )
 
 
 def _inside(facts: Mapping[str, object]) -> str:
