@@ -138,7 +138,7 @@ class PipelinedProtocol(HttpProtocol):
     def on_idle(self) -> None:
         """All that Sanic was given is answered: the next request may come."""
         self._state = _State.IDLE
-        self._idle = not self._received and not self._eof
+        self._idle = not self._received and not self._eof and self._response_task is None
         if not self._idle:
             self.loop.call_soon(self._feed_sanic)
 

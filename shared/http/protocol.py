@@ -53,6 +53,7 @@ class Protocol(PipelinedProtocol):
         if limit.has_room(self.connections):
             super().connection_made(transport)  # type: ignore[no-untyped-call]
             self.app.ctx.connections = self.connections
+            self._idle = True  # most first requests come before Sanic is ready, and do not need it
             metrics.connections.inc()
         else:
             self.transport, self.conn_info = transport, ConnInfo(transport)

@@ -176,3 +176,80 @@ async def test_each_request_is_answered_by_its_own_fields(scene: Scene) -> None:
             head += await asyncio.get_running_loop().sock_recv(scene.client, 65_536)
         assert b"\r\nx-request-id: %b\r\n" % name in head.lower()
     assert len(scene.sent_ready) == 4
+
+
+class Wire(asyncio.Transport):
+    """Takes what is written on a connection; ``closed`` tells that that is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+        self.closed = asyncio.Event()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send it."""
+        self.sent += data
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """There is room for everything."""
+
+    def get_write_buffer_size(self) -> int:
+        """All has been read."""
+        return 0
+
+    def is_closing(self) -> bool:
+        """Whether it is over."""
+        return self.closed.is_set()
+
+    def can_write_eof(self) -> bool:
+        """Its sending side can be closed alone."""
+        return True
+
+    def resume_reading(self) -> None:
+        """It reads."""
+
+    def close(self) -> None:
+        """End it."""
+        self.closed.set()
+
+
+@pytest.mark.parametrize("name", ["big", "slow"])
+async def test_a_request_that_comes_with_its_connection_is_answered_early(scene: Scene, name: str) -> None:
+    """Before Sanic has begun with that, as uvloop gives it; the next request, and the end, find nothing amiss."""
+    wire, expected = Wire(), {"big": BODY, "slow": MADE}
+    connection = Protocol(app=scene.app, loop=asyncio.get_running_loop(), connections=set(), state={})
+    connection.connection_made(wire)
+    connection.data_received(hit(name))
+    assert scene.sent_ready == [name]
+    scene.door.set()
+    while not wire.sent.endswith(expected[name]):
+        await asyncio.sleep(0)
+    while not connection._idle:
+        await asyncio.sleep(0)
+    connection.data_received(hit("big"))
+    assert scene.sent_ready == [name, "big"]
+    while not wire.sent.endswith(BODY):
+        await asyncio.sleep(0)
+    connection.eof_received()
+    async with asyncio.timeout(5):
+        await wire.closed.wait()
+    connection.connection_lost(None)
+
+
+async def test_what_follows_a_request_that_comes_with_its_connection_does_not_overtake_it(scene: Scene) -> None:
+    """Though Sanic begins meanwhile, and what follows is ready."""
+    wire = Wire()
+    connection = Protocol(app=scene.app, loop=asyncio.get_running_loop(), connections=set(), state={})
+    connection.connection_made(wire)
+    connection.data_received(hit("slow"))
+    await scene.making.wait()
+    connection.data_received(hit("big"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (wire.sent, scene.sent_ready) == (b"", ["slow"])
+    scene.door.set()
+    while not wire.sent.endswith(BODY):
+        await asyncio.sleep(0)
+    assert scene.sent_ready == ["slow", "big"]
+    assert wire.sent.index(MADE) < wire.sent.index(BODY)
+    connection.connection_lost(None)
