@@ -1,9 +1,12 @@
 """The data behind the benchmark: any user id exists, and has three orders over eight products.
 
-The id says whose products they are: those of ``own-…`` nobody else has, all others buy from one small catalogue.
+The id says whose products they are: those of ``own-…`` nobody else has, all others buy from one small catalogue. Who is
+called ``20kb-…`` has as many orders as make a profile of that many kilobytes.
 """
 
+import re
 from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import Final
 
 import orjson
@@ -13,6 +16,9 @@ OWN: Final = "own-"
 
 _CATALOGUE: Final = tuple(f"prod{number}" for number in range(1, 9))
 _BASKETS: Final = (("shipped", (0, 3, 5)), ("delivered", (1, 2, 6)), ("delivered", (4, 7, 0)))
+_sized = re.compile(r"([0-9]+)kb-").match
+_ORDER_BYTES: Final = 290
+_REST_BYTES: Final = 2_200
 _MOMENT: Final = "2026-03-14T09:26:53Z"
 
 
@@ -37,6 +43,12 @@ def products_of(user_id: str) -> tuple[str, ...]:
     return _CATALOGUE
 
 
+def orders_of(user_id: str) -> int:
+    """How many orders the user has."""
+    sized = _sized(user_id)
+    return len(_BASKETS) if sized is None else (int(sized[1]) * 1000 - _REST_BYTES) // _ORDER_BYTES
+
+
 def orders(user_id: str, bought: Sequence[str] = ()) -> bytes:
     """The user's orders of eight products, ``bought`` or those of the user, as the order service sends them."""
     bought = bought or products_of(user_id)
@@ -50,7 +62,7 @@ def orders(user_id: str, bought: Sequence[str] = ()) -> bytes:
                 "items": [{"product_id": bought[place], "quantity": 1 + place % 3, "price": 24.95} for place in basket],
                 "created_at": _MOMENT,
             }
-            for number, (status, basket) in enumerate(_BASKETS)
+            for number, (status, basket) in enumerate(islice(cycle(_BASKETS), orders_of(user_id)))
         ]
     )
 
@@ -82,7 +94,7 @@ def profile(user_id: str) -> bytes:
             "products": {product["id"]: product for product in bought},
             "metadata": {
                 "user_id": user_id,
-                "orders_count": len(_BASKETS),
+                "orders_count": orders_of(user_id),
                 "products_count": len(bought),
                 "aggregated_at": _MOMENT,
                 "aggregation_time_ms": 1.2,

@@ -96,8 +96,9 @@ async def _turn(
             load = await scenario.workload.prepare(stage)
             size = await check(scenario.workload, load, stage)
             for seconds in filter(None, (plan.warm, plan.seconds)):
+                connections = load.connections or plan.connections
                 got = await bench.measure(
-                    server, load, size=size, seconds=seconds, connections=plan.connections, first=next(numbers)
+                    server, load, size=size, seconds=seconds, connections=connections, first=next(numbers)
                 )
                 await bench.settle(server)
             results.measured.setdefault(scenario.name, []).append(got)

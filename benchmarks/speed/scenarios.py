@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.speed import targets, workloads
+from benchmarks.speed import hits, targets, workloads
 from benchmarks.speed.targets import Target
 from benchmarks.speed.workloads import Workload
 
@@ -27,6 +27,9 @@ GATEWAY: Final = (
     Scenario(
         "hit-zipf", "2,000 users in memory, asked for by a Zipf distribution", targets.GATEWAY, workloads.HIT_MANY
     ),
+    Scenario("hit-crowd", "one user, 2,000 connections, whose header fields differ", targets.GATEWAY, hits.CROWD),
+    Scenario("hit-20k", "one user, whose answer has 20 kB", targets.GATEWAY, hits.KB_20),
+    Scenario("hit-200k", "one user, whose answer has 200 kB", targets.GATEWAY, hits.KB_200),
     Scenario("conditional", "the client has it already: 304", targets.GATEWAY, workloads.NOT_MODIFIED),
     Scenario("mixed", "95 % of those 2,000, 5 % asked for the first time", targets.GATEWAY, workloads.MIXED),
     Scenario("cold-shared", "first time; the products are known", targets.GATEWAY, workloads.COLD_SHARED),
@@ -41,6 +44,10 @@ GATEWAY: Final = (
 
 FLOORS: Final = (
     Scenario("bare", "Sanic sends ready bytes", targets.BARE, workloads.READY_BYTES),
+    Scenario("raw", "a protocol on uvloop sends ready bytes", targets.RAW, workloads.READY_BYTES),
+    Scenario("raw-crowd", "the same over the connections of `hit-crowd`", targets.RAW, hits.RAW_CROWD),
+    Scenario("raw-20k", "the same with the bytes of `hit-20k`", targets.RAW_20K, hits.RAW_20K),
+    Scenario("raw-200k", "the same with the bytes of `hit-200k`", targets.RAW_200K, hits.RAW_200K),
     Scenario("calls", "Sanic and aiohttp make the three calls", targets.CALLS, workloads.BARE_CALLS),
 )
 

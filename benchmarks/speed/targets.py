@@ -66,4 +66,7 @@ WITHOUT_LOG: Final = Target(("bff",), {**_LASTING, "LOG_LEVEL": "warning"})
 WITHOUT_TRACE: Final = Target(("benchmarks.speed.without", "trace"), _LASTING)
 
 BARE: Final = Target(("benchmarks.speed.floors.bare",))
+RAW: Final = Target(("benchmarks.speed.floors.raw",))
+RAW_20K: Final = Target(("benchmarks.speed.floors.raw",), {"USER_ID": "20kb-1"})
+RAW_200K: Final = Target(("benchmarks.speed.floors.raw",), {"USER_ID": "200kb-1"})
 CALLS: Final = Target(("benchmarks.speed.floors.calls",))

@@ -26,12 +26,14 @@ class Load:
         headers: of every request.
         own: what the request for each path has besides; nothing, or as many as there are paths.
         refused: whether every answer is to be a status from 400 on.
+        connections: over which it is asked; None for as many as the plan has.
     """
 
     paths: Sequence[str]
     headers: Mapping[str, str] = field(default_factory=dict)
     own: Sequence[Mapping[str, str]] = ()
     refused: bool = False
+    connections: int | None = None
 
     def headers_of(self, number: int) -> Mapping[str, str]:
         """All of the request for that path."""
