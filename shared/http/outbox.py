@@ -1,14 +1,10 @@
-"""Ready answers on their way: none is sent before it is counted; they are counted by the turn, or by the dozen."""
+"""Ready answers on their way: none is sent before it is counted, and they are counted by the turn of the event loop."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 from shared.http.early_tallies import Tally
 from shared.observing.logs import log_error
-
-_MAX_WAITING: Final = 48
-"""With more, the heads of the first would have left the processor's caches, and their memory the process."""
 
 
 class Outbox:
@@ -27,12 +23,9 @@ class Outbox:
 
         So nobody ever holds more answers than have been counted, even if the process is killed just then.
         """
-        waiting = self._waiting
-        if not waiting:
+        if not self._waiting:
             asyncio.get_running_loop().call_soon(self._count_and_send)
-        waiting.append((transport, answer))
-        if len(waiting) >= _MAX_WAITING:
-            self._count_and_send()
+        self._waiting.append((transport, answer))
 
     def _count_and_send(self) -> None:
         uncounted, self.uncounted = self.uncounted, []
