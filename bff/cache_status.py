@@ -1,5 +1,6 @@
 """The ``Cache-Status`` header (RFC 9211): one member per tier that was asked, the one nearest the origin first."""
 
+from functools import lru_cache
 from typing import Any
 
 from shared.cache.cache import Cache
@@ -29,9 +30,11 @@ class CacheStatus:
 
     def missed(self, outcome: Outcome[Any], left: int) -> str:
         """No tier had it; ``left`` is for how many seconds it is kept now."""
-        stored = f"; stored; ttl={left}" if outcome.stored else ""
-        collapsed = "; collapsed" if outcome.joined else ""
-        tiers = [*(["redis"] if outcome.asked_redis else []), *(["memory"] if self._memory_asked else [])]
-        if not tiers:
-            return f"memory; fwd=bypass{stored}{collapsed}"
-        return ", ".join(f"{tier}; fwd=uri-miss{stored}{collapsed}" for tier in tiers)
+        return _missed(outcome.asked_redis, self._memory_asked, outcome.joined, left if outcome.stored else None)
+
+
+@lru_cache(1_000)  # nearly all are kept for the same time
+def _missed(redis: bool, memory: bool, joined: bool, kept: int | None) -> str:
+    how = ("" if kept is None else f"; stored; ttl={kept}") + ("; collapsed" if joined else "")
+    asked = [tier for tier, is_asked in (("redis", redis), ("memory", memory)) if is_asked]
+    return ", ".join(f"{tier}; fwd=uri-miss{how}" for tier in asked) or f"memory; fwd=bypass{how}"
