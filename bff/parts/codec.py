@@ -87,7 +87,7 @@ class PartCodec(Generic[T]):
     def encode(self, value: T) -> bytes:
         """The value as JSON."""
         # A copy takes what it is long; what msgspec returns takes all of the buffer that it was written to.
-        return bytes(memoryview(codec.encode(value)))
+        return b"".join((codec.encode(value), b""))
 
     def read(self, subject: str, data: bytes) -> T:
         """The value in ``data``, about ``subject`` and byte for byte as :meth:`encode` writes it: nothing besides.

@@ -30,6 +30,8 @@ class SingleSource(Generic[T]):
         self._part = part
         self._send = call
         self._store = store
+        self._clock = store.cache.clock
+        self._beginning = store.cache.keys.entry_prefix(part.name)
         self._sources = {name: metrics.part_sources.labels(part.name, name) for name in ("cache", "service")}
         read: Any = json_or_absent(part.shape) if part.may_be_absent else json_of(part.shape)
         self._read = checking_subject(read, part.codec.is_about)
@@ -43,9 +45,9 @@ class SingleSource(Generic[T]):
         for the next time. For an early load only what is nearly new is taken from memory.
         """
         part, store, deadline = self._part, self._store, loading.deadline
-        started = store.clock()
+        started = self._clock()
         subject = _ALL if self._subject is None else parameters[self._subject]
-        key = store.cache.keys.entry(part.name, subject, self._variant(parameters) if self._further else "")
+        key = f"{self._beginning}{subject}}}{self._variant(parameters) if self._further else ''}"
         if part.tag is not None and (tag := f"{part.tag}:{subject}") not in loading.own:
             loading.depend_on((tag,))
         entry = store.cache.kept_near(key)
@@ -68,12 +70,12 @@ class SingleSource(Generic[T]):
         try:
             call = Call(path, partial(self._read, subject), deadline, template=part.path.text, safe=True)
             found = await self._send(call)
-            tags = () if found is None else tags_in(found, part.tags)
+            tags = () if found is None or part.tags is None else tags_in(found, part.tags)
         except UpstreamError as error:
             store.record_failure(key, error, deadline)
             return loading.progress.told(part.name, await self._last_known_good(key, error.reason, started, loading))
         self._sources["service"].inc()
-        duration = store.clock() - started
+        duration = self._clock() - started
         if found is None:
             loading.forget(key)  # else it could come back to life as a stale part
             return loading.progress.told(
@@ -90,7 +92,7 @@ class SingleSource(Generic[T]):
 
     async def _last_known_good(self, key: str, reason: Reason, started: float, loading: Loading) -> Part[T]:
         (entry,) = await self._store.kept([key], loading.deadline)
-        now = self._store.clock()
+        now = self._clock()
         value = None if entry is None else self._part.codec.decode_entry(entry)
         if entry is None or value is None:
             return Part.missing(reason, now - started)
