@@ -7,6 +7,7 @@ carries those of all that was taken for it.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from sys import intern
 from typing import Final
 
 MAX_TAGS: Final = 128
@@ -51,8 +52,11 @@ def any_of(one: str) -> str:
 
 
 def bounded(tags: Iterable[str]) -> tuple[str, ...]:
-    """These, or where they are too many fewer that are purged with them: one in the place of the most of one name."""
-    every = tuple(tags if isinstance(tags, dict) else dict.fromkeys(tags))
+    """These, or where they are too many fewer that are purged with them: one in the place of the most of one name.
+
+    Each is one string in memory, however many carry it.
+    """
+    every = tuple(map(intern, tags if isinstance(tags, dict) else dict.fromkeys(tags)))
     if len(every) <= MAX_TAGS:
         return every
     names = Counter(one.partition(":")[0] for one in every)

@@ -33,6 +33,10 @@ def _gzip(body: bytes) -> bytes:
 _QUICK: Final[Mapping[Coding, Callable[[bytes], bytes]]] = {"zstd": _zstd, "gzip": _gzip}
 
 
+_NOT_CODED: Final[Mapping[Coding, tuple[bytes, Coding]]] = {}
+"""Shared by all that are in no coding yet."""
+
+
 class CodedBody:
     """A body and its codings, each made when it is first asked for, and kept."""
 
@@ -40,7 +44,7 @@ class CodedBody:
 
     def __init__(self, plain: bytes) -> None:
         self.plain = plain
-        self._coded: dict[Coding, tuple[bytes, Coding]] = {}
+        self._coded = _NOT_CODED
 
     @classmethod
     def thorough(cls, plain: bytes) -> "CodedBody":
@@ -61,7 +65,8 @@ class CodedBody:
         return self._keep(coding, _QUICK[coding](self.plain))
 
     def _keep(self, coding: Coding, coded: bytes) -> tuple[bytes, Coding]:
-        kept = self._coded[coding] = (coded, coding) if len(coded) < len(self.plain) else (self.plain, "identity")
+        kept: tuple[bytes, Coding] = (coded, coding) if len(coded) < len(self.plain) else (self.plain, "identity")
+        self._coded = {**self._coded, coding: kept}
         return kept
 
 

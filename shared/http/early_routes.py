@@ -34,6 +34,12 @@ class _Head(NamedTuple):
     body: bytes
 
 
+_NEVER: Final = float("-inf")
+_NO_FIELDS: Final[Mapping[bool, HeaderFields]] = {}
+_NO_HEADS: Final[Mapping[Form, _Head]] = {}
+"""Of most of what there is in memory: a dictionary of its own would be a tenth of what it takes."""
+
+
 class ReadyResponse:
     """A complete, ready answer to GET; its header fields hold until ``headers_until``.
 
@@ -44,13 +50,12 @@ class ReadyResponse:
 
     def __init__(self, etag: str, body: bytes) -> None:
         self.etag = etag
-        self.headers_until = float("-inf")
+        self.headers_until = _NEVER
         self.coded_body = CodedBody(body)
-        self._of_answer: Mapping[bool, HeaderFields] = {}
+        self._of_answer: Mapping[bool, HeaderFields] = _NO_FIELDS
         self._of_cache: HeaderFields = ()
         self._second = 0
-        self._whole: dict[Form, _Head] = {}
-        self._unchanged: dict[Form, _Head] = {}
+        self._whole = self._unchanged = _NO_HEADS
 
     @property
     def body(self) -> bytes:
@@ -74,14 +79,16 @@ class ReadyResponse:
         heads = self._whole if status == 200 else self._unchanged
         head = heads.get(form)
         if head is None:
-            if len(heads) >= _MAX_HEADS:
-                heads.clear()
-            head = heads[form] = self._composed(status, form, http_date(now))
+            head = self._composed(status, form, http_date(now))
+            heads = {**(heads if len(heads) < _MAX_HEADS else _NO_HEADS), form: head}
+            if status == 200:
+                self._whole = heads
+            else:
+                self._unchanged = heads
         return head
 
     def _forget_heads(self) -> None:
-        self._whole.clear()
-        self._unchanged.clear()
+        self._whole = self._unchanged = _NO_HEADS
 
     def _composed(self, status: int, form: Form, date: str) -> _Head:
         body, coding = (b"", None) if status == 304 else self.coded_body.coded(form.coding)
