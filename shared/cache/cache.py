@@ -206,13 +206,12 @@ class Cache:
         return True
 
     def _entry(self, value: Value, now: float) -> Entry:
-        left = value.asked_at + value.fresh - now
-        if left > 0:
-            left *= 1 - JITTER * self._draw()
-        stale_until = max(now + left, value.asked_at + value.stale)
-        entry = Entry(value.data, now, now + left, stale_until, value.cost, now - value.asked_at, value.negative)
-        entry.tags = value.tags
-        if value.decoded is not None:
-            rules = self.keys.kind(value.key).rules(negative=value.negative)
-            entry.decoded, entry.decoded_size = value.decoded, 0 if rules is None else rules.sizeof(value.decoded)
-        return entry
+        asked_at, negative, decoded, decoded_size = value.asked_at, value.negative, value.decoded, 0
+        left = asked_at + value.fresh - now
+        fresh_until = now + (left * (1 - JITTER * self._draw()) if left > 0 else left)
+        kept_until = max(fresh_until, asked_at + value.stale) if value.stale else fresh_until
+        if decoded is not None:
+            rules = self.keys.kind(value.key).rules(negative=negative)
+            decoded_size = 0 if rules is None else rules.sizeof(decoded)
+        cost, age = value.cost, now - asked_at
+        return Entry(value.data, now, fresh_until, kept_until, cost, age, negative, decoded, decoded_size, value.tags)

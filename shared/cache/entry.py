@@ -41,8 +41,10 @@ class UnreadableEntry(ValueError):
     """Bytes that are no entry of this version, or one whose life cannot be right."""
 
 
-class Entry(msgspec.Struct, eq=False):
+class Entry(msgspec.Struct, eq=False, gc=False):
     """A value, and the instants (seconds, the cache's clock) between which it may be used.
+
+    The collector knows nothing of it, as there are so many: nothing that is decoded refers to its entry.
 
     Attributes:
         value: the bytes that were stored.
@@ -117,7 +119,6 @@ class Entry(msgspec.Struct, eq=False):
 
 _OWN_BYTES: Final = (
     sys.getsizeof(Entry(b"", 0.0, 0.0, 0.0))
-    + 16  # what the collector keeps of it
     + 5 * sys.getsizeof(0.0)
     + sys.getsizeof(b"")
     + sys.getsizeof("")
@@ -127,7 +128,7 @@ _TAG_BYTES: Final = 150
 """What a tag takes besides its characters, and to be found by it, however few others carry it."""
 
 
-class StoredEntry(msgspec.Struct):
+class StoredEntry(msgspec.Struct, gc=False):
     """An entry as it is stored in Redis.
 
     Attributes:
