@@ -107,24 +107,20 @@ class ReadThrough(Generic[T]):
             self._flights.start_in_background(key, lambda: self._refresh(key, load, progress), progress)
 
     async def _find_or_load(self, key: str, deadline: Deadline, load: Load[T], progress: Progress) -> Outcome[T]:
-        lookup, waited = await self._leases.lookup(key), False
-        if lookup.entry is None and lookup.lease is TAKEN:
-            lookup, waited = await self._lookup_patiently(key, deadline, lookup)
+        lookup, patience = await self._leases.lookup(key), None
+        while lookup.entry is None and lookup.lease is TAKEN:
+            patience = patience or Deadline.after(deadline.left() * _WAIT_SHARE, deadline.clock)
+            if patience.left() <= 0:
+                break
+            await self._leases.wait_for_lease_holder(key, patience)
+            lookup = await self._leases.lookup(key)
+        waited = patience is not None
         if lookup.entry is not None:
             self._release_lease(key, lookup)
             if waited:
                 self._coalesced["redis"].inc()
             return Outcome(lookup.entry, None, asked_redis=True, joined=waited)
         return await self._load(key, load, deadline, lookup, progress)
-
-    async def _lookup_patiently(self, key: str, deadline: Deadline, lookup: Lookup) -> tuple[Lookup, bool]:
-        """What another process has loaded, or whose lease it is then, and whether it was waited for that."""
-        waited, patience = False, Deadline.after(deadline.left() * _WAIT_SHARE, deadline.clock)
-        while lookup.entry is None and lookup.lease is TAKEN and patience.left() > 0:
-            waited = True
-            await self._leases.wait_for_lease_holder(key, patience)
-            lookup = await self._leases.lookup(key)
-        return lookup, waited
 
     async def _refresh(self, key: str, load: Load[T], progress: Progress) -> Outcome[T] | None:
         lookup, now = await self._leases.lookup(key, count=False), self._cache.clock()

@@ -93,13 +93,13 @@ class TokenIssuer:
             stamps = self.stamps
         token = Token(self, keys, Stamps() if stamps is None else stamps, on_loss)
         for key in keys:
-            self._hold(token, key)
+            self._tokens.setdefault(key, set()).add(token)
         return token
 
     def extend_token(self, token: Token, key: str) -> None:
         """From now on ``token`` stands for ``key`` too, which is going to be asked for."""
         token.keys.append(key)
-        self._hold(token, key)
+        self._tokens.setdefault(key, set()).add(token)
 
     def tag_token(self, token: Token, key: str, tags: Iterable[str]) -> None:
         """From now on ``token`` loses ``key`` when any of ``tags`` is purged, or has been since it was issued."""
@@ -127,13 +127,6 @@ class TokenIssuer:
                 holders.discard(token)
                 if not holders:
                     del self._tokens[key]
-
-    def _hold(self, token: Token, key: str) -> None:
-        holders = self._tokens.get(key)
-        if holders is None:
-            self._tokens[key] = {token}
-        else:
-            holders.add(token)
 
     def _count_purge(self, tag: str) -> None:
         self.purges += 1
