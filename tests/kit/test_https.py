@@ -155,7 +155,7 @@ def _connections(wire: ssl.SSLSocket) -> float:
 @pytest.mark.parametrize("sent", [b"\x16\x03\x01", b"GET /who HTTP/1.1\r\nHost: x\r\n\r\n", b"\xff" * 1_000])
 def test_what_is_no_handshake_holds_nothing(app: App, sent: bytes) -> None:
     """Who says something else is let go at once, who says no more when the time for it is over; neither is served."""
-    with socket.create_connection(("127.0.0.1", app.port), 60) as wire:
+    with socket.create_connection(("127.0.0.1", app.port), 30) as wire:  # by default it would be held for a minute
         wire.sendall(sent)
         received = b""
         try:
