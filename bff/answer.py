@@ -16,6 +16,7 @@ from shared.timestamps import rfc3339
 
 _TIMESTAMP: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _MAX_SENTENCE: Final = 1_000
+_TAG_DIGITS: Final = 24
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -120,4 +121,4 @@ def _document(data: bytes, metadata: tuple[bytes, bytes], cached: bytes) -> byte
 
 def _weak_tag(data: bytes) -> str:
     """Weak (RFC 9110 §8.8.1): answers with the same parts are equivalent whenever they were put together."""
-    return f'W/"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
+    return f'W/"{hashlib.sha256(data).hexdigest()[:_TAG_DIGITS]}"'

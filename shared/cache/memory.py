@@ -64,8 +64,8 @@ class _Lru:
     def __init__(self, capacity: int, max_bytes: int) -> None:
         self.bytes = 0
         self.entries: OrderedDict[str, Entry] = OrderedDict()
-        self._variants = _Index()
-        self._tagged = _Index()
+        self.variants = _Index()
+        self.tagged = _Index()
         self._capacity = capacity
         self._max_bytes = max_bytes
 
@@ -89,9 +89,9 @@ class _Lru:
         self.entries[key] = entry
         self.bytes += size
         if beginning:
-            self._variants.add((beginning,), key)
+            self.variants.add((beginning,), key)
         if entry.tags:
-            self._tagged.add(entry.tags, key)
+            self.tagged.add(entry.tags, key)
         while self.bytes > self._max_bytes or len(self.entries) > self._capacity:
             self._gone(*self.entries.popitem(last=False))
 
@@ -103,28 +103,22 @@ class _Lru:
 
     def clear(self) -> None:
         self.entries.clear()
-        self._variants.clear()
-        self._tagged.clear()
+        self.variants.clear()
+        self.tagged.clear()
         self.bytes = 0
-
-    def variants(self, beginning: str) -> set[str]:
-        return self._variants.get(beginning)
-
-    def take_tagged(self, tag: str) -> set[str]:
-        return self._tagged.take(tag)
 
     def find_again(self, key: str, tag: str) -> None:
         entry = self.entries.get(key)
         if entry is not None and tag in entry.tags:
-            self._tagged.add((tag,), key)
+            self.tagged.add((tag,), key)
 
     def _gone(self, key: str, entry: Entry) -> None:
         self.bytes -= entry.size(key)
         beginning = beginning_of_variant(key)
         if beginning:
             self.bytes -= _VARIANT_BYTES
-            self._variants.discard((beginning,), key)
-        self._tagged.discard(entry.tags, key)
+            self.variants.discard((beginning,), key)
+        self.tagged.discard(entry.tags, key)
 
 
 class MemoryStore:
@@ -162,14 +156,14 @@ class MemoryStore:
 
     def variants(self, beginning: str) -> set[str]:
         """The keys of entries that have a variant behind this ``beginning``."""
-        return {key for lru in self._lists for key in lru.variants(beginning)}
+        return {key for lru in self._lists for key in lru.variants.get(beginning)}
 
     def take_tagged(self, tag: str) -> Iterable[set[str]]:
         """The keys of entries that carry ``tag`` besides their own, however many: they are not copied.
 
         An entry is not found again by it before :meth:`find_again`.
         """
-        return [keys for lru in self._lists if (keys := lru.take_tagged(tag))]
+        return [keys for lru in self._lists if (keys := lru.tagged.take(tag))]
 
     def find_again(self, key: str, tag: str) -> None:
         """From now on the entry under ``key``, if it carries ``tag``, is found by that again."""

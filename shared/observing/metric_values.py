@@ -36,7 +36,6 @@ class LocalValue:
     """
 
     __slots__ = ("_exemplar", "_value")
-    _multiprocess = False
 
     def __init__(self, *_: object, **__: object) -> None:
         """The library tells of which metric it is."""
