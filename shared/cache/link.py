@@ -179,14 +179,25 @@ class Link(asyncio.Protocol):
         if self.lost.done():
             return
         self._unfinished += len(data)
+        gets = self._reader.gets
         try:
             self._reader.feed(data)
-            while (reply := self._reader.gets(False)) is not _NOTHING:
+            while (reply := gets(False)) is not _NOTHING:
                 self._unfinished = 0
-                if type(reply) is PushNotification:
+                kind = type(reply)
+                if kind is PushNotification:
                     self._on_push(reply)
-                else:
-                    self._on_reply(reply)
+                    continue
+                group = self._waiting[0]
+                replies, types = group.replies, group.types
+                wanted = types[len(replies)].get(kind, never)
+                if wanted is not None and wanted != reply:
+                    check(reply, wanted)
+                replies.append(reply)
+                if len(replies) == len(types):
+                    self._waiting.popleft()
+                    if not group.future.done():
+                        group.future.set_result(replies)
         except (RedisError, IndexError) as error:  # IndexError: an answer that nobody has asked for
             self.abort(error)
         except Exception as error:  # noqa: BLE001 - hiredis raises TypeError for a map with a list for a key
@@ -208,18 +219,6 @@ class Link(asyncio.Protocol):
         outgoing, self._outgoing = self._outgoing, []
         if outgoing and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(outgoing))
-
-    def _on_reply(self, reply: Any) -> None:
-        group = self._waiting[0]
-        replies, types = group.replies, group.types
-        wanted = types[len(replies)].get(type(reply), never)
-        if wanted is not None and wanted != reply:
-            check(reply, wanted)
-        replies.append(reply)
-        if len(replies) == len(types):
-            self._waiting.popleft()
-            if not group.future.done():
-                group.future.set_result(replies)
 
     def _on_push(self, message: list[Any]) -> None:
         names = outdated_keys(message)
