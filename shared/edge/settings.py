@@ -22,7 +22,7 @@ _ALGORITHMS: Final = (
     "EdDSA",
     "Ed25519",
 )
-_word = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,256}").fullmatch
+_WORD: Final = r"[\x21-\x2b\x2d-\x7e]{1,256}"
 _media_type = re.compile(r"[A-Za-z0-9!#$&^_.+-]+(?:/[A-Za-z0-9!#$&^_.+-]+)?").fullmatch
 _scheme = re.compile(r"[a-z][a-z0-9+.-]*").fullmatch
 _MAPPED_BITS: Final = 96
@@ -30,12 +30,6 @@ _USUAL_PORTS: Final = {"http": 80, "https": 443}
 _query = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+").fullmatch
 LONGEST_SECONDS: Final = 7 * 86_400
 """For which a revocation is kept."""
-
-
-def _algorithm(text: str) -> str:
-    if text not in _ALGORITHMS:
-        raise ValueError(text)
-    return text
 
 
 def _token_type(text: str) -> str:
@@ -76,15 +70,9 @@ def _document_url(text: str) -> str:
     return text
 
 
-def _visible(text: str) -> str:
-    if _word(text) is None:
-        raise ValueError(text)
-    return text
-
-
 DOCUMENT_URL: Final = Kind("an http:// or https:// address that can be looked up, without credentials", _document_url)
-_CLAIM: Final = Kind("the name of a claim", _visible)
-_VISIBLE: Final = Kind("visible ASCII characters without a comma", _visible)
+_CLAIM: Final = values.matching("the name of a claim", _WORD)
+_VISIBLE: Final = values.matching("visible ASCII characters without a comma", _WORD)
 _YES_OR_NO: Final = values.one_of("true", "false")
 
 
@@ -107,13 +95,13 @@ class EdgeSettings(Settings):
     auth_audience: str = setting("AUTH_AUDIENCE", _VISIBLE, "", "Who they are for: among their claim aud.")
     auth_algorithms: Listed = setting(
         "AUTH_ALGORITHMS",
-        values.listed(f"some of {', '.join(_ALGORITHMS)}", _algorithm),
+        values.listed(values.matching(f"some of {', '.join(_ALGORITHMS)}", "|".join(_ALGORITHMS))),
         "RS256,ES256,EdDSA",
         "What they may be signed with.",
     )
     auth_token_types: Listed = setting(
         "AUTH_TOKEN_TYPES",
-        values.listed("types of tokens", _token_type),
+        values.listed(Kind("types of tokens", _token_type)),
         "at+jwt,application/at+jwt",
         "Their typ in the header, in any case; none stands for those that have none.",
     )
@@ -174,7 +162,7 @@ class EdgeSettings(Settings):
     )
     trusted_proxies: Listed | Literal[""] = setting(
         "TRUSTED_PROXIES",
-        values.listed("addresses, networks such as 10.0.0.0/8, or unix", _network),
+        values.listed(Kind("addresses, networks such as 10.0.0.0/8, or unix", _network)),
         "",
         "Whose word counts about the addresses of clients.",
     )
@@ -192,7 +180,7 @@ class EdgeSettings(Settings):
     )
     cors_origins: Listed | Literal[""] = setting(
         "CORS_ORIGINS",
-        values.listed("origins such as https://app.example.org", _origin),
+        values.listed(Kind("origins such as https://app.example.org", _origin)),
         "",
         "Whose scripts in browsers may read answers (CORS).",
     )

@@ -21,24 +21,21 @@ def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
         DeclarationError: one variable would be read for two things.
     """
     _check_names(settings_type)
-    mistakes: list[str] = []
-    parsed = {name: _parsed(declared, environ, mistakes) for name, declared in declarations(settings_type).items()}
-    if not mistakes:
-        settings = settings_type(**parsed)
-        mistakes.extend(settings.conflicts())
-        if not mistakes:
-            return settings
-    raise SettingsError(mistakes)
+    settings = settings_type(**load_variables(declarations(settings_type), environ))
+    mistakes = list(settings.conflicts())
+    if mistakes:
+        raise SettingsError(mistakes)
+    return settings
 
 
-def load_variables(wanted: Mapping[str, Variable], environ: Mapping[str, str]) -> Mapping[str, Any]:
+def load_variables(wanted: Mapping[str, Variable | Group], environ: Mapping[str, str]) -> Mapping[str, Any]:
     """Read these variables alone, by the keys of ``wanted``.
 
     Raises:
         SettingsError: as :func:`load` does.
     """
     mistakes: list[str] = []
-    found = {key: _parsed(variable, environ, mistakes) for key, variable in wanted.items()}
+    found = {key: _parsed(declared, environ, mistakes) for key, declared in wanted.items()}
     if mistakes:
         raise SettingsError(mistakes)
     return found
@@ -90,11 +87,7 @@ def _text(variable: Variable, environ: Mapping[str, str]) -> tuple[str, str]:
 
 def shown(variable: Variable, text: str) -> str:
     """``text`` as it may be printed: secrets and passwords inside addresses masked."""
-    if not text:
-        return ""
-    if variable.secret:
-        return MASK
-    return without_secrets(text)
+    return MASK if text and variable.secret else without_secrets(text)
 
 
 def _cut(text: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Generic, TypeVar
 
@@ -34,28 +35,29 @@ def integer(low: int, high: int) -> Kind[int]:
 
 def seconds(low: float, high: float) -> Kind[float]:
     """A duration in seconds within bounds."""
+    return _number("a number of seconds", low, high)
+
+
+def _number(what: str, low: float, high: float) -> Kind[float]:
+    """Digits as they are usually written: Python takes blanks, underscores and digits of other scripts as well."""
 
     def parse(text: str) -> float:
-        value = _number(text)
-        if not low <= value <= high:  # also refuses nan
+        if not _DECIMAL.fullmatch(text) or not low <= float(text) <= high:
             raise ValueError(text)
-        return value
+        return float(text)
 
-    return Kind(f"a number of seconds from {low:g} to {high:g}", parse)
+    return Kind(f"{what} from {low:g} to {high:g}", parse)
 
 
-def _number(text: str) -> float:
-    """Digits as they are usually written: Python takes blanks, underscores and digits of other scripts as well."""
-    if not _DECIMAL.fullmatch(text):
+def matching(expected: str, pattern: str) -> Kind[str]:
+    """Text that ``pattern`` matches the whole of, as it stands; fit for secrets, which other processes are given."""
+    return Kind(expected, partial(_matched, re.compile(pattern)))
+
+
+def _matched(pattern: "re.Pattern[str]", text: str) -> str:
+    if pattern.fullmatch(text) is None:
         raise ValueError(text)
-    return float(text)
-
-
-def _share(text: str) -> float:
-    value = _number(text)
-    if not 0 <= value <= 1:  # also refuses nan
-        raise ValueError(text)
-    return value
+    return text
 
 
 def one_of(*choices: str) -> Kind[str]:
@@ -75,7 +77,7 @@ _AUTHORITY = re.compile(
 _LABEL = r"[\w-]{1,63}"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
 _NUMBERS = re.compile(r"(?:(?:[0-9]+|0x[0-9a-f]*)(?:\.|$))+", re.IGNORECASE)
-_PATH = re.compile(r"(?:/(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*", re.ASCII)
+_PATH = r"(?:/(?:[A-Za-z0-9_.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*"
 """Segments of the characters that a path may hold as they are (RFC 3986 §3.3), and others percent-encoded."""
 
 
@@ -83,7 +85,7 @@ def _base_url(text: str) -> str:
     scheme, _, rest = text.partition("://")
     authority, slash, path = rest.partition("/")
     found = _AUTHORITY.fullmatch(authority)
-    if scheme.lower() not in ("http", "https") or found is None or not _PATH.fullmatch(slash + path):
+    if scheme.lower() not in ("http", "https") or found is None or not re.fullmatch(_PATH, slash + path):
         raise ValueError(text)
     if found["address"]:
         IPv6Address(found["address"])
@@ -111,37 +113,13 @@ def _host(text: str) -> str:
     return text
 
 
-def _path(text: str) -> str:
-    if not text or not _PATH.fullmatch(text):
-        raise ValueError(text)
-    return text
-
-
-def _namespace(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]{1,32}", text):
-        raise ValueError(text)
-    return text
-
-
-def _redis_key(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9:._-]{1,128}", text):
-        raise ValueError(text)
-    return text
-
-
-def _token(text: str) -> str:
-    if len(text) < 8 or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError(text)
-    return text
-
-
 BASE_URL = Kind("an http:// or https:// address that can be looked up, without query or credentials", _base_url)
-SHARE = Kind("a number from 0 to 1", _share)
-PATH = Kind("a path that starts with /, percent-encoded", _path)
-TOKEN = Kind("at least 8 visible ASCII characters", _token)
+SHARE = _number("a number", 0, 1)
+PATH = matching("a path that starts with /, percent-encoded", rf"(?=/){_PATH}")
+TOKEN = matching("at least 8 visible ASCII characters", r"[!-~]{8,}")
 HOST = Kind("a host name or an address", _host)
-NAMESPACE = Kind("1 to 32 characters of a-z, 0-9 and -", _namespace)
-REDIS_KEY = Kind("1 to 128 characters of A-Z, a-z, 0-9, :, ., _ and -", _redis_key)
+NAMESPACE = matching("1 to 32 characters of a-z, 0-9 and -", r"[a-z0-9-]{1,32}")
+REDIS_KEY = matching("1 to 128 characters of A-Z, a-z, 0-9, :, ., _ and -", r"[A-Za-z0-9:._-]{1,128}")
 TEXT: Kind[str] = Kind("text", str)
 
 
@@ -155,13 +133,13 @@ class Listed(tuple[str, ...]):
         return ",".join(self)
 
 
-def listed(expected: str, parse: Callable[[str], str]) -> Kind[Listed]:
-    """Words with commas between them, each once; ``parse`` gives a word its one form, or raises ValueError."""
+def listed(words: Kind[str]) -> Kind[Listed]:
+    """Such ``words`` with commas between them, each once in its one form."""
 
     def parse_all(text: str) -> Listed:
-        words = Listed(parse(word.strip()) for word in text.split(","))
-        if len(set(words)) < len(words):
+        found = Listed(words.parse(word.strip()) for word in text.split(","))
+        if len(set(found)) < len(found):
             raise ValueError(text)
-        return words
+        return found
 
-    return Kind(f"{expected}, each once, with commas between them", parse_all)
+    return Kind(f"{words.expected}, each once, with commas between them", parse_all)
