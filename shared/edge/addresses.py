@@ -5,7 +5,7 @@ What stands to the left of that it was told, maybe by the client. So the field i
 whoever has said the next is trusted, and no further than it can be read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final, NamedTuple
@@ -45,7 +45,7 @@ class ClientAddresses:
         self.header: Final = header
         self._networks = [ip_network(text, strict=False) for text in every - {UNIX}]
         self._unix = _Hop(Client(UNIX, is_local=False), UNIX in every)
-        self._node_in = _node_of if header == "forwarded" else _whole
+        self._node_in: Callable[[str], str | None] = _node_of if header == "forwarded" else str
         self._hop = lru_cache(_REMEMBERED)(self._read)
 
     def trusts(self, peer: str) -> bool:
@@ -99,10 +99,6 @@ class ClientAddresses:
             Client(_key(address), address.is_loopback),
             any(address in network for network in self._networks),
         )
-
-
-def _whole(element: str) -> str | None:
-    return element
 
 
 def _node_of(element: str) -> str | None:
