@@ -2,25 +2,19 @@
 
 import asyncio
 from collections.abc import Coroutine
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-class SeenThrough:
+class SeenThrough(AbstractAsyncContextManager["SeenThrough"]):
     """Runs such work; a resource of the app, which ends when all of it has. The work bounds its own time."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def __aenter__(self) -> Self:
-        """Begin."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Wait for what is under way."""
         if self._tasks:
             await asyncio.wait(self._tasks)

@@ -16,27 +16,22 @@ class Head(Protocol):
     @property
     def authorization(self) -> str | None:
         """Credentials (RFC 9110 §11.6.2)."""
-        ...
 
     @property
     def accept_encoding(self) -> str | None:
         """Codings that are liked (RFC 9110 §12.5.3)."""
-        ...
 
     @property
     def origin(self) -> str | None:
         """Whose script asks (RFC 6454 §7)."""
-        ...
 
     @property
     def x_forwarded_for(self) -> str | None:
         """The addresses that proxies have seen."""
-        ...
 
     @property
     def forwarded(self) -> str | None:
         """The same (RFC 7239)."""
-        ...
 
 
 class Peer(Protocol):
@@ -45,12 +40,10 @@ class Peer(Protocol):
     @property
     def peer(self) -> str:
         """Its address; "" for a socket in the file system."""
-        ...
 
     @property
     def operations(self) -> bool:
         """Whether it came by the listener for operations."""
-        ...
 
 
 class _Nothing(enum.Enum):

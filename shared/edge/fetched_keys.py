@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from types import TracebackType
 from typing import Final, Self
 
 from shared.cancellation import cancel_and_wait
@@ -36,9 +35,7 @@ class FetchedKeys(KeySource):
         self._running = asyncio.get_running_loop().create_task(work, name=_TASK, context=Context())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Fetch no more."""
         await cancel_and_wait(*(task for task in (self._running, self._fetching) if task is not None))
 

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractAsyncContextManager
 
 from shared.edge.keys import KeySet
 from shared.errors import KitError
@@ -11,7 +10,7 @@ from shared.observing import metrics
 from shared.observing.logs import log
 
 
-class KeySource:
+class KeySource(AbstractAsyncContextManager["KeySource"]):
     """The keys in use, and whoever has to know when others are; a resource of the app.
 
     Attributes:
@@ -28,13 +27,7 @@ class KeySource:
         self._outcomes = {outcome: metrics.auth_key_fetches.labels(kind, outcome) for outcome in ("success", "failure")}
         self._count.set(0)
 
-    async def __aenter__(self) -> Self:
-        """Begin to have keys."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End what is going on."""
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -55,10 +48,9 @@ class KeySource:
     def _failed(self, error: Exception, *, still_good: bool) -> None:
         """``still_good`` are the keys of before, if there are any."""
         self._outcomes["failure"].inc()
-        facts = {
-            "error": type(error).__name__,
-            **({"detail": str(error)} if isinstance(error, KitError | ValueError) else {}),
-        }
+        facts = {"error": type(error).__name__}
+        if isinstance(error, KitError | ValueError):
+            facts["detail"] = str(error)
         if still_good:
             self._log_change("kept", "warning", "signing keys are those of before", **facts)
             return

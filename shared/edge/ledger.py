@@ -13,11 +13,9 @@ class Ledger(Protocol):
     @property
     def is_up(self) -> bool:
         """Whether it can be asked at the moment."""
-        ...
 
     def remembers(self) -> float:
         """For how many seconds it has lost nothing, as far as this process knows; infinite where nothing is known."""
-        ...
 
     async def take(self, key: str, amount: int, seconds: float) -> int:
         """Write down that ``amount`` more is taken; how much that makes together. Kept for at least ``seconds``.
@@ -25,4 +23,3 @@ class Ledger(Protocol):
         Raises:
             LedgerAway: it cannot be told.
         """
-        ...

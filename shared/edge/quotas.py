@@ -5,9 +5,9 @@ A resource of the app, open while it serves. ``bucket`` has what is spent and ho
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 from contextvars import Context
-from types import TracebackType
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, Literal, NamedTuple
 
 from shared.cancellation import cancel_and_wait
 from shared.deadline import Clock
@@ -32,7 +32,7 @@ class _Rates(NamedTuple):
     failures: _Limit
 
 
-class Quotas:
+class Quotas(AbstractAsyncContextManager["Quotas"]):
     """The limits that are set.
 
     Attributes:
@@ -67,13 +67,7 @@ class Quotas:
             Subjects(Terms(name, rate, processes, ledger), self._ask) if rate else None for name, rate in named
         )
 
-    async def __aenter__(self) -> Self:
-        """There is nothing to open."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Ask for nothing any more."""
         await cancel_and_wait(*self._tasks)
 

@@ -33,11 +33,9 @@ class LineSink(Protocol):
 
     def put(self, line: bytes) -> None:
         """Take a line, newline included."""
-        ...
 
     def close(self) -> None:
         """No more lines come."""
-        ...
 
 
 class _Sink:

@@ -8,7 +8,6 @@ import os
 import time
 from contextvars import Context
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from shared.cancellation import cancel_and_wait
@@ -35,9 +34,7 @@ class ProcessMetrics:
         self._task = loop.create_task(keep_running(self._measure, _TASK), name=_TASK, context=Context())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End."""
         await cancel_and_wait(self._task)
 

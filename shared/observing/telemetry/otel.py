@@ -8,7 +8,6 @@ import contextlib
 import logging
 import threading
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Final, Self
 
 from opentelemetry.context import Context
@@ -66,9 +65,7 @@ class OpenTelemetry:
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Send what is left if that takes less than :data:`FLUSH_SECONDS`; what is not sent by then is lost."""
         loop, over = asyncio.get_running_loop(), asyncio.Event()
 

@@ -6,9 +6,8 @@ trace id is the one in every log line. Whether a trace is recorded is decided on
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Final, Literal, Protocol, Self
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Final, Literal, Protocol
 
 from shared.errors import NotFound, UpstreamError
 from shared.observing.tracing import Trace, begin_trace, current_trace
@@ -22,19 +21,16 @@ class Span(Protocol):
 
     def set_attribute(self, name: str, value: Value) -> None:
         """An attribute; never anything that tells of a person."""
-        ...
 
     def fail(self, reason: str) -> None:
         """It has failed; ``reason`` is one of few words."""
-        ...
 
     def end(self, name: str = "") -> None:
         """It is over, and perhaps called ``name``."""
-        ...
 
 
-class Spans(Protocol):
-    """Takes spans and sends them away; a resource of the app."""
+class Spans(AbstractAsyncContextManager[object], Protocol):
+    """Takes spans and sends them away; a resource of the app, left within bounded time, in which it sends the rest."""
 
     def start_span(
         self, trace: Trace, parent: str, name: str, kind: Kind, attributes: Mapping[str, Value] | None = None
@@ -43,17 +39,6 @@ class Spans(Protocol):
 
         ``parent`` is the id of the span that it lies in, empty when it begins the trace; a server's lies elsewhere.
         """
-        ...
-
-    async def __aenter__(self) -> Self:
-        """Begin to send."""
-        ...
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
-        """Send what is left, within bounded time."""
-        ...
 
 
 class _Unrecorded:
