@@ -1,9 +1,9 @@
 """Builds any of our Sanic apps: lifecycle, middleware, problems, health and metrics routes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import msgspec
 from sanic import HTTPResponse, Request, Sanic
@@ -33,6 +33,10 @@ _OWN_MIDDLEWARE: Final = 2
 
 Resource = AbstractAsyncContextManager[object]
 """Something an app holds while it serves: entered before the first request, left after the last."""
+IsReady = Callable[[], bool]
+"""Tells whether an app can take traffic, beyond having been started."""
+Routes = Callable[[Sanic[Any, Any]], None]
+"""Adds a group of routes to an app."""
 
 
 class Liveness(msgspec.Struct, frozen=True):
@@ -45,22 +49,6 @@ class Readiness(msgspec.Struct, frozen=True):
     """Whether traffic is taken."""
 
     status: Literal["ready", "not_ready"]
-
-
-class IsReady(Protocol):
-    """Tells whether an app can take traffic, beyond having been started."""
-
-    def __call__(self) -> bool:
-        """True when it can."""
-        ...
-
-
-class Routes(Protocol):
-    """A group of routes."""
-
-    def __call__(self, app: Sanic[Any, Any]) -> None:
-        """Add them to ``app``."""
-        ...
 
 
 def build_app(
@@ -104,10 +92,8 @@ def build_app(
     app.ctx.early = early
     app.ctx.edge = edge
     app.ctx.reloads = tuple(reloads)
-    first = (
-        [ProcessMetrics()] if spans is None else [ProcessMetrics(), spans]
-    )  # spans may come until all else is closed
-    lifecycle = _Lifecycle(service, (*first, *resources, *([] if streams is None else [streams])), ready, streams)
+    held = (ProcessMetrics(), spans, *resources, streams)  # spans may come until all else is closed
+    lifecycle = _Lifecycle(service, [one for one in held if one is not None], ready, streams)
     app.register_listener(lifecycle.start, "before_server_start")
     app.register_listener(lifecycle.started, "after_server_start")
     app.register_listener(lifecycle.stopping, "before_server_stop")
