@@ -76,12 +76,9 @@ class Workers:
         self._next_start = 0.0
         self._stopping = False
         self._unusable = False
-        self._wake_reader, self._wake_writer = os.pipe()
-        os.set_blocking(self._wake_reader, False)
-        os.set_blocking(self._wake_writer, False)
-        self._error_token, token_writer = self._context.Pipe(duplex=False)
-        token_writer.send_bytes(b"")  # the one worker that reads it reports the error for all
-        self._token_writer = token_writer
+        self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._error_token, self._token_writer = self._context.Pipe(duplex=False)
+        self._token_writer.send_bytes(b"")  # the one worker that reads it reports the error for all
 
     def serve(self, drain: float, grace: float) -> int:
         """Keep the workers running until a stop signal, then end them.
@@ -155,21 +152,18 @@ class Workers:
     def _reap(self) -> None:
         """Remove workers that have died, and merge the metrics that they left."""
         for worker in [w for w in self._workers if not w.process.is_alive()]:
-            self._remove(worker)
+            self._workers.remove(worker)
+            worker.pulse.close()
+            pid, exit_code = worker.process.pid, worker.process.exitcode
+            if pid is not None:
+                self._ended.append(pid)
             if self._stopping:
                 return
-            if worker.process.exitcode == UNUSABLE:
+            if exit_code == UNUSABLE:
                 self._stopping = self._unusable = True
                 return
             lived = time.monotonic() - worker.started
-            log(
-                "error",
-                "worker died",
-                "workers",
-                pid=worker.process.pid,
-                exit_code=worker.process.exitcode,
-                lived_s=round(lived, 1),
-            )
+            log("error", "worker died", "workers", pid=pid, exit_code=exit_code, lived_s=round(lived, 1))
             if lived < _STABLE_SECONDS:
                 self._next_start = time.monotonic() + _PAUSE_SECONDS  # one that cannot start must not spin
         while self._ended and metrics.worker_ended(self._ended[0]):  # what is held up is tried another time
@@ -212,12 +206,6 @@ class Workers:
             left = [process for process in left if process.is_alive()]
             if time.monotonic() >= end:
                 return
-
-    def _remove(self, worker: _Worker) -> None:
-        self._workers.remove(worker)
-        worker.pulse.close()
-        if worker.process.pid is not None:
-            self._ended.append(worker.process.pid)
 
 
 def _work(run: Run, listening: Listeners, error_token: Connection, beating: Connection, *, reloads: bool) -> None:
