@@ -5,6 +5,7 @@ https://github.com/cloudevents/spec: ``bindings/http-protocol-binding.md``.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -84,10 +85,7 @@ def _decoded(value: str) -> str:
     quoted = _quoted(value)
     if quoted:
         value = _escaped.sub(r"\1", quoted[1])
-    try:
-        text = unquote_to_bytes(value).decode() if _encoded(value) else None
-    except ValueError:
-        text = None
-    if text is None:
-        raise MalformedEvent("a field that is not percent-encoded UTF-8")
-    return text
+    if _encoded(value):
+        with suppress(UnicodeDecodeError):
+            return unquote_to_bytes(value).decode()
+    raise MalformedEvent("a field that is not percent-encoded UTF-8")
