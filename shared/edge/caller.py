@@ -1,11 +1,11 @@
 """A caller: who sends requests with one header block over connections from one peer, and what is remembered of it."""
 
-import enum
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from shared.edge.access import Access
 from shared.edge.bucket import Bucket
-from shared.edge.form import PLAIN
+from shared.edge.form import PLAIN, Form
 from shared.edge.principal import Principal
 from shared.errors import RequestError, TooManyRequests
 
@@ -46,12 +46,11 @@ class Peer(Protocol):
         """Whether it came by the listener for operations."""
 
 
-class _Nothing(enum.Enum):
-    """What nobody asks for."""
-
-    ASKED = enum.auto()
+_NOTHING_YET: Final = Access()
+"""What nobody asks for."""
 
 
+@dataclass(eq=False, repr=False, slots=True)
 class Caller:
     """Who asks. Decided once, and good until the instant ``until`` while the edge's ``generation`` is the same.
 
@@ -75,51 +74,28 @@ class Caller:
         logged: the same as a member of a log line, after a comma.
     """
 
-    __slots__ = (
-        "_too_many",
-        "_too_many_of",
-        "access",
-        "address",
-        "bucket",
-        "failures",
-        "form",
-        "generation",
-        "identifier",
-        "is_admin",
-        "is_failure",
-        "is_local",
-        "is_trusted",
-        "logged",
-        "principal",
-        "refusal",
-        "refused",
-        "subject",
-        "until",
-        "unverified",
-        "with_diagnostics",
-        "without_diagnostics",
-    )
-
-    def __init__(self, generation: int, until: float) -> None:
-        self.generation = generation
-        self.until = until
-        self.principal: Principal | None = None
-        self.refusal: RequestError | None = None
-        self.is_failure = False
-        self.unverified = ""
-        self.is_admin = False
-        self.is_local = False
-        self.address = ""
-        self.is_trusted = True
-        self.bucket: Bucket | None = None
-        self.failures: Bucket | None = None
-        self.with_diagnostics = self.without_diagnostics = self.form = PLAIN
-        self.access: Access | _Nothing | None = _Nothing.ASKED
-        self.identifier = ""
-        self.refused: RequestError | None = None
-        self.subject = self.logged = ""
-        self._too_many: TooManyRequests | None = None
-        self._too_many_of: tuple[Bucket, int] | None = None
+    generation: int
+    until: float
+    principal: Principal | None = None
+    refusal: RequestError | None = None
+    is_failure: bool = False
+    unverified: str = ""
+    is_admin: bool = False
+    is_local: bool = False
+    address: str = ""
+    is_trusted: bool = True
+    bucket: Bucket | None = None
+    failures: Bucket | None = None
+    with_diagnostics: Form = PLAIN
+    without_diagnostics: Form = PLAIN
+    access: Access | None = _NOTHING_YET
+    identifier: str = ""
+    refused: RequestError | None = None
+    form: Form = PLAIN
+    subject: str = ""
+    logged: str = ""
+    _too_many: TooManyRequests | None = None
+    _too_many_of: tuple[Bucket, int] | None = None
 
     def name(self, subject: str) -> None:
         """Set what it is called in the log: letters and digits."""

@@ -192,7 +192,8 @@ class Edge:
     def _judge(self, caller: Caller, access: Access | None, identifier: str) -> None:
         """Whether the caller may have that, and in which form; remembered, for most ask for the same again."""
         caller.refused = None if access is None else self._authorizer.refusal(caller, access, identifier)
-        is_owner = access is not None and _owns(caller, access, identifier)
+        principal, owner = caller.principal, "" if access is None else access.owner
+        is_owner = principal is not None and owner != "" and principal.owns(owner, identifier)
         shows = self._shows or (self._by_owner and is_owner)
         caller.form = caller.with_diagnostics if shows else caller.without_diagnostics
         caller.access, caller.identifier = access, identifier
@@ -228,8 +229,3 @@ class Edge:
             return caller.too_many(failures, now)
         self._refusals.count(refusal)
         return refusal
-
-
-def _owns(caller: Caller, access: Access, identifier: str) -> bool:
-    principal = caller.principal
-    return principal is not None and bool(access.owner) and principal.owns(access.owner, identifier)
