@@ -32,9 +32,9 @@ from shared.http.early_routes import EarlyRoute, ReadyResponse, Response
 from shared.http.early_tallies import TalliedRoute
 from shared.http.exchange import CLIENT_LEFT, Exchange
 from shared.http.fields_table import FieldsTable
-from shared.http.outbox import Outbox
 from shared.http.request_head import Fields
 from shared.http.response_head import JSON, Body, closing, lines, opening
+from shared.http.send_queue import SendQueue
 from shared.http.strict_head import MAX_HEAD_BYTES
 from shared.observing.logs import log, log_error
 from shared.timestamps import http_date
@@ -64,8 +64,8 @@ class EarlyAnswers:
         self._refusals = Refusals()
         self._routes: dict[bytes, TalliedRoute] = {}
         self._request_line = re.compile(rb"(?!)").match
-        self._outbox = Outbox()
-        self.send = self._outbox.send
+        self._queue = SendQueue()
+        self.send = self._queue.send
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def declare(self, declared: EarlyRoute) -> None:
@@ -159,7 +159,7 @@ class EarlyAnswers:
         if declared.log_share >= 1 or random.random() < declared.log_share:  # noqa: S311 - a sample
             tally.line.log(now, trace, milliseconds, caller.logged)
         if not tally.durations:
-            self._outbox.uncounted.append(tally)
+            self._queue.uncounted.append(tally)
         tally.durations.append(duration)
         return (head, body) if body and method == b"GET" else (head,)
 
@@ -181,7 +181,7 @@ class EarlyAnswers:
         tally = route.tallies.get((method, status)) or route.tally(method, status)
         tally.line.log(now, trace, f"{duration * 1000:.3f}", caller.logged)
         if not tally.durations:
-            self._outbox.uncounted.append(tally)
+            self._queue.uncounted.append(tally)
         tally.durations.append(duration)
         return (answer,)
 

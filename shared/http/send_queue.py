@@ -7,7 +7,7 @@ from shared.http.early_tallies import Tally
 from shared.observing.logs import log_error
 
 
-class Outbox:
+class SendQueue:
     """Answers that wait to be counted and sent.
 
     Attributes:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from shared.http.early_tallies import Tally
-from shared.http.outbox import Outbox
+from shared.http.send_queue import SendQueue
 
 
 class Wire:
@@ -39,21 +39,21 @@ class Count:
             raise ValueError
 
 
-def _send(box: Outbox, wire: Wire, *pieces: bytes) -> None:
-    box.send(cast("asyncio.Transport", wire), pieces)
+def _send(queue: SendQueue, wire: Wire, *pieces: bytes) -> None:
+    queue.send(cast("asyncio.Transport", wire), pieces)
 
 
-def _expect(box: Outbox, count: Count) -> None:
-    box.uncounted.append(cast("Tally", count))
+def _expect(queue: SendQueue, count: Count) -> None:
+    queue.uncounted.append(cast("Tally", count))
 
 
 async def test_answers_are_sent_in_the_same_turn_once_they_are_counted() -> None:
     """In their order, as the pieces that they are made of; not on a connection that has ended."""
-    box, wire, ended = Outbox(), Wire(), Wire(closing=True)
-    _expect(box, count := Count(wire))
-    _send(box, wire, b"head", b"body")
-    _send(box, ended, b"head")
-    _send(box, wire, b"other")
+    queue, wire, ended = SendQueue(), Wire(), Wire(closing=True)
+    _expect(queue, count := Count(wire))
+    _send(queue, wire, b"head", b"body")
+    _send(queue, ended, b"head")
+    _send(queue, wire, b"other")
     assert wire.given == []
     await asyncio.sleep(0)
     assert (wire.given, ended.given) == ([(b"head", b"body"), (b"other",)], [])
@@ -62,13 +62,13 @@ async def test_answers_are_sent_in_the_same_turn_once_they_are_counted() -> None
 
 async def test_counts_that_fail_keep_nothing_back() -> None:
     """Whoever waits for an answer has nothing to do with them, nor have other counts."""
-    box, wire = Outbox(), Wire()
-    _expect(box, Count(wire, fails=True))
-    _expect(box, count := Count(wire))
-    _send(box, wire, b"head")
+    queue, wire = SendQueue(), Wire()
+    _expect(queue, Count(wire, fails=True))
+    _expect(queue, count := Count(wire))
+    _send(queue, wire, b"head")
     await asyncio.sleep(0)
     assert count.sent_before == [0]
     assert wire.given == [(b"head",)]
-    _send(box, wire, b"other")
+    _send(queue, wire, b"other")
     await asyncio.sleep(0)
     assert (count.sent_before, len(wire.given)) == ([0], 2)
