@@ -87,7 +87,11 @@ class _Window:
 
 
 class Breaker:
-    """One service's breaker; ``changed`` is called with each change of state."""
+    """One service's breaker; ``changed`` is called with each change of state.
+
+    Attributes:
+        state: what is done with calls now.
+    """
 
     def __init__(
         self,
@@ -98,7 +102,7 @@ class Breaker:
         self._rules = rules
         self._clock = clock
         self._changed = changed
-        self._state = State.CLOSED
+        self.state = State.CLOSED
         self._generation = 0
         self._window = _Window(rules.window)
         self._open_until = 0.0
@@ -106,18 +110,13 @@ class Breaker:
         self._probing = 0
         self._successes = 0
 
-    @property
-    def state(self) -> State:
-        """What is done with calls now."""
-        return self._state
-
     def admit(self) -> int | None:
         """A permit for one call, to be given back with its outcome by :meth:`record`; None rejects the call."""
-        if self._state is State.OPEN and self._clock() >= self._open_until:
+        if self.state is State.OPEN and self._clock() >= self._open_until:
             self._transition_to(State.HALF_OPEN)
-        if self._state is State.OPEN:
+        if self.state is State.OPEN:
             return None
-        if self._state is State.HALF_OPEN:
+        if self.state is State.HALF_OPEN:
             if self._probing >= self._rules.probes:
                 return None
             self._probing += 1
@@ -125,13 +124,13 @@ class Breaker:
 
     def tripped_since(self, permit: int) -> bool:
         """Whether the service began to fail after ``permit`` was given, and is not known to be well again."""
-        return permit != self._generation and self._state is not State.CLOSED
+        return permit != self._generation and self.state is not State.CLOSED
 
     def record(self, permit: int, outcome: Outcome) -> None:
         """Give a permit back; an outcome from before the last change of state counts for nothing."""
         if permit != self._generation:
             return
-        if self._state is State.HALF_OPEN:
+        if self.state is State.HALF_OPEN:
             self._probing -= 1
             self._judge_probe(outcome)
         elif outcome != "ignored":
@@ -155,7 +154,7 @@ class Breaker:
             self._transition_to(State.OPEN)
 
     def _transition_to(self, state: State) -> None:
-        before, self._state = self._state, state
+        before, self.state = self.state, state
         self._generation += 1
         self._probing = self._successes = 0
         self._window = _Window(self._rules.window)

@@ -26,20 +26,13 @@ class Instance(Protocol):
     transport: "Send"
 
 
-class Race:
-    """Two attempts at one call, of which one loses.
+class Race(msgspec.Struct):
+    """Two attempts at one call, of which one loses; it is ``over`` when one of them has given an answer."""
 
-    Attributes:
-        over: whether one of them has given an answer.
-    """
-
-    __slots__ = ("over",)
-
-    def __init__(self) -> None:
-        self.over = False
+    over: bool = False
 
 
-class Change:
+class Change(msgspec.Struct):
     """How a call is sent that changes something (RFC 9110 §9.2.1), and how far it has got.
 
     Attributes:
@@ -50,14 +43,11 @@ class Change:
         sent: how many attempts may have reached the service; the transport counts them.
     """
 
-    __slots__ = ("key", "media_type", "method", "repeatable", "sent")
-
-    def __init__(self, method: str, media_type: str, key: str, *, repeatable: bool) -> None:
-        self.method = method
-        self.media_type = media_type
-        self.key = key
-        self.repeatable = repeatable
-        self.sent = 0
+    method: str
+    media_type: str
+    key: str
+    repeatable: bool
+    sent: int = 0
 
     @property
     def may_be_sent(self) -> bool:

@@ -19,20 +19,19 @@ class EjectionRules:
 
 
 class Ejection:
-    """The failures of one instance; who ejects it decides whether there are enough others."""
+    """The failures of one instance; who ejects it decides whether there are enough others.
 
-    __slots__ = ("_count", "_in_a_row", "_rules", "_until")
+    Attributes:
+        until: when it is to return; in the past where it is not out.
+    """
+
+    __slots__ = ("_count", "_in_a_row", "_rules", "until")
 
     def __init__(self, rules: EjectionRules = EjectionRules()) -> None:
         self._rules = rules
         self._in_a_row = 0
         self._count = 0
-        self._until = 0.0
-
-    @property
-    def until(self) -> float:
-        """When it is to return; in the past where it is not out."""
-        return self._until
+        self.until = 0.0
 
     def succeeded(self) -> None:
         """It has given an answer."""
@@ -48,11 +47,11 @@ class Ejection:
 
         What happened before counts unless it has been well since for as long as it was out.
         """
-        if now - self._until > self._duration():
+        if now - self.until > self._duration():
             self._count = 0
         self._count += 1
         self._in_a_row = 0
-        self._until = now + self._duration()
+        self.until = now + self._duration()
         return self._duration()
 
     def _duration(self) -> float:

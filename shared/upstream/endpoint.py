@@ -2,6 +2,8 @@
 
 from typing import Any, Protocol
 
+import msgspec
+
 from shared.upstream.call import Call
 from shared.upstream.ejection import Ejection
 from shared.upstream.lookup.location import Location
@@ -20,26 +22,23 @@ class InstanceTransport(Protocol):
         ...
 
 
-class Endpoint:
+class Endpoint(msgspec.Struct, eq=False):
     """One instance of a service.
 
     Attributes:
         location: where it is.
         transport: carries out calls there.
+        since: the instant (on the balancer's clock) at which it arrived or returned.
         latency: how long it takes lately; what fails counts as slow.
         ejection: its failures in a row.
         pending: calls to it in flight.
-        since: the instant (on the balancer's clock) at which it arrived or returned.
         report_at: the instant at which its latency is published again.
     """
 
-    __slots__ = ("ejection", "latency", "location", "pending", "report_at", "since", "transport")
-
-    def __init__(self, location: Location, transport: InstanceTransport, since: float) -> None:
-        self.location = location
-        self.transport = transport
-        self.latency = PeakEwma()
-        self.ejection = Ejection()
-        self.pending = 0
-        self.since = since
-        self.report_at = since
+    location: Location
+    transport: InstanceTransport
+    since: float
+    latency: PeakEwma = msgspec.field(default_factory=PeakEwma)
+    ejection: Ejection = msgspec.field(default_factory=Ejection)
+    pending: int = 0
+    report_at: float = 0.0

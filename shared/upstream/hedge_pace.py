@@ -15,7 +15,11 @@ _MAX_SAVED: Final = 5.0
 
 
 class HedgePace:
-    """How long the calls to one service have taken, and what is left to hedge with."""
+    """How long the calls to one service have taken, and what is left to hedge with.
+
+    Attributes:
+        delay: after so many seconds a call is late; None while too few are known.
+    """
 
     def __init__(self, budget: float = BUDGET) -> None:
         """``budget`` is the share of calls that may be hedged."""
@@ -23,12 +27,7 @@ class HedgePace:
         self._saved = 0.0
         self._durations: deque[float] = deque(maxlen=CALLS)
         self._since_refresh = 0
-        self._delay: float | None = None
-
-    @property
-    def delay(self) -> float | None:
-        """After so many seconds a call is late; None while too few are known."""
-        return self._delay
+        self.delay: float | None = None
 
     def observe(self, seconds: float) -> None:
         """A call took so long, or was given up after so long; it adds to the budget."""
@@ -37,7 +36,7 @@ class HedgePace:
         self._since_refresh += 1
         if self._since_refresh >= _REFRESHED_AFTER and len(self._durations) == CALLS:
             self._since_refresh = 0
-            self._delay = max(sorted(self._durations)[_PERCENTILE * CALLS // 100 - 1], MIN_SECONDS)
+            self.delay = max(sorted(self._durations)[_PERCENTILE * CALLS // 100 - 1], MIN_SECONDS)
 
     def acquire(self) -> bool:
         """Take one hedge out of the budget; false when there is none."""
