@@ -1,7 +1,7 @@
 """Concurrency limits: a fixed one, or one that adapts to how the service copes (AIMD). Pure."""
 
 import time
-from typing import Final, Protocol
+from typing import Final
 
 from shared.deadline import Clock
 
@@ -10,34 +10,17 @@ _MIN_LIMIT: Final = 5
 _MIN_INTERVAL_SECONDS: Final = 0.1
 
 
-class Limit(Protocol):
-    """The number of calls that may be in flight."""
-
-    @property
-    def value(self) -> int:
-        """The number now."""
-        ...
-
-    def succeeded(self, in_flight: int) -> None:
-        """A call went well, with so many in flight."""
-        ...
-
-    def dropped(self) -> None:
-        """A call timed out, or the service said that it is too much."""
-        ...
-
-
 class StaticLimit:
-    """Always the same."""
+    """Always the same number of calls that may be in flight."""
 
     def __init__(self, value: int) -> None:
         self.value = value
 
     def succeeded(self, in_flight: int) -> None:
-        """Nothing changes."""
+        """A call went well, with so many in flight: nothing changes."""
 
     def dropped(self) -> None:
-        """Nothing changes."""
+        """A call timed out, or the service said that it is too much: nothing changes."""
 
 
 class AimdLimit:
@@ -69,3 +52,7 @@ class AimdLimit:
         if now >= self._not_before:
             self._not_before = now + _MIN_INTERVAL_SECONDS
             self._exact = max(min(_MIN_LIMIT, self._maximum), self._exact * _BACK_OFF)
+
+
+Limit = StaticLimit | AimdLimit
+"""The number of calls that may be in flight."""

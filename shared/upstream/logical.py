@@ -14,7 +14,7 @@ from shared.upstream.bulkhead import Bulkhead, bulkheading
 from shared.upstream.call import Call, Policy, Send, stack
 from shared.upstream.concrete import Concrete
 from shared.upstream.instance_figures import InstanceFigures
-from shared.upstream.limit import AimdLimit, Limit, StaticLimit
+from shared.upstream.limit import AimdLimit, StaticLimit
 from shared.upstream.observe import observe_attempts, observe_calls
 from shared.upstream.reading import status_only
 from shared.upstream.retry import RetryBudget, RetryRules, retrying
@@ -74,11 +74,8 @@ class Upstream:
         """
         self.name = name
         self._instances = transport.balancer if isinstance(transport, Concrete) else None
-        limit: Limit = StaticLimit(policies.concurrency)
-        if policies.adaptive:
-            limit = AimdLimit(policies.concurrency)
         breaker = instrumented_breaker(name, policies.breaker)
-        bulkhead = Bulkhead(limit)
+        bulkhead = Bulkhead((AimdLimit if policies.adaptive else StaticLimit)(policies.concurrency))
         choosing: list[Policy] = []
         if isinstance(transport, Concrete):
             choosing.append(transport.choosing(policies.timeout, is_crowded=lambda: bulkhead.is_half_full))
