@@ -45,12 +45,12 @@ def body_of(reply: Reply, statuses: Collection[int] = _OK) -> bytes:
     raise kind(f"status {reply.status}", is_failure=not 400 <= reply.status < 500, status=reply.status)
 
 
-def json_of(kind: type[T]) -> Callable[[Reply], T]:
-    """Reads a 200 with a JSON body as ``kind``; everything else is a ``BadResponse``."""
+def json_of(kind: type[T], statuses: Collection[int] = _OK) -> Callable[[Reply], T]:
+    """Reads a JSON body as ``kind`` where the status is one of ``statuses``; everything else is a ``BadResponse``."""
     decode = codec.decoder(kind)
 
     def read(reply: Reply) -> T:
-        body = body_of(reply)
+        body = body_of(reply, statuses)
         try:
             return decode(body)
         except (codec.MalformedJSON, codec.WrongShape) as error:
@@ -79,16 +79,12 @@ def json_or_declined(
 
     A 404 is the service's own, as in :func:`json_or_absent`; everything else is a ``BadResponse``.
     """
-    decode = codec.decoder(kind)
+    read_accepted = json_of(kind, statuses)
 
     def read(reply: Reply) -> Accepted | Declined:
         if reply.status in refusals and not _is_foreign_404(reply):
             return Declined(reply.status)
-        body = body_of(reply, statuses)
-        try:
-            return Accepted(reply.status, decode(body))
-        except (codec.MalformedJSON, codec.WrongShape) as error:
-            raise BadResponse(str(error)) from error
+        return Accepted(reply.status, read_accepted(reply))
 
     return read
 
