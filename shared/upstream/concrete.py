@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
-from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 import msgspec
@@ -81,13 +80,11 @@ class Concrete:
         await self.locating.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         """Look no more."""
         for timer in self._returns:
             timer.cancel()
-        await self.locating.__aexit__(kind, error, frames)
+        await self.locating.__aexit__(*raised)
 
     async def transport(self, call: Call[Any]) -> Any:
         """The innermost sender: to the instance that was chosen."""

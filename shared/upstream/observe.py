@@ -23,27 +23,13 @@ def observe_calls(service_name: str) -> Policy:
     def failed(error: UpstreamError, call: Call[Any]) -> None:
         errors.inc()
         path = call.template or call.path
+        facts = {"upstream": service_name, "path": path}
         if isinstance(error, WrongSubject):
             suppressed = deduplication.suppressed(path)
             if suppressed is not None:
-                log(
-                    "error",
-                    "upstream answer about wrong subject",
-                    "upstream",
-                    upstream=service_name,
-                    path=path,
-                    suppressed=suppressed,
-                )
+                log("error", "upstream answer about wrong subject", "upstream", **facts, suppressed=suppressed)
         elif error.reason not in _UNLOGGED:
-            log(
-                "warning",
-                "upstream failed",
-                "upstream",
-                upstream=service_name,
-                path=path,
-                reason=error.reason,
-                error=str(error),
-            )
+            log("warning", "upstream failed", "upstream", **facts, reason=error.reason, error=str(error))
 
     return _observe(metrics.calls, service_name, failed)
 

@@ -94,9 +94,10 @@ class _Retrying:
                     pause = self._pause(error)
                     if call.deadline.left() <= pause + MIN_ATTEMPT_SECONDS:
                         raise
-                    acquired = acquired or self._acquire()
-                    if not acquired:
+                    if not acquired and not self._budget.acquire():
+                        self._denied.inc()
                         raise
+                    acquired = True
                     avoid = call.avoid if error.instance is None else (*call.avoid, error.instance)
                 await asyncio.sleep(pause)
                 self._done.inc()
@@ -105,12 +106,6 @@ class _Retrying:
             self._budget.calls -= 1
             if acquired:
                 self._budget.release()
-
-    def _acquire(self) -> bool:
-        taken = self._budget.acquire()
-        if not taken:
-            self._denied.inc()
-        return taken
 
     def _pause(self, error: UpstreamError) -> float:
         jitter = self._draw(self._rules.min_pause, self._rules.max_pause)
