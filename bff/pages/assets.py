@@ -1,7 +1,6 @@
 """Files that pages are made with: under names that tell their content, so that browsers may keep them for a year."""
 
 import asyncio
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,15 +8,13 @@ from pathlib import Path, PurePath
 from typing import Any, Final, NamedTuple
 
 from sanic import HTTPResponse, Request, Sanic
-from sanic.response import raw
 
 from shared.errors import NotFound
 from shared.http import routing
 from shared.http.coded_body import CodedBody
-from shared.http.conditional import matches
-from shared.http.content_coding import coding_for, coding_headers
 from shared.http.openapi.operation import Answer, Operation, Parameter, Tag
 from shared.http.openapi.vocabulary import CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY
+from shared.http.tagged_body import TaggedBody
 from shared.memoized import Memoized
 
 PAGES: Final = Tag("pages", "What people look at in a browser, and what that is made with.")
@@ -35,17 +32,10 @@ _NOT_FOUND: Final = NotFound("There is no such file, or no longer.")
 
 
 class Asset(NamedTuple):
-    """A file as it is served.
-
-    Attributes:
-        served_as: its name, with a hash of its content.
-        digest: that hash.
-        body: its content.
-    """
+    """A file as it is ``served_as``: under its name, with a hash of its content."""
 
     served_as: str
-    digest: str
-    body: CodedBody
+    body: TaggedBody
 
 
 class Assets:
@@ -76,27 +66,16 @@ class Assets:
         asset = None if file is None else await file()
         if asset is None or asset.served_as != name:
             raise NotFound(_NOT_FOUND.detail)
-        return _response(request, asset, _FOR_A_YEAR)
+        return asset.body.response(request, {"Cache-Control": _FOR_A_YEAR})
 
     async def _answer_icon(self, request: Request) -> HTTPResponse:
-        return _response(request, await self._files[ICON](), _FOR_A_DAY)
+        return (await self._files[ICON]()).body.response(request, {"Cache-Control": _FOR_A_DAY})
 
 
 def _read(path: Path, name: str) -> Asset:
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()[:16]
     plain = PurePath(name)
-    return Asset(f"{plain.stem}.{digest}{plain.suffix}", digest, CodedBody.thorough(content))
-
-
-def _response(request: Request, asset: Asset, cache_control: str) -> HTTPResponse:
-    etag = f'W/"{asset.digest}"'  # weak: the same in all codings (RFC 9110 §8.8.1)
-    headers = {"ETag": etag, "Cache-Control": cache_control}
-    if matches(request.headers.get("if-none-match"), etag):
-        return HTTPResponse(status=304, headers=headers | coding_headers("identity"))
-    body, coding = asset.body.coded(coding_for(request))
-    content_type = _CONTENT_TYPES[PurePath(asset.served_as).suffix]
-    return raw(body, headers=headers | coding_headers(coding), content_type=content_type)
+    body = TaggedBody(CodedBody.thorough(path.read_bytes()), _CONTENT_TYPES[plain.suffix])
+    return Asset(f"{plain.stem}.{body.digest}{plain.suffix}", body)
 
 
 def _answers(what: str, *suffixes: str) -> Sequence[Answer]:

@@ -1,6 +1,5 @@
 """A page: a template, filled in once, and sent with security headers."""
 
-import hashlib
 import html
 import math
 import re
@@ -8,18 +7,16 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
-from typing import Final, NamedTuple
+from typing import Final
 
 from sanic import HTTPResponse, Request
-from sanic.response import raw
 
 from bff.pages.assets import PATH, Assets
 from shared.http.coded_body import CodedBody
-from shared.http.conditional import matches
-from shared.http.content_coding import coding_for, coding_headers
 from shared.http.exchange import edge_of, peer_of
 from shared.http.openapi.operation import Answer, Header
 from shared.http.openapi.vocabulary import CACHE_CONTROL, ETAG, VARY
+from shared.http.tagged_body import TaggedBody
 from shared.memoized import Memoized
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -75,15 +72,10 @@ def template(name: str) -> str:
     return (TEMPLATES / f"{name}.html").read_text("utf-8")
 
 
-class _Rendered(NamedTuple):
-    body: CodedBody
-    etag: str
-
-
 class Page:
     """A page that is the same for everybody; it names assets by their plain names and gets those with hashes."""
 
-    media_type: Final = "text/html;charset=utf-8"
+    media_type = "text/html;charset=utf-8"
 
     def __init__(self, name: str, assets: Assets, status: int = 200, **values: str) -> None:
         self._template = template(name)
@@ -97,19 +89,11 @@ class Page:
 
     async def __call__(self, request: Request) -> HTTPResponse:
         """The page, or that the one at hand is still good."""
-        rendered = await self._rendered()
-        headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", **_SECURITY_HEADERS}
-        if came_by_https(request):
-            headers |= _HTTPS_ONLY
-        if self._status == HTTPStatus.OK and matches(request.headers.get("if-none-match"), rendered.etag):
-            return HTTPResponse(status=304, headers=headers | coding_headers("identity"))
-        body, coding = rendered.body.coded(coding_for(request))
-        headers |= coding_headers(coding)
-        return raw(body, status=self._status, headers=headers, content_type=self.media_type)
+        body = await self._rendered()
+        headers = {"Cache-Control": "no-cache", **_SECURITY_HEADERS, **(_HTTPS_ONLY if came_by_https(request) else {})}
+        return body.response(request, headers, self._status)
 
-    async def _render(self) -> _Rendered:
+    async def _render(self) -> TaggedBody:
         paths = {name: await self._assets.path_of(name) for name in set(_asset.findall(self._template))}
         linked = _asset.sub(lambda found: paths[found[1]], self._template)
-        body = fill(linked, **self._values).encode()
-        # Weak: the same in all codings (RFC 9110 §8.8.1).
-        return _Rendered(CodedBody(body), f'W/"{hashlib.sha256(body).hexdigest()[:16]}"')
+        return TaggedBody(CodedBody(fill(linked, **self._values).encode()), self.media_type)

@@ -1,20 +1,17 @@
 """``GET /openapi.json``: the document of the app, made once when all its routes are known."""
 
-import hashlib
 from typing import Any, Final
 
 from sanic import HTTPResponse, Request, Sanic
-from sanic.response import raw
 
 from shared import codec
 from shared.http import routing
-from shared.http.coded_body import CodedBody
-from shared.http.conditional import matches
-from shared.http.content_coding import coding_for, coding_headers
+from shared.http.coded_body import NO_BODY, CodedBody
 from shared.http.openapi import vocabulary
 from shared.http.openapi.document import Info, document
 from shared.http.openapi.operation import JSON, Answer, Operation
 from shared.http.openapi.security import security_of
+from shared.http.tagged_body import TaggedBody
 
 PATH: Final = "/openapi.json"
 _HEADERS: Final = (vocabulary.ETAG, vocabulary.CACHE_CONTROL, vocabulary.VARY)
@@ -34,8 +31,7 @@ class OpenAPIRoute:
 
     def __init__(self, info: Info) -> None:
         self._info = info
-        self._body = CodedBody(b"")
-        self._etag = ""
+        self._body = TaggedBody(NO_BODY, JSON)
 
     def __call__(self, app: Sanic[Any, Any]) -> None:
         """Add the route to ``app``."""
@@ -48,14 +44,8 @@ class OpenAPIRoute:
             DeclarationError: what they declare contradicts itself.
         """
         body = codec.document(document(self._info, routing.declared_routes(app), security_of(app.ctx.edge)))
-        self._body = CodedBody(body)
-        # Weak: the same in all codings (RFC 9110 §8.8.1).
-        self._etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        self._body = TaggedBody(CodedBody(body), JSON)
         return body
 
     async def _answer(self, request: Request) -> HTTPResponse:
-        headers = {"ETag": self._etag, "Cache-Control": "no-cache"}
-        if matches(request.headers.get("if-none-match"), self._etag):
-            return HTTPResponse(status=304, headers=headers | coding_headers("identity"))
-        body, coding = self._body.coded(coding_for(request))
-        return raw(body, headers=headers | coding_headers(coding), content_type=JSON)
+        return self._body.response(request, {"Cache-Control": "no-cache"})
