@@ -80,9 +80,8 @@ def create_app(
     spans = spans_for(SERVICE, settings)
     declared = catalogue(kinds, commands)
     kinds = declared.kinds if spans is None else [spanned(kind, spans) for kind in declared.kinds]
-    resources: list[Resource] = []
     session = Session(connection_seconds=settings.upstream_connection)
-    resources.append(session)
+    resources: list[Resource] = [session]
     if transports is None:
         transports = build_transports(settings, session)
     resources += [one for one in transports.values() if isinstance(one, Concrete)]
@@ -139,13 +138,14 @@ def create_app(
         seconds=settings.stream_seconds,
         leeway=settings.auth_leeway,
     )
-    purge = Purge(declared.kinds, cache, allowed=allowed)
-    revoking = RevocationRoutes(built.revocations, cache, allowed=allowed, alone=settings.workers == 1)
     credentials = Credentials("events", settings.events_token, settings.events_hmac_key)
-    telling = EventRoutes(outdating, credentials, allowed=allowed or bool(credentials))
-    admin_links = {**purge.links, **telling.links, **revoking.links}
+    admin: list[Purge | EventRoutes | RevocationRoutes] = [Purge(declared.kinds, cache)] if allowed else []
+    if allowed or credentials:
+        admin.append(EventRoutes(outdating, credentials))
     if allowed:
+        admin.append(RevocationRoutes(built.revocations, cache, alone=settings.workers == 1))
         cache.watch_log(LOG, built.revocations, settings.auth_revocation)
+    admin_links = {name: link for one in admin for name, link in one.links.items()}
     swagger_ui = swagger_ui_files()
     further = {"docs": docs.PATH} if swagger_ui else {}
     metadata = _metadata(settings, declared)
@@ -162,7 +162,7 @@ def create_app(
             *(AggregateRoutes(kind, served, cache, streams) for kind, served in endpoints),
             *commanding,
             index(SERVICE, declared, further, admin_links, assets, asks=edge.asks),
-            docs.Docs(SERVICE, assets, installed=bool(swagger_ui)).routes,
+            partial(docs.docs_route, SERVICE, assets, installed=bool(swagger_ui)),
             assets.routes,
             Health(
                 SERVICE,
@@ -173,9 +173,7 @@ def create_app(
                 edge=edge,
             ).routes,
             CacheStats(cache).routes,
-            purge.routes,
-            telling.routes,
-            revoking.routes,
+            *(one.routes for one in admin),
             *([] if metadata is None else [metadata]),
         ],
         spans=spans,

@@ -1,7 +1,6 @@
 """``POST /api/events``: services tell what has changed. Where nobody can be let in there is no such route."""
 
 from collections import Counter
-from collections.abc import Mapping
 from itertools import islice
 from typing import Annotated, Any, Final
 
@@ -63,23 +62,19 @@ _ELSEWHERE: Final = ServiceUnavailable(
 
 
 class EventRoutes:
-    """The route, where anybody can be ``allowed`` to use it."""
+    """The route."""
 
-    def __init__(self, outdating: Outdating, credentials: Credentials, *, allowed: bool) -> None:
+    links: Final = {"tell": Link("POST", _PATH)}
+    """By name, for the index."""
+
+    def __init__(self, outdating: Outdating, credentials: Credentials) -> None:
         """``credentials`` are those of who has neither the admin token nor an access token for this."""
         self._outdating = outdating
         self._operation = _operation(credentials)
-        self._allowed = allowed
-
-    @property
-    def links(self) -> Mapping[str, Link]:
-        """The route by name, for the index."""
-        return {"tell": Link("POST", _PATH)} if self._allowed else {}
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """POST of ``/api/events``."""
-        if self._allowed:
-            routing.post(app, _PATH, self._take, "tell", self._operation)
+        routing.post(app, _PATH, self._take, "tell", self._operation)
 
     async def _take(self, request: Request) -> HTTPResponse:
         try:

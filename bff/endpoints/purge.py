@@ -30,26 +30,21 @@ _NO_MODE: Final = InvalidInput("mode must be soft or hard, once, or be left out.
 
 
 class Purge:
-    """DELETE routes below ``/api/cache``, where anybody can be ``allowed`` to use them."""
+    """DELETE routes below ``/api/cache``."""
 
-    def __init__(self, kinds: Sequence[AggregateKind], cache: Cache, *, allowed: bool) -> None:
+    def __init__(self, kinds: Sequence[AggregateKind], cache: Cache) -> None:
         self._kinds = kinds
         self._cache = cache
-        self._allowed = allowed
 
     @property
     def links(self) -> Mapping[str, Link]:
         """The routes by name, for the index."""
-        if not self._allowed:
-            return {}
         paths = {kind.name: f"{_ALL}/{kind.name}/{{{kind.parameter}}}" for kind in self._kinds}
         every = {"all": _ALL, "tag": f"{_TAGS}/{{tag}}{{?mode}}", **paths}
         return {f"purge_{name}": Link("DELETE", path) for name, path in every.items()}
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """DELETE of ``/api/cache``, of ``/api/cache/tags/<tag>`` and of ``/api/cache/<kind>/<id>``."""
-        if not self._allowed:
-            return
         routing.delete(app, _ALL, self._purge_all, "purge_all", _operation("Drop everything that is cached"))
         routing.delete(app, f"{_TAGS}/<tag:str>", self._purge_tag, "purge_tag", _operation_on_tag(self._kinds))
         for kind in self._kinds:

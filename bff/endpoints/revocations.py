@@ -1,6 +1,5 @@
 """``POST /api/revocations``: from now on no process takes an access token, or what a subject had before."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,9 +10,10 @@ from bff.endpoints.admin import ADMIN, REVOKE
 from shared import codec
 from shared.cache.cache import Cache
 from shared.edge.revocations import NoRoom, Revocation, Revocations
-from shared.errors import InvalidInput, ServiceUnavailable, Unprocessable
+from shared.errors import ServiceUnavailable, Unprocessable
 from shared.http import routing
 from shared.http.index_route import Link
+from shared.http.json_body import NO_JSON, decoded
 from shared.http.openapi.operation import Answer, Body, Operation
 from shared.http.openapi.vocabulary import CACHE_CONTROL
 from shared.observing.logs import log
@@ -50,7 +50,6 @@ _Request = Annotated[
     ),
 ]
 _read = codec.decoder(RevocationRequest)
-_NO_JSON: Final = InvalidInput("The body must be JSON.")
 _ONE: Final = Unprocessable("Expected either `jti`, or `sub` with or without `not_before`.")
 _ELSEWHERE: Final = ServiceUnavailable(
     "Revoked in this process. Others could not be told, because there is no Redis; they will be when it is back.",
@@ -63,34 +62,30 @@ _OPERATION: Final = Operation(
     "Revoke an access token, or all of a subject",
     ADMIN,
     (Answer(204, "Revoked, in every process.", headers=(CACHE_CONTROL,)),),
-    problems=(_NO_JSON, _ONE, _ELSEWHERE),
+    problems=(NO_JSON, _ONE, _ELSEWHERE),
     body=Body(_Request, codec.encode(RevocationRequest(sub="user123", not_before=1_796_000_000))),
     access=REVOKE,
 )
 
 
 class RevocationRoutes:
-    """The route, where anybody can be ``allowed`` to use it."""
+    """The route."""
 
-    def __init__(self, revocations: Revocations, cache: Cache, *, allowed: bool, alone: bool) -> None:
+    links: Final = {"revoke": Link("POST", _PATH)}
+    """By name, for the index."""
+
+    def __init__(self, revocations: Revocations, cache: Cache, *, alone: bool) -> None:
         """``cache`` watches the log :data:`LOG` of these ``revocations``; ``alone`` there is no other process."""
         self._revocations = revocations
         self._cache = cache
-        self._allowed = allowed
         self._reaches_all = alone or cache.redis is not None
-
-    @property
-    def links(self) -> Mapping[str, Link]:
-        """The route by name, for the index."""
-        return {"revoke": Link("POST", _PATH)} if self._allowed else {}
 
     def routes(self, app: Sanic[Any, Any]) -> None:
         """POST of ``/api/revocations``."""
-        if self._allowed:
-            routing.post(app, _PATH, self._revoke, "revoke", _OPERATION)
+        routing.post(app, _PATH, self._revoke, "revoke", _OPERATION)
 
     async def _revoke(self, request: Request) -> HTTPResponse:
-        revocation = self._revocation(request.body)
+        revocation = self._revocation(decoded(request.body, _read))
         try:
             self._revocations.add(revocation)
         except NoRoom:
@@ -101,13 +96,7 @@ class RevocationRoutes:
             raise ServiceUnavailable(_ELSEWHERE.detail, _ELSEWHERE.retry_after)
         return routing.no_content()
 
-    def _revocation(self, body: bytes) -> Revocation:
-        try:
-            asked = _read(body)
-        except codec.MalformedJSON:
-            raise InvalidInput(_NO_JSON.detail) from None
-        except codec.WrongShape as error:
-            raise Unprocessable(f"{error}.") from None
+    def _revocation(self, asked: RevocationRequest) -> Revocation:
         if (asked.jti is UNSET) == (asked.sub is UNSET) or not (asked.jti is UNSET or asked.not_before is UNSET):
             raise Unprocessable(_ONE.detail)
         now = self._revocations.clock()

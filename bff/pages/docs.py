@@ -14,19 +14,12 @@ from shared.http.openapi.vocabulary import IF_NONE_MATCH
 PATH: Final = "/docs"
 
 
-class Docs:
-    """The page, or one that says that it cannot be had: 404, where Swagger UI is not ``installed``."""
-
-    def __init__(self, service: str, assets: Assets, *, installed: bool) -> None:
-        self._page = (
-            Page("docs", assets, service=service)
-            if installed
-            else Page("no_docs", assets, status=404, service=service, distribution=DISTRIBUTION)
-        )
-
-    def routes(self, app: Sanic[Any, Any]) -> None:
-        """GET and HEAD of ``/docs``."""
-        operation = Operation(
-            "This document, to read and to try", PAGES, self._page.answers, parameters=(IF_NONE_MATCH,)
-        )
-        routing.get(app, PATH, self._page, "docs", operation)
+def docs_route(service: str, assets: Assets, app: Sanic[Any, Any], *, installed: bool) -> None:
+    """Add the page to ``app``, or one that says that it cannot be had: 404, where Swagger UI is not ``installed``."""
+    page = (
+        Page("docs", assets, service=service)
+        if installed
+        else Page("no_docs", assets, status=404, service=service, distribution=DISTRIBUTION)
+    )
+    operation = Operation("This document, to read and to try", PAGES, page.answers, parameters=(IF_NONE_MATCH,))
+    routing.get(app, PATH, page, "docs", operation)

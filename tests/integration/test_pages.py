@@ -17,7 +17,7 @@ from sanic import Sanic
 
 from bff.aggregates.kind import AggregateKind
 from bff.pages.assets import Assets
-from bff.pages.docs import Docs
+from bff.pages.docs import docs_route
 from bff.pages.index import index_page
 from bff.pages.page import fill
 from bff.pages.swagger_ui import DISTRIBUTION
@@ -159,10 +159,10 @@ async def test_the_index_is_json_for_all_others(start_gateway: StartGateway, acc
 
 def _app_of_pages(*trusted: str) -> Sanic[Any, Any]:
     assets = Assets.with_own({})
-    docs = Docs("test", assets, installed=False)
+    docs = partial(docs_route, "test", assets, installed=False)
     index = IndexRoute("test", {}, page=partial(index_page, assets=assets, examples={}, asks=False))
     edge = Edge(addresses=ClientAddresses(trusted))
-    return build_app("test", load(Settings, {}), routes=[index, docs.routes], edge=edge)
+    return build_app("test", load(Settings, {}), routes=[index, docs], edge=edge)
 
 
 @pytest.mark.parametrize(("path", "status"), [("/", 200), ("/docs", 404)])
