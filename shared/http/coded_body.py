@@ -3,6 +3,7 @@
 import gzip
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from shared.edge.form import Coding
@@ -22,15 +23,10 @@ _THOROUGH_GZIP: Final = 9
 _compressor = zstd.ZstdCompressor(_QUICK_ZSTD)  # to set one up takes longer than to compress a short body
 
 
-def _zstd(body: bytes) -> bytes:
-    return _compressor.compress(body, zstd.ZstdCompressor.FLUSH_FRAME)
-
-
-def _gzip(body: bytes) -> bytes:
-    return gzip.compress(body, _QUICK_GZIP, mtime=0)
-
-
-_QUICK: Final[Mapping[Coding, Callable[[bytes], bytes]]] = {"zstd": _zstd, "gzip": _gzip}
+_QUICK: Final[Mapping[Coding, Callable[[bytes], bytes]]] = {
+    "zstd": partial(_compressor.compress, mode=zstd.ZstdCompressor.FLUSH_FRAME),
+    "gzip": partial(gzip.compress, compresslevel=_QUICK_GZIP, mtime=0),
+}
 
 
 _NOT_CODED: Final[Mapping[Coding, tuple[bytes, Coding]]] = {}

@@ -1,6 +1,7 @@
 """Content codings (RFC 9110 §8.4, §12.5.3): which of zstd (RFC 8878), gzip and none a client likes best."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from sanic import Request
@@ -16,7 +17,6 @@ _MAX_LENGTH: Final = 256
 _members = re.compile(
     rf"(?<![^,])[ \t]*(zstd|x-gzip|gzip|identity|\*)[ \t]*(?:;[ \t]*q=({WEIGHT})[ \t]*)?(?![^,])", re.IGNORECASE
 ).findall
-_chosen: dict[str, Coding] = {}
 
 
 def negotiate(accept_encoding: str | None) -> Coding:
@@ -26,9 +26,9 @@ def negotiate(accept_encoding: str | None) -> Coding:
     nothing of what there is gets the plain form (RFC 9110 §12.4.1 leaves that open): it helps more than a 406, which
     would be as plain.
     """
-    if not accept_encoding:
+    if not accept_encoding or len(accept_encoding) > _MAX_LENGTH:
         return "identity"
-    return _chosen.get(accept_encoding) or _choose(accept_encoding)
+    return _choose(accept_encoding)
 
 
 def coding_for(request: Request) -> Coding:
@@ -41,15 +41,11 @@ def coding_headers(coding: Coding, vary: str = "Accept-Encoding") -> dict[str, s
     return {"Vary": vary} if coding == "identity" else {"Vary": vary, "Content-Encoding": coding}
 
 
+@lru_cache(_MAX_TEXTS)  # most clients say one of a few texts
 def _choose(accept_encoding: str) -> Coding:
-    if len(accept_encoding) > _MAX_LENGTH:
-        return "identity"
     weights: dict[str, float] = {}
     for name, weight in _members(accept_encoding):
         weights.setdefault(name.lower().removeprefix("x-"), float(weight or 1))
     others = weights.get("*", 0.0)
     best = max(_OFFERED, key=lambda coding: weights.get(coding, others))
-    if len(_chosen) >= _MAX_TEXTS:
-        _chosen.clear()  # most clients say one of a few texts, which are soon back
-    chosen = _chosen[accept_encoding] = best if weights.get(best, others) > 0 else "identity"
-    return chosen
+    return best if weights.get(best, others) > 0 else "identity"

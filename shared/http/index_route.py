@@ -48,17 +48,10 @@ class Index(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class IndexPage(Protocol):
-    """The index for people."""
+    """The index for people: its ``media_type``, as ``Content-Type`` has it, and the ``answers`` that it gives."""
 
-    @property
-    def media_type(self) -> str:
-        """As ``Content-Type`` has it."""
-        ...
-
-    @property
-    def answers(self) -> Sequence[Answer]:
-        """What it answers with."""
-        ...
+    media_type: str
+    answers: Sequence[Answer]
 
     async def __call__(self, request: Request) -> HTTPResponse:
         """The page, or that the one at hand is still good."""

@@ -1,7 +1,6 @@
 """The load shedder: past a bound requests are refused, and lasting overload makes the app not ready. Pure."""
 
 import time
-from types import TracebackType
 from typing import Final
 
 from shared.deadline import Clock
@@ -50,8 +49,6 @@ class LoadShedder:
             raise Shed("Too many requests are being answered at the moment.", RETRY_AFTER_SECONDS)
         self.in_flight += 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """The piece of work is done."""
         self.in_flight -= 1

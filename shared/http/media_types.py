@@ -1,7 +1,7 @@
 """Media types that a client takes (RFC 9110 §12.5.1): which of those on offer it likes best."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from shared.grammar import WEIGHT
@@ -38,7 +38,8 @@ def preferred(fields: Iterable[str], offered: Sequence[str]) -> str | None:
 
     A member that cannot be read is passed over; without any that can, everything is taken.
     """
-    ranges = list(_ranges(fields)) or [_Range("*", "*", frozenset())]
+    named = [one for member in _members(",".join(fields)) if (one := _read(member)) is not None]
+    ranges = named or [_Range("*", "*", frozenset())]
     weights = {offer: _weight_of(one, ranges) for offer in offered if (one := _read(offer)) is not None}
     best = max(weights, key=weights.__getitem__, default=None)
     return best if best is not None and weights[best] > 0 else None
@@ -48,13 +49,6 @@ def _weight_of(offer: _Range, ranges: Sequence[_Range]) -> float:
     return max(
         (one for one in ranges if one.matches(offer)), key=lambda one: one.specificity, default=_NOT_TAKEN
     ).weight
-
-
-def _ranges(fields: Iterable[str]) -> Iterator[_Range]:
-    for member in _members(",".join(fields)):
-        one = _read(member)
-        if one is not None:
-            yield one
 
 
 def _read(member: str) -> _Range | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 _MAX_STEPS: Final = 384
 """So many steps (three a chunk) are gone at once: a client that sends each byte for itself must not hold the loop."""
@@ -14,19 +14,6 @@ _MALFORMED: Final = b"malformed\r\n"
 
 _Step = Callable[[bytearray, list[bytes]], bool]
 """Takes one thing off what is held, adds data to the pieces, and tells whether there may be more to take."""
-
-
-class Body(Protocol):
-    """What is left of a body."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all of it has been taken."""
-        ...
-
-    def take(self, held: bytearray) -> bytes:
-        """Take what there is of it off ``held``, in the form in which it is passed on."""
-        ...
 
 
 class SizedBody:
@@ -43,7 +30,7 @@ class SizedBody:
         return not self._left
 
     def take(self, held: bytearray) -> bytes:
-        """Take what there is of it off ``held``."""
+        """Take what there is of it off ``held``, in the form in which it is passed on."""
         data = bytes(held[: self._left])
         del held[: len(data)]
         self._left -= len(data)
@@ -123,3 +110,7 @@ class ChunkedBody:
         self.is_malformed = not b"\r\n".startswith(end)
         self._take_next = again
         return False
+
+
+Body = SizedBody | ChunkedBody
+"""What is left of a body."""

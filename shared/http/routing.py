@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from sanic import HTTPResponse, Request, Sanic
@@ -95,13 +96,8 @@ def add_options(app: Sanic[Any, Any], cors: Cors | None = None) -> None:
     for route in app.router.routes:
         methods["/" + route.path].update(route.methods)
     for number, (path, known) in enumerate(sorted(methods.items())):
-        app.add_route(
-            _options(frozenset(known), cors),
-            path,
-            methods=["OPTIONS"],
-            name=f"options_{number}",
-            unquote=True,
-        )
+        endpoint = _options(frozenset(known), cors)
+        app.add_route(endpoint, path, methods=["OPTIONS"], name=f"options_{number}", unquote=True)
 
 
 def _options(known: frozenset[str], cors: Cors | None) -> Endpoint:
@@ -167,11 +163,6 @@ def method_label(request: Request) -> str:
     return request.method if request.method in _METHODS else "OTHER"
 
 
-_templates: dict[str, str] = {}
-
-
+@cache
 def _template(path: str) -> str:
-    known = _templates.get(path)
-    if known is None:
-        known = _templates[path] = "/" + _TYPED_PARAMETER.sub(r"<\1>", path)
-    return known
+    return "/" + _TYPED_PARAMETER.sub(r"<\1>", path)

@@ -1,11 +1,9 @@
 """Sanic's HTTP parser behind the strict one: it gets one request at a time, with a normalized head."""
 
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final
 
 from sanic.exceptions import BadRequest, PayloadTooLarge, SanicException
 from sanic.http import Http
-
-from shared.http.strict_head import RejectedRequest
 
 
 class FieldsTooLarge(SanicException):
@@ -18,19 +16,8 @@ class FieldsTooLarge(SanicException):
 _ERRORS: Final[dict[int, type[SanicException]]] = {413: PayloadTooLarge, 431: FieldsTooLarge}
 
 
-class Client(Protocol):
-    """A connection, as far as it matters here."""
-
-    refused: RejectedRequest | None
-    """Why no more requests are taken."""
-
-    def on_idle(self) -> None:
-        """The last request is answered; the next one may come."""
-        ...
-
-
 class StrictHttp(Http):
-    """Answers the requests of one connection."""
+    """Answers the requests of one connection, a :class:`shared.http.pipelining.PipelinedProtocol`."""
 
     __slots__ = ()
 
@@ -46,7 +33,8 @@ class StrictHttp(Http):
     def init_for_request(self) -> None:
         """Tell the connection that the next request may come."""
         super().init_for_request()  # type: ignore[no-untyped-call]
-        cast("Client", self.protocol).on_idle()
+        client: Any = self.protocol
+        client.on_idle()
 
     async def http1_request_header(self) -> None:
         """Wait for a head, and read it.

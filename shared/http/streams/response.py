@@ -18,12 +18,11 @@ from shared.http.streams.stream import Stream
 
 HEAD_FIELDS: Final = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
 """Of every stream; the last one keeps nginx from collecting it first."""
-_OLD: Final = "1.0"
 
 
 def wire_of(request: Request, form: StreamFormat) -> Wire:
     """How the answer to ``request`` goes over its connection; what is older than HTTP/1.1 knows no chunks."""
-    return Wire(form, is_chunked=request.version != _OLD)
+    return Wire(form, is_chunked=request.version != "1.0")
 
 
 class StreamResponse(HTTPResponse):
@@ -51,15 +50,12 @@ class StreamResponse(HTTPResponse):
                 told.open(http.protocol.transport)
                 await self._rest()
                 if isinstance(told, LiveStream) and not told.ended:
-                    told.stay(cast("Connection", http.protocol), _labels(http.request))
+                    labels = method_label(http.request), endpoint_label(http.request)
+                    told.stay(cast("Connection", http.protocol), labels)
                 http.stage = Stage.IDLE
         finally:
             if not isinstance(told, LiveStream) or not told.is_staying:
                 told.end("left")
-
-
-def _labels(request: Request) -> tuple[str, str]:
-    return method_label(request), endpoint_label(request)
 
 
 class StreamHead(HTTPResponse):

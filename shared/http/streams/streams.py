@@ -7,7 +7,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Final, Self
 
 from shared.deadline import Clock
@@ -67,9 +66,7 @@ class Streams:
         """Nothing to open."""
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End what is still open."""
         self.drain()
         for timer in (self._timer, self._checking):
