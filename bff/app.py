@@ -116,17 +116,13 @@ def create_app(
     endpoints = [(kind, [endpoint(one) for one in representations(kind)]) for kind in kinds]
     seen_through = SeenThrough()
     resources.append(seen_through)
-    commanding = [
-        CommandRoute(
-            one,
-            upstreams[one.service.name].call,
-            cache.purge_tags,
-            seen_through,
-            shedder,
-            budget=settings.request_budget,
-        )
-        for one in declared.commands
-    ]
+    commanding = partial(
+        CommandRoute,
+        outdate=cache.purge_tags,
+        seen_through=seen_through,
+        shedder=shedder,
+        budget=settings.request_budget,
+    )
     early = EarlyAnswers(edge) if settings.early_answers == "true" and spans is None else None
     if early is not None:
         for one in chain.from_iterable(served for _, served in endpoints):
@@ -160,7 +156,7 @@ def create_app(
         ready=lambda: edge.is_ready and not shedder.is_overloaded,
         routes=[
             *(AggregateRoutes(kind, served, cache, streams) for kind, served in endpoints),
-            *commanding,
+            *(commanding(one, upstreams[one.service.name].call) for one in declared.commands),
             index(SERVICE, declared, further, admin_links, assets, asks=edge.asks),
             partial(docs.docs_route, SERVICE, assets, installed=bool(swagger_ui)),
             assets.routes,
@@ -209,11 +205,7 @@ def _metadata(settings: GatewaySettings, declared: Catalogue) -> ProtectedResour
 
 
 def gateway_cache(
-    settings: GatewaySettings,
-    kinds: Sequence[AggregateKind],
-    *,
-    clock: Clock = since_boot,
-    spans: Spans | None = None,
+    settings: GatewaySettings, kinds: Sequence[AggregateKind], *, clock: Clock = since_boot, spans: Spans | None = None
 ) -> Cache:
     """The cache for ``settings``: of aggregates of these ``kinds``, and of all parts."""
     declared = catalogue(kinds)

@@ -1,7 +1,7 @@
 """What the documents of a representation look like: their type, and examples that are put together as answers are."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -28,7 +28,7 @@ def document_type(representation: Representation) -> type[msgspec.Struct]:
     parts = [(part.name, part.provenance) for part in representation.parts]
     metadata: list[tuple[str, Any]] = [
         (kind.parameter, Annotated[str, msgspec.Meta(pattern=kind.id_type.pattern)]),
-        *_view(representation),
+        *([("view", Literal[representation.view])] if representation.view else []),
         *((f"{part.name}_count", int | None) for part in representation.counted),
         ("aggregated_at", TimestampText),
         ("aggregation_time_ms", float),
@@ -43,11 +43,6 @@ def document_type(representation: Representation) -> type[msgspec.Struct]:
     about = _struct(f"{name}Metadata", "What the document is about, and how it came about.", metadata)
     what = f"One {kind.name}, reduced to a {representation.view}" if representation.view else f"One {kind.name}"
     return _struct(name, f"{what}; what could not be had is null.", [*_members(representation), (METADATA, about)])
-
-
-def _view(representation: Representation) -> Iterator[tuple[str, Any]]:
-    if representation.view:
-        yield "view", Literal[representation.view]
 
 
 def _members(representation: Representation) -> list[tuple[str, Any]]:

@@ -6,7 +6,6 @@ from functools import partial
 
 from bff.catalogue import Catalogue
 from bff.parts.bounds import Bounds
-from bff.parts.keyed import KeyedPart
 from bff.parts.keyed_source import KeyedSource
 from bff.parts.single import SinglePart
 from bff.parts.single_source import SingleSource
@@ -83,7 +82,10 @@ def build_sources(
         if isinstance(part, SinglePart):
             singles[part.name] = single(part, call, own)
         else:
-            keyeds[part.name] = keyed(part, call, own, _bounds(settings, part))
+            policies = settings.policies(part.service.name)
+            most = max(1, policies.concurrency // 4)
+            bounds = Bounds(settings.parts[part.name].max_ids, max_calls=most, call_timeout=policies.timeout)
+            keyeds[part.name] = keyed(part, call, own, bounds)
     return PartSources(singles, keyeds)
 
 
@@ -91,12 +93,3 @@ def _with_own_times(store: PartStore, part: AnyPart) -> PartStore:
     ttl = store.ttl if part.ttl is None else part.ttl
     stale = store.stale if part.stale is None else part.stale
     return replace(store, ttl=ttl, stale=stale)
-
-
-def _bounds(settings: GatewaySettings, part: KeyedPart[object]) -> Bounds:
-    policies = settings.policies(part.service.name)
-    return Bounds(
-        max_ids=settings.parts[part.name].max_ids,
-        max_calls=max(1, policies.concurrency // 4),
-        call_timeout=policies.timeout,
-    )

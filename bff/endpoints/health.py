@@ -142,14 +142,9 @@ class Health:
         components: dict[str, ComponentStatus] = {
             name: "healthy" if found.suffices else "unhealthy" for name, found in instances.items()
         }
-        components["redis"] = self._redis_status()
-        return components, instances
-
-    def _redis_status(self) -> ComponentStatus:
         redis = self._cache.redis
-        if redis is None:
-            return "disabled"
-        return "healthy" if redis.up else "unhealthy"
+        components["redis"] = "disabled" if redis is None else "healthy" if redis.up else "unhealthy"
+        return components, instances
 
 
 def overall(components: Mapping[str, ComponentStatus], essential: AbstractSet[str]) -> Overall:

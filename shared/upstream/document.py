@@ -1,6 +1,5 @@
 """One document at a URL, such as an issuer's keys: asked for as services are, without policies of its own."""
 
-import ssl
 from collections.abc import Awaitable, Callable
 from math import inf
 from urllib.parse import urlsplit
@@ -11,15 +10,13 @@ from shared.upstream.call import Call, Reply
 from shared.upstream.transport.session import Session
 
 
-def document_at(
-    session: Session, url: str, limit: int, *, tls: ssl.SSLContext | None = None
-) -> Callable[[], Awaitable[bytes]]:
-    """A function that GETs what is at ``url``, of at most ``limit`` bytes; ``tls`` as in ``Session.transport``.
+def document_at(session: Session, url: str, limit: int) -> Callable[[], Awaitable[bytes]]:
+    """A function that GETs what is at ``url``, of at most ``limit`` bytes.
 
     It takes as long as it takes, and raises ``UpstreamError`` for everything but a whole answer with status 200.
     """
     parts = urlsplit(url)
-    send = session.transport(f"{parts.scheme}://{parts.netloc}", tls=tls)
+    send = session.transport(f"{parts.scheme}://{parts.netloc}")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def read(reply: Reply) -> bytes:

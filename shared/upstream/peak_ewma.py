@@ -8,26 +8,25 @@ from math import exp
 from typing import Final
 
 DECAY_SECONDS: Final = 10.0
+"""After which something seen counts for 1/e."""
 
 
 class PeakEwma:
     """An exponentially weighted moving average, by time, that no peak passes unseen."""
 
-    __slots__ = ("_at", "_decay", "_seconds")
+    __slots__ = ("_at", "_seconds")
 
-    def __init__(self, decay: float = DECAY_SECONDS) -> None:
-        """After ``decay`` seconds something seen counts for 1/e."""
-        self._decay = decay
+    def __init__(self) -> None:
         self._seconds: float | None = None
         self._at = 0.0
 
     def value(self, now: float) -> float | None:
         """Seconds; None when nothing has been seen."""
-        return None if self._seconds is None else self._seconds * exp((self._at - now) / self._decay)
+        return None if self._seconds is None else self._seconds * exp((self._at - now) / DECAY_SECONDS)
 
     def observe(self, seconds: float, now: float) -> None:
         """An answer took so long."""
         if self._seconds is not None and seconds < self._seconds:
-            weight = exp((self._at - now) / self._decay)
+            weight = exp((self._at - now) / DECAY_SECONDS)
             seconds += (self._seconds - seconds) * weight
         self._seconds, self._at = seconds, now
