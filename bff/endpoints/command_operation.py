@@ -7,15 +7,7 @@ from typing import Final
 from bff.commands.kind import AnyCommand
 from shared import codec
 from shared.edge.access import SIGNED_IN, Access
-from shared.errors import (
-    Conflict,
-    NotFound,
-    OutcomeUnknown,
-    RequestError,
-    ServiceUnavailable,
-    Shed,
-    Unprocessable,
-)
+from shared.errors import Conflict, NotFound, OutcomeUnknown, RequestError, ServiceUnavailable, Shed, Unprocessable
 from shared.http import idempotency_key
 from shared.http.idempotency_key import BAD_KEY, HEADER
 from shared.http.json_body import MERGE_PATCH, NO_JSON, other_type

@@ -118,18 +118,9 @@ class Exchange:
             # An exemplar leads from a bucket to a trace; nobody looks for one of a fast answer.
             exemplar = {"trace_id": self.trace.trace_id} if duration >= SLOW_SECONDS else None
             durations.observe(duration, exemplar)
-        if not self.logged:
-            return
-        log(
-            level,
-            "request",
-            "access",
-            method=method,
-            route=endpoint,
-            status=status,
-            duration_ms=round(duration * 1000, 3),
-            **self.facts,
-        )
+        if self.logged:
+            ms = round(duration * 1000, 3)
+            log(level, "request", "access", method=method, route=endpoint, status=status, duration_ms=ms, **self.facts)
 
 
 @cache

@@ -85,10 +85,7 @@ _REQUEST_ERRORS: dict[type[RequestError], Problem] = {
 _SERVER: dict[int, tuple[Problem, str]] = {
     400: (Problem("bad-request", 400, "Bad request"), "The request is not valid HTTP/1.1."),
     404: (Problem("unknown-route", 404, "Unknown route"), "There is nothing at this path."),
-    405: (
-        Problem("method-not-allowed", 405, "Method not allowed"),
-        "See the Allow header for what works here.",
-    ),
+    405: (Problem("method-not-allowed", 405, "Method not allowed"), "See the Allow header for what works here."),
     408: (Problem("request-timeout", 408, "Request timeout"), "The request did not arrive in time."),
     413: (Problem("too-large", 413, "Content too large"), "The header or the body exceeds the limit."),
     417: (Problem("expectation-failed", 417, "Expectation failed"), "Only 100-continue can be expected."),

@@ -25,10 +25,7 @@ class ServiceSettings:
     )
     health_path: str = setting("HEALTH_PATH", values.PATH, "", "UPSTREAM_HEALTH_PATH of the {}, where it differs.")
     attempt_timeout: float | Literal[""] = setting(
-        "ATTEMPT_TIMEOUT_SECONDS",
-        values.seconds(0.01, 60),
-        "",
-        "ATTEMPT_TIMEOUT_SECONDS of the {}, where it differs.",
+        "ATTEMPT_TIMEOUT_SECONDS", values.seconds(0.01, 60), "", "ATTEMPT_TIMEOUT_SECONDS of the {}, where it differs."
     )
     concurrency: int | Literal[""] = setting(
         "CONCURRENCY", values.integer(1, _MAX_CONCURRENCY), "", "UPSTREAM_CONCURRENCY of the {}, where it differs."
