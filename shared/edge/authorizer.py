@@ -1,5 +1,6 @@
 """Tells whether a caller has what a route or an aggregate needs to be answered (RFC 6750 §3.1). Pure."""
 
+from functools import cache
 from typing import Final
 
 from shared.edge.access import Access
@@ -15,10 +16,9 @@ class Authorizer:
 
     def __init__(self, challenges: Challenges, *, asks: bool, operations_public: bool) -> None:
         """``asks`` tells whether clients have to show who they are at all."""
-        self._challenges = challenges
         self._asks = asks
         self._operations_public = operations_public
-        self._forbidden: dict[str, Forbidden] = {}
+        self._forbid = cache(lambda scope: Forbidden(_FORBIDDEN, challenges.insufficient_scope(scope)))
 
     def refusal(self, caller: Caller, access: Access, identifier: str) -> RequestError | None:
         """Why ``caller`` may not have what needs ``access``, of whoever ``identifier`` is; None where it may."""
@@ -35,12 +35,6 @@ class Authorizer:
         if not self._asks or (access.local and self._is_open(caller)):
             return None
         return caller.refusal
-
-    def _forbid(self, scope: str) -> Forbidden:
-        refusal = self._forbidden.get(scope)
-        if refusal is None:
-            refusal = self._forbidden[scope] = Forbidden(_FORBIDDEN, self._challenges.insufficient_scope(scope))
-        return refusal
 
     def _is_open(self, caller: Caller) -> bool:
         return self._operations_public or caller.is_local
