@@ -38,9 +38,8 @@ def no_pair(prefix: str, cert_file: str, key_file: str) -> str:
 
 
 def _certificates(text: str) -> str:
-    _check_regular(text)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(text)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(readable_file(text))
     except OSError as error:
         raise ValueError(text) from error
     return text
@@ -52,18 +51,13 @@ def readable_file(text: str) -> str:
     Raises:
         ValueError: it is none.
     """
-    _check_regular(text)
+    if not Path(text).is_file():  # of anything else, such as a pipe, nobody knows when it ends
+        raise ValueError(text)
     try:
         Path(text).read_bytes()
     except OSError as error:
         raise ValueError(text) from error
     return text
-
-
-def _check_regular(text: str) -> None:
-    """Of anything else, such as a pipe, nobody knows when it ends."""
-    if not Path(text).is_file():
-        raise ValueError(text)
 
 
 CERTIFICATES: Final = Kind("a readable file of certificates in PEM form", _certificates)

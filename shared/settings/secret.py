@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.errors import SettingsError
 from shared.settings.masking import MASK
-from shared.settings.values import Kind
+from shared.settings.values import TEXT, Kind
 
 FILE: Final = "_FILE"
 """Stands behind the name of a secret's variable in that of the variable with the path of its file."""
@@ -22,7 +22,7 @@ class Secret:
 
     __slots__ = ("_kind", "_path", "_variable", "text")
 
-    def __init__(self, text: str = "", *, variable: str = "", kind: Kind[str] | None = None, path: str = "") -> None:
+    def __init__(self, text: str = "", *, variable: str = "", kind: Kind[str] = TEXT, path: str = "") -> None:
         """``path`` is that of its file, where it came from one, named by ``variable`` with ``_FILE`` after it."""
         self.text = text
         self._variable = variable
@@ -40,12 +40,10 @@ class Secret:
         Raises:
             SettingsError: the file holds nothing that could be used; the secret stays what it was.
         """
-        text = read_secret(self._variable, self._path)
         try:
-            text = text if self._kind is None else self._kind.parse(text)
+            text = self._kind.parse(read_secret(self._variable, self._path))
         except ValueError:
-            expected = "" if self._kind is None else self._kind.expected
-            raise SettingsError([f"{self.name}={self._path!r}: expected a file with {expected}"]) from None
+            raise SettingsError([f"{self.name}={self._path!r}: expected a file with {self._kind.expected}"]) from None
         if text == self.text:
             return False
         self.text = text
