@@ -129,9 +129,7 @@ def _unwaiting(descriptor: int) -> int | None:
 
     None where it is no pipe, or /proc does not tell.
     """
-    try:
+    with contextlib.suppress(OSError):
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:
-        pass
     return None

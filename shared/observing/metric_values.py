@@ -97,7 +97,7 @@ class SharedValue:
     def drop(self) -> None:
         """Nobody sets it any more; it stays in the file, as it is, until that is made anew without it."""
         with self._lock:
-            self._file.drop(self)
+            self._file.dropped.add(self)
 
     def get(self) -> float:
         """What it is."""
@@ -161,7 +161,7 @@ class _File:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._values: list[SharedValue] = []
-        self._dropped: set[SharedValue] = set()
+        self.dropped: set[SharedValue] = set()  # to be had no longer, once there are more of their kind
         self._used = _HEAD_BYTES
         self._identity = (0, 0)
         self._checked = (0, _HEAD_BYTES)
@@ -181,13 +181,9 @@ class _File:
             self._create()
         return self._used
 
-    def drop(self, value: SharedValue) -> None:
-        """Have it no longer, once there are more of its kind."""
-        self._dropped.add(value)
-
     def repair(self) -> OSError | None:
         """Make the file again unless it is there, valid and of use; returns the error if that fails."""
-        if len(self._dropped) > _MAX_DROPPED:
+        if len(self.dropped) > _MAX_DROPPED:
             self._close_ranks()
             self._create()
         elif not self._is_there():
@@ -214,8 +210,8 @@ class _File:
         return memory[: len(head)] == head and memory[place:end] == expected
 
     def _close_ranks(self) -> None:
-        self._values = [value for value in self._values if value not in self._dropped]
-        self._dropped.clear()
+        self._values = [value for value in self._values if value not in self.dropped]
+        self.dropped.clear()
         self._used, self._checked = _HEAD_BYTES, (0, _HEAD_BYTES)
         for value in self._values:
             self._used += len(metric_records.record(value.key, value.now))
