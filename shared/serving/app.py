@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -165,28 +166,17 @@ _ALIVE: Final = Liveness("alive")
 _IS_READY: Final = Readiness("ready")
 _NOT_READY: Final = Readiness("not_ready")
 
-_LIVE: Final = Operation(
-    "Whether the process lives",
-    OPERATIONS,
-    (Answer(200, "It does.", Liveness, headers=(CACHE_CONTROL,), examples=example_of(_ALIVE)),),
-    operational=True,
-    probe=True,
-    polled=True,
+_answer = partial(Answer, headers=(CACHE_CONTROL,))
+_probe = partial(Operation, operational=True, probe=True, polled=True)
+_LIVE: Final = _probe(
+    "Whether the process lives", OPERATIONS, (_answer(200, "It does.", Liveness, examples=example_of(_ALIVE)),)
 )
-_READY: Final = Operation(
+_NOT: Final = "It is not: this is starting, stopping, or overloaded."
+_READY: Final = _probe(
     "Whether traffic is taken",
     OPERATIONS,
     (
-        Answer(200, "It is.", Readiness, headers=(CACHE_CONTROL,), examples=example_of(_IS_READY)),
-        Answer(
-            503,
-            "It is not: this is starting, stopping, or overloaded.",
-            Readiness,
-            headers=(CACHE_CONTROL,),
-            examples=example_of(_NOT_READY),
-        ),
+        _answer(200, "It is.", Readiness, examples=example_of(_IS_READY)),
+        _answer(503, _NOT, Readiness, examples=example_of(_NOT_READY)),
     ),
-    operational=True,
-    probe=True,
-    polled=True,
 )

@@ -1,6 +1,5 @@
 """Builds the edge of an app from its settings, on what it needs: the pooled session, and the cache's Redis."""
 
-from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
@@ -69,13 +68,10 @@ class BuiltEdge:
             operations_public=settings.ops_public == "true",
             log_key=settings.auth_log_key.encode()[:_MAX_HASH_KEY],
         )
-        self.reloads = [Reload("who has asked", self._forget), *self._reloads()]
+        self.reloads = [Reload("who has asked", self._forget)]
+        if isinstance(self.keys, KeyFile):
+            self.reloads.append(Reload("AUTH_JWKS_FILE", self.keys.reload))
         self.resources: list[Resource] = [self.quotas, *([] if self.keys is None else [self.keys])]
-
-    def _reloads(self) -> Iterator[Reload]:
-        keys = self.keys
-        if isinstance(keys, KeyFile):
-            yield Reload("AUTH_JWKS_FILE", keys.reload)
 
     def _forget(self) -> bool:
         """The admin token may be another one."""
