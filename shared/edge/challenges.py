@@ -24,10 +24,10 @@ class Challenges:
 
     def insufficient_scope(self, scope: str) -> str:
         """A good token that does not allow this; one with ``scope`` (space-separated) would, none where that is ""."""
-        return self._with('error="insufficient_scope"', *([f'scope="{scope}"'] if scope else []))
+        return self._with('error="insufficient_scope"', scope and f'scope="{scope}"')
 
     def _with(self, *parameters: str) -> str:
-        told = ", ".join([*parameters, *([self._metadata] if self._metadata else [])])
+        told = ", ".join(filter(None, (*parameters, self._metadata)))
         return f"Bearer {told}".rstrip()
 
 

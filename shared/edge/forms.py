@@ -1,6 +1,7 @@
 """All forms of answers that an app has: by coding, by origin, with diagnostics and without."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
 
 from shared.edge.caller import Head
 from shared.edge.cors import Cors
@@ -23,17 +24,15 @@ class Forms:
         self._negotiate = negotiate
         self._cors = cors or Cors(())
         self._always = {"RateLimit-Policy": policies} if policies else {}
-        self._made: dict[tuple[Coding, str | None], tuple[Form, Form]] = {}
+        self._forms = cache(self._make)
 
     def of(self, head: Head) -> tuple[Form, Form]:
         """The forms with diagnostics, and without, for a request with this ``head``."""
-        of_origin = self._cors.headers_for(head.origin)
-        key = self._negotiate(head.accept_encoding), of_origin.get("Access-Control-Allow-Origin")
-        return self._made.get(key) or self._make(key, of_origin)
+        listed = self._cors.headers_for(head.origin).get("Access-Control-Allow-Origin")
+        return self._forms(self._negotiate(head.accept_encoding), listed)
 
-    def _make(self, key: tuple[Coding, str | None], of_origin: Mapping[str, str]) -> tuple[Form, Form]:
-        fields = {**self._always, **of_origin}
+    def _make(self, coding: Coding, listed: str | None) -> tuple[Form, Form]:
+        fields = {**self._always, **self._cors.headers_for(listed)}
         vary = fields.pop("Vary", "")
-        told, untold = (Form(key[0], tuple(fields.items()), vary, shows_diagnostics=shown) for shown in (True, False))
-        self._made[key] = told, untold
+        told, untold = (Form(coding, tuple(fields.items()), vary, shows_diagnostics=shown) for shown in (True, False))
         return told, untold

@@ -73,7 +73,6 @@ def _document_url(text: str) -> str:
 DOCUMENT_URL: Final = Kind("an http:// or https:// address that can be looked up, without credentials", _document_url)
 _CLAIM: Final = values.matching("the name of a claim", _WORD)
 _VISIBLE: Final = values.matching("visible ASCII characters without a comma", _WORD)
-_YES_OR_NO: Final = values.one_of("true", "false")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +189,7 @@ class EdgeSettings(Settings):
     )
     ops_public: str = setting(
         "OPS_PUBLIC",
-        _YES_OR_NO,
+        values.one_of("true", "false"),
         "false",
         "Whether anybody may ask for metrics, cache statistics and details of health.",
     )
