@@ -5,10 +5,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from bff.aggregates.kind import AggregateKind
-from bff.aggregates.kind import check as check_kinds
+from bff.aggregates.kind import AggregateKind, check, differ
 from bff.commands.kind import AnyCommand
-from bff.commands.kind import check as check_commands
 from bff.parts.invalidates import Invalidates
 from bff.parts.sources import AnyPart
 from shared.errors import DeclarationError
@@ -70,8 +68,9 @@ def catalogue(kinds: Iterable[AggregateKind], commands: Iterable[AnyCommand] = (
         if not isinstance(listed, Iterable):
             raise DeclarationError(f"the {what} are no tuple; that of one has a comma: (ONE,)")
     kinds, commands = tuple(kinds), tuple(commands)
-    check_kinds(kinds)
-    check_commands(commands)
+    check(kinds)
+    differ((one.name for one in commands), "commands have the name")
+    differ((f"{one.method} {one.path}" for one in commands), "commands have the route")
     parts: dict[str, AnyPart] = {}
     services: dict[str, Service] = {}
     events: dict[str, Invalidates] = {}

@@ -115,13 +115,18 @@ def check(kinds: Iterable[AggregateKind]) -> None:
     """
     kinds = tuple(kinds)
     for what in ("name", "path"):
-        _differ((getattr(kind, what) for kind in kinds), f"aggregates have the {what}")
+        differ((getattr(kind, what) for kind in kinds), f"aggregates have the {what}")
     for kind in kinds:
         for mistake in _mistakes(kind):
             raise DeclarationError(f"aggregate {kind.name!r}: {mistake}")
 
 
-def _differ(values: Iterable[str], have: str) -> None:
+def differ(values: Iterable[str], have: str) -> None:
+    """See that no two of these ``values`` are the same; an error says what ``have`` them.
+
+    Raises:
+        DeclarationError: they are.
+    """
     ((value, times),) = Counter(values).most_common(1) or [("", 0)]
     if times > 1:
         raise DeclarationError(f"{times} {have} {value!r}")
@@ -129,8 +134,8 @@ def _differ(values: Iterable[str], have: str) -> None:
 
 def _mistakes(kind: AggregateKind) -> Iterator[str]:
     names = [part.name for part in kind.parts]
-    _differ(names, f"parts of the aggregate {kind.name!r} have the name")
-    _differ((view.name for view in kind.views), f"views of the aggregate {kind.name!r} have the name")
+    differ(names, f"parts of the aggregate {kind.name!r} have the name")
+    differ((view.name for view in kind.views), f"views of the aggregate {kind.name!r} have the name")
     for name in (kind.name, kind.parameter, *names, *(view.name for view in kind.views)):
         if not _NAME.fullmatch(name) or name == METADATA:
             yield f"nothing can be called {name!r}"

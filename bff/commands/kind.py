@@ -1,8 +1,7 @@
 """The declaration of a command: its route, the service that carries it out, and what that outdates."""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
@@ -124,22 +123,6 @@ class Command(Generic[Q, A]):
 
 
 AnyCommand = Command[Any, Any]
-
-
-def check(commands: Iterable[AnyCommand]) -> None:
-    """See that no two share a name or a route.
-
-    Raises:
-        DeclarationError: they do.
-    """
-    commands = tuple(commands)
-    for have, values in (
-        ("the name", [one.name for one in commands]),
-        ("the route", [f"{one.method} {one.path}" for one in commands]),
-    ):
-        ((value, times),) = Counter(values).most_common(1) or [("", 0)]
-        if times > 1:
-            raise DeclarationError(f"{times} commands have {have} {value!r}")
 
 
 def _mistakes(command: AnyCommand) -> Iterator[str]:
