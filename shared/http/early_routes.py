@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from shared.edge.access import Access
 from shared.edge.form import Coding, Form
 from shared.http.coded_body import CodedBody
+from shared.http.content_coding import coding_headers
 from shared.http.exchange import Exchange
 from shared.http.response_head import JSON, Body, HeaderFields, closing, lines, opening
 from shared.timestamps import http_date
@@ -104,7 +105,7 @@ class ReadyResponse:
 @lru_cache(_MAX_FORMS)
 def _fields_of(form: Form, coding: Coding | None) -> tuple[HeaderFields, str]:
     """What answers of a form have among their own fields, and the lines that go beside them; no coding: no body."""
-    own = _coding_fields("identity" if coding is None else coding)
+    own = coding_headers("identity" if coding is None else coding, VARY["Vary"])
     beside = form.complete(own)
     return tuple(own.items()), f"\r\n{lines(beside.items())}" if beside else ""
 
@@ -112,11 +113,7 @@ def _fields_of(form: Form, coding: Coding | None) -> tuple[HeaderFields, str]:
 def coded_as(body: CodedBody, form: Form) -> tuple[dict[str, str], bytes]:
     """``body`` in the coding of ``form`` if that is worth it, and the fields that say so."""
     data, coding = body.coded(form.coding)
-    return _coding_fields(coding), data
-
-
-def _coding_fields(coding: Coding) -> dict[str, str]:
-    return dict(VARY) if coding == "identity" else {**VARY, "Content-Encoding": coding}
+    return coding_headers(coding, VARY["Vary"]), data
 
 
 class Response(NamedTuple):

@@ -1,5 +1,6 @@
 """The answers and problems of an operation as the responses of a document."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -25,7 +26,9 @@ def responses(operation: Operation, path: str, components: Components, security:
     errors = [*security.problems(operation.access, operation.credentials), *operation.problems]
     beside = [*security.headers()]
     own = {problems.of(error): error.detail for error in errors}
-    kinds_of = _by_status({**own, **problems.ON_EVERY_ROUTE})
+    kinds_of: defaultdict[int, dict[Problem, str]] = defaultdict(dict)
+    for problem, detail in {**own, **problems.ON_EVERY_ROUTE}.items():
+        kinds_of[problem.status][problem] = detail
     written: Node = {}
     for status in sorted({*kinds_of, *(answer.status for answer in operation.answers)}):
         kinds = kinds_of.get(status, {})
@@ -38,13 +41,6 @@ def responses(operation: Operation, path: str, components: Components, security:
             name = "Or".join(problem.title.title().replace(" ", "") for problem in kinds)
             written[str(status)] = components.response(name, _response([], kinds, "/", components, beside=beside))
     return written
-
-
-def _by_status(kinds: _Kinds) -> dict[int, _Kinds]:
-    found: dict[int, dict[Problem, str]] = {}
-    for problem, detail in kinds.items():
-        found.setdefault(problem.status, {})[problem] = detail
-    return dict(found)
 
 
 def _response(

@@ -36,12 +36,9 @@ class Wheel(Generic[T]):
 
     def turn(self, now: float) -> list[T]:
         """Take off what is due ``now``, the earliest first."""
-        last, self._second = self._second, max(self._second, math.floor(now))
-        passed = range(last + 1, self._second + 1)
-        seconds = (
-            passed if len(passed) <= len(self._due) else sorted(second for second in self._due if second in passed)
-        )
-        due = [thing for second in seconds for thing in self._due.pop(second, ())]
+        self._second = max(self._second, math.floor(now))
+        passed = sorted(second for second in self._due if second <= self._second)
+        due = [thing for second in passed for thing in self._due.pop(second)]
         for thing in due:
             del self._seconds[thing]
         return due

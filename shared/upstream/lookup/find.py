@@ -1,13 +1,14 @@
 """Finds the instances behind one target: the seam between looking up and doing so again and again."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from shared.upstream.lookup.address import By, Target
 from shared.upstream.lookup.location import Location, instances
 from shared.upstream.lookup.names import Names
 from shared.upstream.lookup.srv import SrvRecords
 
-Find = Callable[[Target], Awaitable[Sequence[Location]]]
+Find = Callable[[Target], Coroutine[Any, Any, Sequence[Location]]]
 """The instances behind a target, none where there are none; raises ``LookupFailed``."""
 
 

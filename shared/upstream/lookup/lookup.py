@@ -109,10 +109,7 @@ class Lookup:
                 self._note(target, "timeout")
 
     def _begin(self, target: Target) -> "asyncio.Task[Sequence[Location]]":
-        async def find() -> Sequence[Location]:
-            return await self._find(target)
-
-        task = self._unfinished[target] = asyncio.create_task(find())
+        task = self._unfinished[target] = asyncio.create_task(self._find(target))
         task.add_done_callback(partial(self._take, target))
         return task
 
