@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
 from redis.exceptions import RedisError
@@ -122,9 +122,8 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        asked = [self._link(key).execute(*_reading(key, further)) for key, further in zip(keys, stamps, strict=True)]
-        replies = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
-        return [found_in(one) for one in replies]
+        asked = [(key, [("GET", name) for name in (key, *further)]) for key, further in zip(keys, stamps, strict=True)]
+        return list(map(found_in, await self._replies(asked)))
 
     async def lookup(self, key: str, stamps: Sequence[str], first: Command | None) -> tuple[Any, Found]:
         """The reply to ``first``, if given, and the value of ``key`` with its ``stamps`` after it; one round trip.
@@ -134,7 +133,7 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        asked = _reading(key, stamps)
+        asked = [("GET", name) for name in (key, *stamps)]
         if first is None:
             return None, found_in(await self._link(key).execute(*asked))
         reply, *replies = await self._link(key).execute(first, *asked)
@@ -147,10 +146,8 @@ class Links:
         Raises:
             LinkLost, Refused: there is no answer.
         """
-        groups = list(self._grouped([(name, name) for name in names]))
-        asked = [link.execute(*[("GET", name) for name in group]) for link, group in groups]
-        replies = chain.from_iterable(await asyncio.gather(*asked))
-        found = zip(chain.from_iterable(group for _, group in groups), map(stamp_in, replies), strict=True)
+        replies = await self._replies([(name, [("GET", name)]) for name in names])
+        found = zip(names, (stamp_in(reply) for (reply,) in replies), strict=True)
         return {name: stamp or NEVER for name, stamp in found if stamp is not MOVING}
 
     async def stamp(self, key: str, first: Command) -> tuple[Any, bytes | Unknown | None]:
@@ -174,13 +171,12 @@ class Links:
         return [link.post(*group) for link, group in self._grouped(commands)]
 
     async def send(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
-        """What is answered, in no order, to commands sent as by :meth:`post`, but at once: somebody waits for them.
+        """What is answered to commands sent as by :meth:`post`, but at once: somebody waits for them.
 
         Raises:
             LinkLost: a node did not answer.
         """
-        answers = await asyncio.gather(*(link.execute(*group) for link, group in self._grouped(commands)))
-        return list(chain.from_iterable(answers))
+        return [reply for (reply,) in await self._replies([(key, [command]) for key, command in commands])]
 
     async def unlink_matching(self, pattern: str, unlinking: Changed) -> bool:
         """Delete every key that matches the glob ``pattern``, on every node; tells whether all of them are gone.
@@ -194,8 +190,7 @@ class Links:
         for link in self._links:
             cursor = b"0"
             while True:
-                (page,) = await link.execute(("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE))
-                cursor, keys = allowed(page)
+                cursor, keys = allowed(*await link.execute(("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)))
                 if keys:
                     unlinking([key.decode("utf-8", "replace") for key in keys])
                     replies = await link.execute(*(("UNLINK", key) for key in keys))
@@ -205,6 +200,18 @@ class Links:
                 if cursor == b"0":
                     break
         return gone
+
+    async def _replies(self, of_keys: Sequence[tuple[str, Sequence[Command]]]) -> list[list[Any]]:
+        """What is answered to the commands about each key, which go to its node together with those about others."""
+        groups = list(self._grouped([(key, (place, commands)) for place, (key, commands) in enumerate(of_keys)]))
+        asked = [link.execute(*chain.from_iterable(commands for _, commands in group)) for link, group in groups]
+        answers = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
+        replies: list[list[Any]] = [[] for _ in of_keys]
+        for (_, group), of_node in zip(groups, answers, strict=True):
+            rest = iter(of_node)
+            for place, commands in group:
+                replies[place] = [*islice(rest, len(commands))]
+        return replies
 
     def _grouped(self, of_keys: Sequence[tuple[str, T]]) -> Iterable[tuple[Link, list[T]]]:
         if len(self._links) == 1 and of_keys:
@@ -226,8 +233,8 @@ class Links:
 
     async def _try(self, number: int) -> None:
         commands = list(probe_commands(self._keys, self._tag(number)))
-        naming = ("CLIENT", "SETNAME", _CLIENT_NAME)
-        _, role, *replies = await self._links[number].execute(naming, ("ROLE",), *commands)
+        named: Command = ("CLIENT", "SETNAME", _CLIENT_NAME)
+        _, role, *replies = await self._links[number].execute(named, ("ROLE",), *commands)
         raise_if_replica(role)
         for command, reply in zip(commands, replies, strict=True):
             check_permitted(command, reply)
@@ -241,9 +248,3 @@ class Links:
             if len(self._links) == 1 or self._topology.node_of(stamp) == number:
                 return tag
         raise NodeRefused("a node with hardly any slots")
-
-
-def _reading(key: str, stamps: Sequence[str]) -> Sequence[Command]:
-    if len(stamps) == 1:  # of most entries
-        return ("GET", key), ("GET", stamps[0])
-    return [("GET", key), *[("GET", stamp) for stamp in stamps]]

@@ -137,7 +137,7 @@ class RedisClient:
             return [one if is_refused(one) or is_wrong_type(one) else usable(one) for one in replies]
 
     async def execute_many(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
-        """Send commands, each about a key, before anything else is sent; their answers, in no order.
+        """Send commands, each about a key, before anything else is sent; their answers.
 
         Raises:
             TierDown: there is no answer.
