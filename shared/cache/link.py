@@ -14,10 +14,11 @@ written by hiredis (docs/decisions/0010-redis-protocol.md).
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, Final, cast
 
+import msgspec
 from hiredis import PushNotification, Reader, pack_command
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NoConnection
@@ -63,16 +64,14 @@ class BoundedReader(Reader):
         self._feed(data)
 
 
-class _Group:
-    """Commands that were asked together, what their answers can be, and the answers so far."""
+class _Group(msgspec.Struct, eq=False):
+    """Commands that were asked together, what is expected for the next ones, and the answers so far."""
 
-    __slots__ = ("asked_at", "future", "replies", "types")
-
-    def __init__(self, types: Sequence[ReplyTypes], asked_at: float, future: "asyncio.Future[list[Any]]") -> None:
-        self.types = types
-        self.asked_at = asked_at
-        self.future = future
-        self.replies: list[Any] = []
+    expected: Iterator[ReplyTypes]
+    size: int
+    asked_at: float
+    future: "asyncio.Future[list[Any]]"
+    replies: list[Any] = msgspec.field(default_factory=list)
 
 
 class Link(asyncio.Protocol):
@@ -145,7 +144,7 @@ class Link(asyncio.Protocol):
             future.set_exception(LinkLost("too many commands wait" if self._waiting else "lost"))
             return future
         self._outgoing.extend(map(_pack, commands))
-        self._waiting.append(_Group(reply_types(commands), self._loop.time(), future))
+        self._waiting.append(_Group(iter(reply_types(commands)), len(commands), self._loop.time(), future))
         if self._timer is None:
             self._arm(self._unwatched_seconds)
         return future
@@ -182,22 +181,23 @@ class Link(asyncio.Protocol):
         gets = self._reader.gets
         try:
             self._reader.feed(data)
+            group = None
             while (reply := gets(False)) is not _NOTHING:
                 self._unfinished = 0
                 kind = type(reply)
                 if kind is PushNotification:
                     self._on_push(reply)
                     continue
-                group = self._waiting[0]
-                replies, types = group.replies, group.types
-                wanted = types[len(replies)].get(kind, never)
+                if group is None:
+                    group = self._waiting[0]
+                    replies, expected = group.replies, group.expected
+                wanted = next(expected).get(kind, never)
                 if wanted is not None and wanted != reply:
                     check(reply, wanted)
                 replies.append(reply)
-                if len(replies) == len(types):
-                    self._waiting.popleft()
-                    if not group.future.done():
-                        group.future.set_result(replies)
+                if len(replies) == group.size:
+                    group = None
+                    self._complete()
         except (RedisError, IndexError) as error:  # IndexError: an answer that nobody has asked for
             self.abort(error)
         except Exception as error:  # noqa: BLE001 - hiredis raises TypeError for a map with a list for a key
@@ -220,9 +220,13 @@ class Link(asyncio.Protocol):
         if outgoing and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(outgoing))
 
+    def _complete(self) -> None:
+        group = self._waiting.popleft()
+        if not group.future.done():
+            group.future.set_result(group.replies)
+
     def _on_push(self, message: list[Any]) -> None:
-        names = outdated_keys(message)
-        if names is None or names:
+        if (names := outdated_keys(message)) != []:
             self._changed(names)
 
     def _arm(self, seconds: float) -> None:

@@ -4,7 +4,9 @@ An error is an answer to any of them. What its text says is looked at where it m
 """
 
 import enum
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
 
@@ -67,7 +69,7 @@ def _is_page(reply: list[Any]) -> bool:
 _ERROR: Final[ReplyTypes] = {ResponseError: None}
 _BYTES: Final[ReplyTypes] = {bytes: None, **_ERROR}
 _WHOLE: Final[ReplyTypes] = {int: None, **_ERROR}
-_REPLIES: Final[Mapping[str | bytes | int, ReplyTypes]] = {
+_REPLIES: Final[Mapping[str | bytes | int, ReplyTypes]] = defaultdict(lambda: _BYTES) | {
     "GET": {NoneType: None, **_BYTES},
     "PTTL": _WHOLE,
     "SET": {NoneType: None, bytes: b"OK", **_ERROR},
@@ -91,7 +93,7 @@ _REPLIES: Final[Mapping[str | bytes | int, ReplyTypes]] = {
 
 def reply_types(commands: Sequence[Command]) -> list[ReplyTypes]:
     """What can be the reply to each command; bytes, where it is not one of those above."""
-    return [_REPLIES.get(command[0], _BYTES) for command in commands]
+    return [*map(_REPLIES.__getitem__, map(itemgetter(0), commands))]
 
 
 def check(reply: Any, wanted: Callable[[Any], bool] | bytes) -> None:
