@@ -82,8 +82,10 @@ class _Lru:
         return entry
 
     def put(self, key: str, entry: Entry) -> None:
-        beginning = beginning_of_variant(key)
-        size = entry.size(key) + (_VARIANT_BYTES if beginning else 0)
+        size = entry.size(key)
+        beginning = "" if key.endswith("}") else beginning_of_variant(key)
+        if beginning:
+            size += _VARIANT_BYTES
         if size > self._max_bytes:
             return
         self.entries[key] = entry

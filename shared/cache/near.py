@@ -89,9 +89,7 @@ class NearTier(TokenIssuer):
         now, kept, peek = self._clock(), self.kept, self.store.peek
         if not self.is_trusted or self._slices.works:
             return [kept(key, now) for key in keys]
-        return [
-            entry if (entry := peek(key)) is not None and now < entry.stale_until else kept(key, now) for key in keys
-        ]
+        return [entry if (entry := peek(key)) is None or now < entry.stale_until else kept(key, now) for key in keys]
 
     def at_hand(self, keys: Sequence[str]) -> Sequence[Entry] | None:
         """The entries under all of these keys, current or not; None where one is not there, or may not be used."""

@@ -58,11 +58,12 @@ class Reads:
 
     async def kept(self, keys: Sequence[str]) -> list[Entry | None]:
         """What is kept under each key, fresh or stale, in memory or in Redis; not counted."""
-        entries = {key: entry for key in keys if (entry := self._near.kept(key)) is not None}
-        absent = [key for key in keys if key not in entries]
-        if absent and self._redis is not None and self._redis.up:
-            entries |= await self._read(self._redis, absent)
-        return [entries.get(key) for key in keys]
+        entries = self._near.kept_of(keys)
+        absent = [key for key, entry in zip(keys, entries, strict=True) if entry is None]
+        if not absent or self._redis is None or not self._redis.up:
+            return entries
+        found = await self._read(self._redis, absent)
+        return [found.get(key) if entry is None else entry for key, entry in zip(keys, entries, strict=True)]
 
     async def warm(self, keys: Sequence[str]) -> list[str]:
         """Keep in memory what Redis has under ``keys`` and is fresh; those keys, in this order; not counted.
