@@ -34,4 +34,4 @@ class RefusedIds(Throttle[tuple[float, Token]]):
         refusal = self.reason(key)
         if refusal is None or self._cache.was_purged(f"{self._tag}:{item_id}", refusal[1]):
             return None
-        return refusal[0]
+        return refusal[0] if self._cache.clock() < refusal[0] else None

@@ -252,6 +252,21 @@ async def test_what_is_refused_is_remembered_until_it_is_purged(loop: object, re
     assert len(scene.service.asked) == 3
 
 
+@pytest.mark.parametrize("refused", REFUSED)
+async def test_a_refusal_lasts_from_the_question_on(loop: object, refused: str) -> None:
+    """However late the answer came: it is no longer current when what else was asked for then is not either."""
+    scene = Scene()
+    asked = scene.ask(60, refused)
+    await _turns()
+    scene.clock.now += 12
+    scene.service.gate.set()
+    await asked
+    scene.clock.now += TTL - 12
+    part = await scene.ask(60, refused)
+    assert (part.status, part.fresh_until) == ("fresh", scene.clock.now + TTL)
+    assert len(scene.service.asked) == 2
+
+
 @pytest.mark.parametrize("how", ["changed", "purged"])
 async def test_a_refusal_from_before_is_not_remembered(loop: object, how: str) -> None:
     """It was the answer to who had asked then, and to nobody else."""
