@@ -14,13 +14,17 @@ from shared.upstream.call import Reply
 MAX_BYTES: Final = 64 * 1024
 """Of a longer piece, in bytes, it is not asked whether it is one."""
 
-_MAX_HEAD_BYTES: Final = 1_024
+_MAX_HEAD_BYTES: Final = 8_190
+"""That parser refuses a longer line, and more than 128 fields."""
+_REMEMBERED_BYTES: Final = 1_024
 _MAX_HEADS: Final = 1_000
 """Of so many heads it is remembered what they say: those of a second differ in the length of a body at most."""
 _match_head: Final = re.compile(
-    rb"HTTP/1\.1 ((?!204)[245][0-9]{2})(?: [\t\x20-\x7e]*)?\r\n((?:%b:[\t\x20-\x7e]*\r\n)+)\r\n" % TOKEN
+    rb"HTTP/1\.1 ((?!204)[245][0-9]{2})(?: [\t\x20-\x7e]*)?\r\n((?:%b:[\t\x20-\x7e]*\r\n){1,128})\r\n" % TOKEN
 ).fullmatch
-_UNUSUAL: Final = frozenset({"content-encoding", "trailer", "transfer-encoding", "upgrade"})
+_UNUSUAL: Final = frozenset(
+    {"content-encoding", "proxy-connection", "sec-websocket-key1", "trailer", "transfer-encoding", "upgrade"}
+)
 
 
 _heads: Final[dict[bytes, "_Head"]] = {}
@@ -46,7 +50,7 @@ def parse_plain(data: bytes) -> Reply | None:
 
 def _parse_head(written: bytes) -> _Head | None:
     match = _match_head(written)
-    if match is None:
+    if match is None or len(written) > _MAX_HEAD_BYTES:
         return None
     status, block = match.groups()
     fields: dict[str, str] = {}
@@ -60,7 +64,7 @@ def _parse_head(written: bytes) -> _Head | None:
     if not length.isdigit() or len(length) > 7 or fields.get("connection", "keep-alive").lower() != "keep-alive":
         return None
     head = _Head(int(status), fields, int(length))
-    if len(written) <= _MAX_HEAD_BYTES:
+    if len(written) <= _REMEMBERED_BYTES:
         if len(_heads) >= _MAX_HEADS:
             _heads.clear()
         _heads[written] = head

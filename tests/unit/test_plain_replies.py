@@ -3,13 +3,17 @@
 import asyncio
 
 import pytest
+from aiohttp import hdrs
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpResponseParser
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import istr
 
 from shared.upstream.call import Reply
 from shared.upstream.plain_reply import parse_plain
+
+_KNOWN = [str(name) for name in vars(hdrs).values() if isinstance(name, istr)]
 
 
 def answer(*fields: str, body: bytes = b"{}", status: str = "200 OK") -> bytes:
@@ -51,6 +55,10 @@ def test_what_is_read() -> None:
         answer("Content-Length: 2", "Content-Encoding: identity"),
         answer("Content-Length: 2", "Connection: close"),
         answer("Content-Length: 2", "Upgrade: h2c"),
+        answer("Content-Length: 2", "Proxy-Connection: close"),
+        answer("Content-Length: 2", *(f"X{number}: y" for number in range(128))),
+        answer("Content-Length: 2", "X: " + 8_190 * "y"),
+        answer("Content-Length: 2", status="200 " + 8_190 * "y"),
         *(
             answer("Content-Length: 2", status=status)
             for status in ("204 None", "101 S", "100 C", "304 N", "600 X", "20")
@@ -84,6 +92,15 @@ def test_whatever_is_read_is_what_the_parser_reads(fields: list[str], status: st
     reply = parse_plain(data)
     if reply is not None:
         asyncio.run(_compare(data, reply), debug=False)
+
+
+@pytest.mark.parametrize("name", sorted({*_KNOWN, "Proxy-Connection"}))
+def test_no_field_that_the_parser_knows_means_something_else(name: str) -> None:
+    """Whatever its value is; where it does to the parser, it is the parser's to judge."""
+    for value in ("", "close", "x", "2", "upgrade"):
+        data = answer("Content-Length: 2", f"{name}: {value}")
+        if (reply := parse_plain(data)) is not None:
+            asyncio.run(_compare(data, reply), debug=False)
 
 
 async def _compare(data: bytes, reply: Reply) -> None:
