@@ -149,6 +149,23 @@ async def test_a_service_that_always_speaks_first_cannot_be_used(session: Sessio
         assert (service.asked, service.accepted) == ([], 2)
 
 
+async def test_who_leaves_a_service_that_speaks_first_leaves_no_connection(session: Session) -> None:
+    """In whichever turn of the loop: aiohttp would complain of it."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    async with UnrulyService() as service:
+        service.greetings = repeat(with_length(ALICE))
+        for turns in range(30):
+            asking = asyncio.ensure_future(Asking(session, service)("bob"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            asking.cancel()
+            with pytest.raises((asyncio.CancelledError, Unreachable)):
+                await asking
+        await service.left_alone()
+    assert not complaints
+
+
 async def test_twice_between_the_look_and_the_write_is_an_error(session: Session) -> None:
     """The call is sent again once and no more."""
     async with UnrulyService() as service:

@@ -73,12 +73,14 @@ class Connector(aiohttp.TCPConnector):
         for _ in range(_MAX_FRESH):
             made = await cancellable(self.connect(example, [], _NO_TIMEOUT), unwanted=Connection.close)
             connection = cast("ServiceConnection", made.protocol)
+            made._protocol = None  # noqa: SLF001 - it comes back without what aiohttp has put round it
             if connection.is_idle():
-                made._protocol = None  # noqa: SLF001 - it comes back without what aiohttp has put round it
                 return connection
-            await asyncio.sleep(0)  # a connection that is being lost tells why in the next turn of the loop
-            lost = connection.exception()
-            made.close()
+            try:
+                await asyncio.sleep(0)  # a connection that is being lost tells why in the next turn of the loop
+                lost = connection.exception()
+            finally:
+                self.put_back(example.connection_key, connection, close=True)
             if lost is not None and isinstance(lost.__cause__, ssl.SSLError):
                 raise lost
         raise Unreachable("connections are ended, or spoken on, before anything was asked", retryable=True)
