@@ -47,7 +47,7 @@ def cache_kinds(settings: GatewaySettings, declared: Catalogue) -> Iterator[Kind
             yield Kind(
                 part.name,
                 present=Rules(part.codec.read, fresh, kept, part.codec.sizeof),
-                absent=Rules(_read_unknown, negative_ttl, kept),
+                absent=Rules(_read_unknown, min(negative_ttl, fresh), kept),
                 tag=part.tag,
                 shape=part.codec.schema,
             )

@@ -49,8 +49,8 @@ class PartStore:
         return Value(key, data, asked_at, self.ttl, self.stale, decoded=decoded, tags=bounded(tags) if tags else ())
 
     def absence(self, key: str, asked_at: float) -> Value:
-        """What is kept of the answer that there is no such thing."""
-        return Value(key, b"", asked_at, self.negative_ttl, self.stale, negative=True)
+        """What is kept of the answer that there is no such thing; nothing is current for longer than what there is."""
+        return Value(key, b"", asked_at, min(self.negative_ttl, self.ttl), self.stale, negative=True)
 
     def current_until(self, entry: Entry) -> float:
         """Until when what uses ``entry`` counts as current.

@@ -267,6 +267,18 @@ async def test_a_refusal_lasts_from_the_question_on(loop: object, refused: str) 
     assert len(scene.service.asked) == 2
 
 
+@pytest.mark.parametrize("longer", [0.0, 60.0])
+async def test_absence_is_no_older_than_what_there_is(loop: object, longer: float) -> None:
+    """Even where it may count for longer: what is made of both is as current as anything."""
+    scene = Scene(NEGATIVE_TTL + longer)
+    scene.service.gate.set()
+    await scene.ask(60, "x")
+    scene.clock.now += TTL
+    part = await scene.ask(60, "x")
+    assert (part.status, part.fresh_until) == ("fresh", scene.clock.now + TTL)
+    assert len(scene.service.asked) == 2
+
+
 @pytest.mark.parametrize("how", ["changed", "purged"])
 async def test_a_refusal_from_before_is_not_remembered(loop: object, how: str) -> None:
     """It was the answer to who had asked then, and to nobody else."""
