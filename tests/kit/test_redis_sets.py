@@ -142,11 +142,15 @@ async def test_keys_are_on_all_nodes_of_a_cluster(open_cache: OpenCache, cluster
     cache, other = await open_cache(cluster.url), await open_cache(cluster.url, entries=len(SUBJECTS) * len(OWNED))
     for subject in SUBJECTS:
         for kind in OWNED:
-            await share(cache, other, KEYS.entry(kind, subject), b"value")
+            await share(cache, other, KEYS.entry(kind, subject), f"{kind} of {subject}".encode())
     primaries = [node for node in cluster.nodes if node.replicas is not None]
     assert sum(len(node.ask("KEYS", f"{KEYS.prefix}*{{*")) for node in primaries) == len(SUBJECTS) * len(OWNED)
     assert min(len(node.ask("KEYS", f"{KEYS.prefix}*{{*")) for node in primaries) > 0
-    assert all(await cache.kept([KEYS.entry(kind, subject) for subject in SUBJECTS for kind in OWNED]))
+    keys = {KEYS.entry(kind, subject): f"{kind} of {subject}".encode() for subject in SUBJECTS for kind in OWNED}
+    third, absent = await open_cache(cluster.url), KEYS.entry("profile", "nobody")
+    for reader in (cache, third):  # who has most of it in memory, and who asks all nodes at once
+        *kept, nothing = await reader.kept([*keys, absent])
+        assert ([entry and entry.value for entry in kept], nothing) == ([*keys.values()], None)
 
 
 async def test_a_killed_primary_of_a_cluster_is_replaced(open_cache: OpenCache, cluster: Cluster) -> None:
