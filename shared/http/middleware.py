@@ -13,6 +13,7 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import BadURL, RequestCancelled, RequestTimeout
 from sanic.handlers import ErrorHandler
 from sanic.http import Http
+from sanic.http.constants import Stage
 
 from shared.http import problems
 from shared.http.admission import admit_request
@@ -63,11 +64,13 @@ class ObservedSanic(Sanic[Any, Any]):
         exchange.handling = True
         try:
             await super().handle_request(request)
-        except CancelledError:
+        except CancelledError as error:
             exchange.handling = False
-            if _client_left(request):
+            if isinstance(error, RequestCancelled) or _client_left(request):
                 exchange.finish(request, CLIENT_LEFT)
-            raise  # else it is a timeout: the server asks handle_exception for an answer to it
+            elif request.stream is not None and request.stream.stage is Stage.RESPONSE:
+                exchange.finish(request, _status(request))
+            raise  # else it is a timeout: the server asks handle_exception for an answer, if none has begun
         exchange.finish(request, _status(request))
 
     async def handle_exception(self, request: Request, exception: BaseException, run_middleware: bool = True) -> None:

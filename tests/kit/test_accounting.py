@@ -145,6 +145,33 @@ async def test_a_client_that_leaves_is_counted_as_499(port: int, doors: Doors) -
     assert active() == 0
 
 
+async def test_a_client_that_leaves_between_two_pieces_is_counted_once(port: int, doors: Doors) -> None:
+    """As 499, though its leaving is noticed by a piece that cannot be sent."""
+    counted = Counted()
+    async with Wire(port) as wire:
+        wire.send(request("GET /pieces HTTP/1.1"))
+        await doors.entered.wait()
+    doors.open.set()
+    assert await counted.reaches(1) == {("GET", "/pieces", "499"): 1}
+    assert active() == 0
+
+
+async def test_an_answer_that_is_not_finished_in_time_is_counted_once(
+    loop: object, sanic_client: Any, doors: Doors
+) -> None:
+    """With the status that its client has read."""
+    app = small_app(doors)
+    app.config.RESPONSE_TIMEOUT = 0.2
+    client = await sanic_client(app, verify=False)
+    counted = Counted()
+    async with Wire(client.port) as wire:
+        wire.send(request("GET /pieces HTTP/1.1"))
+        assert (await wire.answer())[0] == 200
+        assert not (await wire.ended()).endswith(b"0\r\n\r\n")
+    assert await counted.reaches(1) == {("GET", "/pieces", "200"): 1}
+    assert active() == 0
+
+
 @pytest.mark.parametrize(
     "sent",
     [

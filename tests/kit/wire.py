@@ -26,7 +26,7 @@ class Doors:
 
 
 def small_app(doors: Doors, **environment: str) -> Sanic[Any, Any]:
-    """Routes: /hello/<name>, /slow, /broken, and POST /length."""
+    """Routes: /hello/<name>, /slow, /pieces, /broken, and POST /length."""
 
     async def hello(_request: Request, name: str) -> HTTPResponse:
         if name == "bad":
@@ -40,6 +40,15 @@ def small_app(doors: Doors, **environment: str) -> Sanic[Any, Any]:
         await doors.open.wait()
         return routing.encoded_response(codec.document({"slow": True}))
 
+    async def pieces(request: Request) -> Any:
+        answer: Any = await request.respond(content_type="text/plain")
+        await answer.send("first")
+        doors.entered.set()
+        await doors.open.wait()
+        for piece in ("second", "third"):
+            await answer.send(piece)
+        await answer.eof()
+
     async def broken(_request: Request) -> HTTPResponse:
         raise KeyError("a secret of the code")
 
@@ -49,6 +58,7 @@ def small_app(doors: Doors, **environment: str) -> Sanic[Any, Any]:
     def routes(app: Sanic[Any, Any]) -> None:
         routing.get(app, "/hello/<name:str>", hello, "hello", operation("name"))
         routing.get(app, "/slow", slow, "slow", operation())
+        routing.get(app, "/pieces", pieces, "pieces", operation())
         routing.get(app, "/broken", broken, "broken", operation())
         routing.post(app, "/length", length, "length", operation())
 
