@@ -100,7 +100,8 @@ class PipelinedProtocol(HttpProtocol):
         if self._state is _State.HEAD:  # nobody has asked for anything yet
             self.close()
             return True
-        return self._response_task is None and not self._received and bool(super().close_if_idle())
+        has_come = self._received or self.recv_buffer  # Sanic's stage tells nothing of what it has yet to look at
+        return self._response_task is None and not has_come and bool(super().close_if_idle())
 
     def end_after_answer(self) -> None:
         """Let the answer that is being made by way of Sanic, if one is, be the last one."""

@@ -407,3 +407,23 @@ async def test_who_does_not_read_is_let_go(
         async with asyncio.timeout(60):
             while connections._value.get() > before or active() > 0:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_request_that_has_just_come_keeps_its_connection_open(
+    loop: object, sanic_client: Any, doors: Doors
+) -> None:
+    """Though nobody has begun to answer it when the server looks for connections that are idle."""
+    app = small_app(doors)
+    client = await sanic_client(app, verify=False)
+    async with Wire(client.port) as wire:
+        wire.send(b"GET /hello/ada HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await wire.answer())[0] == 200
+        (connection,) = app.ctx.connections
+        connection.data_received(b"POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+        assert not connection.close_if_idle()
+        wire.send(b"{}")
+        assert (await wire.answer())[0] == 200
+        while connection.idle_since is None:
+            await asyncio.sleep(0)
+        assert connection.close_if_idle()
+        assert await wire.ended() == b""
