@@ -4,6 +4,7 @@ So there is no change without its event, and none without its change, whenever t
 leave in the order of the changes: nobody is told of the next one before the one before has been taken.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -31,10 +32,13 @@ from services.columns import Identifier, Instant
 from services.database import Database
 from services.reading import Record
 from services.turn import turn
+from services.writing import Change
+from shared.errors import ServiceUnavailable
 
 _NAME: Final = "outbox"
 _AT_ONCE: Final = 100
 """Subjects of which an event is told together."""
+_PAUSES_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class Waiting(NamedTuple):
@@ -121,8 +125,19 @@ class Outbox:
             waiting = await self._database.rows(self._first)
             taken = await self._tell(tell, waiting)
             if taken:
-                await self._database.change(partial(self._forget, waiting[:taken]))
+                await self._forget_soon(partial(self._forget, waiting[:taken]))
         return taken
+
+    async def _forget_soon(self, forget: Change[None]) -> None:
+        """What is not forgotten is told again, so a database that is away for a moment is waited for."""
+        for pause in _PAUSES_SECONDS:
+            try:
+                await self._database.change(forget)
+            except ServiceUnavailable:
+                await asyncio.sleep(pause)
+            else:
+                return
+        await self._database.change(forget)
 
     async def backlog(self) -> Backlog:
         """What waits at the moment."""
