@@ -5,6 +5,7 @@ leave in the order of the changes: nobody is told of the next one before the one
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -38,7 +39,7 @@ from shared.errors import ServiceUnavailable
 _NAME: Final = "outbox"
 _AT_ONCE: Final = 100
 """Subjects of which an event is told together."""
-_PAUSES_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
+PAUSES_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class Waiting(NamedTuple):
@@ -85,7 +86,9 @@ def outbox_table(metadata: MetaData) -> Table:
 class Outbox:
     """The outbox in ``table`` of ``database``; its methods raise ServiceUnavailable while that is away."""
 
-    def __init__(self, database: Database, table: Table) -> None:
+    def __init__(self, database: Database, table: Table, pauses: Sequence[float] = PAUSES_SECONDS) -> None:
+        """After ``pauses``, in seconds, it is tried again to forget what has been told."""
+        self._pauses = pauses
         self._database = database
         self._table = table
         before = table.alias("before")
@@ -130,14 +133,11 @@ class Outbox:
 
     async def _forget_soon(self, forget: Change[None]) -> None:
         """What is not forgotten is told again, so a database that is away for a moment is waited for."""
-        for pause in _PAUSES_SECONDS:
-            try:
-                await self._database.change(forget)
-            except ServiceUnavailable:
-                await asyncio.sleep(pause)
-            else:
-                return
-        await self._database.change(forget)
+        for pause in self._pauses:
+            with contextlib.suppress(ServiceUnavailable):
+                return await self._database.change(forget)
+            await asyncio.sleep(pause)
+        return await self._database.change(forget)
 
     async def backlog(self) -> Backlog:
         """What waits at the moment."""

@@ -30,7 +30,6 @@ FORMAT: Final = 7
 NO_STAMP: Final = bytes(8)
 _MAGIC: Final = b"pgc%d" % FORMAT
 _HEADER: Final = struct.Struct("!4sI8sQIIIIBHH")
-_pack_header: Final = _HEADER.pack
 _LONGEST_MS: Final = LONGEST_SECONDS * 1000
 _AHEAD_MS: Final = 100
 """So much later than now something may have been stored: clocks are followed no more exactly than that."""
@@ -170,21 +169,11 @@ class StoredEntry(msgspec.Struct, gc=False):
 
     def to_bytes(self, key: str) -> bytes:
         """Header and value, valid under ``key`` and nowhere else."""
-        stamps, tags = self.stamps, "\n".join(self.tags).encode() if self.tags else b""
-        head = _pack_header(
-            _MAGIC,
-            zlib.crc32(key.encode()),
-            self.generation,
-            self.stored_ms,
-            self.fresh_ms,
-            self.kept_ms,
-            self.cost_ms,
-            self.age_ms,
-            self.negative,
-            len(stamps) // STAMP_SIZE,
-            len(tags),
-        )
-        return b"".join((head, stamps, tags, self.value))
+        tags = "\n".join(self.tags).encode() if self.tags else b""
+        sizes = len(self.stamps) // STAMP_SIZE, len(tags)
+        times = self.stored_ms, self.fresh_ms, self.kept_ms, self.cost_ms, self.age_ms
+        head = _HEADER.pack(_MAGIC, zlib.crc32(key.encode()), self.generation, *times, self.negative, *sizes)
+        return b"".join((head, self.stamps, tags, self.value))
 
     @classmethod
     def from_bytes(cls, data: bytes, key: str) -> "StoredEntry":

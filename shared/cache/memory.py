@@ -82,10 +82,8 @@ class _Lru:
         return entry
 
     def put(self, key: str, entry: Entry) -> None:
-        size = entry.size(key)
-        beginning = "" if key.endswith("}") else beginning_of_variant(key)
-        if beginning:
-            size += _VARIANT_BYTES
+        beginning = beginning_of_variant(key)
+        size = entry.size(key) + (_VARIANT_BYTES if beginning else 0)
         if size > self._max_bytes:
             return
         self.entries[key] = entry

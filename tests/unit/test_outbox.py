@@ -13,6 +13,8 @@ from services.database import Database
 from services.outbox import Outbox, Waiting, outbox_table
 from shared.errors import ServiceUnavailable
 
+PAUSES = 2
+
 
 class _Away:
     """A database of one event that takes no change for so many times."""
@@ -34,7 +36,7 @@ class _Away:
 
 
 async def _told(database: _Away) -> int:
-    outbox, told = Outbox(cast("Database", database), outbox_table(MetaData())), 0
+    outbox, told = Outbox(cast("Database", database), outbox_table(MetaData()), [0.0] * PAUSES), 0
 
     async def tell(waiting: Sequence[Waiting]) -> int:
         nonlocal told
@@ -46,7 +48,7 @@ async def _told(database: _Away) -> int:
     return told
 
 
-@pytest.mark.parametrize("refusals", [0, 1, 2])
+@pytest.mark.parametrize("refusals", range(PAUSES + 1))
 async def test_what_was_told_is_not_told_again_because_it_could_not_be_forgotten_at_once(
     tmp_path: Path, refusals: int
 ) -> None:
@@ -56,7 +58,7 @@ async def test_what_was_told_is_not_told_again_because_it_could_not_be_forgotten
 
 async def test_a_database_that_stays_away_is_not_waited_for_without_end(tmp_path: Path) -> None:
     """It is told again, in the end, by whoever finds it."""
-    database = _Away(tmp_path / "one.db", 6)
+    database = _Away(tmp_path / "one.db", PAUSES + 1)
     with pytest.raises(ServiceUnavailable):
         await _told(database)
     assert await _told(database) == 1
